@@ -1,0 +1,1 @@
+//! disklessset: makes and manages diskless operating system images.

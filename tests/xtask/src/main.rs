@@ -1,0 +1,2 @@
+//! Tasks of the source tree.
+fn main() {}
