@@ -1,1 +1,25 @@
-//! disklessset: makes and manages diskless operating system images.
+//! disklessset makes and manages diskless operating system images.
+//!
+//! This library is the whole tool but for its command line: open a [`Site`], work with an [`ImageManager`] or a
+//! [`KernelManager`]. The rooms, each standing only on those below it:
+//!
+//! - [`images`], [`kernels`]: what the product is about; they neither print nor prompt, an [`Observer`] hears of them;
+//! - [`installations`]: the records that make every crash clean up;
+//! - [`modules`]: finds, checks and loads what was dropped into the modules directory;
+//! - [`configuration`], [`site`]: where everything is;
+//! - [`system`]: files, locks, mounts and tools; knows no images.
+
+pub mod configuration;
+pub mod failure;
+pub mod images;
+pub mod installations;
+pub mod kernels;
+pub mod modules;
+pub mod observer;
+pub mod site;
+pub mod system;
+
+pub use images::{ImageManager, ImageStatus, ListedImage};
+pub use kernels::KernelManager;
+pub use observer::{Observer, Silent};
+pub use site::{Site, SiteOptions};

@@ -9,7 +9,7 @@ pub const FILE_NAME: &str = "boot.ipxe";
 /// What the class of an image needs to write its boot file.
 ///
 /// # Errors
-/// When the image has no kernel, or its extra parameters are not one plain line.
+/// When the images lie where no web server serves them, or the extra parameters are not one plain line.
 pub fn context(image: &Image, layout: &Layout, configuration: &Configuration) -> Result<BootContext> {
     let base = configuration.http_base_url();
     let url = |real: camino::Utf8PathBuf| {
@@ -19,12 +19,9 @@ pub fn context(image: &Image, layout: &Layout, configuration: &Configuration) ->
         })?;
         Ok::<_, Error>(format!("{base}/{path}"))
     };
-    let kernel = image
-        .kernel()
-        .ok_or_else(|| Error::failed(format!("image {} names no kernel to boot", image.name())))?;
     let image_url = url(layout.image_dir(image.name().as_str()))?;
     let kernels_url = url(layout.kernels_dir())?;
-    let mut context = BootContext::new(image.name().as_str(), image_url, &kernels_url, &kernel);
+    let mut context = BootContext::new(image.name().as_str(), image_url, &kernels_url, image.kernel().as_ref());
     context.kernel_parameters = kernel_parameters(image)?;
     Ok(context)
 }

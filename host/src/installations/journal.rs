@@ -122,9 +122,9 @@ impl State {
     }
 }
 
-/// The file of an image's journal.
-pub fn path_of(journal_dir: &Utf8Path, image: &disklessset_plugin_api::ImageName) -> Utf8PathBuf {
-    journal_dir.join(format!("{image}.jsonl"))
+/// The file of the journal of an image (by its name) or of the kernels.
+pub fn path_of(journal_dir: &Utf8Path, subject: &str) -> Utf8PathBuf {
+    journal_dir.join(format!("{subject}.jsonl"))
 }
 
 /// Reads a journal without opening it for writing; a missing one is empty.
