@@ -54,7 +54,9 @@ impl Site {
         let config = match &options.config {
             Some(given) => {
                 if !given.exists() {
-                    return Err(disklessset_plugin_api::Error::usage(format!("there is no configuration file {given}")));
+                    return Err(disklessset_plugin_api::Error::usage(format!(
+                        "there is no configuration file {given}"
+                    )));
                 }
                 given.clone()
             }

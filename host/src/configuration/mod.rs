@@ -60,8 +60,12 @@ impl TryFrom<String> for HttpBaseUrl {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]@${}%".contains(c);
         let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
         match rest {
-            Some(rest) if !rest.is_empty() && text.chars().all(plain) => Ok(Self(text.trim_end_matches('/').to_owned())),
-            _ => Err(format!("{text:?} is no address such as http://${{next-server}} or http://10.0.0.1:8080")),
+            Some(rest) if !rest.is_empty() && text.chars().all(plain) => {
+                Ok(Self(text.trim_end_matches('/').to_owned()))
+            }
+            _ => {
+                Err(format!("{text:?} is no address such as http://${{next-server}} or http://10.0.0.1:8080"))
+            }
         }
     }
 }

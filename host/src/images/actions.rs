@@ -1,22 +1,22 @@
 //! The actions on images: create, clone, remove, set kernel, and those that modules declare.
 
 use super::{
+    boot_file,
     generation::NewFile,
     manager::{ImageManager, request},
     operation::{Operation, lock_image},
     record,
-    boot_file,
 };
 use crate::{
     failure,
     installations::{Effect, Installation},
     kernels,
-    system::{atomic_file, interrupt},
+    system::{atomic_file, files, interrupt},
 };
 use camino::Utf8Path;
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, Attributes, Error, ErrorKind, Hold, Image, ImageName, Kernel, KernelVersion, Level, Raw, Result,
-    Role, check_arguments, messages::steps,
+    ActionSpec, Arguments, Attributes, Error, ErrorKind, Hold, Image, ImageName, Kernel, KernelVersion,
+    Level, Raw, Result, Role, check_arguments, messages::steps,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -31,9 +31,10 @@ impl ImageManager<'_> {
     /// When no such class or action is there.
     pub fn action(&self, class: &str, words: &str) -> Result<ActionSpec> {
         let actions = self.site.classes.actions_of_class(class)?;
-        actions.into_iter().find(|action| action.words == words).ok_or_else(|| {
-            Error::new(ErrorKind::USAGE, format!("class {class} has no action {words}"))
-        })
+        actions
+            .into_iter()
+            .find(|action| action.words == words)
+            .ok_or_else(|| Error::new(ErrorKind::USAGE, format!("class {class} has no action {words}")))
     }
 
     /// The declaration of the action that creates images of a class.
@@ -42,9 +43,10 @@ impl ImageManager<'_> {
     /// When no such class is there, or it creates nothing.
     pub fn creation(&self, class: &str) -> Result<ActionSpec> {
         let actions = self.site.classes.actions_of_class(class)?;
-        actions.into_iter().find(|action| action.role == Role::Create).ok_or_else(|| {
-            Error::new(ErrorKind::USAGE, format!("class {class} creates no images by itself"))
-        })
+        actions
+            .into_iter()
+            .find(|action| action.role == Role::Create)
+            .ok_or_else(|| Error::new(ErrorKind::USAGE, format!("class {class} creates no images by itself")))
     }
 
     /// Checks everything about an action that can be checked before it changes something.
@@ -112,7 +114,8 @@ impl ImageManager<'_> {
             .hint(format!("`disklessset clean {name}` once it is CORRUPTED")));
         }
         if self.exists(name) {
-            return Err(Error::usage(format!("there is an image {name} already")).hint("choose another name, or remove it first"));
+            return Err(Error::usage(format!("there is an image {name} already"))
+                .hint("choose another name, or remove it first"));
         }
         Ok(())
     }
@@ -137,7 +140,12 @@ impl ImageManager<'_> {
         let class = source.class().to_owned();
         let kernel = source.kernel().map(|kernel| kernel.version);
         self.make(&class, name, "clone", kernel, |operation, image| {
-            *image = Image::new(name.clone(), image.class(), source.attributes().clone(), image.directory().to_owned());
+            *image = Image::new(
+                name.clone(),
+                image.class(),
+                source.attributes().clone(),
+                image.directory().to_owned(),
+            );
             let mut request = request(steps::CLONE);
             request.source = Some(source.clone());
             self.step(operation, image, request).map(drop)
@@ -158,8 +166,10 @@ impl ImageManager<'_> {
         let lock = lock_image(self.site, name, action, self.site.wait)?;
         self.must_be_free(name)?; // again, now that nobody else can be at it
         let operation = Operation::begin(self.site, name, lock, action, class)?;
-        let registered = self.site.installations.begin(name, Installation::by_this_process(class, kernel));
-        let outcome = registered.map_err(failure::of).and_then(|()| self.fill_and_publish(&operation, class, name, fill));
+        let registered = Installation::by_this_process(class, kernel)
+            .map_err(failure::of)
+            .and_then(|entry| self.site.installations.begin(name, entry).map_err(failure::of));
+        let outcome = registered.and_then(|()| self.fill_and_publish(&operation, class, name, fill));
         match outcome {
             Ok(()) => {
                 // Order matters: unregistered last, so that whatever kills us before leaves a CORRUPTED image to clean.
@@ -191,13 +201,14 @@ impl ImageManager<'_> {
         image.set("creation_date", jiff::Zoned::now().date().to_string());
         let boot = self.boot_file(operation, &image)?;
         let record = Self::record(&image);
-        let write = |file: &str, text: &str, mode| atomic_file::replace(&staging.join(file), text.as_bytes(), mode);
+        let write =
+            |file: &str, text: &str, mode| atomic_file::replace(&staging.join(file), text.as_bytes(), mode);
         write(record::FILE_NAME, &record.to_text(name), record.mode()).map_err(failure::of)?;
         write(boot_file::FILE_NAME, &boot, 0o644).map_err(failure::of)?;
-        atomic_file::sync_tree(&staging).map_err(failure::of)?;
+        files::sync_tree(&staging).map_err(failure::of)?;
         kernels::publish_staged(operation)?;
         interrupt::check().map_err(super::services::interrupted)?;
-        atomic_file::set_mode(&staging, 0o755).map_err(failure::of)?;
+        files::set_mode(&staging, 0o755).map_err(failure::of)?;
         operation.publish_new(&staging, &self.site.layout.image_dir(name.as_str()), None)
     }
 
@@ -221,7 +232,9 @@ impl ImageManager<'_> {
 
     /// Runs a changing action of a class, and saves what it changed.
     fn change(&self, words: &str, name: &ImageName, arguments: Arguments) -> Result<Value> {
-        self.changing(name, words, |operation, image| self.step(operation, image, action_request(words, arguments)))
+        self.changing(name, words, |operation, image| {
+            self.step(operation, image, action_request(words, arguments))
+        })
     }
 
     /// Changes the kernel of an image: kernel and initramfs together, in record and boot file.
@@ -296,7 +309,9 @@ impl ImageManager<'_> {
         self.module_needed(image.class(), name)?;
         let operation = Operation::begin(self.site, name, lock, "os_tree", image.class())?;
         let outcome = self.step(&operation, &mut image, request(OS_TREE)).and_then(|value| {
-            let tree = value.as_str().ok_or_else(|| Error::failed(format!("class {} names no OS tree", image.class())))?;
+            let tree = value
+                .as_str()
+                .ok_or_else(|| Error::failed(format!("class {} names no OS tree", image.class())))?;
             run(&operation, Utf8Path::new(tree))
         });
         match outcome {

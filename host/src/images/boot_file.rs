@@ -14,14 +14,19 @@ pub fn context(image: &Image, layout: &Layout, configuration: &Configuration) ->
     let base = configuration.http_base_url();
     let url = |real: camino::Utf8PathBuf| {
         let path = layout.url_path(&real).ok_or_else(|| {
-            Error::failed(format!("{} does not lie below the HTTP root {}", layout.published(&real), layout.http_root()))
-                .hint("set images_directory to a place below one named preboot_execution_environment")
+            Error::failed(format!(
+                "{} does not lie below the HTTP root {}",
+                layout.published(&real),
+                layout.http_root()
+            ))
+            .hint("set images_directory to a place below one named preboot_execution_environment")
         })?;
         Ok::<_, Error>(format!("{base}/{path}"))
     };
     let image_url = url(layout.image_dir(image.name().as_str()))?;
     let kernels_url = url(layout.kernels_dir())?;
-    let mut context = BootContext::new(image.name().as_str(), image_url, &kernels_url, image.kernel().as_ref());
+    let mut context =
+        BootContext::new(image.name().as_str(), image_url, &kernels_url, image.kernel().as_ref());
     context.kernel_parameters = kernel_parameters(image)?;
     Ok(context)
 }
@@ -40,7 +45,8 @@ fn kernel_parameters(image: &Image) -> Result<String> {
 /// # Errors
 /// When it is not an iPXE script, or names the kernel without its initramfs.
 pub fn check(text: &str, context: &BootContext) -> Result<()> {
-    let refuse = |reason: &str| Err(Error::failed(format!("the boot file of image {} {reason}", context.image)));
+    let refuse =
+        |reason: &str| Err(Error::failed(format!("the boot file of image {} {reason}", context.image)));
     if !text.starts_with("#!ipxe\n") {
         return refuse("does not start with #!ipxe");
     }

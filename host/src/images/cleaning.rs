@@ -8,8 +8,7 @@ use super::{
 use crate::{
     failure,
     installations::{
-        Journal, image_lock,
-        journal,
+        Journal, image_lock, journal,
         undo::{self, Which},
     },
     kernels,
@@ -35,11 +34,15 @@ impl ImageManager<'_> {
     /// When the records cannot be read.
     pub fn to_clean(&self) -> Result<Vec<ImageName>> {
         let entries = self.entries()?;
-        let corrupted =
-            entries.images.keys().filter(|name| self.status_of(name, &entries) == ImageStatus::Corrupted).cloned();
+        let corrupted = entries
+            .images
+            .keys()
+            .filter(|name| self.status_of(name, &entries) == ImageStatus::Corrupted)
+            .cloned();
         let mut names: BTreeSet<ImageName> = corrupted.collect();
         for name in self.journalled()? {
-            let state = journal::read(&journal::path_of(&self.site.layout.journal_dir(), name.as_str())).map_err(failure::of)?;
+            let state = journal::read(&journal::path_of(&self.site.layout.journal_dir(), name.as_str()))
+                .map_err(failure::of)?;
             if state.needs_recovery() && !self.is_locked(&name)? {
                 names.insert(name);
             }
@@ -53,12 +56,15 @@ impl ImageManager<'_> {
     /// When the register cannot be read.
     pub fn corrupted(&self) -> Result<Vec<String>> {
         let entries = self.entries()?;
-        let corrupted = entries.images.keys().filter(|name| self.status_of(name, &entries) == ImageStatus::Corrupted);
+        let corrupted =
+            entries.images.keys().filter(|name| self.status_of(name, &entries) == ImageStatus::Corrupted);
         Ok(corrupted.map(ToString::to_string).collect())
     }
 
     fn is_locked(&self, name: &ImageName) -> Result<bool> {
-        LockProbe::look(&self.site.layout.locks_dir(), &image_lock(name)).map(|probe| probe.is_held()).map_err(failure::of)
+        LockProbe::look(&self.site.layout.locks_dir(), &image_lock(name))
+            .map(|probe| probe.is_held())
+            .map_err(failure::of)
     }
 
     fn journalled(&self) -> Result<Vec<ImageName>> {
@@ -68,7 +74,8 @@ impl ImageManager<'_> {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(cause) => return Err(Error::failed(format!("cannot read {directory}")).because(cause)),
         };
-        let name_of = |entry: &camino::Utf8DirEntry| ImageName::parse(entry.file_name().strip_suffix(".jsonl")?).ok();
+        let name_of =
+            |entry: &camino::Utf8DirEntry| ImageName::parse(entry.file_name().strip_suffix(".jsonl")?).ok();
         Ok(found.flatten().filter_map(|entry| name_of(&entry)).collect())
     }
 
@@ -80,7 +87,8 @@ impl ImageManager<'_> {
         let chosen = if names.is_empty() { self.to_clean()? } else { names.to_vec() };
         let entries = self.entries()?;
         for name in names {
-            let known = self.exists(name) || entries.images.contains_key(name) || self.journalled()?.contains(name);
+            let known =
+                self.exists(name) || entries.images.contains_key(name) || self.journalled()?.contains(name);
             if !known {
                 return Err(no_such_image(name));
             }
@@ -121,7 +129,10 @@ impl ImageManager<'_> {
             return Ok(true);
         };
         if entry.is_legacy() && self.site.installations.is_running(name, &entry) {
-            return Err(Error::new(ErrorKind::BUSY, format!("image {name} is being created by process {}", entry.pid)));
+            return Err(Error::new(
+                ErrorKind::BUSY,
+                format!("image {name} is being created by process {}", entry.pid),
+            ));
         }
         if path.exists() {
             self.undo_journal(&path, Which::Unsettled, &Subject::Image(name.clone()))?;
@@ -154,16 +165,16 @@ impl ImageManager<'_> {
     fn undo_journal(&self, path: &Utf8PathBuf, which: Which, subject: &Subject) -> Result<()> {
         let mut journal = Journal::reopen(path).map_err(failure::of)?;
         let in_use = |version: &str| kernels::is_used(self.site, version, subject.image());
-        undo::undo(&mut journal, &self.site.layout, which, &in_use).map_err(|error| {
-            failure::refused(error).context(format!("cannot clean {subject}"))
-        })?;
+        undo::undo(&mut journal, &self.site.layout, which, &in_use)
+            .map_err(|error| failure::refused(error).context(format!("cannot clean {subject}")))?;
         journal.end().map_err(failure::of)
     }
 
     /// Lets the class clean what it alone knows of, in an operation of its own, so that this too is on record.
     fn clean_by_class(&self, name: &ImageName, class: &str, lock: Lock) -> Result<Option<Lock>> {
         if self.site.classes.module_of(class).is_none() {
-            let text = format!("the module of class {class} is gone: image {name} is cleaned from the record alone");
+            let text =
+                format!("the module of class {class} is gone: image {name} is cleaned from the record alone");
             self.site.observer.line(Level::Info, &text);
             return Ok(Some(lock));
         }
@@ -178,7 +189,9 @@ impl ImageManager<'_> {
         let layout = &self.site.layout;
         let work = layout.image_workdir(name.as_str());
         let tree = work.join("mnt");
-        for mount in [Mount::System { target: tree.clone() }, Mount::Image { file: Utf8PathBuf::new(), target: tree }] {
+        for mount in
+            [Mount::System { target: tree.clone() }, Mount::Image { file: Utf8PathBuf::new(), target: tree }]
+        {
             undo::unmount(&mount).map_err(failure::refused)?;
         }
         for directory in [
@@ -212,9 +225,14 @@ impl ImageManager<'_> {
             && entry.is_legacy()
             && self.site.installations.is_running(name, entry)
         {
-            return Err(Error::new(ErrorKind::BUSY, format!("image {name} is being created by process {}", entry.pid)));
+            return Err(Error::new(
+                ErrorKind::BUSY,
+                format!("image {name} is being created by process {}", entry.pid),
+            ));
         }
-        let class = entry.map(|entry| entry.image_class).or_else(|| self.load(name).ok().map(|image| image.class().to_owned()));
+        let class = entry
+            .map(|entry| entry.image_class)
+            .or_else(|| self.load(name).ok().map(|image| image.class().to_owned()));
         let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
         if path.exists() {
             self.undo_journal(&path, Which::Everything, &Subject::Image(name.clone()))?;

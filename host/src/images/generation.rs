@@ -4,7 +4,7 @@
 //! exchanged by one rename. Nodes see the old image or the new one, never a mix of record, boot file and root image; and
 //! after a crash the directory aside is removed, whichever of the two it is.
 
-use crate::system::{FileError, atomic_file};
+use crate::system::{FileError, atomic_file, files};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::fs;
 
@@ -22,7 +22,11 @@ pub enum NewFile<'a> {
 ///
 /// # Errors
 /// When building or exchanging fails; `directory` is then as it was.
-pub fn replace(directory: &Utf8Path, aside: &Utf8Path, files: &[(&str, NewFile<'_>)]) -> Result<(), FileError> {
+pub fn replace(
+    directory: &Utf8Path,
+    aside: &Utf8Path,
+    files: &[(&str, NewFile<'_>)],
+) -> Result<(), FileError> {
     let replaced: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
     link_all(directory, aside, &replaced)?;
     for (name, file) in files {
@@ -35,9 +39,9 @@ pub fn replace(directory: &Utf8Path, aside: &Utf8Path, files: &[(&str, NewFile<'
             }
         }
     }
-    atomic_file::set_mode(aside, 0o755)?;
+    files::set_mode(aside, 0o755)?;
     atomic_file::sync_dir(aside)?;
-    atomic_file::exchange(aside, directory)
+    files::exchange(aside, directory)
 }
 
 /// Makes a file fit to be fetched: mode 0644, on disk.
@@ -45,7 +49,7 @@ pub fn replace(directory: &Utf8Path, aside: &Utf8Path, files: &[(&str, NewFile<'
 /// # Errors
 /// When it cannot be opened or flushed.
 pub fn publishable(file: &Utf8Path) -> Result<(), FileError> {
-    atomic_file::set_mode(file, 0o644)?;
+    files::set_mode(file, 0o644)?;
     fs::File::open(file).and_then(|open| open.sync_all()).map_err(FileError::of("flush", file))
 }
 
@@ -88,11 +92,19 @@ mod tests {
         fs::write(base.join("packed"), "new root").unwrap();
 
         let packed = base.join("packed");
-        let files = [("boot.ipxe", NewFile::Text("new boot", 0o644)), ("squashfs.img", NewFile::Moved(&packed))];
+        let files =
+            [("boot.ipxe", NewFile::Text("new boot", 0o644)), ("squashfs.img", NewFile::Moved(&packed))];
         replace(&image, &aside, &files).unwrap();
 
         let read = |path: &str| fs::read_to_string(image.join(path)).unwrap();
-        assert_eq!((read("boot.ipxe"), read("squashfs.img"), read("sub/kept")), ("new boot".into(), "new root".into(), "kept".into()));
-        assert_eq!(fs::read_to_string(aside.join("squashfs.img")).unwrap(), "old root", "the old state is aside");
+        assert_eq!(
+            (read("boot.ipxe"), read("squashfs.img"), read("sub/kept")),
+            ("new boot".into(), "new root".into(), "kept".into())
+        );
+        assert_eq!(
+            fs::read_to_string(aside.join("squashfs.img")).unwrap(),
+            "old root",
+            "the old state is aside"
+        );
     }
 }

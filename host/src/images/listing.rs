@@ -65,7 +65,9 @@ impl ImageManager<'_> {
             }
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {}
             Err(cause) => {
-                return Err(Error::failed(format!("cannot read the directory of images {directory}")).because(cause));
+                return Err(
+                    Error::failed(format!("cannot read the directory of images {directory}")).because(cause)
+                );
             }
         }
         listed.extend(names.iter().map(|name| self.look_at(name, &entries)));
@@ -115,7 +117,8 @@ impl ImageManager<'_> {
                 return Err(no_such_image(name));
             }
         }
-        let wanted = |listed: &ListedImage| names.is_empty() || names.iter().any(|name| name.as_str() == listed.name);
+        let wanted =
+            |listed: &ListedImage| names.is_empty() || names.iter().any(|name| name.as_str() == listed.name);
         let chosen = self.list()?.into_iter().filter(wanted);
         Ok(chosen.map(|listed| (listed.name.clone(), self.problem_of(&listed))).collect())
     }

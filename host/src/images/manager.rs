@@ -41,8 +41,10 @@ impl<'s> ImageManager<'s> {
                 Err(Error::new(ErrorKind::BUSY, format!("image {name} is being created"))
                     .hint("try again when it is done"))
             }
-            ImageStatus::Corrupted => Err(Error::failed(format!("image {name} is CORRUPTED"))
-                .hint(format!("disklessset clean {name}"))),
+            ImageStatus::Corrupted => {
+                Err(Error::failed(format!("image {name} is CORRUPTED"))
+                    .hint(format!("disklessset clean {name}")))
+            }
         }
     }
 
@@ -51,7 +53,8 @@ impl<'s> ImageManager<'s> {
         let directory = self.site.layout.image_dir(name.as_str());
         let record = ImageRecord::load(&directory).map_err(|error| match error {
             RecordError::File(cause) if cause.is_not_found() => no_such_image(name),
-            other => failure::of(other).hint(format!("`disklessset clear {name}` removes an image that cannot be read")),
+            other => failure::of(other)
+                .hint(format!("`disklessset clear {name}` removes an image that cannot be read")),
         })?;
         Ok(Image::new(name.clone(), record.image_class, record.attributes, directory))
     }
@@ -81,11 +84,20 @@ impl<'s> ImageManager<'s> {
             listed.status == ImageStatus::Created
                 && listed.image_class.as_deref().is_some_and(|own| self.site.classes.is_a(own, class))
         };
-        Ok(images.into_iter().filter(of_class).filter_map(|listed| ImageName::parse(&listed.name).ok()).collect())
+        Ok(images
+            .into_iter()
+            .filter(of_class)
+            .filter_map(|listed| ImageName::parse(&listed.name).ok())
+            .collect())
     }
 
     /// Runs a step of an image's class; the image takes over what the step changed.
-    pub(super) fn step(&self, operation: &Operation<'_>, image: &mut Image, mut request: StepRequest) -> Result<Value> {
+    pub(super) fn step(
+        &self,
+        operation: &Operation<'_>,
+        image: &mut Image,
+        mut request: StepRequest,
+    ) -> Result<Value> {
         request.class = image.class().to_owned();
         request.image = Some(image.clone());
         let reply: StepReply = self.site.classes.run_step(None, request, operation)?;
@@ -128,7 +140,11 @@ impl<'s> ImageManager<'s> {
     }
 
     /// Takes the image's lock and loads it, for an action that changes it.
-    pub(super) fn lock_and_load(&self, name: &ImageName, action: &str) -> Result<(crate::system::lock::Lock, Image)> {
+    pub(super) fn lock_and_load(
+        &self,
+        name: &ImageName,
+        action: &str,
+    ) -> Result<(crate::system::lock::Lock, Image)> {
         // Before the lock too: a name that is nowhere should not leave a lock file behind.
         if !self.exists(name) && !self.entries()?.images.contains_key(name) {
             return Err(no_such_image(name));
@@ -154,12 +170,16 @@ pub(super) fn request(step: &str) -> StepRequest {
 }
 
 pub(super) fn no_such_image(name: &ImageName) -> Error {
-    Error::new(ErrorKind::NOT_FOUND, format!("there is no image {name}")).hint("`disklessset list` shows all images")
+    Error::new(ErrorKind::NOT_FOUND, format!("there is no image {name}"))
+        .hint("`disklessset list` shows all images")
 }
 
 impl Lookup for ImageManager<'_> {
     fn kernel(&self, version: &KernelVersion) -> Result<(), String> {
-        crate::kernels::KernelManager::new(self.site).usable(version).map(drop).map_err(|error| error.to_string())
+        crate::kernels::KernelManager::new(self.site)
+            .usable(version)
+            .map(drop)
+            .map_err(|error| error.to_string())
     }
 
     fn image(&self, name: &ImageName, class: &str) -> Result<(), String> {

@@ -3,8 +3,7 @@
 use crate::{
     failure,
     installations::{
-        Effect, Journal, image_lock,
-        journal::{self, State},
+        Effect, Journal, image_lock, journal,
         undo::{self, Which},
     },
     kernels::{self, StagedKernel},
@@ -50,7 +49,7 @@ impl std::fmt::Display for Subject {
 
 /// An action under way. Dropped without [`Operation::succeed`] or [`Operation::fail`] it commits nothing: what it acquired is
 /// on record, and the next cleaning undoes it.
-pub struct Operation<'s> {
+pub(crate) struct Operation<'s> {
     pub(crate) site: &'s Site,
     pub(super) subject: Subject,
     /// The module whose class is at work; it chooses the section of the configuration.
@@ -64,19 +63,27 @@ pub struct Operation<'s> {
 
 /// Takes the lock of an image.
 pub(super) fn lock_image(site: &Site, name: &ImageName, action: &str, wait: Wait) -> Result<Lock> {
-    Lock::acquire(&site.layout.locks_dir(), &image_lock(name), action, wait).map_err(|error| match error {
-        LockError::Busy { holder, .. } => {
-            let who = holder.map_or_else(String::new, |holder| format!(": {holder}"));
-            Error::new(ErrorKind::BUSY, format!("image {name} is busy{who}")).hint("try again later, or with --wait SECONDS")
+    let what = format!("image {name}");
+    Lock::acquire(&site.layout.locks_dir(), &image_lock(name), &what, action, wait).map_err(|error| {
+        match error {
+            LockError::Busy { .. } => {
+                failure::with_kind(ErrorKind::BUSY, error).hint("try again later, or with --wait SECONDS")
+            }
+            LockError::Interrupted(cause) => Error::new(ErrorKind::INTERRUPTED, cause.to_string()),
+            other => failure::of(other),
         }
-        LockError::Interrupted(cause) => Error::new(ErrorKind::INTERRUPTED, cause.to_string()),
-        other => failure::of(other),
     })
 }
 
 impl<'s> Operation<'s> {
     /// Begins an action that changes something: the caller has the image's lock, and the beginning goes on record.
-    pub(super) fn begin(site: &'s Site, name: &ImageName, lock: Lock, action: &str, class: &str) -> Result<Self> {
+    pub(super) fn begin(
+        site: &'s Site,
+        name: &ImageName,
+        lock: Lock,
+        action: &str,
+        class: &str,
+    ) -> Result<Self> {
         Self::reading(site, name, class).on_record_from_now(lock, action, class)
     }
 
@@ -89,8 +96,11 @@ impl<'s> Operation<'s> {
         let path = journal::path_of(&self.site.layout.journal_dir(), &self.subject.to_string());
         let left = journal::read(&path).map_err(failure::of)?;
         if left.needs_recovery() {
-            return Err(Error::refused(format!("{} has something left of an interrupted action", self.subject))
-                .hint("disklessset clean"));
+            return Err(Error::refused(format!(
+                "{} has something left of an interrupted action",
+                self.subject
+            ))
+            .hint("disklessset clean"));
         }
         let journal = Journal::begin(&path, action, class).map_err(failure::of)?;
         self.journal = Some(RefCell::new(journal));
@@ -116,7 +126,9 @@ impl<'s> Operation<'s> {
     }
 
     fn journal(&self) -> Result<&RefCell<Journal>> {
-        self.journal.as_ref().ok_or_else(|| Error::refused("this action only reads: it may not acquire anything"))
+        self.journal
+            .as_ref()
+            .ok_or_else(|| Error::refused("this action only reads: it may not acquire anything"))
     }
 
     /// Whether this action has the lock of the kernels already.
@@ -161,10 +173,6 @@ impl<'s> Operation<'s> {
         Ok(journal.find(path).map(|open| (open.number, open.effect.clone(), open.hold)))
     }
 
-    pub(super) fn state(&self) -> Result<State> {
-        Ok(self.journal()?.borrow().state().clone())
-    }
-
     /// Undoes one acquisition.
     pub(super) fn release(&self, path: &Utf8Path) -> Result<()> {
         let Some((number, effect, _)) = self.on_record(path)? else {
@@ -175,13 +183,16 @@ impl<'s> Operation<'s> {
     }
 
     fn undo_one(&self, effect: &Effect) -> Result<()> {
-        undo::undo_effect(effect, &self.site.layout, &|version| kernels::is_used(self.site, version, self.subject.image()))
-            .map_err(failure::refused)
+        undo::undo_effect(effect, &self.site.layout, &|version| {
+            kernels::is_used(self.site, version, self.subject.image())
+        })
+        .map_err(failure::refused)
     }
 
     /// Renames something finished into its served place, on record by its inode first.
     pub(crate) fn publish_new(&self, from: &Utf8Path, to: &Utf8Path, kernel: Option<&str>) -> Result<()> {
-        let meta = std::fs::symlink_metadata(from).map_err(|cause| Error::failed(format!("cannot look at {from}")).because(cause))?;
+        let meta = std::fs::symlink_metadata(from)
+            .map_err(|cause| Error::failed(format!("cannot look at {from}")).because(cause))?;
         let effect = Effect::Published {
             path: to.to_owned(),
             device: meta.dev(),
@@ -211,7 +222,8 @@ impl<'s> Operation<'s> {
         let Some(journal) = self.journal else { return Ok(()) };
         let mut journal = journal.into_inner();
         let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
-        undo::undo(&mut journal, &self.site.layout, Which::HeldForAction, &in_use).map_err(failure::refused)?;
+        undo::undo(&mut journal, &self.site.layout, Which::HeldForAction, &in_use)
+            .map_err(failure::refused)?;
         // What was published is what the action was for: it is nobody's to undo any more.
         let published: Vec<u64> = journal
             .state()
@@ -236,9 +248,9 @@ impl<'s> Operation<'s> {
             .and_then(|()| journal.end().map_err(failure::of));
         match undone {
             Ok(()) => error,
-            Err(left) => error
-                .because(format!("what it left could not be cleaned: {left}"))
-                .hint("disklessset clean"),
+            Err(left) => {
+                error.because(format!("what it left could not be cleaned: {left}")).hint("disklessset clean")
+            }
         }
     }
 }
@@ -247,6 +259,7 @@ impl<'s> Operation<'s> {
 pub(crate) fn unique() -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+    let clock =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
     format!("{:x}-{:x}-{:x}", std::process::id(), clock, NEXT.fetch_add(1, Ordering::Relaxed))
 }

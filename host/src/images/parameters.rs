@@ -29,7 +29,8 @@ impl ParametersFile {
     pub fn load(path: &Utf8Path) -> Result<Self> {
         let bytes = atomic_file::read_bounded(path, MOST_BYTES).map_err(failure::usage)?;
         let text = String::from_utf8(bytes).map_err(|_| Error::usage(format!("{path} is not UTF-8 text")))?;
-        Self::parse(&text).map_err(|reason| Error::usage(format!("cannot use parameters file {path}")).because(reason))
+        Self::parse(&text)
+            .map_err(|reason| Error::usage(format!("cannot use parameters file {path}")).because(reason))
     }
 
     /// Reads the text of a file.
@@ -66,7 +67,9 @@ impl ParametersFile {
 fn raw(value: &Value) -> Result<Option<Raw>, String> {
     match value {
         Value::Null => Ok(None),
-        Value::Sequence(items) => items.iter().map(scalar).collect::<Result<_, _>>().map(|list| Some(Raw::List(list))),
+        Value::Sequence(items) => {
+            items.iter().map(scalar).collect::<Result<_, _>>().map(|list| Some(Raw::List(list)))
+        }
         other => scalar(other).map(|text| Some(Raw::Text(text))),
     }
 }
@@ -115,7 +118,7 @@ mod tests {
             ("image_data: {name: x, image_class: A}\nextra: 1", "one mapping"),
             ("image_data: {name: x, image_class: A, deep: {a: 1}}", "deep: is neither"),
             ("image_data: {name: x, name: y, image_class: A}", "duplicate"),
-            ("image_data: {name: !!python/object:os.system x, image_class: A}", "name: is neither"),
+            ("image_data: {name: !object:os.system x, image_class: A}", "name: is neither"),
         ] {
             let error = ParametersFile::parse(text).unwrap_err();
             assert!(error.contains(reason), "{text:?}: {error}");

@@ -76,7 +76,9 @@ impl ImageRecord {
                 let document: Document = serde_yaml::from_str(text).map_err(|cause| cause.to_string())?;
                 match document.format {
                     Some(newer) if newer > FORMAT => {
-                        return Err(format!("format {newer} is newer than this disklessset, which knows {FORMAT}"));
+                        return Err(format!(
+                            "format {newer} is newer than this disklessset, which knows {FORMAT}"
+                        ));
                     }
                     _ => document.image_data,
                 }
@@ -94,7 +96,8 @@ impl ImageRecord {
         let mut data = self.attributes.clone();
         data.insert("name".to_owned(), name.as_str().into());
         data.insert("image_class".to_owned(), self.image_class.as_str().into());
-        serde_yaml::to_string(&NewDocument { format: FORMAT, image_data: &data }).expect("attributes are plain data")
+        serde_yaml::to_string(&NewDocument { format: FORMAT, image_data: &data })
+            .expect("attributes are plain data")
     }
 
     /// The mode of the file: 0600 when it has a password's hash in it (records of 1.x do), 0644 otherwise.
@@ -110,10 +113,24 @@ mod tests {
     #[test]
     fn attributes_round_trip_exactly() {
         let mut attributes = Attributes::new();
-        for (i, text) in
-            ["a: b", "# no comment", "\"'", "line\nline", "007", "yes", "null", "1e3", "ünï", " pad ", "", "- x", "{}", "~"]
-                .into_iter()
-                .enumerate()
+        for (i, text) in [
+            "a: b",
+            "# no comment",
+            "\"'",
+            "line\nline",
+            "007",
+            "yes",
+            "null",
+            "1e3",
+            "ünï",
+            " pad ",
+            "",
+            "- x",
+            "{}",
+            "~",
+        ]
+        .into_iter()
+        .enumerate()
         {
             attributes.insert(format!("k{i}"), text.into());
         }
@@ -130,7 +147,15 @@ mod tests {
         let bomb = "a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\n\
                     d: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d]\nimage_data: {x: [*e,*e,*e,*e,*e,*e,*e,*e]}\n";
         let deep = format!("image_data: {}{}", "[".repeat(5000), "]".repeat(5000));
-        for text in ["", "image_data:", "[1, 2]", "image_data: {name: x}", "image_data: !!python/object:os.system x", bomb, &deep] {
+        for text in [
+            "",
+            "image_data:",
+            "[1, 2]",
+            "image_data: {name: x}",
+            "image_data: !!python/object:os.system x",
+            bomb,
+            &deep,
+        ] {
             let reason = ImageRecord::parse(text).unwrap_err();
             assert!(!reason.contains('\n') && reason.len() < 400, "{reason}");
         }

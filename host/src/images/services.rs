@@ -6,12 +6,13 @@ use super::{
     operation::Operation,
 };
 use crate::{
-    failure, kernels,
+    failure,
     installations::{Effect, undo},
+    kernels,
     modules::HostService,
     system::{
         atomic_file,
-        command::{Chroot, CommandError, Isolation, NameResolution, Tool},
+        command::{Chroot, CommandError, Ending, Isolation, NameResolution, Tool},
         interrupt, mounts,
     },
 };
@@ -57,8 +58,10 @@ impl HostService for Operation<'_> {
             services::CONFIG => answer(Ok(self.site.configuration.of_module(&self.module))),
             services::ASK => answer(self.ask(&read(request)?)),
             services::CHECKPOINT => answer(interrupt::check().map_err(interrupted)),
-            other => Err(Error::new(ErrorKind::UNSUPPORTED, format!("this disklessset has no service {other}"))
-                .hint("the module was made for a newer one")),
+            other => {
+                Err(Error::new(ErrorKind::UNSUPPORTED, format!("this disklessset has no service {other}"))
+                    .hint("the module was made for a newer one"))
+            }
         }
     }
 }
@@ -112,7 +115,11 @@ impl Operation<'_> {
         let isolation = match command.tree() {
             None => Isolation::Private,
             Some(tree) => {
-                let names = if command.wants_network() { NameResolution::OfTheServer } else { NameResolution::OfTheTree };
+                let names = if command.wants_network() {
+                    NameResolution::OfTheServer
+                } else {
+                    NameResolution::OfTheTree
+                };
                 Isolation::Chroot(Chroot::new(tree).name_resolution(names))
             }
         };
@@ -125,7 +132,7 @@ impl Operation<'_> {
         }
         if command.is_interactive() {
             let ending = tool.run_interactive().map_err(tool_failed)?;
-            return Ok(Finished::new(ending.code(), String::new()));
+            return Ok(Finished::new(code_of(ending), String::new()));
         }
         if let Some(input) = command.input() {
             tool = tool.stdin_data(input.as_bytes());
@@ -199,15 +206,19 @@ impl Operation<'_> {
 
     fn must_be_new(&self, path: &Utf8Path) -> Result<()> {
         if path.symlink_metadata().is_ok() {
-            return Err(Error::refused(format!("{path} is there already, and disklessset has no record of it"))
-                .hint(format!("look what it is; `disklessset clear {}` removes it", self.subject)));
+            return Err(Error::refused(format!(
+                "{path} is there already, and disklessset has no record of it"
+            ))
+            .hint(format!("look what it is; `disklessset clear {}` removes it", self.subject)));
         }
         Ok(())
     }
 
     fn publish(&self, request: &messages::Publish) -> Result<()> {
         self.must_be_ours(&request.from)?;
-        let Some(own) = self.subject.image() else { return Err(Error::refused("kernels are not published this way")) };
+        let Some(own) = self.subject.image() else {
+            return Err(Error::refused("kernels are not published this way"));
+        };
         let directory = self.site.layout.image_dir(own.as_str());
         match (request.to.parent(), request.to.file_name()) {
             // An existing image: its directory goes to the next state in one step.
@@ -240,11 +251,22 @@ impl Operation<'_> {
     }
 }
 
+/// How a program ended as a shell would tell it.
+fn code_of(ending: Ending) -> i32 {
+    match ending {
+        Ending::Code(code) => code,
+        Ending::Signal(number) => 128 + number,
+    }
+}
+
 /// The error of a tool, with the kind that gives the right exit code.
 pub(crate) fn tool_failed(error: CommandError) -> Error {
-    let kind = if error.is_interrupted() { ErrorKind::INTERRUPTED } else { ErrorKind::FAILED };
-    let last_lines = error.last_lines().to_vec();
+    let kind = if error.interrupted().is_some() { ErrorKind::INTERRUPTED } else { ErrorKind::FAILED };
+    // What happened is the first line; the tool's own last lines are below it.
     let mut converted = failure::with_kind(kind, error);
-    converted.causes.extend(last_lines);
+    let text = std::mem::take(&mut converted.message);
+    let mut lines = text.lines();
+    converted.message = lines.next().unwrap_or_default().to_owned();
+    converted.causes.splice(0..0, lines.map(|line| line.trim_start().to_owned()));
     converted
 }

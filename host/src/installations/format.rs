@@ -2,7 +2,7 @@
 //!
 //! The file of 1.x is read as it is (a class and a pid); keys added here or by a later version are kept.
 
-use crate::system::process::ProcessIdentity;
+use crate::system::{FileError, process::ProcessIdentity};
 use disklessset_plugin_api::{ImageName, KernelVersion};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -36,9 +36,12 @@ pub struct Installation {
 
 impl Installation {
     /// An entry for a creation by this very process.
-    pub fn by_this_process(image_class: &str, kernel: Option<KernelVersion>) -> Self {
-        let me = ProcessIdentity::current();
-        Self {
+    ///
+    /// # Errors
+    /// When the system does not tell who this process is.
+    pub fn by_this_process(image_class: &str, kernel: Option<KernelVersion>) -> Result<Self, FileError> {
+        let me = ProcessIdentity::of_self()?;
+        Ok(Self {
             image_class: image_class.to_owned(),
             pid: me.pid,
             start_time: Some(me.start_time),
@@ -46,7 +49,7 @@ impl Installation {
             since: Some(jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()),
             kernel,
             other: BTreeMap::new(),
-        }
+        })
     }
 
     /// Whether the entry was written by 1.x, which held no lock while it created.
@@ -141,14 +144,18 @@ mod tests {
     fn names_that_yaml_takes_for_something_else_are_kept() {
         let mut entries = Entries::default();
         for name in ["007", "1e3", "yes", "null", "~1".trim_start_matches('~'), "0x1F", "1.0"] {
-            entries.images.insert(ImageName::parse(name).unwrap(), Installation::by_this_process("DemoImage", None));
+            entries.images.insert(
+                ImageName::parse(name).unwrap(),
+                Installation::by_this_process("DemoImage", None).unwrap(),
+            );
         }
         assert_eq!(Entries::parse(&entries.to_text()).unwrap(), entries);
     }
 
     #[test]
     fn keys_of_other_versions_and_strange_entries_survive() {
-        let text = "../x:\n  image_class: A\n  pid: 1\nweb:\n  image_class: A\n  pid: 1\n  colour: red\nbad: 3\n";
+        let text =
+            "../x:\n  image_class: A\n  pid: 1\nweb:\n  image_class: A\n  pid: 1\n  colour: red\nbad: 3\n";
         let entries = Entries::parse(text).unwrap();
         assert_eq!(entries.images.len(), 1);
         assert_eq!(entries.strange.len(), 2);

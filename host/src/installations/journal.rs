@@ -3,7 +3,7 @@
 //! One file an image, one JSON line a fact, each flushed to disk before the effect it announces. Undoing works from these
 //! lines alone, without the class that asked for the thing. A torn last line is one whose effect never happened.
 
-use crate::system::atomic_file::{self, FileError};
+use crate::system::{FileError, atomic_file, files};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Hold, Mount};
 use serde::{Deserialize, Serialize};
@@ -160,7 +160,7 @@ impl Journal {
             atomic_file::create_dir_all(parent, 0o755)?;
         }
         let fresh = !path.exists();
-        let file = atomic_file::open_append(path, 0o600)?;
+        let file = files::open_append(path, 0o600)?;
         if fresh {
             atomic_file::sync_dir(path.parent().unwrap_or(Utf8Path::new("/")))?;
         }
@@ -176,7 +176,7 @@ impl Journal {
     /// When it cannot be read or written.
     pub fn reopen(path: &Utf8Path) -> Result<Self, FileError> {
         let state = read(path)?;
-        let mut journal = Self { path: path.to_owned(), file: atomic_file::open_append(path, 0o600)?, state };
+        let mut journal = Self { path: path.to_owned(), file: files::open_append(path, 0o600)?, state };
         journal.end_torn_line()?;
         Ok(journal)
     }
@@ -221,7 +221,7 @@ impl Journal {
     /// When that cannot be written.
     pub fn end(mut self) -> Result<(), FileError> {
         if self.state.open.is_empty() {
-            return atomic_file::remove_file(&self.path);
+            return files::remove_file(&self.path);
         }
         self.write(Fact::End)
     }
@@ -241,7 +241,7 @@ impl Journal {
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         let written = self.file.write_all(bytes).and_then(|()| self.file.sync_data());
-        written.map_err(|cause| FileError::new("write", &self.path, cause))
+        written.map_err(FileError::of("write", &self.path))
     }
 }
 

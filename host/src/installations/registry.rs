@@ -2,9 +2,9 @@
 
 use super::format::{Entries, Installation, MOST_BYTES};
 use crate::system::{
-    atomic_file::{self, FileError},
+    FileError, atomic_file,
     layout::Layout,
-    lock::{LockError, LockProbe, StateLock, Wait},
+    lock::{Lock, LockError, LockProbe, Wait},
     process,
 };
 use camino::Utf8PathBuf;
@@ -63,7 +63,13 @@ impl Installations {
     /// When the lock, the reading or the writing fails; the file is then as it was.
     pub fn update<T>(&self, change: impl FnOnce(&mut Entries) -> T) -> Result<T, RegistryError> {
         // Short: nobody holds this lock for longer than one durable write.
-        let _lock = StateLock::acquire(&self.layout.locks_dir(), "installations", "update", Wait::Seconds(60))?;
+        let _lock = Lock::acquire(
+            &self.layout.locks_dir(),
+            "installations",
+            "installations.yml",
+            "update",
+            Wait::Seconds(60),
+        )?;
         let mut entries = self.snapshot()?;
         let before = entries.clone();
         let outcome = change(&mut entries);
@@ -100,9 +106,10 @@ impl Installations {
     /// it, across pid namespaces and reboots. 1.x held none; there the pid must be a living disklessset.
     pub fn is_running(&self, name: &ImageName, entry: &Installation) -> bool {
         if entry.is_legacy() {
-            return process::legacy_is_running(entry.pid);
+            // What cannot be found out is taken for running: nothing of it is touched then.
+            return process::is_running_diskless(entry.pid).unwrap_or(true);
         }
-        LockProbe::is_held(&self.layout.locks_dir(), &image_lock(name))
+        LockProbe::look(&self.layout.locks_dir(), &image_lock(name)).map_or(true, |probe| probe.is_held())
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     failure,
     images::{ImageManager, operation::Operation},
-    system::{FileError, atomic_file},
+    system::{FileError, atomic_file, files},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, ErrorKind, ImageName, Kernel, KernelVersion, Result};
@@ -46,7 +46,8 @@ impl KernelManager<'_> {
     /// # Errors
     /// When the tree has no kernel or several, or making fails.
     pub fn add_from_tree(&self, tree: &Utf8Path) -> Result<KernelVersion> {
-        let tree = tree.canonicalize_utf8().map_err(|cause| failure::usage(FileError::of("open", tree)(cause)))?;
+        let tree =
+            tree.canonicalize_utf8().map_err(|cause| failure::usage(FileError::of("open", tree)(cause)))?;
         self.changing("add a kernel", |operation| stage_and_publish(operation, &tree))
     }
 
@@ -67,17 +68,23 @@ impl KernelManager<'_> {
         self.must_exist(&kernel)?;
         let layout = &self.site.layout;
         let modules = modules_of(layout, version).ok_or_else(|| {
-            Error::new(ErrorKind::NOT_FOUND, format!("the modules of kernel {version} are not on this server")).hint(
+            Error::new(
+                ErrorKind::NOT_FOUND,
+                format!("the modules of kernel {version} are not on this server"),
+            )
+            .hint(
                 "add the kernel again with its modules: disklessset kernel add --vmlinuz FILE --modules DIR",
             )
         })?;
         self.changing("make an initramfs", |operation| {
             let directory = operation.staging(&layout.kernels_dir(), "initramfs")?;
-            let made = initramfs::make(operation, &Dracut::OfServer { modules: &modules }, version, &directory)?;
-            atomic_file::set_mode(&made, 0o644).map_err(failure::of)?;
-            atomic_file::sync_path(&made).map_err(failure::of)?;
+            let made =
+                initramfs::make(operation, &Dracut::OfServer { modules: &modules }, version, &directory)?;
+            files::set_mode(&made, 0o644).map_err(failure::of)?;
+            files::sync_path(&made).map_err(failure::of)?;
             // Over an older one: nodes get the old file or the new one.
-            atomic_file::rename_replacing(&made, &layout.kernels_dir().join(kernel.initramfs())).map_err(failure::of)
+            atomic_file::rename_replacing(&made, &layout.kernels_dir().join(kernel.initramfs()))
+                .map_err(failure::of)
         })
     }
 
@@ -112,7 +119,8 @@ fn version_of(file: &Utf8Path) -> Result<KernelVersion> {
 
 /// The directory of the modules of a version: the one given, or below it.
 fn modules_below(given: &Utf8Path, version: &KernelVersion) -> Result<Utf8PathBuf> {
-    let given = given.canonicalize_utf8().map_err(|cause| failure::usage(FileError::of("open", given)(cause)))?;
+    let given =
+        given.canonicalize_utf8().map_err(|cause| failure::usage(FileError::of("open", given)(cause)))?;
     let below = [version.to_string(), format!("lib/modules/{version}"), format!("usr/lib/modules/{version}")];
     let places = std::iter::once(given.clone()).chain(below.iter().map(|place| given.join(place)));
     places

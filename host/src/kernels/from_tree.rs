@@ -8,7 +8,7 @@ use super::{
 use crate::{
     failure,
     images::{operation::Operation, services::tool_failed},
-    system::{FileError, atomic_file, command::Tool, path_in_tree},
+    system::{FileError, atomic_file, command::Tool, files},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, Kernel, KernelVersion, Result, TreeKernel};
@@ -50,19 +50,27 @@ pub(super) fn stage(operation: &Operation<'_>, tree: &Utf8Path, initramfs: Initr
     }
     let directory = operation.staging(&layout.kernels_dir(), "kernel")?;
     let made = match initramfs {
-        Initramfs::Make => Some(initramfs::make(operation, &Dracut::OfTree { tree }, &kernel.version, &directory)?),
+        Initramfs::Make => {
+            Some(initramfs::make(operation, &Dracut::OfTree { tree }, &kernel.version, &directory)?)
+        }
         Initramfs::Later => None,
     };
     let copy = directory.join("vmlinuz");
     copy_file(&vmlinuz, &copy)?;
-    let modules = stage_modules(operation, &modules_in(tree)?.join(kernel.version.as_str()), &kernel.version)?;
-    let staged = StagedKernel { kernel: kernel.clone(), vmlinuz: copy, initramfs: made, modules: Some(modules) };
+    let modules =
+        stage_modules(operation, &modules_in(tree)?.join(kernel.version.as_str()), &kernel.version)?;
+    let staged =
+        StagedKernel { kernel: kernel.clone(), vmlinuz: copy, initramfs: made, modules: Some(modules) };
     *operation.staged_kernel.borrow_mut() = Some(staged);
     Ok(TreeKernel::new(kernel, false))
 }
 
 /// Copies modules aside, under the path that dracut demands.
-pub(super) fn stage_modules(operation: &Operation<'_>, from: &Utf8Path, version: &KernelVersion) -> Result<Utf8PathBuf> {
+pub(super) fn stage_modules(
+    operation: &Operation<'_>,
+    from: &Utf8Path,
+    version: &KernelVersion,
+) -> Result<Utf8PathBuf> {
     let aside = operation.staging(&operation.site.layout.kernel_modules_dir(), "modules")?;
     let inside = aside.join("lib/modules");
     atomic_file::create_dir_all(&inside, 0o755).map_err(failure::of)?;
@@ -96,8 +104,8 @@ pub(crate) fn publish_staged(operation: &Operation<'_>) -> Result<()> {
         if to.symlink_metadata().is_ok() {
             return Ok(());
         }
-        atomic_file::set_mode(from, mode).map_err(failure::of)?;
-        atomic_file::sync_path(from).map_err(failure::of)?;
+        files::set_mode(from, mode).map_err(failure::of)?;
+        files::sync_path(from).map_err(failure::of)?;
         operation.publish_new(from, &to, Some(version))
     };
     if let Some(modules) = &staged.modules {
@@ -106,7 +114,11 @@ pub(crate) fn publish_staged(operation: &Operation<'_>) -> Result<()> {
     if let Some(initramfs) = &staged.initramfs {
         publish(initramfs, layout.kernels_dir().join(staged.kernel.initramfs()), 0o644)?;
     }
-    if known { Ok(()) } else { publish(&staged.vmlinuz, layout.kernels_dir().join(staged.kernel.vmlinuz()), 0o644) }
+    if known {
+        Ok(())
+    } else {
+        publish(&staged.vmlinuz, layout.kernels_dir().join(staged.kernel.vmlinuz()), 0o644)
+    }
 }
 
 /// Whether this very kernel is registered already.
@@ -121,20 +133,27 @@ pub(super) fn is_known(kernels: &Utf8Path, kernel: &Kernel, vmlinuz: &Utf8Path) 
     if same_content(&registered, vmlinuz).map_err(failure::of)? {
         return Ok(true);
     }
-    Err(Error::refused(format!("another kernel {} is registered already, with other content", kernel.version))
-        .hint("remove it first, if no image needs it: disklessset kernel remove VERSION"))
+    Err(Error::refused(format!(
+        "another kernel {} is registered already, with other content",
+        kernel.version
+    ))
+    .hint("remove it first, if no image needs it: disklessset kernel remove VERSION"))
 }
 
 /// The one kernel of a tree: its version and its file. No link leads out of the tree.
 fn find(tree: &Utf8Path) -> Result<(KernelVersion, Utf8PathBuf)> {
     let modules = modules_in(tree)?;
-    let entries = modules.read_dir_utf8().map_err(|cause| failure::of(FileError::of("read directory", &modules)(cause)))?;
+    let entries = modules
+        .read_dir_utf8()
+        .map_err(|cause| failure::of(FileError::of("read directory", &modules)(cause)))?;
     let mut found = Vec::new();
     for entry in entries.flatten() {
         let Ok(version) = KernelVersion::parse(entry.file_name()) else { continue };
         // Debian keeps the kernel in /boot, Enterprise Linux beside its modules as well.
         let places = [format!("boot/vmlinuz-{version}"), format!("usr/lib/modules/{version}/vmlinuz")];
-        let file = places.iter().find_map(|place| path_in_tree::resolve(tree, place.as_str().into()).ok().filter(|p| p.is_file()));
+        let file = places.iter().find_map(|place| {
+            files::resolve_in_tree(tree, place.as_str().into()).ok().filter(|p| p.is_file())
+        });
         if let Some(file) = file {
             found.push((version, file));
         }
@@ -155,7 +174,7 @@ fn find(tree: &Utf8Path) -> Result<(KernelVersion, Utf8PathBuf)> {
 fn modules_in(tree: &Utf8Path) -> Result<Utf8PathBuf> {
     ["usr/lib/modules", "lib/modules"]
         .iter()
-        .find_map(|place| path_in_tree::resolve(tree, (*place).into()).ok().filter(|dir| dir.is_dir()))
+        .find_map(|place| files::resolve_in_tree(tree, (*place).into()).ok().filter(|dir| dir.is_dir()))
         .ok_or_else(|| Error::failed(format!("there are no kernel modules in {tree}")))
 }
 
@@ -169,7 +188,8 @@ pub(super) fn copy_file(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
 fn same_content(a: &Utf8Path, b: &Utf8Path) -> Result<bool, FileError> {
     let open = |path: &Utf8Path| File::open(path).map_err(FileError::of("read", path));
     let (mut file_a, mut file_b) = (open(a)?, open(b)?);
-    let length = |file: &File, path| file.metadata().map(|meta| meta.len()).map_err(FileError::of("read", path));
+    let length =
+        |file: &File, path| file.metadata().map(|meta| meta.len()).map_err(FileError::of("read", path));
     if length(&file_a, a)? != length(&file_b, b)? {
         return Ok(false);
     }

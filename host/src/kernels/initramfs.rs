@@ -1,13 +1,13 @@
 //! Makes initramfs files with dracut: the server's own, or the one inside an OS tree.
 
 use crate::{
+    failure,
     images::operation::Operation,
     images::services::tool_failed,
     system::{
         atomic_file,
         command::{Access, Chroot, Isolation, NameResolution, Tool},
     },
-    failure,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, KernelVersion, Level, Result};
@@ -35,9 +35,13 @@ impl Dracut<'_> {
     fn isolation(&self, out: &Utf8Path) -> Isolation {
         match self {
             Self::OfServer { .. } => Isolation::Private,
-            Self::OfTree { tree } => Isolation::Chroot(
-                Chroot::new(*tree).name_resolution(NameResolution::OfTheTree).bind(out, OUT_INSIDE, Access::ReadWrite),
-            ),
+            Self::OfTree { tree } => {
+                Isolation::Chroot(Chroot::new(*tree).name_resolution(NameResolution::OfTheTree).bind(
+                    out,
+                    OUT_INSIDE,
+                    Access::ReadWrite,
+                ))
+            }
         }
     }
 
@@ -53,7 +57,12 @@ impl Dracut<'_> {
 ///
 /// # Errors
 /// When dracut is missing, lacks a part that livenet needs, or fails.
-pub(super) fn make(operation: &Operation<'_>, dracut: &Dracut<'_>, version: &KernelVersion, out: &Utf8Path) -> Result<Utf8PathBuf> {
+pub(super) fn make(
+    operation: &Operation<'_>,
+    dracut: &Dracut<'_>,
+    version: &KernelVersion,
+    out: &Utf8Path,
+) -> Result<Utf8PathBuf> {
     let parts = parts(dracut, version, out)?;
     if parts.is_empty() {
         return Err(Error::failed("dracut lists no modules"));
@@ -64,7 +73,10 @@ pub(super) fn make(operation: &Operation<'_>, dracut: &Dracut<'_>, version: &Ker
             .hint("install the packages dracut-live and dracut-network where the initramfs is made"));
     }
     let add: Vec<&str> = NEEDED.into_iter().chain(WANTED).filter(|part| parts.contains(*part)).collect();
-    operation.say(Level::Info, &format!("making the initramfs of kernel {version} with dracut: {}", add.join(" ")));
+    operation.say(
+        Level::Info,
+        &format!("making the initramfs of kernel {version} with dracut: {}", add.join(" ")),
+    );
     let log = atomic_file::open_log(&operation.log).map_err(failure::of)?;
     let inside = dracut.out(out);
     let mut tool = Tool::new("dracut")
@@ -103,6 +115,7 @@ fn parts(dracut: &Dracut<'_>, version: &KernelVersion, out: &Utf8Path) -> Result
     if let Dracut::OfServer { modules } = dracut {
         tool = tool.args(["--kmoddir", modules.as_str()]);
     }
-    let listed = tool.capture_stdout(64 * 1024).isolation(dracut.isolation(out)).run().map_err(tool_failed)?;
+    let listed =
+        tool.capture_stdout(64 * 1024).isolation(dracut.isolation(out)).run().map_err(tool_failed)?;
     Ok(String::from_utf8_lossy(&listed.stdout).split_whitespace().map(str::to_owned).collect())
 }

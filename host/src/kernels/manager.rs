@@ -42,17 +42,20 @@ pub(crate) fn lock(site: &Site) -> Result<Lock> {
         Wait::No => Wait::Seconds(30),
         longer => longer,
     };
-    Lock::acquire(&site.layout.locks_dir(), "kernels", "change kernels", wait).map_err(|error| match error {
-        LockError::Busy { .. } => failure::with_kind(ErrorKind::BUSY, error),
-        LockError::Interrupted(cause) => Error::new(ErrorKind::INTERRUPTED, cause.to_string()),
-        other => failure::of(other),
-    })
+    Lock::acquire(&site.layout.locks_dir(), "kernels", "the directory of kernels", "change kernels", wait)
+        .map_err(|error| match error {
+            LockError::Busy { .. } => failure::with_kind(ErrorKind::BUSY, error),
+            LockError::Interrupted(cause) => Error::new(ErrorKind::INTERRUPTED, cause.to_string()),
+            other => failure::of(other),
+        })
 }
 
 /// Whether an image other than `except`, created or being created, uses a kernel.
 pub(crate) fn is_used(site: &Site, version: &str, except: Option<&ImageName>) -> bool {
     users(site).is_ok_and(|users| {
-        users.get(version).is_some_and(|names| names.iter().any(|name| Some(name.as_str()) != except.map(ImageName::as_str)))
+        users.get(version).is_some_and(|names| {
+            names.iter().any(|name| Some(name.as_str()) != except.map(ImageName::as_str))
+        })
     })
 }
 
@@ -67,7 +70,8 @@ pub(crate) fn modules_of(layout: &Layout, version: &KernelVersion) -> Option<Utf
 fn users(site: &Site) -> Result<BTreeMap<String, Vec<String>>> {
     let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for image in ImageManager::new(site).list()? {
-        let kernel = image.attributes.get("kernel").and_then(|value| value.as_str()).and_then(Kernel::from_attribute);
+        let kernel =
+            image.attributes.get("kernel").and_then(|value| value.as_str()).and_then(Kernel::from_attribute);
         if let Some(kernel) = kernel {
             users.entry(kernel.version.to_string()).or_default().push(image.name);
         }
@@ -153,7 +157,9 @@ impl<'s> KernelManager<'s> {
         }
         let layout = &self.site.layout;
         // The kernel first: without it the pair is not offered, whatever stops us.
-        for file in [layout.kernels_dir().join(kernel.vmlinuz()), layout.kernels_dir().join(kernel.initramfs())] {
+        for file in
+            [layout.kernels_dir().join(kernel.vmlinuz()), layout.kernels_dir().join(kernel.initramfs())]
+        {
             crate::installations::undo::remove(&file, layout).map_err(failure::refused)?;
         }
         let modules = layout.kernel_modules_dir().join(version.as_str());

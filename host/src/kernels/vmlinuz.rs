@@ -4,7 +4,7 @@ use disklessset_plugin_api::KernelVersion;
 
 /// The version inside a bzImage, from the boot protocol's header (offset of the version string at 0x20E, relative to the
 /// end of the boot sector, valid when the magic `HdrS` stands at 0x202).
-pub fn version_inside(start: &[u8]) -> Option<KernelVersion> {
+pub(super) fn version_inside(start: &[u8]) -> Option<KernelVersion> {
     if start.get(0x202..0x206)? != b"HdrS" {
         return None;
     }
@@ -15,7 +15,7 @@ pub fn version_inside(start: &[u8]) -> Option<KernelVersion> {
 }
 
 /// How much of a file is needed to find its version.
-pub const HEAD_BYTES: u64 = 0x1_0400;
+pub(super) const HEAD_BYTES: u64 = 0x1_0400;
 
 #[cfg(test)]
 mod tests {

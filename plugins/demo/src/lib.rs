@@ -5,8 +5,8 @@
 #![forbid(unsafe_code)]
 
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, BootContext, Hold, Host, Image, ImageClass, ImageName, ParamKind, ParamSpec, Result,
-    declare_module,
+    ActionSpec, Arguments, BootContext, Hold, Host, Image, ImageClass, ImageName, ParamKind, ParamSpec,
+    Result, declare_module,
 };
 use serde_json::{Value, json};
 use std::fs::{self, File};
@@ -20,11 +20,15 @@ struct DemoImage;
 impl ImageClass for DemoImage {
     // One declaration: menu entries and questions, command-line flags, and the parameters of a file follow from it.
     fn actions(&self) -> Vec<ActionSpec> {
-        let message = || ParamSpec::flag("my_message", ParamKind::Text, "Text to keep in the image").as_flag("message");
+        let message =
+            || ParamSpec::flag("my_message", ParamKind::Text, "Text to keep in the image").as_flag("message");
         vec![
             ActionSpec::create("Create a demo image")
                 .param(message().default("Hello from disklessset").sample("Hello"))
-                .param(ParamSpec::flag("crash", ParamKind::Flag, "Die in the middle, to see the cleaning").not_asked()),
+                .param(
+                    ParamSpec::flag("crash", ParamKind::Flag, "Die in the middle, to see the cleaning")
+                        .not_asked(),
+                ),
             ActionSpec::change("message", "Change the message of a demo image").param(ParamSpec::position(
                 "my_message",
                 ParamKind::Text,
@@ -40,7 +44,9 @@ impl ImageClass for DemoImage {
         let temporary = work.join("message.tmp");
         write(&temporary, &message)?;
         if args.flag("crash") {
-            host.warn("crashing on purpose; `disklessset list` now shows CORRUPTED, the next change cleans it");
+            host.warn(
+                "crashing on purpose; `disklessset list` now shows CORRUPTED, the next change cleans it",
+            );
             std::process::abort();
         }
         fs::copy(&temporary, image.directory().join(MESSAGE_FILE))?;
