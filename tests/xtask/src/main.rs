@@ -1,2 +1,2 @@
-//! Tasks of the source tree.
+//! Tasks.
 fn main() {}
