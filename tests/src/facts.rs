@@ -143,10 +143,10 @@ pub fn loop_devices() -> io::Result<BTreeMap<String, String>> {
     Ok(devices)
 }
 
-/// Running processes that carry `NAME=VALUE` in the environment they were started with: pid and command line.
-/// A process keeps it whatever session or group it moves to. Zombies have none and are not listed.
-pub fn processes_with(name: &str, value: &str) -> io::Result<BTreeMap<i32, String>> {
-    let wanted = format!("{name}={value}");
+/// Running processes in whose first environment the variable `name` begins with `start`: pid and command line.
+/// A process keeps that environment whatever session or group it moves to. Zombies have none and are not listed.
+pub fn processes_with(name: &str, start: &str) -> io::Result<BTreeMap<i32, String>> {
+    let wanted = format!("{name}={start}");
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir("/proc")? {
         let entry = entry?;
@@ -155,7 +155,7 @@ pub fn processes_with(name: &str, value: &str) -> io::Result<BTreeMap<i32, Strin
         };
         // Processes come and go, and those of others cannot be read: neither is ours to report.
         let Ok(environ) = std::fs::read(entry.path().join("environ")) else { continue };
-        if environ.split(|byte| *byte == 0).any(|pair| pair == wanted.as_bytes()) {
+        if environ.split(|byte| *byte == 0).any(|pair| pair.starts_with(wanted.as_bytes())) {
             let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
             found.insert(pid, String::from_utf8_lossy(&line).replace('\0', " ").trim_end().to_owned());
         }

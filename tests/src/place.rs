@@ -3,6 +3,7 @@
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use nix::mount::{MntFlags, umount2};
 use nix::unistd::geteuid;
 
 /// The reason why the program would refuse to load modules from a directory.
@@ -68,6 +69,27 @@ pub fn for_test_run(build_dir: &Utf8Path, run: &str) -> Utf8PathBuf {
     }
 }
 
+/// Removes a directory of a test with all below it. What is mounted there is detached first and listed for the caller
+/// to complain about; nothing is removed while a mount is left.
+pub fn remove_with_mounts(dir: &Utf8Path) -> std::io::Result<Vec<String>> {
+    let below = || -> std::io::Result<Vec<_>> {
+        Ok(crate::facts::mount_points()?.into_iter().filter(|point| point.starts_with(dir)).collect())
+    };
+    let mounted = below()?;
+    for point in mounted.iter().rev() {
+        // A failure shows in the second look.
+        let _ = umount2(point, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
+    }
+    if let Some(left) = below()?.first() {
+        return Err(std::io::Error::other(format!("{} is still mounted", left.display())));
+    }
+    match std::fs::remove_dir_all(dir) {
+        Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => {}
+        removed => removed?,
+    }
+    Ok(mounted.iter().map(|point| point.display().to_string()).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +122,22 @@ mod tests {
         assert_eq!(for_test_run(&dir, "7"), "/var/tmp/disklessset-test-run-7");
         std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755)).unwrap();
         assert_eq!(for_test_run(&dir, "7"), dir.join("test-run/7"));
+    }
+
+    #[test]
+    fn a_mount_below_is_detached_and_told_and_never_emptied() {
+        crate::need!(crate::need::root());
+        let (_temp, dir) = dir_below("/var/tmp", 0o755);
+        let (host, point) = (dir.join("host"), dir.join("test/mnt"));
+        std::fs::create_dir_all(&point).unwrap();
+        make_dir(&host).unwrap();
+        std::fs::File::create(host.join("precious")).unwrap();
+        let bind = nix::mount::MsFlags::MS_BIND;
+        nix::mount::mount(Some(host.as_std_path()), point.as_std_path(), None::<&str>, bind, None::<&str>)
+            .unwrap();
+        assert_eq!(remove_with_mounts(&dir.join("test")).unwrap(), [point.as_str()]);
+        assert!(host.join("precious").exists());
+        assert!(!dir.join("test").exists());
     }
 
     #[test]

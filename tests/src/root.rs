@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use nix::mount::{MntFlags, umount2};
 
 use crate::{facts, install, place, run};
 
@@ -48,12 +49,15 @@ impl TestRoot {
         }
         let base = tempfile::Builder::new().prefix("t-").tempdir_in(run_dir)?.keep();
         let base = Utf8PathBuf::from_path_buf(base).expect("made below a UTF-8 path");
-        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&base, open)?;
-        let root = Self { mark: base.to_string(), base };
+        std::fs::set_permissions(&base, Permissions::from_mode(0o755))?;
+        let root = Self { mark: format!("{base}/"), base };
         for name in ["root", "modules.d", "home"] {
             place::make_dir(&root.base.join(name))?;
         }
+        // apt checks signatures as a user of its own, who needs a place for temporary files too.
+        let tmp = root.base.join("home/tmp");
+        place::make_dir(&tmp)?;
+        std::fs::set_permissions(&tmp, Permissions::from_mode(0o1777))?;
         Ok(root)
     }
 
@@ -131,36 +135,26 @@ impl TestRoot {
     pub fn end_processes(&self) {
         run::end_marked(&self.mark);
     }
-
-    fn unmount_all(&self) -> Vec<String> {
-        let mut points = facts::mount_points().unwrap_or_default();
-        points.retain(|point| point.starts_with(&self.base));
-        for point in points.iter().rev() {
-            let _ = umount2(point, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
-        }
-        points.iter().map(|point| point.display().to_string()).collect()
-    }
 }
 
 impl Drop for TestRoot {
     fn drop(&mut self) {
         self.end_processes();
-        let mounted = self.unmount_all();
-        let still = facts::mount_points().unwrap_or_default();
-        if still.iter().any(|point| point.starts_with(&self.base)) {
-            eprintln_and_keep(&self.base);
-        } else {
-            let _ = std::fs::remove_dir_all(&self.base);
-            // The run's own directory, when this was the last root and nobody else owns it.
+        let mounted = place::remove_with_mounts(&self.base);
+        // The run's own directory, when this was its last root and cargo xtask did not make it.
+        if std::env::var_os(RUN_DIR).is_none() {
             let _ = self.base.parent().map(std::fs::remove_dir);
         }
-        assert!(mounted.is_empty() || std::thread::panicking(), "still mounted at the end: {mounted:?}");
+        match mounted {
+            Ok(mounted) => {
+                assert!(
+                    mounted.is_empty() || std::thread::panicking(),
+                    "still mounted at the end: {mounted:?}"
+                );
+            }
+            Err(cause) => assert!(std::thread::panicking(), "cannot remove {}: {cause}", self.base),
+        }
     }
-}
-
-#[allow(clippy::print_stderr, reason = "a destructor has nobody else to tell")]
-fn eprintln_and_keep(base: &Utf8Path) {
-    eprintln!("{base} is kept: something below it cannot be unmounted");
 }
 
 #[cfg(test)]

@@ -55,13 +55,14 @@ pub struct Program {
 }
 
 impl Program {
-    /// A command with an empty environment but for a search path, a locale, a home in `dir` and the mark.
+    /// A command with an empty environment but for a search path, a locale, the mark, a home in `dir` and temporary
+    /// files in `dir/tmp`.
     pub fn new(file: impl Into<Utf8PathBuf>, dir: &Utf8Path, mark: &str) -> Self {
-        let env =
-            [("PATH", SYSTEM_PATH), ("LANG", "C.UTF-8"), ("HOME", dir.as_str()), ("TMPDIR", dir.as_str())];
+        let env = [("PATH", SYSTEM_PATH), ("LANG", "C.UTF-8"), ("HOME", dir.as_str())];
         let mut env: Vec<(String, OsString)> =
             env.map(|(name, value)| (name.to_owned(), value.into())).into_iter().collect();
         env.push((MARK.to_owned(), mark.into()));
+        env.push(("TMPDIR".to_owned(), dir.join("tmp").into_string().into()));
         Self {
             file: file.into(),
             args: Vec::new(),

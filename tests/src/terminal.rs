@@ -67,6 +67,14 @@ impl Terminal {
         pressed.unwrap_or_else(|cause| panic!("cannot press CTRL+C: {cause}"));
     }
 
+    /// Does something last and waits for the end: what was shown since the last text that was waited for, and the exit
+    /// code.
+    #[track_caller]
+    pub fn end_after(mut self, act: impl FnOnce(&mut Self)) -> (String, i32) {
+        act(&mut self);
+        self.end()
+    }
+
     /// Waits for the end of the program, gives back what it showed last and its exit code (128 and the signal's number
     /// when a signal ended it).
     #[track_caller]
