@@ -6,10 +6,10 @@
 //! - [`terminal`]: the program in a real terminal, for its menu
 //! - [`residue`]: what there was before and after: mounts, loop devices, processes, files
 //! - [`canary`]: a tree outside the root that nothing may touch
-//! - [`need`]: what a test needs of the machine, and how it says that it was skipped
+//! - [`mod@need`]: what a test needs of the machine, and how it says that it was skipped
 //! - [`readme`]: the commands of a document, to be run as they are written
 //!
-//! `xtask` shares [`place`], [`install`], [`facts`] and [`need`].
+//! `xtask` shares [`place`], [`install`], [`facts`] and [`mod@need`].
 
 pub mod canary;
 pub mod facts;

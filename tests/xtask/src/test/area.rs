@@ -79,6 +79,8 @@ impl Area {
         if let Err(cause) = place::remove_with_mounts(&self.dir) {
             left.push(format!("cannot remove {}: {cause}", self.dir));
         }
+        // `test-run` itself, unless another run is in it; /var/tmp is never empty and never ours.
+        let _ = self.dir.parent().filter(|dir| dir.ends_with("test-run")).map(std::fs::remove_dir);
         left
     }
 }
