@@ -6,6 +6,7 @@ mod report;
 pub(crate) mod tier;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use crate::command::{Tool, interrupted, mark};
 use crate::failure::Failure;
@@ -56,14 +57,14 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn all(&self, tiers: &[Tier], report: &mut Report) {
-        let missing = match setup::task() {
+        let started = Instant::now();
+        match setup::task() {
+            // Only root can install; without root the tiers say what they lack.
             Err(missing) if !nix::unistd::geteuid().is_root() => {
                 report.skipped("system packages", &missing.to_string());
-                return self.tiers(tiers, report);
             }
-            result => result,
-        };
-        report.check("system packages", || missing);
+            result => report.ended("system packages", started.elapsed(), result),
+        }
         self.tiers(tiers, report);
     }
 

@@ -30,9 +30,15 @@ impl Report {
     /// Runs a check and counts it as one.
     pub(crate) fn check(&mut self, name: &str, act: impl FnOnce() -> Result<(), Failure>) {
         let started = Instant::now();
-        match act() {
-            Ok(()) => self.step(name, started.elapsed(), Tally { passed: 1, ..Tally::default() }),
-            Err(failure) => self.failed_after(name, started.elapsed(), &failure.to_string()),
+        let result = act();
+        self.ended(name, started.elapsed(), result);
+    }
+
+    /// Counts a check that has been run.
+    pub(crate) fn ended(&mut self, name: &str, time: Duration, result: Result<(), Failure>) {
+        match result {
+            Ok(()) => self.step(name, time, Tally { passed: 1, ..Tally::default() }),
+            Err(failure) => self.failed_after(name, time, &failure.to_string()),
         }
     }
 
