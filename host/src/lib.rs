@@ -1,4 +1,4 @@
 //! disklessset: makes and manages diskless operating system images.
 
-// pub mod prove;
+pub mod prove;
 pub mod serve;
