@@ -34,8 +34,8 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            if let ProveError::Failed { last_lines, .. } = &error {
-                last_lines.iter().for_each(|line| eprintln!("  | {line}"));
+            if let ProveError::Failed(failure) = &error {
+                failure.last_lines.iter().for_each(|line| eprintln!("  | {line}"));
             }
             eprintln!("{error}");
             ExitCode::FAILURE

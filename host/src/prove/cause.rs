@@ -48,6 +48,11 @@ pub enum Cause {
         /// What the machine had.
         memory: Mebibytes,
     },
+    /// The kernel could not unpack the initramfs.
+    InitramfsUnreadable {
+        /// Its words.
+        line: String,
+    },
     /// The initramfs got no network.
     InitramfsWithoutNetwork {
         /// The console's words.
@@ -191,7 +196,11 @@ impl fmt::Display for Cause {
                     FlatOverlay::Asked => "the image is damaged, or the initramfs lacks squashfs or overlay, or the image is classic and rd.live.overlay.overlayfs=1 does not belong on its kernel line",
                 })
             }
-            Self::KernelPanic { line } if line.contains("Unable to mount root fs") => write!(
+            Self::InitramfsUnreadable { line } => write!(
+                f,
+                "the kernel could not unpack the initramfs: {line}; it is damaged, compressed in a way this kernel does not know, or the machine's memory is too small for it"
+            ),
+            Self::KernelPanic { line } if line.contains(NO_ROOT) => write!(
                 f,
                 "the kernel got no initramfs it could use (does initrd= on the kernel line carry the name the boot file gives it?): {line}"
             ),
@@ -244,6 +253,7 @@ pub(super) struct Evidence {
     gave_up: Option<String>,
     memory: Option<String>,
     panic: Option<String>,
+    unpacking: Option<String>,
     network: Option<String>,
     mount: Option<String>,
     dracut: Option<String>,
@@ -252,6 +262,8 @@ pub(super) struct Evidence {
     waiting: Option<String>,
 }
 
+/// A kernel that got no usable initramfs ends with this.
+const NO_ROOT: &str = "Unable to mount root fs";
 /// Lines that tell of too little memory, in firmware, kernel and tools.
 const MEMORY: [&str; 7] = [
     "Out of memory",
@@ -305,6 +317,9 @@ impl Evidence {
         if line.contains("Kernel panic - not syncing") {
             first(&mut self.panic, line);
             return true;
+        }
+        if line.contains("Initramfs unpacking failed") {
+            first(&mut self.unpacking, line);
         }
         // A system that runs may kill a greedy service and live on: only boots end by it.
         if stage < Some(Stage::SystemStarted) && any(line, &MEMORY) {
@@ -375,6 +390,9 @@ impl Evidence {
             return Cause::OutOfMemory { line: self.memory.clone(), memory };
         }
         if let Some(line) = self.panic.clone() {
+            if let (true, Some(line)) = (line.contains(NO_ROOT), self.unpacking.clone()) {
+                return Cause::InitramfsUnreadable { line };
+            }
             return Cause::KernelPanic { line };
         }
         if reached < Some(Stage::KernelStarted) && end == End::Decided {

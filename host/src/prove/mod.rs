@@ -21,6 +21,8 @@ mod console;
 mod machine;
 mod network;
 mod probe;
+#[cfg(test)]
+mod replay;
 mod report;
 mod request;
 mod watch;
@@ -29,7 +31,7 @@ use std::fs::File;
 use std::io::Write;
 
 pub use cause::{Cause, FlatOverlay, NeededFile};
-pub use report::{Proof, ProveError, ProveEvent, Stage, Timeline, UsedAccelerator};
+pub use report::{Failure, Proof, ProveError, ProveEvent, Stage, Timeline, UsedAccelerator};
 pub use request::{Accelerator, Mebibytes, ProveRequest};
 
 use crate::serve::ServedTree;
@@ -102,13 +104,15 @@ pub fn prove(
         };
         let cause = watch.evidence.cause(end, watch.last_stage(), &watch.failed_units, request.memory);
         if !cause.may_pass() || failed_tries.len() >= request.retries as usize {
-            return Err(ProveError::Failed {
+            return Err(ProveError::Failed(Box::new(Failure {
                 cause,
                 last_lines: watch.last_lines(),
                 timeline: watch.timeline,
+                failed_units: watch.failed_units,
+                accelerator: spec.accelerator,
                 failed_tries,
                 console_log: request.console_log.clone(),
-            });
+            })));
         }
         let reason = cause.to_string();
         writeln!(log, "\n--- another try: {reason} ---")

@@ -143,6 +143,25 @@ pub struct Proof {
     pub console_log: Utf8PathBuf,
 }
 
+/// An image that did not come up, and all that may explain it.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The likely cause.
+    pub cause: Cause,
+    /// The end of the console, without control sequences.
+    pub last_lines: Vec<String>,
+    /// How far the last try came.
+    pub timeline: Timeline,
+    /// Units of the image that failed to start, as far as the console told.
+    pub failed_units: Vec<String>,
+    /// What ran the machine.
+    pub accelerator: UsedAccelerator,
+    /// Why earlier tries failed.
+    pub failed_tries: Vec<String>,
+    /// Where the whole serial output lies.
+    pub console_log: Utf8PathBuf,
+}
+
 /// The image does not boot, or this server cannot tell.
 #[derive(Debug, thiserror::Error)]
 pub enum ProveError {
@@ -170,19 +189,8 @@ pub enum ProveError {
         what: String,
     },
     /// The image did not come up.
-    #[error("the image does not boot: {cause}")]
-    Failed {
-        /// The likely cause.
-        cause: Cause,
-        /// The end of the console, without control sequences.
-        last_lines: Vec<String>,
-        /// How far the last try came.
-        timeline: Timeline,
-        /// Why earlier tries failed.
-        failed_tries: Vec<String>,
-        /// Where the whole serial output lies.
-        console_log: Utf8PathBuf,
-    },
+    #[error("the image does not boot: {}", .0.cause)]
+    Failed(Box<Failure>),
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,

@@ -291,3 +291,40 @@ fn failed_unit(line: &str) -> Option<&str> {
 pub(super) fn boot_file_gave_up(line: &str) -> bool {
     line.contains(BOOT_FILE_FAILED) || line.contains(BOOT_FILE_ENDED)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompts_of_getty_and_nothing_else() {
+        for prompt in ["prove login: ", "login: ", "c001 login: [  OK  ] Started x", "a.b-c login: "] {
+            assert!(is_prompt(prompt), "{prompt}");
+        }
+        for other in [
+            "Last login: Mon Nov 23",
+            "[    5.0] systemd[1]: login: x",
+            "agetty: user login: x",
+            "prove login",
+            "[  OK  ] Started User login: x",
+            "nologin: x",
+        ] {
+            assert!(!is_prompt(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn targets_are_known_by_name_and_by_description() {
+        assert!(is_up("[  OK  ] Reached target multi-user.target - Multi-User System."));
+        assert!(is_up("[  OK  ] Reached target Multi-User System."));
+        assert!(is_up("[  OK  ] Reached target Graphical Interface."));
+        assert!(!is_up("[  OK  ] Reached target getty.target - Login Prompts."));
+        assert!(!is_up("[  OK  ] Stopped target Multi-User System."));
+    }
+
+    #[test]
+    fn units_are_named_whole() {
+        assert_eq!(failed_unit("See 'systemctl status ssh.service' for details."), Some("ssh.service"));
+        assert_eq!(failed_unit("[FAILED] Failed to start ssh.servic… - OpenBSD."), None);
+    }
+}
