@@ -65,6 +65,11 @@ pub enum Cause {
         /// Whether the kernel line asks for an overlay over a flat root image.
         overlay: FlatOverlay,
     },
+    /// The image is built for processors newer than the machine's.
+    ProcessorTooOld {
+        /// Its words.
+        line: String,
+    },
     /// The kernel stopped.
     KernelPanic {
         /// Its words.
@@ -200,6 +205,9 @@ impl fmt::Display for Cause {
                 f,
                 "the kernel could not unpack the initramfs: {line}; it is damaged, compressed in a way this kernel does not know, or the machine's memory is too small for it"
             ),
+            Self::ProcessorTooOld { line } => {
+                write!(f, "the image is built for newer processors: {line}")
+            }
             Self::KernelPanic { line } if line.contains(NO_ROOT) => write!(
                 f,
                 "the kernel got no initramfs it could use (does initrd= on the kernel line carry the name the boot file gives it?): {line}"
@@ -253,6 +261,7 @@ pub(super) struct Evidence {
     gave_up: Option<String>,
     memory: Option<String>,
     panic: Option<String>,
+    processor: Option<String>,
     unpacking: Option<String>,
     network: Option<String>,
     mount: Option<String>,
@@ -293,6 +302,13 @@ const MOUNT: [&str; 8] = [
     "/dev/mapper/live-rw does not exist",
 ];
 
+/// systemd's and dracut's words for a shell instead of a system; that such a target was stopped
+/// means nothing.
+fn is_emergency(line: &str) -> bool {
+    let words = ["emergency mode", "Emergency Mode", "emergency.target", "You are in rescue mode"];
+    any(line, &words) && !line.contains("Stopped")
+}
+
 fn any(line: &str, words: &[&str]) -> bool {
     words.iter().any(|word| line.contains(word))
 }
@@ -318,6 +334,11 @@ impl Evidence {
             first(&mut self.panic, line);
             return true;
         }
+        // glibc's words on Enterprise Linux 9 and later.
+        if line.contains("CPU does not support x86-64-v") {
+            first(&mut self.processor, line);
+            return true;
+        }
         if line.contains("Initramfs unpacking failed") {
             first(&mut self.unpacking, line);
         }
@@ -335,17 +356,14 @@ impl Evidence {
             || line.contains("dracut Warning: Could not boot")
             || line.contains("Warning: Could not boot")
             || line.contains("Boot has failed")
+            || line.starts_with("See 'systemctl status initrd-switch-root.service'")
             || line.contains("timeout - starting timeout scripts")
         {
             first(&mut self.dracut, line);
             // After a timeout dracut still tries its last resorts.
             return !line.contains("timeout - starting");
         }
-        if line.contains("emergency mode")
-            || line.contains("Emergency Mode")
-            || line.contains("emergency.target")
-            || line.contains("You are in rescue mode")
-        {
+        if is_emergency(line) {
             first(&mut self.emergency, line);
             return true;
         }
@@ -388,6 +406,9 @@ impl Evidence {
         }
         if self.memory.is_some() || self.root_cut_short(&end) {
             return Cause::OutOfMemory { line: self.memory.clone(), memory };
+        }
+        if let Some(line) = self.processor.clone() {
+            return Cause::ProcessorTooOld { line };
         }
         if let Some(line) = self.panic.clone() {
             if let (true, Some(line)) = (line.contains(NO_ROOT), self.unpacking.clone()) {

@@ -36,7 +36,7 @@ pub use request::{Accelerator, Mebibytes, ProveRequest};
 
 use crate::serve::ServedTree;
 use boot_file::{BootFile, ENTRY_PATH, entry_script};
-use machine::{Boot, MachineSpec};
+use machine::{Boot, MachineSpec, Processor};
 use probe::Answer;
 use watch::Watch;
 
@@ -67,12 +67,15 @@ pub fn prove(
         return Err(ProveError::Interrupted);
     }
     let mut failed_tries = Vec::new();
+    let mut retries = request.retries;
+    let mut processor = Processor::Plain;
     loop {
         let spec = MachineSpec {
             program: program.clone(),
             accelerator: answer.accelerator,
             memory: request.memory,
             cpus: request.cpus.unwrap_or_else(machine::sensible_cpus),
+            processor,
             boot: Boot::Network { node_name: request.node_name.clone() },
         };
         on_event(ProveEvent::Started {
@@ -103,7 +106,14 @@ pub fn prove(
             });
         };
         let cause = watch.evidence.cause(end, watch.last_stage(), &watch.failed_units, request.memory);
-        if !cause.may_pass() || failed_tries.len() >= request.retries as usize {
+        let newer = matches!(cause, Cause::ProcessorTooOld { .. })
+            && spec.accelerator == UsedAccelerator::Emulation
+            && processor == Processor::Plain;
+        if newer {
+            processor = Processor::Newest;
+        } else if cause.may_pass() && retries > 0 {
+            retries -= 1;
+        } else {
             return Err(ProveError::Failed(Box::new(Failure {
                 cause,
                 last_lines: watch.last_lines(),

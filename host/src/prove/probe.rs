@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
-use super::machine::{Boot, MachineSpec};
+use super::machine::{Boot, MachineSpec, Processor};
 use super::report::UsedAccelerator;
 use super::request::Mebibytes;
 
@@ -68,6 +68,7 @@ pub(super) fn probe(
         accelerator: UsedAccelerator::Kvm,
         memory: Mebibytes(256),
         cpus: 1,
+        processor: Processor::Plain,
         boot: Boot::Kernel(kernel.to_owned()),
     };
     let answer = run(&spec, stop);

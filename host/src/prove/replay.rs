@@ -256,3 +256,12 @@ fn emergency_mode_names_the_units_that_failed() {
     let cause = cause_of(text.as_bytes(), OVERLAY, served(Some(initramfs(ROOT, 200))), 1024);
     assert_eq!(cause.to_string(), "the system went into emergency mode after ssh.service failed");
 }
+
+#[test]
+fn an_image_for_newer_processors_is_known() {
+    let console = b"[    0.0] Linux version 5.14\r\n[    1.0] Run /init as init process\r\n\
+        Fatal glibc error: CPU does not support x86-64-v2\r\n\
+        [    1.1] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00007f00\r\n";
+    let cause = cause_of(console, OVERLAY, served(None), 1024);
+    assert!(matches!(cause, Cause::ProcessorTooOld { .. }), "{cause:?}");
+}

@@ -100,10 +100,11 @@ impl Watch {
             if !from_firmware(report) && (*times >= 2 || stage == Some(Stage::RootImageFetched)) {
                 self.doom(at);
             }
-        } else if report.transfer == Transfer::Complete && report.method == "GET" {
-            if let Some(stage) = stage {
-                self.pass(at, stage, &mut events);
-            }
+        } else if report.transfer == Transfer::Complete
+            && report.method == "GET"
+            && let Some(stage) = stage
+        {
+            self.pass(at, stage, &mut events);
         }
         events
     }
@@ -148,13 +149,12 @@ impl Watch {
         if line.contains("systemd[1]:") || line.starts_with("[  OK  ]") {
             self.systemd = Systemd::Seen;
         }
-        if self.passed(Stage::SystemStarted) {
-            if let Some(unit) = failed_unit(line) {
-                if !self.failed_units.iter().any(|known| known == unit) {
-                    self.failed_units.push(unit.to_owned());
-                    events.push(ProveEvent::UnitFailed(unit.to_owned()));
-                }
-            }
+        if self.passed(Stage::SystemStarted)
+            && let Some(unit) = failed_unit(line)
+            && !self.failed_units.iter().any(|known| known == unit)
+        {
+            self.failed_units.push(unit.to_owned());
+            events.push(ProveEvent::UnitFailed(unit.to_owned()));
         }
         let stage = self.last_stage();
         if self.evidence.line(line, stage) {
