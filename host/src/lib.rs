@@ -6,6 +6,7 @@
 //! - [`images`], [`kernels`]: what the product is about; they neither print nor prompt, an [`Observer`] hears of them;
 //! - [`installations`]: the records that make every crash clean up;
 //! - [`modules`]: finds, checks and loads what was dropped into the modules directory;
+//! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`]: the HTTP tree as a web server gives it;
 //! - [`configuration`], [`site`]: where everything is;
 //! - [`system`]: files, locks, mounts and tools; knows no images.
 
@@ -16,6 +17,8 @@ pub mod installations;
 pub mod kernels;
 pub mod modules;
 pub mod observer;
+pub mod prove;
+pub mod serve;
 pub mod site;
 pub mod system;
 
