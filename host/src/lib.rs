@@ -1,1 +1,3 @@
 //! disklessset: makes and manages diskless operating system images.
+
+pub mod modules;
