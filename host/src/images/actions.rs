@@ -220,7 +220,7 @@ impl ImageManager<'_> {
         let mut request = request(steps::CLEAN);
         request.class = class.to_owned();
         request.name = Some(name.clone());
-        match self.site.classes.run_step(None, request, operation) {
+        match self.site.classes.run_step(&request.class.clone(), request, operation) {
             Ok(_) => true,
             Err(error) => {
                 let text = format!("class {class} could not clean image {name}: {error}");
@@ -335,7 +335,7 @@ impl ImageManager<'_> {
         let mut request = request(steps::REMOVE);
         request.class = image.class().to_owned();
         request.image = Some(image.clone());
-        self.site.classes.run_step(None, request, &operation)?;
+        self.site.classes.run_step(&request.class.clone(), request, &operation)?;
         let work = layout.image_workdir(name.as_str());
         if work.symlink_metadata().is_ok() {
             operation.acquire(Effect::Trash { path: work }, Hold::Action, || Ok(()))?;

@@ -100,7 +100,7 @@ impl<'s> ImageManager<'s> {
     ) -> Result<Value> {
         request.class = image.class().to_owned();
         request.image = Some(image.clone());
-        let reply: StepReply = self.site.classes.run_step(None, request, operation)?;
+        let reply: StepReply = self.site.classes.run_step(&request.class.clone(), request, operation)?;
         if let Some(changed) = reply.image {
             // Name, class and place are the host's to decide: only attributes come back.
             *image = Image::new(

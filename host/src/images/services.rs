@@ -53,7 +53,7 @@ impl HostService for Operation<'_> {
             }
             services::STEP => {
                 let call: messages::StepCall = read(request)?;
-                answer(self.site.classes.run_step(call.base_of.as_deref(), call.request, self))
+                answer(self.site.classes.run_call(call, self))
             }
             services::CONFIG => answer(Ok(self.site.configuration.of_module(&self.module))),
             services::ASK => answer(self.ask(&read(request)?)),
