@@ -2,7 +2,7 @@
 
 use super::format::{Entries, Installation, MOST_BYTES};
 use crate::system::{
-    FileError, atomic_file,
+    FileError, atomic_file, files,
     layout::Layout,
     lock::{Lock, LockError, LockProbe, Wait},
     process,
@@ -75,6 +75,7 @@ impl Installations {
         let outcome = change(&mut entries);
         if entries != before {
             let path = self.layout.installations_file();
+            files::sweep_asides(&path)?;
             atomic_file::replace(&path, entries.to_text().as_bytes(), 0o644)?;
         }
         Ok(outcome)

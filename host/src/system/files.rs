@@ -85,6 +85,27 @@ pub fn remove_file(path: &Utf8Path) -> Result<(), FileError> {
     }
 }
 
+/// Removes what a writer of `path` that was killed left beside it. Only for those who hold the lock under which `path` is
+/// written: nobody else's file aside can be there then.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub fn sweep_asides(path: &Utf8Path) -> Result<(), FileError> {
+    let parent = path.parent().unwrap_or(Utf8Path::new("/"));
+    let prefix = format!(".{}.", path.file_name().unwrap_or_default());
+    let entries = match parent.read_dir_utf8() {
+        Ok(entries) => entries,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(cause) => return Err(FileError::of("read directory", parent)(cause)),
+    };
+    for entry in entries.flatten() {
+        if entry.file_name().starts_with(&prefix) && entry.file_name().ends_with(".new") {
+            remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Exchanges two directories in one durable step.
 ///
 /// # Errors
