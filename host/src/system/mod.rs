@@ -7,12 +7,18 @@
 
 pub mod atomic_file;
 pub mod command;
+pub mod disk_space;
 pub mod interrupt;
 pub mod layout;
 pub mod lock;
+pub mod mounts;
 pub mod process;
+pub mod remove_tree;
+pub mod trusted_path;
 
+mod busy;
 mod error;
+mod mountinfo;
 mod syscalls;
 
 pub use error::FileError;
