@@ -6,7 +6,7 @@ use crate::{
     installations::Installations,
     modules::{Classes, ModuleRegistry},
     observer::Observer,
-    system::{atomic_file, layout::Layout, lock::Wait},
+    system::{atomic_file, layout::Layout, lock::Wait, trusted_path},
 };
 use camino::Utf8PathBuf;
 use disklessset_plugin_api::Result;
@@ -122,8 +122,14 @@ impl Site {
         }
         // A link planted in a directory others may write would send root's deletions elsewhere.
         for directory in [layout.images_dir(), layout.kernels_dir(), layout.workdir(), layout.state_dir()] {
-            crate::system::trusted_path::check_below(&directory, layout.root()).map_err(|cause| {
-                failure::of(cause).context(format!("{} cannot be relied on", layout.published(&directory)))
+            // The root is the user's choice to answer for; what is below it is ours.
+            let from = match layout.is_system_root() {
+                true => trusted_path::From::Top,
+                false => trusted_path::From::Directory(layout.root()),
+            };
+            trusted_path::audit(&directory, from).map_err(|cause| {
+                failure::refused(cause)
+                    .context(format!("{} cannot be relied on", layout.published(&directory)))
             })?;
         }
         Ok(())

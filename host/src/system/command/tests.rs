@@ -126,7 +126,7 @@ fn lines_are_live_and_logged() {
 #[test]
 fn a_mad_tool_does_not_fill_the_disk_with_its_log() {
     let log = tempfile::NamedTempFile::new().unwrap();
-    sh("yes 'a rather long line of output' | head -c 30000000; echo the end")
+    sh("yes 'a rather long line of output' | head -n 1000000; echo the end")
         .log_to(log.as_file())
         .run()
         .unwrap();
@@ -142,10 +142,13 @@ fn a_tool_that_takes_too_long_dies_with_its_descendants() {
     for isolation in [Isolation::Private, Isolation::None] {
         let script = format!("trap '' TERM; sleep {marker} & echo started; sleep {marker}");
         let begun = Instant::now();
-        let tool = sh(&script).isolation(isolation).time_limit(Duration::from_millis(300));
+        let tool = sh(&script).isolation(isolation.clone()).time_limit(Duration::from_millis(300));
         let error = tool.run().unwrap_err().to_string();
         assert_eq!(error, "sh was stopped: not done after 0 s\n  | started");
         assert!(begun.elapsed() < Duration::from_secs(6));
+        // Without a namespace they are killed, too, but nobody waits for them.
+        let patience = Duration::from_millis(if isolation == Isolation::None { 1000 } else { 0 });
+        std::thread::sleep(patience);
         assert_eq!(processes_with(&format!("sleep {marker}")), Vec::<String>::new());
     }
 }
@@ -234,7 +237,7 @@ fn killing_us_leaves_no_process_and_no_mount() {
     }
     let temp = tempfile::tempdir().unwrap();
     let tree = make_tree(temp.path().to_str().unwrap());
-    for (number, signal) in ["KILL", "KILL", "SEGV"].into_iter().enumerate() {
+    for (number, signal) in ["KILL", "KILL", "ABRT"].into_iter().enumerate() {
         let marker = marker(10 + u32::try_from(number).unwrap());
         let sleep = format!("sleep {marker}");
         let mut child = helper(name, "killed", &format!("{tree} {marker}")).spawn().unwrap();
@@ -292,7 +295,7 @@ fn a_tree_is_a_small_system_of_its_own() {
         cat /etc/resolv.conf >/dev/null
         hostname renamed-by-a-script
         findmnt -rno TARGET | sort | xargs; pwd
-        rm -rf /dev/* 2>/dev/null; chmod 000 /dev 2>/dev/null; true";
+        chmod 000 /dev/null; rm -rf /dev/* || true";
     let done = in_tree(&tree, script).unwrap();
     assert_eq!(text(&done.stdout), "/ /dev /dev/pts /dev/shm /etc/resolv.conf /proc /run /sys /usr\n/");
     assert_eq!(std::fs::read_to_string(tree.join("tmp/kept")).unwrap(), "changed\n");
