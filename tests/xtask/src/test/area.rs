@@ -142,7 +142,8 @@ mod tests {
         let area = Area::open(&build, "no such mark").unwrap();
         let mark = format!("{}/t-1/", area.dir);
         let sleeper = run::Program::new("sleep", &area.tmp(), &mark).args(["273"]).start();
-        sleeper.wait_until(|| facts::processes_with(run::MARK, &mark).ok().filter(|found| !found.is_empty()));
+        let (sleeper, _) = sleeper
+            .wait_until(|| facts::processes_with(run::MARK, &mark).ok().filter(|found| !found.is_empty()));
         let left = area.left_behind();
         assert!(left.iter().any(|line| line.contains("sleep 273")), "{left:?}");
         let _ = sleeper.wait(); // or it stays as a zombie of this test
