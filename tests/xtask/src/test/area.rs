@@ -26,7 +26,9 @@ impl Area {
         let parent = dir.parent().unwrap_or(build_dir);
         std::fs::create_dir_all(parent).map_err(failure::file("make", parent))?;
         sweep(parent);
-        enough_room(parent)?;
+        for dir in [build_dir, parent] {
+            enough_room(dir)?;
+        }
         let marks = [format!("{dir}/"), mark.to_owned()];
         let area = Self { dir, marks };
         for dir in [area.dir.clone(), area.skips(), area.tmp()] {
@@ -134,6 +136,13 @@ mod tests {
         let names: Vec<_> = build.join("test-run").read_dir_utf8().unwrap().flatten().collect();
         assert_eq!(names.len(), 1);
         assert_eq!(names[0].file_name(), "kept");
+    }
+
+    #[test]
+    fn too_little_room_is_said() {
+        // /proc has no blocks at all.
+        let refusal = enough_room("/proc".into()).unwrap_err().to_string();
+        assert_eq!(refusal, "/proc has 0 GiB free; a test run needs 6");
     }
 
     #[test]
