@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use super::boot_file::BootFile;
-use super::cause::{Cause, End, FlatOverlay, NeededFile};
+use super::cause::{Cause, FlatOverlay, NeededFile};
+use super::evidence::End;
 use super::report::{ProveEvent, Stage};
 use super::request::Mebibytes;
 use super::watch::{Verdict, Watch};

@@ -6,8 +6,8 @@ use std::time::Duration;
 use camino::Utf8Path;
 
 use super::boot_file::{BOOT_FILE_ENDED, BOOT_FILE_FAILED, BootFile, ENTRY_PATH};
-use super::cause::Evidence;
 use super::console::Console;
+use super::evidence::Evidence;
 use super::report::{ProveEvent, Stage, Timeline};
 use crate::serve::{RequestReport, Transfer};
 
