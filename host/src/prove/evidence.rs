@@ -20,11 +20,20 @@ pub(super) enum End {
     TimedOut(Duration),
 }
 
+/// Whether the kernel was heard on the console.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Speech {
+    #[default]
+    Silent,
+    Heard,
+}
+
 /// The telling lines of a console, the first of each kind, and all requests.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Evidence {
     pub(super) boot_file: BootFile,
     pub(super) requests: Vec<RequestReport>,
+    pub(super) kernel: Speech,
     firmware_error: Option<String>,
     gave_up: Option<String>,
     memory: Option<String>,
@@ -92,7 +101,10 @@ impl Evidence {
 
     /// Notes what `line` tells, given the last stage passed; true when it decides the try.
     pub(super) fn line(&mut self, line: &str, stage: Option<Stage>) -> bool {
-        if stage < Some(Stage::KernelStarted) {
+        if line.contains("Linux version ") {
+            self.kernel = Speech::Heard;
+        }
+        if self.kernel == Speech::Silent {
             return self.firmware_line(line);
         }
         if line.contains("A start job is running for") || line.contains("still waiting for") {
@@ -184,6 +196,9 @@ impl Evidence {
             }
             return Cause::KernelPanic { line };
         }
+        if self.is_silent(reached) && !matches!(end, End::Exited(_)) {
+            return Cause::SilentConsole;
+        }
         if reached < Some(Stage::KernelStarted) && end == End::Decided {
             if self.requests.is_empty() && reached <= Some(Stage::Firmware) && self.gave_up.is_none() {
                 let line = self.firmware_error.clone();
@@ -219,16 +234,17 @@ impl Evidence {
         }
         match end {
             End::Exited(status) => Cause::MachineExited { status },
-            End::TimedOut(_)
-                if reached >= Some(Stage::KernelFetched)
-                    && reached < Some(Stage::KernelStarted)
-                    && !self.boot_file.names_console =>
-            {
-                Cause::SilentConsole
-            }
             End::TimedOut(after) => Cause::TimedOut { after, reached, waiting: self.waiting.clone() },
             End::Decided => Cause::Halted { line: "for a reason the console does not tell".to_owned() },
         }
+    }
+
+    /// The kernel was fetched, its console is elsewhere, and nothing is heard of it.
+    pub(super) fn is_silent(&self, reached: Option<Stage>) -> bool {
+        reached >= Some(Stage::KernelFetched)
+            && self.kernel == Speech::Silent
+            && !self.boot_file.names_console
+            && self.gave_up.is_none()
     }
 
     /// The last needed file that was refused and never came after all.
@@ -278,5 +294,28 @@ impl Evidence {
             .find(|report| self.what_is(report) == NeededFile::RootImage && report.method == "GET");
         !matches!(end, End::Exited(_))
             && last.is_some_and(|r| r.status < 300 && r.transfer == Transfer::CutShort)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emergency_is_entered_not_left() {
+        assert!(is_emergency("You are in emergency mode. After logging in, type"));
+        assert!(is_emergency("[  OK  ] Reached target emergency.target - Emergency Mode."));
+        assert!(!is_emergency("[  OK  ] Stopped target emergency.target - Emergency Mode."));
+    }
+
+    #[test]
+    fn a_system_that_runs_may_kill_a_greedy_service() {
+        let oom = "[   90.1] Out of memory: Killed process 551 (greedy)";
+        let mut evidence = Evidence::default();
+        evidence.line("[    0.0] Linux version 6.1", Some(Stage::KernelStarted));
+        evidence.line(oom, Some(Stage::LoginPrompt));
+        assert_eq!(evidence.memory, None);
+        evidence.line(oom, Some(Stage::InitramfsStarted));
+        assert_eq!(evidence.memory.as_deref(), Some(oom));
     }
 }

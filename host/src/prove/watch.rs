@@ -20,6 +20,10 @@ const GRACE: Duration = Duration::from_secs(2);
 /// after it is enough.
 const AFTER_PROMPT: Duration = Duration::from_secs(5);
 
+/// How long a kernel whose console is not known to be the serial line may say nothing: a second
+/// is usual.
+const SILENCE: Duration = Duration::from_secs(45);
+
 /// What became of a try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -123,6 +127,11 @@ impl Watch {
     /// To be called now and then: passes what only time can tell.
     pub(super) fn tick(&mut self, now: Duration) -> Vec<ProveEvent> {
         let mut events = Vec::new();
+        let fetched = self.passed_at(Stage::InitramfsFetched);
+        let silent = self.evidence.is_silent(self.last_stage());
+        if silent && fetched.is_some_and(|at| now >= at + SILENCE) {
+            self.doom(now);
+        }
         let prompt = self.passed_at(Stage::LoginPrompt);
         if self.systemd == Systemd::Unseen && prompt.is_some_and(|at| now >= at + AFTER_PROMPT) {
             self.pass(now, Stage::SystemUp, &mut events);
