@@ -118,7 +118,7 @@ impl Site {
             layout.logs_dir(),
             layout.locks_dir(),
         ] {
-            atomic_file::create_dir_all(&directory, 0o755).map_err(failure::of)?;
+            atomic_file::create_dir_all(&directory, 0o755).map_err(privilege_needed)?;
         }
         // A link planted in a directory others may write would send root's deletions elsewhere.
         for directory in [layout.images_dir(), layout.kernels_dir(), layout.workdir(), layout.state_dir()] {
@@ -133,5 +133,14 @@ impl Site {
             })?;
         }
         Ok(())
+    }
+}
+
+/// A directory that cannot be made for lack of privilege is a refusal, with what to do.
+fn privilege_needed(error: crate::system::FileError) -> disklessset_plugin_api::Error {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => failure::refused(error)
+            .hint("run disklessset as root, or with --root DIR in a directory of your own"),
+        _ => failure::of(error),
     }
 }
