@@ -364,3 +364,86 @@ fn a_tree_with_links_as_mount_points_is_refused() {
     std::os::unix::fs::symlink("/", &linked).unwrap();
     assert!(matches!(in_tree(linked.to_str().unwrap().into(), "true"), Err(CommandError::Isolation { .. })));
 }
+
+/// A shell on a terminal of its own, made by `script`, typed into as a user would.
+#[test]
+fn a_shell_inside_a_tree_has_the_terminal_and_gives_it_back() {
+    let name = "system::command::tests::a_shell_inside_a_tree_has_the_terminal_and_gives_it_back";
+    if let Some(tree) = is_helper("shell") {
+        crate::system::interrupt::install().unwrap();
+        let chroot = Chroot::new(tree).bind("/usr", "/usr", Access::ReadOnly);
+        let shell = Tool::new("bash").args(["--norc", "-i"]).env("PS1", "inside# ");
+        let ending = shell.isolation(Isolation::Chroot(chroot)).run_interactive().unwrap();
+        eprintln!("ENDED {ending}; {:?}", crate::system::interrupt::check());
+        let terminal = std::fs::File::open("/dev/tty").unwrap();
+        let foreground = nix::unistd::tcgetpgrp(&terminal).unwrap() == nix::unistd::getpgrp();
+        eprintln!("FOREGROUND {foreground}");
+        return;
+    }
+    if !is_root(name) {
+        return;
+    }
+    let temp = tempfile::tempdir().unwrap();
+    let tree = make_tree(temp.path().to_str().unwrap());
+    let us = std::env::current_exe().unwrap();
+    let command = format!("{} --exact {name} --nocapture --test-threads=1", us.display());
+    #[allow(clippy::disallowed_methods, reason = "tests start processes of their own")]
+    let mut script = std::process::Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .env("DISKLESSSET_TEST_ROLE", "shell")
+        .env("DISKLESSSET_TEST_ARGUMENT", &tree)
+        .env("TERM", "dumb")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut keys = script.stdin.take().unwrap();
+    let mut screen = script.stdout.take().unwrap();
+    let mut shown = String::new();
+    let mut wait_for = |text: &str| {
+        let mut buffer = [0; 4096];
+        while !shown.contains(text) {
+            let count = screen.read(&mut buffer).unwrap();
+            assert!(count > 0, "no {text:?} in: {shown}");
+            shown.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        }
+    };
+    wait_for("inside# ");
+    keys.write_all(b"sleep 1000; echo after-$((40+2))\n").unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    keys.write_all(b"\x03").unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    keys.write_all(b"sleep 1000\n").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    keys.write_all(b"\x1a").unwrap();
+    wait_for("Stopped");
+    keys.write_all(b"kill -9 %1; read x </dev/tty; echo read-$x-$((2+2))\ntyped\n").unwrap();
+    wait_for("read-typed-4");
+    keys.write_all(b"exit 7\n").unwrap();
+    wait_for("ENDED exit status 7; Ok(())");
+    wait_for("FOREGROUND true");
+    drop(keys);
+    script.wait().unwrap();
+    assert!(!shown.contains("job control"), "{shown}");
+}
+
+#[test]
+fn sigterm_ends_a_shell_that_ignores_it() {
+    let name = "system::command::tests::sigterm_ends_a_shell_that_ignores_it";
+    let Some(_) = is_helper("terminated") else {
+        assert!(helper(name, "terminated", "").status().unwrap().success());
+        return;
+    };
+    crate::system::interrupt::install().unwrap();
+    std::thread::spawn(|| {
+        std::thread::sleep(Duration::from_millis(300));
+        // CTRL+C is the shell's own affair, SIGTERM is not.
+        signal_hook::low_level::raise(signal_hook::consts::SIGINT).unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        signal_hook::low_level::raise(signal_hook::consts::SIGTERM).unwrap();
+    });
+    let marker = marker(4);
+    let error = sh(&format!("trap '' TERM; sleep {marker}; sleep {marker}")).run_interactive().unwrap_err();
+    assert_eq!(error.interrupted().unwrap().exit_code(), 143);
+    assert_eq!(processes_with(&format!("sleep {marker}")), Vec::<String>::new());
+}
