@@ -17,7 +17,8 @@ impl ImageClass for PanicImage {
         panic!("no image {}", image.name())
     }
     fn remove_files(&self, _image: &Image, _host: &Host<'_>) -> Result<()> {
-        let nothing: std::result::Result<(), &str> = "no number".parse::<u8>().map(drop).map_err(|_| "no number");
+        let nothing: std::result::Result<(), &str> =
+            "no number".parse::<u8>().map(drop).map_err(|_| "no number");
         nothing.expect("removal panics");
         Ok(())
     }
