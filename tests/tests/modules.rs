@@ -3,6 +3,7 @@
     clippy::disallowed_methods,
     reason = "tests put files in place with plain writes and start cargo and cc"
 )]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 #[path = "modules/forge.rs"]
 mod forge;
