@@ -66,7 +66,8 @@ pub fn listed_unchanged(root: &TestRoot) -> BTreeMap<String, String> {
         .images()
         .iter()
         .map(|image| {
-            let field = |name: &str| image[name].as_str().unwrap_or_else(|| panic!("no {name}: {image}")).to_owned();
+            let field =
+                |name: &str| image[name].as_str().unwrap_or_else(|| panic!("no {name}: {image}")).to_owned();
             assert!(image["problem"].is_null(), "a problem nobody made: {image}");
             (field("name"), field("status"))
         })

@@ -109,12 +109,7 @@ pub fn killed_at(program: Program, call: &Call) -> Program {
 }
 
 /// The program, whose call fails with an error (`ENOSPC`).
-pub fn failing_at(
-    program: Program,
-    call: &Call,
-    error: &str,
-    lasting: Lasting,
-) -> Program {
+pub fn failing_at(program: Program, call: &Call, error: &str, lasting: Lasting) -> Program {
     let mut faults = vec![format!("inject={}:error={error}:when={}", call.name, call.nth)];
     if lasting == Lasting::ForGood {
         faults.clear();

@@ -56,7 +56,8 @@ fn a_kernel(root: &TestRoot) {
 
 const CREATE: Case =
     Case { command: &["demo", "create", "b"], image: "b", does: Does::Make, prepare: one_image };
-const FIRST: Case = Case { command: &["demo", "create", "b"], image: "b", does: Does::Make, prepare: nothing };
+const FIRST: Case =
+    Case { command: &["demo", "create", "b"], image: "b", does: Does::Make, prepare: nothing };
 const CLONE: Case = Case { command: &["clone", "a", "b"], image: "b", does: Does::Make, prepare: one_image };
 const MESSAGE: Case =
     Case { command: &["demo", "message", "a", "new"], image: "a", does: Does::Change, prepare: one_image };
@@ -116,7 +117,11 @@ fn kill_at(case: &Case, chosen: impl Fn(usize) -> bool) {
         let round = Round { root: &root, case, point, before: &before, after: &after };
         let outcome = round.look();
         // Both ways back, taken in turns so that every kind of point meets both.
-        if number % 2 == 0 { round.clean(outcome) } else { round.repeat() }
+        if number % 2 == 0 {
+            round.clean(outcome)
+        } else {
+            round.repeat()
+        }
         canary.assert_untouched();
         tried += 1;
     }
@@ -185,7 +190,8 @@ impl Round<'_> {
     fn clean(&self, direction: Direction) {
         let _ = self.root.disklessset(&["clean", "--yes"]).run().expect_done();
         let now = Snapshot::of(self.root);
-        let (from_before, from_after) = (self.before.files.differences(&now), self.after.files.differences(&now));
+        let (from_before, from_after) =
+            (self.before.files.differences(&now), self.after.files.differences(&now));
         let good = match direction {
             Direction::Back => from_before.is_empty(),
             Direction::On => from_after.is_empty(),
