@@ -299,8 +299,6 @@ impl ImageManager<'_> {
 
     /// Saves an image: record and boot file together, in one step, when one of them changed.
     fn register_image(&self, operation: &Operation<'_>, image: &Image) -> Result<()> {
-        let record = Self::record(image);
-        let text = record.to_text(image.name());
         let boot = self.boot_file(operation, image)?;
         let is_now = |file: &str, wanted: &str| {
             atomic_file::read_bounded(&image.directory().join(file), record::MOST_BYTES)
@@ -310,13 +308,25 @@ impl ImageManager<'_> {
         if unchanged && is_now(boot_file::FILE_NAME, &boot) {
             return Ok(());
         }
-        operation.replace_files(
-            image,
-            &[
-                (record::FILE_NAME, NewFile::Text(&text, record.mode())),
-                (boot_file::FILE_NAME, NewFile::Text(&boot, 0o644)),
-            ],
-        )
+        self.replace_with(operation, image, Vec::new())
+    }
+
+    /// Brings an image to its next state in one step: these files, and the record and the boot file that belong to them.
+    pub(super) fn replace_with(
+        &self,
+        operation: &Operation<'_>,
+        image: &Image,
+        files: Vec<(&str, NewFile<'_>)>,
+    ) -> Result<()> {
+        let record = Self::record(image);
+        let text = record.to_text(image.name());
+        let boot = self.boot_file(operation, image)?;
+        let mut next = vec![
+            (record::FILE_NAME, NewFile::Text(&text, record.mode())),
+            (boot_file::FILE_NAME, NewFile::Text(&boot, 0o644)),
+        ];
+        next.extend(files);
+        operation.replace_files(image, &next)
     }
 
     /// Shows the OS tree of an image to `run`, for as long as that takes, through the step `os_tree` of its class.
