@@ -360,7 +360,6 @@ impl ImageManager<'_> {
         self.must_not_be_mounted(name, image.class())?;
         let layout = &self.site.layout;
         let operation = Operation::begin(self.site, name, lock, REMOVE, image.class())?;
-        // From here on there is no way back, only on: an interrupted removal is finished by the next cleaning.
         operation.retire(&layout.image_dir(name.as_str()), &layout.images_dir())?;
         let mut request = request(steps::REMOVE);
         request.class = image.class().to_owned();

@@ -190,7 +190,7 @@ impl ImageManager<'_> {
         let mut journal = Journal::reopen(path).map_err(failure::of)?;
         let in_use = |version: &str| kernels::is_used(self.site, version, subject.image());
         undo::undo(&mut journal, &self.site.layout, which, &in_use)
-            .map_err(|error| failure::refused(error).context(format!("cannot clean {subject}")))?;
+            .map_err(|error| error.told().context(format!("cannot clean {subject}")))?;
         journal.end().map_err(failure::of)
     }
 
@@ -212,7 +212,7 @@ impl ImageManager<'_> {
     fn remove_by_name(&self, name: &ImageName) -> Result<()> {
         self.unmount_by_name(name)?;
         for directory in self.site.layout.directories_of(name.as_str()) {
-            undo::remove(&directory, &self.site.layout).map_err(failure::refused)?;
+            undo::remove(&directory, &self.site.layout).map_err(undo::UndoError::told)?;
         }
         Ok(())
     }
@@ -223,7 +223,7 @@ impl ImageManager<'_> {
         for mount in
             [Mount::System { target: tree.clone() }, Mount::Image { file: Utf8PathBuf::new(), target: tree }]
         {
-            undo::unmount(&mount).map_err(failure::refused)?;
+            undo::unmount(&mount).map_err(undo::UndoError::told)?;
         }
         Ok(())
     }
@@ -277,7 +277,6 @@ impl ImageManager<'_> {
         if let Err(error) = freed {
             return Err(operation.fail(error));
         }
-        // From here on there is no way back, only on: an interrupted clearing is finished by the next cleaning.
         let served = layout.image_dir(name.as_str());
         if served.symlink_metadata().is_ok() {
             operation.retire(&served, &layout.images_dir())?;
@@ -296,21 +295,18 @@ impl ImageManager<'_> {
     /// longer, of registers they had not finished. Nothing is wrong while they are there, so that nothing is said of them.
     fn sweep(&self) {
         let _ = self.site.installations.sweep();
+        let locks = self.site.layout.locks_dir();
         for name in self.journalled().unwrap_or_default() {
             let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
             let blank = || journal::read(&path).is_ok_and(|state| state.is_blank());
-            if blank()
-                && let Ok(Some(_lock)) = Lock::sweep(&self.site.layout.locks_dir(), &image_lock(&name))
-                && blank()
-            {
+            if blank() && let Ok(Some(_lock)) = Lock::for_a_moment(&locks, &image_lock(&name)) && blank() {
                 let _ = files::remove_file(&path);
             }
         }
-        let locks = self.site.layout.locks_dir().read_dir_utf8();
-        for entry in locks.into_iter().flatten().flatten() {
+        for entry in locks.read_dir_utf8().into_iter().flatten().flatten() {
             let name = entry.file_name().strip_suffix(".lock").filter(|name| name.starts_with("image-"));
             if let Some(name) = name {
-                let _ = Lock::sweep(&self.site.layout.locks_dir(), name);
+                drop(Lock::for_a_moment(&locks, name));
             }
         }
     }

@@ -253,7 +253,7 @@ impl Operation<'_> {
 
     fn remove(&self, path: &Utf8Path) -> Result<()> {
         self.must_be_ours(path)?;
-        undo::remove(path, &self.site.layout).map_err(failure::refused)
+        undo::remove(path, &self.site.layout).map_err(undo::UndoError::told)
     }
 
     /// Passes on a line that a tool printed.
