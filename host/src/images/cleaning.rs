@@ -2,7 +2,7 @@
 
 use super::{
     actions::REMOVE,
-    manager::{ImageManager, no_such_image},
+    manager::{ImageManager, being_created, no_such_image},
     operation::{Operation, Subject, lock_image},
     status::ImageStatus,
 };
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 use camino::Utf8PathBuf;
-use disklessset_plugin_api::{Error, ErrorKind, Hold, ImageName, Level, Mount, Result};
+use disklessset_plugin_api::{Error, Hold, ImageName, Level, Mount, Result};
 use std::collections::BTreeSet;
 
 /// The action of clearing, as the journal names it.
@@ -53,9 +53,10 @@ impl ImageManager<'_> {
             .cloned();
         let mut names: BTreeSet<ImageName> = corrupted.collect();
         for name in self.journalled()? {
-            let state = journal::read(&journal::path_of(&self.site.layout.journal_dir(), name.as_str()))
-                .map_err(failure::of)?;
-            if state.needs_recovery() && !self.is_locked(&name)? {
+            let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
+            let left = || journal::read(&path).map(|state| state.needs_recovery()).map_err(failure::of);
+            // Read again once nobody is at it: it may have come to its end between the two looks.
+            if left()? && !self.is_locked(&name)? && left()? {
                 names.insert(name);
             }
         }
@@ -147,10 +148,7 @@ impl ImageManager<'_> {
             return Ok(true);
         };
         if entry.is_legacy() && self.site.installations.is_running(name, &entry) {
-            return Err(Error::new(
-                ErrorKind::BUSY,
-                format!("image {name} is being created by process {}", entry.pid),
-            ));
+            return Err(being_created(name, entry.pid));
         }
         if path.exists() {
             self.undo_journal(&path, Which::Unsettled, &Subject::Image(name.clone()))?;
@@ -248,10 +246,7 @@ impl ImageManager<'_> {
             && entry.is_legacy()
             && self.site.installations.is_running(name, entry)
         {
-            return Err(Error::new(
-                ErrorKind::BUSY,
-                format!("image {name} is being created by process {}", entry.pid),
-            ));
+            return Err(being_created(name, entry.pid));
         }
         let class = entry
             .map(|entry| entry.image_class)
@@ -299,7 +294,10 @@ impl ImageManager<'_> {
         for name in self.journalled().unwrap_or_default() {
             let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
             let blank = || journal::read(&path).is_ok_and(|state| state.is_blank());
-            if blank() && let Ok(Some(_lock)) = Lock::for_a_moment(&locks, &image_lock(&name)) && blank() {
+            if blank()
+                && let Ok(Some(_lock)) = Lock::for_a_moment(&locks, &image_lock(&name))
+                && blank()
+            {
                 let _ = files::remove_file(&path);
             }
         }

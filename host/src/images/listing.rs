@@ -71,6 +71,12 @@ impl ImageManager<'_> {
             }
         }
         listed.extend(names.iter().map(|name| self.look_at(name, &entries)));
+        // What was removed since the directory was read is no problem, it is gone.
+        listed.retain(|image| {
+            image.problem.is_none()
+                || image.pid.is_some()
+                || self.site.layout.images_dir().join(&image.name).symlink_metadata().is_ok()
+        });
         listed.extend(entries.strange.iter().map(|(name, (_, reason))| ListedImage {
             name: name.clone(),
             status: ImageStatus::Corrupted,

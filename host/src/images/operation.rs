@@ -267,7 +267,8 @@ impl<'s> Operation<'s> {
     pub(super) fn undo_everything(&self) -> Result<()> {
         let Some(mut journal) = self.journal.take() else { return Ok(()) };
         let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
-        undo::undo(&mut journal, &self.site.layout, Which::Everything, &in_use).map_err(undo::UndoError::told)?;
+        undo::undo(&mut journal, &self.site.layout, Which::Everything, &in_use)
+            .map_err(undo::UndoError::told)?;
         journal.end().map_err(failure::of)
     }
 
