@@ -28,13 +28,22 @@ fn many(users: usize, each: usize) {
         (0..users).flat_map(|user| (0..each).map(move |number| name(user, number))).collect();
 
     while_listing(&root, || {
-        everyone(&|name| drop(root.disklessset(&["demo", "create", name]).limit(PATIENCE).run().expect_done()));
+        everyone(&|name| {
+            drop(root.disklessset(&["demo", "create", name]).limit(PATIENCE).run().expect_done())
+        });
         let images = root.images();
-        let listed = images.iter().map(|image| image["name"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>();
+        let listed =
+            images.iter().map(|image| image["name"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>();
         assert_eq!(listed, all);
         assert!(images.iter().all(|image| image["status"] == "CREATED"), "{images:?}");
-        assert_eq!(std::fs::read_to_string(root.installations_file()).unwrap(), "{}\n", "an entry is left over");
-        everyone(&|name| drop(root.disklessset(&["remove", name, "--yes"]).limit(PATIENCE).run().expect_done()));
+        assert_eq!(
+            std::fs::read_to_string(root.installations_file()).unwrap(),
+            "{}\n",
+            "an entry is left over"
+        );
+        everyone(&|name| {
+            drop(root.disklessset(&["remove", name, "--yes"]).limit(PATIENCE).run().expect_done())
+        });
     });
     before.assert_same_as_now(&root);
 }
@@ -157,7 +166,12 @@ fn what_is_being_cloned_is_not_removed() {
     let _ = root.disklessset(&["demo", "create", "a"]).run().expect_done();
     let cloning = standing_still(&root, &["clone", "a", "b"], first_directory);
     for command in [&["remove", "a", "--yes"][..], &["demo", "message", "a", "new"]] {
-        let _ = root.disklessset(command).run().expect_code(4).expect_said("image a is busy").expect_said("clone");
+        let _ = root
+            .disklessset(command)
+            .run()
+            .expect_code(4)
+            .expect_said("image a is busy")
+            .expect_said("clone");
     }
     // Others are not concerned.
     let _ = root.disklessset(&["demo", "create", "c"]).run().expect_done();
