@@ -8,8 +8,7 @@ use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::run::{Program, Running};
-use disklessset_tests::stage::warmed_up;
-use disklessset_tests::strace::{self, Call};
+use disklessset_tests::stage::{standing_still, warmed_up};
 
 /// Several users create and then remove so many images each, one after the other, while another lists all the time.
 #[track_caller]
@@ -103,35 +102,11 @@ fn eight_users_lose_nothing_of_two_hundred() {
     many(8, 25);
 }
 
-/// Starts a program that stands still for some seconds before it makes a call, and waits until it is there.
-fn standing_still(root: &TestRoot, command: &[&str], at: impl Fn(&Call) -> bool) -> Running {
-    let (_, calls) = strace::record(root, root.disklessset(command));
-    let call = calls.into_iter().find(at).unwrap_or_else(|| panic!("no such call in {command:?}"));
-    undo(root, command);
-    let slow = strace::slow_at(root.disklessset(command), &call, Duration::from_secs(4));
-    slow.start().wait_until(|| registered(root).then_some(())).0
-}
-
-/// Takes back what the recorded run did.
-fn undo(root: &TestRoot, command: &[&str]) {
-    let made = command.last().unwrap();
-    let _ = root.disklessset(&["remove", made, "--yes"]).run().expect_done();
-}
-
-fn registered(root: &TestRoot) -> bool {
-    std::fs::read_to_string(root.installations_file()).is_ok_and(|text| text.contains("image_class"))
-}
-
-/// The first directory that is made for an image.
-fn first_directory(call: &Call) -> bool {
-    call.name == "mkdir"
-}
-
 #[test]
 fn who_comes_second_is_told_who_is_first() {
     disklessset_tests::need!(need::tool("strace"));
     let root = warmed_up(&["demo"]);
-    let first = standing_still(&root, &["demo", "create", "b"], first_directory);
+    let first = standing_still(&root, &["demo", "create", "b"], "mkdir", |program| program);
     let pid = root.images()[0]["pid"].as_u64().unwrap_or_else(|| panic!("{:?}", root.images()));
     assert_eq!(root.status("b").as_deref(), Some("IN_CREATION"));
     let seconds: [&[&str]; 4] = [
@@ -152,7 +127,7 @@ fn who_comes_second_is_told_who_is_first() {
 fn who_waits_gets_it_afterwards() {
     disklessset_tests::need!(need::tool("strace"));
     let root = warmed_up(&["demo"]);
-    let first = standing_still(&root, &["demo", "create", "b"], first_directory);
+    let first = standing_still(&root, &["demo", "create", "b"], "mkdir", |program| program);
     let second = root.disklessset(&["--wait", "30", "demo", "create", "b"]).run();
     let _ = second.expect_refusal(&[1, 2]).expect_said("there is an image b already");
     let _ = first.wait().expect_done();
@@ -164,7 +139,7 @@ fn what_is_being_cloned_is_not_removed() {
     disklessset_tests::need!(need::tool("strace"));
     let root = warmed_up(&["demo"]);
     let _ = root.disklessset(&["demo", "create", "a"]).run().expect_done();
-    let cloning = standing_still(&root, &["clone", "a", "b"], first_directory);
+    let cloning = standing_still(&root, &["clone", "a", "b"], "mkdir", |program| program);
     for command in [&["remove", "a", "--yes"][..], &["demo", "message", "a", "new"]] {
         let _ = root
             .disklessset(command)

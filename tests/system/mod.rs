@@ -2,5 +2,8 @@
 
 mod concurrency;
 mod errors;
+mod identity;
 mod kill_points;
 mod livenet;
+mod module_gone;
+mod signals;
