@@ -90,7 +90,7 @@ impl Session {
     ///
     /// # Errors
     /// As there.
-    pub(crate) fn perform_cleaned(&self, request: &dyn Request, cleaned: &[String]) -> Result<()> {
+    pub(crate) fn perform_cleaned(&self, request: &dyn Request) -> Result<()> {
         if self.run == Run::Dry && request.effect() != Effect::Reads {
             return self.tell(request, &Effect::Cleans);
         }
@@ -104,7 +104,7 @@ impl Session {
                 Err(reason) => return Err(unanswered(reason)),
             }
         }
-        request.run(self, cleaned)
+        request.run(self, &[])
     }
 
     /// Cleans what crashed actions left behind, unless the site's configuration says no. What cannot be cleaned is a
@@ -127,7 +127,8 @@ impl Session {
         match cleaned {
             Ok(report) => {
                 for name in &report.cleaned {
-                    self.output.say(&format!("cleaned {}: an action on it had not come to its end", subject(name)));
+                    self.output
+                        .say(&format!("cleaned {}: an action on it had not come to its end", subject(name)));
                 }
                 for (name, error) in &report.kept {
                     if error.kind == ErrorKind::INTERRUPTED {
