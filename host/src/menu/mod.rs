@@ -55,12 +55,12 @@ pub(crate) fn run(session: Session) -> Result<u8> {
     let mut menu = Menu { session };
     loop {
         match menu.main_page() {
-            Ok(()) => {}
-            Err(Stop::Back) => menu.session.output.data("\n"),
+            Ok(()) | Err(Stop::Back) => {}
             Err(Stop::Leave(code)) => return Ok(code),
             Err(Stop::Failed(error)) => menu.session.output.error(&error),
         }
         menu.session.output.end_progress();
+        menu.session.output.data("\n");
         // CTRL+C was meant for what is over now; the other signals are meant for the program.
         if let Err(signal) = interrupt::check() {
             if signal.signal != interrupt::StopSignal::Interrupt {
@@ -84,9 +84,7 @@ impl Menu {
         if chosen == EXIT {
             return Err(Stop::Leave(0));
         }
-        let done = self.entry(chosen);
-        self.session.output.data("\n");
-        done
+        self.entry(chosen)
     }
 }
 
