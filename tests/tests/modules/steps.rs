@@ -70,7 +70,7 @@ impl Lab {
 
     fn boot_file(&self, class: &str) -> Result<StepReply, Error> {
         let kernel = Kernel::new(KernelVersion::parse("6.1").unwrap());
-        let boot = BootContext::new("web01", "http://x/images/web01", "http://x/kernels", &kernel);
+        let boot = BootContext::new("web01", "http://x/images/web01", "http://x/kernels", Some(&kernel));
         self.run_with(class, steps::BOOT_FILE, Attributes::from([("boot".to_owned(), json!(boot))]))
     }
 }
