@@ -3,6 +3,7 @@
 //! This library is the whole tool but for its command line: open a [`Site`], work with an [`ImageManager`] or a
 //! [`KernelManager`]. The rooms, each standing only on those below it:
 //!
+//! - [`cli`]: the command line, the menu, and all that is printed or asked;
 //! - [`images`], [`kernels`]: what the product is about; they neither print nor prompt, an [`Observer`] hears of them;
 //! - [`installations`]: the records that make every crash clean up;
 //! - [`modules`]: finds, checks and loads what was dropped into the modules directory;
@@ -10,6 +11,7 @@
 //! - [`configuration`], [`site`]: where everything is;
 //! - [`system`]: files, locks, mounts and tools; knows no images.
 
+pub mod cli;
 pub mod configuration;
 pub mod failure;
 pub mod images;
@@ -21,6 +23,9 @@ pub mod prove;
 pub mod serve;
 pub mod site;
 pub mod system;
+
+mod menu;
+mod output;
 
 pub use images::{ImageManager, ImageStatus, ListedImage};
 pub use kernels::KernelManager;
