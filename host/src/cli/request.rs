@@ -127,7 +127,8 @@ impl Session {
         match cleaned {
             Ok(report) => {
                 for name in &report.cleaned {
-                    self.output.say(&format!("cleaned {}: an action on it had not come to its end", subject(name)));
+                    self.output
+                        .say(&format!("cleaned {}: an action on it had not come to its end", subject(name)));
                 }
                 for (name, error) in &report.kept {
                     if error.kind == ErrorKind::INTERRUPTED {

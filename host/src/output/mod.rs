@@ -114,7 +114,11 @@ impl Output {
 
     /// An output whose words a test can read, and whose questions it answers.
     #[cfg(test)]
-    pub(crate) fn of_test(stdout: Box<dyn Write + Send>, stderr: Box<dyn Write + Send>, input: Input) -> Self {
+    pub(crate) fn of_test(
+        stdout: Box<dyn Write + Send>,
+        stderr: Box<dyn Write + Send>,
+        input: Input,
+    ) -> Self {
         Self::new(Stream::new(stdout, false), Stream::new(stderr, false), input)
     }
 
@@ -160,14 +164,22 @@ impl Output {
     }
 
     /// Prints one document: `{"format": 1, KEY: VALUE}`, or for people what `table` makes of it.
-    pub(crate) fn document<T: Serialize + ?Sized>(&self, key: &str, value: &T, table: impl FnOnce(&Self) -> String) {
+    pub(crate) fn document<T: Serialize + ?Sized>(
+        &self,
+        key: &str,
+        value: &T,
+        table: impl FnOnce(&Self) -> String,
+    ) {
         let document = Document { key, value };
         let text = match self.format() {
             Format::Table => return self.data(&table(self)),
             Format::Json => {
-                serde_json::to_string_pretty(&document).expect("keys are text and values are plain data") + "\n"
+                serde_json::to_string_pretty(&document).expect("keys are text and values are plain data")
+                    + "\n"
             }
-            Format::Yaml => serde_yaml::to_string(&document).expect("keys are text and values are plain data"),
+            Format::Yaml => {
+                serde_yaml::to_string(&document).expect("keys are text and values are plain data")
+            }
         };
         // JSON escapes only some of what a terminal would act on.
         self.foreign(&text);
@@ -194,9 +206,11 @@ impl Output {
             return;
         }
         self.document("result", value, |output| match value {
-            Value::Array(items) if items.iter().all(Value::is_string) => {
-                items.iter().filter_map(Value::as_str).map(|item| format!("{}\n", escape::line(item))).collect()
-            }
+            Value::Array(items) if items.iter().all(Value::is_string) => items
+                .iter()
+                .filter_map(Value::as_str)
+                .map(|item| format!("{}\n", escape::line(item)))
+                .collect(),
             Value::Object(_) | Value::Array(_) => output.tree("result", value),
             Value::String(text) => format!("{}\n", escape::lines(text.trim_end())),
             other => format!("{other}\n"),
@@ -268,7 +282,8 @@ impl Inner {
             return;
         }
         let writer = &mut self.stdout.writer;
-        let written = self.progress.beside(|| writer.write_all(text.as_bytes()).and_then(|()| writer.flush()));
+        let written =
+            self.progress.beside(|| writer.write_all(text.as_bytes()).and_then(|()| writer.flush()));
         self.keep(written);
     }
 

@@ -33,7 +33,8 @@ impl Observer for Output {
             return;
         }
         let colour = inner.stderr.colour;
-        let text = format!("{} {}\n", paint(&format!("{}:", escape::line(tool)), "2", colour), escape::line(line));
+        let text =
+            format!("{} {}\n", paint(&format!("{}:", escape::line(tool)), "2", colour), escape::line(line));
         inner.to_stderr(&text);
     }
 
@@ -46,7 +47,9 @@ impl Observer for Output {
             super::Answers::Anyone => {}
             _ if self.has_terminal() => {}
             _ => {
-                return Err(Error::refused(format!("this asks a question, and there is no terminal: {question}")));
+                return Err(Error::refused(format!(
+                    "this asks a question, and there is no terminal: {question}"
+                )));
             }
         }
         self.ask_line(&format!("{question}: ")).map_err(unanswered)
@@ -56,4 +59,3 @@ impl Observer for Output {
         self.confirmation(question)
     }
 }
-

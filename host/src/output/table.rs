@@ -81,7 +81,11 @@ mod tests {
 
     fn rows() -> Vec<Vec<Field>> {
         vec![
-            vec!["web01".into(), Field::with_mood("CREATED", Mood::Good), "a long reason that has to be wrapped".into()],
+            vec![
+                "web01".into(),
+                Field::with_mood("CREATED", Mood::Good),
+                "a long reason that has to be wrapped".into(),
+            ],
             vec!["a\u{1b}[2J".into(), "CORRUPTED".into(), "".into()],
         ]
     }

@@ -34,7 +34,8 @@ pub(crate) fn console(typed: &str) -> Console {
     let (reader, mut writer) = io::pipe().unwrap();
     writer.write_all(typed.as_bytes()).unwrap();
     let (stdout, stderr) = (Kept::default(), Kept::default());
-    let output = Output::of_test(Box::new(stdout.clone()), Box::new(stderr.clone()), Input::of(reader.into()));
+    let output =
+        Output::of_test(Box::new(stdout.clone()), Box::new(stderr.clone()), Input::of(reader.into()));
     Console { output: Arc::new(output), stdout, stderr }
 }
 

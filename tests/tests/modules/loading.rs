@@ -163,7 +163,8 @@ fn shared_object(place: &Place, code: &str, options: &[&str]) -> camino::Utf8Pat
     let demo = std::fs::read(built("demo")).unwrap();
     let note = find(&demo, b"disklessset\0{").unwrap() - 12;
     let size = u32::from_ne_bytes(demo[note + 4..note + 8].try_into().unwrap());
-    let bytes: Vec<String> = demo[note..note + 24 + usize::try_from(size).unwrap()].iter().map(u8::to_string).collect();
+    let bytes: Vec<String> =
+        demo[note..note + 24 + usize::try_from(size).unwrap()].iter().map(u8::to_string).collect();
     let text = format!(
         "__asm__(\".section .note.disklessset,\\\"a\\\",@note\\n.p2align 2\\n.byte {}\\n.text\\n\");\n{code}",
         bytes.join(",")

@@ -6,9 +6,11 @@ use clap::{ArgMatches, Command};
 use disklessset_plugin_api::{Error, ImageName, Result};
 
 pub(crate) fn command() -> Command {
-    Command::new("clean")
-        .about("Clean up after actions that did not come to their end")
-        .arg(words("names", "NAME", "The images; all that need it without one"))
+    Command::new("clean").about("Clean up after actions that did not come to their end").arg(words(
+        "names",
+        "NAME",
+        "The images; all that need it without one",
+    ))
 }
 
 pub(crate) fn request(matches: &ArgMatches) -> Result<Clean> {

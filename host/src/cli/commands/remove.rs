@@ -6,7 +6,9 @@ use clap::{ArgMatches, Command};
 use disklessset_plugin_api::{ImageName, Result};
 
 pub(crate) fn command() -> Command {
-    Command::new("remove").about("Remove images").arg(words("names", "NAME", "The images").required(true).num_args(1..))
+    Command::new("remove")
+        .about("Remove images")
+        .arg(words("names", "NAME", "The images").required(true).num_args(1..))
 }
 
 pub(crate) fn request(matches: &ArgMatches) -> Result<Remove> {
