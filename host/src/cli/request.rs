@@ -90,7 +90,7 @@ impl Session {
     ///
     /// # Errors
     /// As there.
-    pub(crate) fn perform_cleaned(&self, request: &dyn Request, cleaned: &[String]) -> Result<()> {
+    pub(crate) fn perform_cleaned(&self, request: &dyn Request) -> Result<()> {
         if self.run == Run::Dry && request.effect() != Effect::Reads {
             return self.tell(request, &Effect::Cleans);
         }
@@ -104,7 +104,7 @@ impl Session {
                 Err(reason) => return Err(unanswered(reason)),
             }
         }
-        request.run(self, cleaned)
+        request.run(self, &[])
     }
 
     /// Cleans what crashed actions left behind, unless the site's configuration says no. What cannot be cleaned is a

@@ -143,6 +143,11 @@ impl Output {
         self.lock().settings.format
     }
 
+    /// Decides who answers from now on.
+    pub(crate) fn answers_from(&self, answers: Answers) {
+        self.lock().settings.answers = answers;
+    }
+
     /// How confirmations are answered.
     pub(crate) fn answers(&self) -> Answers {
         self.lock().settings.answers
@@ -150,16 +155,16 @@ impl Output {
 
     /// Prints data that a module or this program made: a text that is complete with its line ends.
     pub(crate) fn data(&self, text: &str) {
-        self.lock().to_stdout(text);
+        self.lock().put_out(text);
     }
 
     /// Prints foreign text, such as a line of a log: as it is into a file, escaped to a terminal.
     pub(crate) fn foreign(&self, text: &str) {
         let mut inner = self.lock();
         if inner.stdout.terminal {
-            inner.to_stdout(&escape::lines(text));
+            inner.put_out(&escape::lines(text));
         } else {
-            inner.to_stdout(text);
+            inner.put_out(text);
         }
     }
 
@@ -219,12 +224,12 @@ impl Output {
 
     /// Says on standard error what was done or found.
     pub(crate) fn say(&self, text: &str) {
-        self.lock().to_stderr(&format!("{}\n", escape::line(text)));
+        self.lock().put_err(&format!("{}\n", escape::line(text)));
     }
 
     /// Says a line as it was composed here, colours and all.
     pub(crate) fn composed_for_stderr(&self, text: &str) {
-        self.lock().to_stderr(text);
+        self.lock().put_err(text);
     }
 
     /// Whether standard error, or standard output, shows colours.
@@ -242,7 +247,7 @@ impl Output {
     pub(crate) fn error(&self, error: &Error) {
         let mut inner = self.lock();
         let text = failure::render(error, inner.stderr.colour);
-        inner.to_stderr(&text);
+        inner.put_err(&text);
     }
 
     /// Takes the progress bar away: what it told of is over.
@@ -277,7 +282,7 @@ impl Output {
 }
 
 impl Inner {
-    fn to_stdout(&mut self, text: &str) {
+    fn put_out(&mut self, text: &str) {
         if self.stdout.closed {
             return;
         }
@@ -296,7 +301,7 @@ impl Inner {
         }
     }
 
-    fn to_stderr(&mut self, text: &str) {
+    fn put_err(&mut self, text: &str) {
         let writer = &mut self.stderr.writer;
         // Nobody is left to be told that nobody can be told.
         let _ = self.progress.beside(|| writer.write_all(text.as_bytes()).and_then(|()| writer.flush()));

@@ -17,13 +17,13 @@ impl Observer for Output {
             Level::Info => format!("{}\n", escape::line(text)),
             Level::Debug => format!("{}\n", paint(&escape::line(text), "2", colour)),
         };
-        inner.to_stderr(&text);
+        inner.put_err(&text);
     }
 
     fn progress(&self, label: &str, done: u64, total: u64) {
         let mut inner = self.lock();
         if let Some(plain) = inner.progress.report(&escape::line(label), done, total) {
-            inner.to_stderr(&plain);
+            inner.put_err(&plain);
         }
     }
 
@@ -35,7 +35,7 @@ impl Observer for Output {
         let colour = inner.stderr.colour;
         let text =
             format!("{} {}\n", paint(&format!("{}:", escape::line(tool)), "2", colour), escape::line(line));
-        inner.to_stderr(&text);
+        inner.put_err(&text);
     }
 
     fn output(&self, line: &str) {

@@ -132,7 +132,13 @@ mod tests {
     fn the_table() {
         let console = testing::console("");
         print(&console.output, &images());
-        insta::assert_snapshot!(console.stdout(), @"");
+        insta::assert_snapshot!(console.stdout(), @r"
+        NAME        STATUS                  CLASS                  KERNEL          CREATED     PROBLEM
+        db          IN_CREATION (pid 4711)  LivenetImage           6.1.0-37-amd64  2026-11-23
+        lost+found  CREATED                 -                      -               -           has no image_data.yml
+        old         CORRUPTED               GoneImage (no module)  6.1.0-37-amd64  2026-11-23
+        web01       CREATED                 LivenetImage           6.1.0-37-amd64  2026-11-23
+        ");
     }
 
     #[test]
