@@ -1,9 +1,10 @@
 //! Proves an image laid out below an HTTP root, with the library alone:
 //! `prove HTTP_ROOT IMAGE [MEMORY_MIB] [TIMEOUT_SECONDS]` (as root).
+//! With `PROVE_CONSOLE` in the environment the console is shown too.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example program talks to its user")]
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use disklessset::prove::{Mebibytes, ProveError, ProveEvent, ProveRequest, prove};
 
@@ -22,7 +23,12 @@ fn main() -> ExitCode {
         cache_dir: Some("/run/disklessset".into()),
         ..ProveRequest::new(root, boot_path, temporary.to_string_lossy().into_owned())
     };
+    let verbose = std::env::var_os("PROVE_CONSOLE").is_some();
+    let started = Instant::now();
     let proven = prove(&request, &|| false, &mut |event| match event {
+        ProveEvent::Console(line) if verbose => {
+            println!("{:6.1} |  {line}", started.elapsed().as_secs_f64());
+        }
         ProveEvent::Console(_) => {}
         ProveEvent::Stage { at, stage } => println!("{:6.1} s  {stage}", at.as_secs_f64()),
         other => println!("          {other:?}"),

@@ -6,7 +6,7 @@ use crate::{
     installations::Installations,
     modules::{Classes, ModuleRegistry},
     observer::Observer,
-    system::{atomic_file, layout::Layout, lock::Wait},
+    system::{atomic_file, layout::Layout, lock::Wait, trusted_path},
 };
 use camino::Utf8PathBuf;
 use disklessset_plugin_api::Result;
@@ -118,14 +118,29 @@ impl Site {
             layout.logs_dir(),
             layout.locks_dir(),
         ] {
-            atomic_file::create_dir_all(&directory, 0o755).map_err(failure::of)?;
+            atomic_file::create_dir_all(&directory, 0o755).map_err(privilege_needed)?;
         }
         // A link planted in a directory others may write would send root's deletions elsewhere.
         for directory in [layout.images_dir(), layout.kernels_dir(), layout.workdir(), layout.state_dir()] {
-            crate::system::trusted_path::check_below(&directory, layout.root()).map_err(|cause| {
-                failure::of(cause).context(format!("{} cannot be relied on", layout.published(&directory)))
+            // The root is the user's choice to answer for; what is below it is ours.
+            let from = match layout.is_system_root() {
+                true => trusted_path::From::Top,
+                false => trusted_path::From::Directory(layout.root()),
+            };
+            trusted_path::audit(&directory, from).map_err(|cause| {
+                failure::refused(cause)
+                    .context(format!("{} cannot be relied on", layout.published(&directory)))
             })?;
         }
         Ok(())
+    }
+}
+
+/// A directory that cannot be made for lack of privilege is a refusal, with what to do.
+fn privilege_needed(error: crate::system::FileError) -> disklessset_plugin_api::Error {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => failure::refused(error)
+            .hint("run disklessset as root, or with --root DIR in a directory of your own"),
+        _ => failure::of(error),
     }
 }

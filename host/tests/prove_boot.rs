@@ -1,6 +1,8 @@
 //! Boots a laid-out image for real. Needs root, QEMU and an image, so it runs when asked:
 //! `DISKLESSSET_PROVE_ROOT=/srv/html DISKLESSSET_PROVE_IMAGE=name cargo test --test prove_boot -- --ignored`
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 

@@ -138,7 +138,7 @@ mod tests {
         let root = TestRoot::bare();
         let before = Snapshot::of(&root);
         let sleeper = root.tool("setsid", &["sleep", "300"]).start();
-        let differences = sleeper
+        let (sleeper, differences) = sleeper
             .wait_until(|| Some(before.differences(&Snapshot::of(&root))).filter(|d| d.contains("sleep")));
         assert!(differences.contains("+ process"), "{differences}");
         sleeper.kill_nine();

@@ -171,7 +171,7 @@ mod tests {
         let root = TestRoot::bare();
         let base = root.base.clone();
         let sleeper = root.tool("sleep", &["300"]).start();
-        sleeper.wait_until(|| root.processes().contains_key(&(sleeper.pid() as i32)).then_some(()));
+        let _running = sleeper.wait_until(|| (!root.processes().is_empty()).then_some(()));
         drop(root);
         assert!(!base.exists());
         assert_eq!(facts::processes_with(run::MARK, base.as_str()).unwrap(), BTreeMap::new());
@@ -181,7 +181,7 @@ mod tests {
     fn two_roots_do_not_see_each_other_s_processes() {
         let (one, other) = (TestRoot::bare(), TestRoot::bare());
         let sleeper = one.tool("sleep", &["300"]).start();
-        sleeper.wait_until(|| (!one.processes().is_empty()).then_some(()));
+        let _running = sleeper.wait_until(|| (!one.processes().is_empty()).then_some(()));
         assert!(other.processes().is_empty());
     }
 }

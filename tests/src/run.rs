@@ -180,13 +180,17 @@ impl Running {
         self.child.id()
     }
 
-    /// Waits until something is so, at most as long as the command may take.
+    /// Waits until something is so while it runs, at most as long as it may take; panics with all it printed when it
+    /// ends before.
     #[track_caller]
-    pub fn wait_until<T>(&self, mut look: impl FnMut() -> Option<T>) -> T {
+    pub fn wait_until<T>(mut self, mut look: impl FnMut() -> Option<T>) -> (Self, T) {
         loop {
+            let ended = self.child.try_wait().is_ok_and(|status| status.is_some());
+            // Looked at after its end: what it did last counts.
             if let Some(seen) = look() {
-                return seen;
+                return (self, seen);
             }
+            assert!(!ended, "it ended too early: {}", self.wait());
             assert!(
                 self.started.elapsed() < self.limit,
                 "waited {:?} in vain during: {}",
@@ -356,6 +360,13 @@ mod tests {
     #[should_panic(expected = "exit code")]
     fn a_wrong_exit_code_is_a_failure() {
         let _ = TestRoot::bare().tool("false", &[] as &[&str]).run().expect_done();
+    }
+
+    #[test]
+    #[should_panic(expected = "it ended too early")]
+    fn waiting_for_something_ends_with_the_program() {
+        let root = TestRoot::bare();
+        let _ = root.tool("echo", &["done"]).start().wait_until(|| None::<()>);
     }
 
     #[test]

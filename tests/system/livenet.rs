@@ -23,7 +23,8 @@ fn warmed_up() -> TestRoot {
 /// The world after `kill -9` of a creation, once it had its package manager running.
 fn killed(root: &TestRoot) {
     let creation = root.disklessset(&[&CREATE[..], &SOURCE[..]].concat()).limit(PATIENCE).start();
-    creation.wait_until(|| root.processes().values().find(|line| line.contains("mmdebstrap")).cloned());
+    let (creation, _) =
+        creation.wait_until(|| root.processes().values().find(|line| line.contains("mmdebstrap")).cloned());
     // Some way into its work, so that there are files, mounts and processes to clean.
     std::thread::sleep(Duration::from_secs(4));
     creation.kill_nine();

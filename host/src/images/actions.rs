@@ -114,7 +114,7 @@ impl ImageManager<'_> {
             .hint(format!("`disklessset clean {name}` once it is CORRUPTED")));
         }
         if self.exists(name) {
-            return Err(Error::usage(format!("there is an image {name} already"))
+            return Err(Error::refused(format!("there is an image {name} already"))
                 .hint("choose another name, or remove it first"));
         }
         Ok(())

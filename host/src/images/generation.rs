@@ -76,6 +76,7 @@ fn link_all(from: &Utf8Path, to: &Utf8Path, except: &[&str]) -> Result<(), FileE
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests put files where the code under test finds them")]
 mod tests {
     use super::*;
 

@@ -35,10 +35,11 @@ fn value_of(text: &str) -> Value {
     if text.is_empty() {
         return Value::Null;
     }
-    if text.starts_with('[') && text.ends_with(']') {
-        if let Ok(list) = serde_yaml::from_str::<Vec<String>>(text) {
-            return list.into();
-        }
+    if text.starts_with('[')
+        && text.ends_with(']')
+        && let Ok(list) = serde_yaml::from_str::<Vec<String>>(text)
+    {
+        return list.into();
     }
     text.into()
 }

@@ -64,14 +64,13 @@ pub(crate) struct Operation<'s> {
 /// Takes the lock of an image.
 pub(super) fn lock_image(site: &Site, name: &ImageName, action: &str, wait: Wait) -> Result<Lock> {
     let what = format!("image {name}");
-    Lock::acquire(&site.layout.locks_dir(), &image_lock(name), &what, action, wait).map_err(|error| {
-        match error {
-            LockError::Busy { .. } => {
-                failure::with_kind(ErrorKind::BUSY, error).hint("try again later, or with --wait SECONDS")
-            }
-            LockError::Interrupted(cause) => Error::new(ErrorKind::INTERRUPTED, cause.to_string()),
-            other => failure::of(other),
+    let lock = Lock::acquire(&site.layout.locks_dir(), &image_lock(name), &what, action, wait);
+    lock.map(Lock::leaving_nothing).map_err(|error| match error {
+        LockError::Busy { .. } => {
+            failure::with_kind(ErrorKind::BUSY, error).hint("try again later, or with --wait SECONDS")
         }
+        LockError::Interrupted(cause) => Error::new(ErrorKind::INTERRUPTED, cause.to_string()),
+        other => failure::of(other),
     })
 }
 

@@ -12,8 +12,8 @@ use crate::{
     modules::HostService,
     system::{
         atomic_file,
-        command::{Chroot, CommandError, Ending, Isolation, NameResolution, Tool},
-        interrupt, mounts,
+        command::{Access, Chroot, CommandError, Ending, Isolation, NameResolution, Tool},
+        interrupt, mounts, tree_mounts,
     },
 };
 use camino::Utf8Path;
@@ -182,12 +182,14 @@ impl Operation<'_> {
                 self.must_be_ours(mount.target())?;
                 self.acquire(Effect::Mount { mount: mount.clone() }, hold, || {
                     let done = match &mount {
-                        Mount::Bind { source, target } => mounts::bind(source, target),
+                        Mount::Bind { source, target } => {
+                            mounts::bind(source, target, Access::ReadWrite, mounts::Submounts::Leave)
+                        }
                         Mount::Overlay { lower, upper, work, target } => {
                             mounts::mount_overlay(lower, upper, work, target)
                         }
-                        Mount::Image { file, target } => mounts::mount_image_ro(file, target),
-                        Mount::System { target } => mounts::mount_system(target),
+                        Mount::Image { file, target } => tree_mounts::mount_image(file, target),
+                        Mount::System { target } => tree_mounts::mount_system(target),
                     };
                     done.map_err(failure::of)
                 })

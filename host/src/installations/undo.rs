@@ -6,6 +6,7 @@ use crate::system::{
     layout::Layout,
     mounts::{self, MountError},
     remove_tree::{self, RemoveError},
+    tree_mounts,
 };
 use camino::Utf8Path;
 use disklessset_plugin_api::{Hold, Mount};
@@ -104,7 +105,10 @@ pub fn remove(path: &Utf8Path, layout: &Layout) -> Result<(), UndoError> {
 /// When it is busy, or something else is mounted inside: both are named.
 pub fn unmount(mount: &Mount) -> Result<(), UndoError> {
     match mount {
-        Mount::System { target } => Ok(mounts::unmount_system(target)?),
-        other => Ok(mounts::unmount(other.target())?),
+        Mount::System { target } => tree_mounts::unmount_system(target)?,
+        other if mounts::mount_at(other.target())?.is_some() => mounts::unmount(other.target())?,
+        // A reboot, or a kill before the mount: nothing is there.
+        _ => {}
     }
+    Ok(())
 }

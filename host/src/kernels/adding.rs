@@ -56,7 +56,7 @@ impl KernelManager<'_> {
     /// # Errors
     /// When the image's class has no OS tree to look into, or as for trees.
     pub fn add_from_image(&self, name: &ImageName) -> Result<KernelVersion> {
-        ImageManager::new(self.site).with_tree(name, |operation, tree| stage_and_publish(operation, tree))
+        ImageManager::new(self.site).with_tree(name, stage_and_publish)
     }
 
     /// Makes (or makes anew) the initramfs of a registered kernel with the server's dracut.

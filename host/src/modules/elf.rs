@@ -4,6 +4,7 @@
 //! So everything that can be known from the headers is checked here first.
 
 use std::fs::File;
+use std::io::Read;
 use std::os::unix::fs::FileExt;
 
 use disklessset_plugin_api::note::{OWNER, TYPE_IDENTITY};
@@ -20,11 +21,32 @@ const HEADER_BYTES: u64 = size_of::<Header>() as u64;
 /// No module has this much to say of itself; a larger segment is a broken or hostile file.
 const MOST_NOTE_BYTES: u64 = 256 * 1024;
 
-/// A file read at given places only, for [`ReadCache`]: one system call a read.
+/// What is read at once: linkers put headers, segments and notes at the start.
+const START_BYTES: u64 = 4096;
+
+/// A file read at given places only, for [`ReadCache`]: one system call for the start, one for each place beyond.
 struct Places<'f> {
     file: &'f File,
     length: u64,
     at: u64,
+    start: Vec<u8>,
+}
+
+impl<'f> Places<'f> {
+    fn new(file: &'f File, length: u64) -> Result<Self, Refusal> {
+        let mut start = Vec::with_capacity(START_BYTES as usize);
+        (&mut &*file)
+            .take(START_BYTES)
+            .read_to_end(&mut start)
+            .map_err(|cause| Refusal::Unreadable { cause: cause.to_string() })?;
+        Ok(Self { file, length, at: 0, start })
+    }
+
+    /// The part of the start that a read of `length` bytes from here asks for.
+    fn at_hand(&self, length: usize) -> Option<&[u8]> {
+        let from = usize::try_from(self.at).ok()?;
+        self.start.get(from..from.checked_add(length)?)
+    }
 }
 
 impl ReadCacheOps for Places<'_> {
@@ -41,7 +63,10 @@ impl ReadCacheOps for Places<'_> {
         Ok(read)
     }
     fn read_exact(&mut self, buffer: &mut [u8]) -> Result<(), ()> {
-        self.file.read_exact_at(buffer, self.at).map_err(drop)?;
+        match self.at_hand(buffer.len()) {
+            Some(bytes) => buffer.copy_from_slice(bytes),
+            None => self.file.read_exact_at(buffer, self.at).map_err(drop)?,
+        }
         self.at += buffer.len() as u64;
         Ok(())
     }
@@ -52,7 +77,7 @@ impl ReadCacheOps for Places<'_> {
 /// # Errors
 /// The first thing that keeps the file from being a module.
 pub(super) fn identity_note(file: &File, length: u64) -> Result<Vec<u8>, Refusal> {
-    let cache = ReadCache::new(Places { file, length, at: 0 });
+    let cache = ReadCache::new(Places::new(file, length)?);
     let data = &cache;
     let header = checked_header(data, length)?;
     let corrupt = |cause: object::read::Error| malformed(&cause.to_string());
@@ -143,7 +168,8 @@ fn require_whole(
             expected = expected.max(segment.p_offset(endian).saturating_add(segment.p_filesz(endian)));
         }
     }
-    if sections <= length {
+    // Usually this table is the last thing in the file, and nothing can lie beyond it.
+    if sections < length {
         for section in header.section_headers(endian, data).unwrap_or_default() {
             if !matches!(section.sh_type(endian), elf::SHT_NOBITS | elf::SHT_NULL) {
                 expected = expected.max(section.sh_offset(endian).saturating_add(section.sh_size(endian)));

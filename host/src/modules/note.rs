@@ -82,8 +82,14 @@ pub fn host_api() -> Version {
 /// [`Refusal::NotRegular`], [`Refusal::Unreadable`].
 pub fn open(path: &Utf8Path) -> Result<(File, Metadata), Refusal> {
     let unreadable = |cause: std::io::Error| Refusal::Unreadable { cause: cause.to_string() };
-    // Opening a device may do things to it, so look first; what was opened is looked at again.
-    require_regular(std::fs::metadata(path).map_err(unreadable)?.file_type())?;
+    open_seen(path, &std::fs::metadata(path).map_err(unreadable)?)
+}
+
+/// As [`open`], for a path that was just looked at (through links): opening a device may do things to it, so somebody
+/// must look first. What was opened is looked at again.
+pub(super) fn open_seen(path: &Utf8Path, seen: &Metadata) -> Result<(File, Metadata), Refusal> {
+    let unreadable = |cause: std::io::Error| Refusal::Unreadable { cause: cause.to_string() };
+    require_regular(seen.file_type())?;
     let file = File::options()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)

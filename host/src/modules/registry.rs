@@ -255,13 +255,20 @@ fn look_at(
         return Candidate { entry, identity: None };
     }
     let mut identity = None;
-    let judged = note::open(&entry.file).and_then(|(file, metadata)| {
+    let unreadable = |cause: std::io::Error| Refusal::Unreadable { cause: cause.to_string() };
+    let look = || {
+        let seen = std::fs::symlink_metadata(&entry.file)?;
+        let behind = if seen.is_symlink() { std::fs::metadata(&entry.file)? } else { seen.clone() };
+        Ok((seen, behind))
+    };
+    let judged = look().map_err(unreadable).and_then(|(seen, behind)| {
+        let (file, metadata) = note::open_seen(&entry.file, &behind)?;
         identity = Some(FileIdentity::of(&metadata));
         let inspected = note::inspect_open(&entry.file, &file, &metadata)?;
         let named = inspected.require_file_name();
         describe(&mut entry, inspected);
         named?;
-        trust.check(&entry.file)?;
+        trust.check_seen(&entry.file, &seen)?;
         exec.clone()
     });
     if let Err(refusal) = judged {

@@ -81,15 +81,21 @@ impl Trust {
     /// # Errors
     /// What is at fault, with owner or mode.
     pub fn check(&mut self, file: &Utf8Path) -> Result<(), Untrusted> {
-        let file = absolute(file)?;
+        self.check_seen(file, &look(file.as_std_path())?)
+    }
+
+    /// As [`Self::check`], for a file that was just looked at (itself, not what a link leads to).
+    ///
+    /// # Errors
+    /// What is at fault, with owner or mode.
+    pub fn check_seen(&mut self, file: &Utf8Path, seen: &Metadata) -> Result<(), Untrusted> {
         let (Some(directory), Some(name)) = (file.parent(), file.file_name()) else {
             return Err(unknown(file.as_std_path(), "it is no file"));
         };
-        let place = self.check_directory(directory)?;
-        let place = place.join(name);
-        let metadata = look(&place)?;
-        if !metadata.is_symlink() {
-            return self.check_one(&place, &metadata, Above::No);
+        let directory = if directory.as_str().is_empty() { Utf8Path::new(".") } else { directory };
+        let place = self.check_directory(directory)?.join(name);
+        if !seen.is_symlink() {
+            return self.check_one(&place, seen, Above::No);
         }
         let target = self.walk(&place)?;
         // The directory that holds the target may be written by nobody else either, sticky or not.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::cause::End;
+use super::evidence::End;
 use super::machine::{Machine, MachineEnd, MachineSpec, peak_memory};
 use super::network;
 use super::report::{ProveError, ProveEvent};

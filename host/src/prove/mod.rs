@@ -18,6 +18,7 @@ mod attempt;
 mod boot_file;
 mod cause;
 mod console;
+mod evidence;
 mod machine;
 mod network;
 mod probe;

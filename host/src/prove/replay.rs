@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use super::boot_file::BootFile;
-use super::cause::{Cause, End, FlatOverlay, NeededFile};
+use super::cause::{Cause, FlatOverlay, NeededFile};
+use super::evidence::End;
 use super::report::{ProveEvent, Stage};
 use super::request::Mebibytes;
 use super::watch::{Verdict, Watch};
@@ -230,9 +231,13 @@ fn a_kernel_without_usable_initramfs_tells_why() {
 fn a_machine_that_dies_and_one_that_is_silent_are_told_apart() {
     let text = boot_text("").replace(" ${eq-console}", "");
     let mut watch = Watch::new(BootFile::parse(BOOT, &text));
-    for request in served(None) {
+    for request in served(Some(initramfs(ROOT, 200))) {
         watch.request(Duration::ZERO, &request);
     }
+    assert!(watch.tick(Duration::from_secs(20)).is_empty());
+    assert_eq!(watch.verdict(LATER), Verdict::Open);
+    watch.tick(Duration::from_secs(60));
+    assert_eq!(watch.verdict(LATER), Verdict::Failed);
     let reached = watch.last_stage();
     let cause = |end| watch.evidence.cause(end, reached, &[], Mebibytes(1024));
     let silent = cause(End::TimedOut(Duration::from_secs(180)));

@@ -6,8 +6,8 @@ use std::time::Duration;
 use camino::Utf8Path;
 
 use super::boot_file::{BOOT_FILE_ENDED, BOOT_FILE_FAILED, BootFile, ENTRY_PATH};
-use super::cause::Evidence;
 use super::console::Console;
+use super::evidence::Evidence;
 use super::report::{ProveEvent, Stage, Timeline};
 use crate::serve::{RequestReport, Transfer};
 
@@ -19,6 +19,10 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A system without systemd says nothing when it is up: its prompt comes last, so this much time
 /// after it is enough.
 const AFTER_PROMPT: Duration = Duration::from_secs(5);
+
+/// How long a kernel whose console is not known to be the serial line may say nothing: a second
+/// is usual.
+const SILENCE: Duration = Duration::from_secs(45);
 
 /// What became of a try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +127,11 @@ impl Watch {
     /// To be called now and then: passes what only time can tell.
     pub(super) fn tick(&mut self, now: Duration) -> Vec<ProveEvent> {
         let mut events = Vec::new();
+        let fetched = self.passed_at(Stage::InitramfsFetched);
+        let silent = self.evidence.is_silent(self.last_stage());
+        if silent && fetched.is_some_and(|at| now >= at + SILENCE) {
+            self.doom(now);
+        }
         let prompt = self.passed_at(Stage::LoginPrompt);
         if self.systemd == Systemd::Unseen && prompt.is_some_and(|at| now >= at + AFTER_PROMPT) {
             self.pass(now, Stage::SystemUp, &mut events);

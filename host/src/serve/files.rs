@@ -17,7 +17,9 @@ impl ServedTree {
     /// Opens by the service's path; the typed error travels inside the `io::Error`.
     fn open_for_service(&self, path: PathBuf) -> io::Result<(std::fs::File, Metadata)> {
         let path = Utf8PathBuf::from_path_buf(path).map_err(|_| io::Error::from(io::ErrorKind::NotFound))?;
-        self.open(&path).map_err(|error: OpenError| io::Error::new(error.kind(), error))
+        // The service puts `./` before paths: nobody asked for that.
+        let path = path.strip_prefix(".").unwrap_or(&path);
+        self.open(path).map_err(|error: OpenError| io::Error::new(error.kind(), error))
     }
 }
 

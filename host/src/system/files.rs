@@ -138,6 +138,7 @@ pub fn resolve_in_tree(tree: &Utf8Path, path: &Utf8Path) -> Result<Utf8PathBuf, 
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests put files where the code under test finds them")]
 mod tests {
     use super::*;
 

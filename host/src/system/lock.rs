@@ -86,6 +86,16 @@ pub enum LockError {
 pub struct Lock {
     file: File,
     path: Utf8PathBuf,
+    leave: Leave,
+}
+
+/// What a lock leaves when it is released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leave {
+    /// Its file, for the next holder.
+    File,
+    /// Nothing: for locks that may never be taken again.
+    Nothing,
 }
 
 impl Lock {
@@ -122,6 +132,12 @@ impl Lock {
         }
     }
 
+    /// The same lock, whose file goes when it is released: for things that come and go.
+    pub fn leaving_nothing(mut self) -> Self {
+        self.leave = Leave::Nothing;
+        self
+    }
+
     /// The lock file, for those who must not delete it.
     pub fn path(&self) -> &Utf8Path {
         &self.path
@@ -139,7 +155,7 @@ impl Lock {
                 Err(error) => return Err(FileError::of("lock", path)(error)),
             }
             if is_at(&file, path)? {
-                return Ok(Some(Lock { file, path: path.to_owned() }));
+                return Ok(Some(Lock { file, path: path.to_owned(), leave: Leave::File }));
             }
         }
         let source = io::Error::other("the file is replaced again and again");
@@ -161,6 +177,10 @@ impl Drop for Lock {
     fn drop(&mut self) {
         // A description that outlives its holder would accuse the wrong one in the moment before the next holder writes.
         let _ = self.file.set_len(0);
+        if self.leave == Leave::Nothing {
+            // Ours still, so nobody else can have it; those who opened it meanwhile see that it is gone and make a new one.
+            let _ = std::fs::remove_file(&self.path);
+        }
         // Not by closing alone: a child between fork and exec has a copy of the descriptor and would keep the lock.
         let _ = fcntl(&self.file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_UNLCK)));
     }

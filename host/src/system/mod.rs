@@ -7,6 +7,7 @@
 
 pub mod atomic_file;
 pub mod command;
+pub mod disk_space;
 pub mod files;
 pub mod interrupt;
 pub mod layout;
@@ -14,9 +15,12 @@ pub mod lock;
 pub mod mounts;
 pub mod process;
 pub mod remove_tree;
+pub mod tree_mounts;
 pub mod trusted_path;
 
+mod busy;
 mod error;
+mod mountinfo;
 mod syscalls;
 
 pub use error::FileError;

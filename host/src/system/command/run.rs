@@ -21,7 +21,7 @@ use crate::system::interrupt::{self, Interrupted};
 use crate::system::syscalls::pidfd_kill;
 
 /// How long a tool that was asked to stop may take to tidy up before it is killed.
-const GRACE: Duration = Duration::from_secs(2);
+pub(super) const GRACE: Duration = Duration::from_secs(2);
 const OUT: usize = 0;
 const ERR: usize = 1;
 

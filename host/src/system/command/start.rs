@@ -70,7 +70,7 @@ impl Plan {
 
     /// Whether this run gets namespaces of its own.
     pub(super) fn is_isolated(&self) -> Result<bool, CommandError> {
-        let root = geteuid().is_root();
+        let root = may_isolate();
         match &self.isolation {
             Isolation::None => Ok(false),
             Isolation::Private => Ok(root),
@@ -181,6 +181,15 @@ impl Started {
             _ => Ending::Signal(nix::libc::SIGKILL),
         })
     }
+}
+
+/// Whether we may make namespaces and mounts. Root in a plain container has the name but not the capability.
+fn may_isolate() -> bool {
+    const SYS_ADMIN: u64 = 1 << 21;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    geteuid().is_root() && effective.is_none_or(|mask| mask & SYS_ADMIN != 0)
 }
 
 /// What the child wrote before its exec or its end. All writers are gone when this is called, so it does not wait.

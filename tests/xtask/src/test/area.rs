@@ -26,7 +26,9 @@ impl Area {
         let parent = dir.parent().unwrap_or(build_dir);
         std::fs::create_dir_all(parent).map_err(failure::file("make", parent))?;
         sweep(parent);
-        enough_room(parent)?;
+        for dir in [build_dir, parent] {
+            enough_room(dir)?;
+        }
         let marks = [format!("{dir}/"), mark.to_owned()];
         let area = Self { dir, marks };
         for dir in [area.dir.clone(), area.skips(), area.tmp()] {
@@ -137,12 +139,20 @@ mod tests {
     }
 
     #[test]
+    fn too_little_room_is_said() {
+        // /proc has no blocks at all.
+        let refusal = enough_room("/proc".into()).unwrap_err().to_string();
+        assert_eq!(refusal, "/proc has 0 GiB free; a test run needs 6");
+    }
+
+    #[test]
     fn a_process_that_a_test_left_is_named_and_ended() {
         let (_temp, build) = build_dir();
         let area = Area::open(&build, "no such mark").unwrap();
         let mark = format!("{}/t-1/", area.dir);
         let sleeper = run::Program::new("sleep", &area.tmp(), &mark).args(["273"]).start();
-        sleeper.wait_until(|| facts::processes_with(run::MARK, &mark).ok().filter(|found| !found.is_empty()));
+        let (sleeper, _) = sleeper
+            .wait_until(|| facts::processes_with(run::MARK, &mark).ok().filter(|found| !found.is_empty()));
         let left = area.left_behind();
         assert!(left.iter().any(|line| line.contains("sleep 273")), "{left:?}");
         let _ = sleeper.wait(); // or it stays as a zombie of this test
