@@ -34,7 +34,12 @@ impl std::convert::From<TrustError> for Untrusted {
             TrustError::Writable { path, .. } => Some(format!("chmod go-w {path}")),
             TrustError::Link { .. } | TrustError::File(_) => None,
         };
-        Self { text: error.to_string(), hint }
+        let text = match &error {
+            // Its own line leaves out what the system said.
+            TrustError::File(file) => format!("{file}: {}", file.source),
+            other => other.to_string(),
+        };
+        Self { text, hint }
     }
 }
 
