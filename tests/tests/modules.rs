@@ -7,6 +7,8 @@
 
 #[path = "modules/forge.rs"]
 mod forge;
+#[path = "modules/installing.rs"]
+mod installing;
 #[path = "modules/loading.rs"]
 mod loading;
 #[path = "modules/refusals.rs"]

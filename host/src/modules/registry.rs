@@ -111,7 +111,7 @@ impl ModuleRegistry {
                 return registry;
             }
         };
-        let mut trust = Trust::of_this_process();
+        let mut trust = Trust::new();
         let exec = if forbids_running(directory) { Err(Refusal::NoExec) } else { Ok(()) };
         let mut candidates: Vec<Candidate> =
             names.into_iter().map(|name| look_at(directory, name, &mut trust, &exec)).collect();
