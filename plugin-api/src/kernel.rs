@@ -34,6 +34,11 @@ impl Kernel {
         format!("initramfs-kernel-{}", self.version)
     }
 
+    /// The pair whose kernel has this file name, `vmlinuz-V`.
+    pub fn from_file_name(name: &str) -> Option<Self> {
+        KernelVersion::parse(name.strip_prefix("vmlinuz-")?).ok().map(Self::new)
+    }
+
     /// The pair behind a `kernel` attribute, with or without its `vmlinuz-`.
     pub fn from_attribute(text: &str) -> Option<Self> {
         KernelVersion::parse(text.strip_prefix("vmlinuz-").unwrap_or(text)).ok().map(Self::new)
@@ -48,9 +53,9 @@ pub struct BootContext {
     pub image: String,
     /// The URL of the image's directory, without a final slash.
     pub image_url: String,
-    /// The URL of the kernel.
+    /// The URL of the kernel; empty for an image without one.
     pub kernel_url: String,
-    /// The URL of its initramfs.
+    /// The URL of its initramfs; empty for an image without a kernel.
     pub initramfs_url: String,
     /// The name the boot loader gives the initramfs (`initrd=` on the kernel line).
     pub initramfs: String,

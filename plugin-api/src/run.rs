@@ -27,6 +27,8 @@ pub struct Command {
     #[serde(default)]
     pub(crate) show: bool,
     #[serde(default)]
+    pub(crate) capture: bool,
+    #[serde(default)]
     pub(crate) accept: Vec<i32>,
 }
 
@@ -43,6 +45,7 @@ impl Command {
             stdin: None,
             interactive: false,
             show: false,
+            capture: false,
             accept: Vec::new(),
         }
     }
@@ -110,6 +113,13 @@ impl Command {
         self
     }
 
+    /// Keeps standard output for the caller, at most 4 MiB, instead of logging it.
+    #[must_use]
+    pub fn capture(mut self) -> Self {
+        self.capture = true;
+        self
+    }
+
     /// Exit codes other than 0 that are no failure.
     #[must_use]
     pub fn accept(mut self, codes: &[i32]) -> Self {
@@ -155,6 +165,10 @@ impl Command {
     pub fn is_shown(&self) -> bool {
         self.show
     }
+    /// Whether its standard output is kept for the caller.
+    pub fn is_captured(&self) -> bool {
+        self.capture
+    }
     /// Exit codes beside 0 that are no failure.
     pub fn accepted(&self) -> &[i32] {
         &self.accept
@@ -167,7 +181,7 @@ impl Command {
 pub struct Finished {
     /// The exit code: 0 or one of those accepted.
     pub code: i32,
-    /// What it printed on standard output, at most 4 MiB.
+    /// What it printed on standard output, when the command asked to [`Command::capture`] it.
     #[serde(default)]
     pub stdout: String,
 }
