@@ -46,6 +46,7 @@ struct State {
     open: Vec<Open>,
     lines: Vec<(Level, String)>,
     programs: Vec<Vec<String>>,
+    seconds: Vec<f32>,
     modules: BTreeMap<String, Utf8PathBuf>,
     images: BTreeMap<String, Image>,
     answers: Vec<Value>,
@@ -139,6 +140,11 @@ impl TestHost {
     /// Programs that ran, each with its arguments.
     pub fn programs(&self) -> Vec<Vec<String>> {
         self.state().programs.clone()
+    }
+
+    /// How long each of them took.
+    pub fn seconds(&self) -> Vec<f32> {
+        self.state().seconds.clone()
     }
 
     /// What programs whose output is the user's printed.

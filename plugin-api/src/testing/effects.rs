@@ -54,6 +54,16 @@ pub(super) fn undo(open: &Open) -> Result<()> {
         Some(Mount::System { target }) => {
             ["dev", "sys", "proc"].iter().try_for_each(|dir| unmount(&target.join(dir)))
         }
+        Some(Mount::Image { target, .. }) => {
+            // Programs of tests that run beside this one have a copy of the mount table each, which keeps loop devices open.
+            for _ in 0..50 {
+                if unmount(target).is_ok() {
+                    return Ok(());
+                }
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            }
+            unmount(target)
+        }
         Some(mount) => unmount(mount.target()),
     }
 }

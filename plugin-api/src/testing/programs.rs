@@ -36,11 +36,13 @@ impl TestHost {
         process.stdout(Stdio::piped()).stderr(Stdio::piped());
         let program = command.program();
         let cannot = |cause: std::io::Error| Error::failed(format!("cannot run {program}")).because(cause);
+        let started = std::time::Instant::now();
         let mut child = process.spawn().map_err(cannot)?;
         if let (Some(input), Some(mut pipe)) = (command.input(), child.stdin.take()) {
             pipe.write_all(input.as_bytes()).map_err(cannot)?;
         }
         let done = child.wait_with_output().map_err(cannot)?;
+        self.state().seconds.push(started.elapsed().as_secs_f32());
         let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
         if command.is_shown() {
             self.state().output.push_str(&out);

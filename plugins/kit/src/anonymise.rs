@@ -53,12 +53,8 @@ pub fn anonymise(files: &TreeFiles) -> Result<(), TreeFileError> {
     files.empty_of_files("var/log")
 }
 
-/// Removes what a session inside an image leaves behind: package caches and temporary files. Accounts, host names and whatever
-/// else the session was for stay.
-///
-/// # Errors
-/// When a file cannot be removed.
-pub fn drop_caches(files: &TreeFiles) -> Result<(), TreeFileError> {
+/// Removes package caches and temporary files.
+fn drop_caches(files: &TreeFiles) -> Result<(), TreeFileError> {
     for directory in EMPTIED {
         files.empty_directory(directory)?;
     }
@@ -70,9 +66,30 @@ pub fn drop_caches(files: &TreeFiles) -> Result<(), TreeFileError> {
     Ok(())
 }
 
+/// What an edited image must not carry to all nodes: caches, and a machine id and SSH host keys that a package made on the way, if
+/// the image `before` had none. Whatever else the session was for stays.
+///
+/// # Errors
+/// When a file cannot be read or changed.
+pub fn after_session(before: &TreeFiles, files: &TreeFiles) -> Result<(), TreeFileError> {
+    drop_caches(files)?;
+    files.remove("root/.bash_history")?;
+    if !before.list("etc/ssh")?.iter().any(|name| name.starts_with(HOST_KEY)) {
+        remove_host_keys(files)?;
+    }
+    let was_empty = before.read("etc/machine-id")?.is_none_or(|id| id.is_empty());
+    if was_empty && files.read("etc/machine-id")?.is_some_and(|id| !id.is_empty()) {
+        files.replace("etc/machine-id", b"", NewFile::of_root(0o444))?;
+    }
+    Ok(())
+}
+
+/// How the names of SSH host keys begin.
+const HOST_KEY: &str = "ssh_host_";
+
 fn remove_host_keys(files: &TreeFiles) -> Result<(), TreeFileError> {
     for name in files.list("etc/ssh")? {
-        if name.starts_with("ssh_host_") {
+        if name.starts_with(HOST_KEY) {
             files.remove(&format!("etc/ssh/{name}"))?;
         }
     }

@@ -60,8 +60,8 @@ impl FromStr for PackageSet {
     }
 }
 
-/// What a node needs to come up, whatever the set. `usr-is-merged` keeps the package out that would merge `/usr` at install
-/// time and brings 46 MiB of Perl for it.
+/// What a node needs to come up, whatever the set. `usr-is-merged` stands for the package
+/// that would merge `/usr` at install time and brings 46 MiB of Perl for it.
 const BASE: [&str; 13] = [
     "usr-is-merged",
     "systemd",
@@ -83,10 +83,9 @@ const CORE: [&str; 1] = ["systemd-resolved"];
 
 const SMALL: [&str; 5] = ["apt", "ca-certificates", "iputils-ping", "network-manager", "netbase"];
 
-const STANDARD: [&str; 29] = [
+const STANDARD: [&str; 28] = [
     "apt-utils",
     "bash-completion",
-    "bind9-dnsutils",
     "bzip2",
     "chrony",
     "cpio",

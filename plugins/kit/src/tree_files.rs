@@ -6,7 +6,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::Error;
 use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Uid},
     io::Errno,
 };
@@ -146,6 +146,18 @@ impl TreeFiles {
     /// Whether a directory is there, links inside the tree followed.
     pub fn is_directory(&self, file: &str) -> bool {
         self.stat(file).is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+    }
+
+    /// Where a directory of the tree really lies on the server, links inside the tree followed: for tools that take paths.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn real_path(&self, directory: &str) -> Result<Utf8PathBuf> {
+        let fault = self.fault("find", directory);
+        let fd = self.open_at(directory, OFlags::PATH | OFlags::DIRECTORY).map_err(&fault)?;
+        let own = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let real = rustix::fs::readlink(own, Vec::new()).map_err(&fault)?;
+        real.into_string().map(Utf8PathBuf::from).map_err(|_| fault(Errno::ILSEQ))
     }
 
     /// Puts a file in place in one rename. One that was there keeps mode and owner; a link there is replaced by a file of

@@ -19,6 +19,10 @@ struct Settings {
     apt_sources: Option<String>,
 }
 
+/// Hooks of mmdebstrap that merge `/usr` beforehand, where the release has that: apt would else take the package that does it, and
+/// Perl with it.
+const MERGED_USR: &str = "/usr/share/mmdebstrap/hooks/maybe-merged-usr";
+
 /// Manuals, translations and documentation; licences stay, packages may only be passed on with them.
 const TRIMMED: [&str; 8] = [
     "path-exclude=/usr/share/man/*",
@@ -64,7 +68,11 @@ fn mmdebstrap(
 ) -> Command {
     // CORE has no package manager: the smaller variant has no apt either.
     let variant = if plan.set == PackageSet::Core { "essential" } else { "minbase" };
-    let mut command = Command::new("mmdebstrap")
+    let mut command = Command::new("mmdebstrap");
+    if Path::new(MERGED_USR).is_dir() {
+        command = command.arg(format!("--hook-dir={MERGED_USR}"));
+    }
+    command = command
         // Keeps dracut's package from making an initramfs that nobody asked for, for most of a minute.
         .env("INITRD", "No")
         .env("DEBIAN_FRONTEND", "noninteractive")
