@@ -166,7 +166,8 @@ fn unknown_and_unused_modules_are_named_with_the_reason() {
 fn shared_object(place: &Place, code: &str, options: &[&str]) -> camino::Utf8PathBuf {
     let demo = std::fs::read(built("demo")).unwrap();
     let note = find(&demo, b"disklessset\0{").unwrap() - 12;
-    let bytes: Vec<String> = demo[note..note + 24 + 124].iter().map(u8::to_string).collect();
+    let length = u32::from_le_bytes(demo[note + 4..note + 8].try_into().unwrap()) as usize;
+    let bytes: Vec<String> = demo[note..note + 24 + length].iter().map(u8::to_string).collect();
     let text = format!(
         "__asm__(\".section .note.disklessset,\\\"a\\\",@note\\n.p2align 2\\n.byte {}\\n.text\\n\");\n{code}",
         bytes.join(",")
