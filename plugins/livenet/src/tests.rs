@@ -460,7 +460,8 @@ fn an_image_from_packages() {
     }
     eprintln!("{:?}", image.attributes());
     let kernel = image.kernel().unwrap();
-    let boot = BootContext::new("node", "http://10.0.2.2", "http://10.0.2.2", &kernel);
+    let mut boot = BootContext::new("node", "http://10.0.2.2", "http://10.0.2.2", &kernel);
+    boot.kernel_parameters = image.text("kernel_parameters").unwrap();
     let text = LivenetImage.get_boot_file_template(&image, &boot, &test.host("LivenetImage")).unwrap();
     if let Ok(keep) = std::env::var("DISKLESSSET_KEEP") {
         let keep = Utf8PathBuf::from(keep);
