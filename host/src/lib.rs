@@ -1,1 +1,33 @@
-//! disklessset: makes and manages diskless operating system images.
+//! disklessset makes and manages diskless operating system images.
+//!
+//! This library is the whole tool but for its command line: open a [`Site`], work with an [`ImageManager`] or a
+//! [`KernelManager`]. The rooms, each standing only on those below it:
+//!
+//! - [`cli`]: the command line, the menu, and all that is printed or asked;
+//! - [`images`], [`kernels`]: what the product is about; they neither print nor prompt, an [`Observer`] hears of them;
+//! - [`installations`]: the records that make every crash clean up;
+//! - [`modules`]: finds, checks and loads what was dropped into the modules directory;
+//! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`]: the HTTP tree as a web server gives it;
+//! - [`configuration`], [`site`]: where everything is;
+//! - [`system`]: files, locks, mounts and tools; knows no images.
+
+pub mod cli;
+pub mod configuration;
+pub mod failure;
+pub mod images;
+pub mod installations;
+pub mod kernels;
+pub mod modules;
+pub mod observer;
+pub mod prove;
+pub mod serve;
+pub mod site;
+pub mod system;
+
+mod menu;
+mod output;
+
+pub use images::{ImageManager, ImageStatus, ListedImage};
+pub use kernels::KernelManager;
+pub use observer::{Observer, Silent};
+pub use site::{Site, SiteOptions};

@@ -4,7 +4,7 @@ use crate::abi::AbiError;
 use abi_stable::std_types::ROption;
 
 /// A result with the error of this API.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, coarsely: the host derives the exit code from it.
 ///

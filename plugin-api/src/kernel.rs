@@ -70,14 +70,15 @@ impl BootContext {
         image: impl Into<String>,
         image_url: impl Into<String>,
         kernels_url: &str,
-        kernel: &Kernel,
+        kernel: Option<&Kernel>,
     ) -> Self {
+        let url = |file: String| format!("{kernels_url}/{file}");
         Self {
             image: image.into(),
             image_url: image_url.into(),
-            kernel_url: format!("{kernels_url}/{}", kernel.vmlinuz()),
-            initramfs_url: format!("{kernels_url}/{}", kernel.initramfs()),
-            initramfs: kernel.initramfs(),
+            kernel_url: kernel.map(|kernel| url(kernel.vmlinuz())).unwrap_or_default(),
+            initramfs_url: kernel.map(|kernel| url(kernel.initramfs())).unwrap_or_default(),
+            initramfs: kernel.map(Kernel::initramfs).unwrap_or_default(),
             kernel_parameters: String::new(),
         }
     }

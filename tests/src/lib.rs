@@ -1,1 +1,24 @@
-//! (being built)
+//! The harness of disklessset's tests: rooms in which the real program is run and looked at from outside.
+//!
+//! Tests live in `suite.rs` and its folders, one folder a tier. What they share is here:
+//! - [`root`]: a throw-away root with a modules directory the program accepts
+//! - [`run`]: the program, run with a clean environment, a time limit and, where asked, a sudden end
+//! - [`terminal`]: the program in a real terminal, for its menu
+//! - [`residue`]: what there was before and after: mounts, loop devices, processes, files
+//! - [`canary`]: a tree outside the root that nothing may touch
+//! - [`mod@need`]: what a test needs of the machine, and how it says that it was skipped
+//! - [`readme`]: the commands of a document, to be run as they are written
+//!
+//! `xtask` shares [`place`], [`install`], [`facts`] and [`mod@need`].
+
+pub mod canary;
+pub mod facts;
+pub mod install;
+pub mod need;
+pub mod place;
+pub mod readme;
+pub mod residue;
+pub mod root;
+pub mod run;
+#[cfg(feature = "terminal")]
+pub mod terminal;

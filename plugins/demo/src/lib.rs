@@ -1,34 +1,112 @@
-//! The demo module.
+//! The demo module: a worked example for authors, and a way to try disklessset without privileges.
+//!
+//! `DemoImage` has a message, a file that nodes could fetch, and a temporary file in its work area while it is being made.
+//! With `--crash` it dies in the middle of its creation, so that one can see the cleaning at work.
 #![forbid(unsafe_code)]
+
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, BootContext, Host, Image, ImageClass, ImageName, Result, declare_module,
+    ActionSpec, Arguments, BootContext, Hold, Host, Image, ImageClass, ImageName, ParamKind, ParamSpec,
+    Result, declare_module,
 };
+use serde_json::{Value, json};
+use std::fs::{self, File};
+use std::io::Write;
+
+/// The file in the image's directory.
+const MESSAGE_FILE: &str = "message.txt";
 
 struct DemoImage;
 
 impl ImageClass for DemoImage {
+    // One declaration: menu entries and questions, command-line flags, and the parameters of a file follow from it.
     fn actions(&self) -> Vec<ActionSpec> {
-        vec![ActionSpec::create("Create a demo image")]
+        let message =
+            || ParamSpec::flag("my_message", ParamKind::Text, "Text to keep in the image").as_flag("message");
+        vec![
+            ActionSpec::create("Create a demo image")
+                .param(message().default("Hello from disklessset").sample("Hello"))
+                .param(
+                    ParamSpec::flag("crash", ParamKind::Flag, "Die in the middle, to see the cleaning")
+                        .not_asked(),
+                ),
+            ActionSpec::change("message", "Change the message of a demo image").param(ParamSpec::position(
+                "my_message",
+                ParamKind::Text,
+                "New text to keep in the image",
+            )),
+        ]
     }
-    fn create_new_image(&self, _image: &mut Image, _args: &Arguments, _host: &Host<'_>) -> Result<()> {
+
+    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
+        let message: String = args.need("my_message")?;
+        // Asked from the host, the work area is on record before it exists: whatever kills us, it is cleaned.
+        let work = host.work_area(image.name(), Hold::Action)?;
+        let temporary = work.join("message.tmp");
+        write(&temporary, &message)?;
+        if args.flag("crash") {
+            host.warn(
+                "crashing on purpose; `disklessset list` now shows CORRUPTED, the next change cleans it",
+            );
+            std::process::abort();
+        }
+        fs::copy(&temporary, image.directory().join(MESSAGE_FILE))?;
+        image.set("my_message", message);
         Ok(())
     }
+
     fn remove_files(&self, _image: &Image, _host: &Host<'_>) -> Result<()> {
+        // Directory and work area are the host's to remove; a demo image has nothing else.
         Ok(())
     }
+
     fn clean(&self, _name: &ImageName, _host: &Host<'_>) -> Result<()> {
+        // Everything was acquired through the host, whose record is enough.
         Ok(())
     }
-    fn get_boot_file_template(&self, _image: &Image, boot: &BootContext, _host: &Host<'_>) -> Result<String> {
-        Ok(format!("#!ipxe\necho Booting {}\n", boot.image))
+
+    fn get_boot_file_template(&self, image: &Image, boot: &BootContext, _host: &Host<'_>) -> Result<String> {
+        // The message is the user's text, so it does not go into a script.
+        Ok(format!(
+            "#!ipxe\necho {} is a demo image: there is nothing to boot\necho It was created on {}\n",
+            boot.image,
+            image.text("creation_date").unwrap_or_default()
+        ))
     }
-    fn clone_image(&self, _from: &Image, _image: &mut Image, _host: &Host<'_>) -> Result<()> {
+
+    fn clone_image(&self, source: &Image, image: &mut Image, _host: &Host<'_>) -> Result<()> {
+        let from = source.directory().join(MESSAGE_FILE);
+        // Images of 1.x have no such file.
+        if from.is_file() {
+            fs::copy(from, image.directory().join(MESSAGE_FILE))?;
+        }
         Ok(())
     }
+
+    fn action(&self, _words: &str, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
+        let message: String = args.need("my_message")?;
+        let next = host.work_area(image.name(), Hold::Action)?.join(MESSAGE_FILE);
+        write(&next, &message)?;
+        // Nodes get the old file or the new one, never half of one.
+        host.publish(&next, &image.directory().join(MESSAGE_FILE))?;
+        image.set("my_message", message);
+        Ok(Value::Null)
+    }
+
+    fn show(&self, image: &Image, _host: &Host<'_>) -> Result<Value> {
+        let length = image.text("my_message").unwrap_or_default().chars().count();
+        Ok(json!({ "message_length": length }))
+    }
+}
+
+fn write(path: &camino::Utf8Path, text: &str) -> Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(text.as_bytes())?;
+    file.write_all(b"\n")?;
+    Ok(file.sync_all()?)
 }
 
 declare_module! {
     name: "demo",
-    title: "Worked example for authors",
+    title: "Worked example for module authors",
     classes: { "DemoImage" => DemoImage },
 }

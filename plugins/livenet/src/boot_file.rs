@@ -66,7 +66,7 @@ mod tests {
             "web",
             "http://${next-server}/x/images/web",
             "http://${next-server}/x/kernels",
-            &kernel,
+            Some(&kernel),
         );
         boot.kernel_parameters = "quiet".to_owned();
         template(&image, &boot).unwrap()

@@ -460,7 +460,7 @@ fn an_image_from_packages() {
     }
     eprintln!("{:?}", image.attributes());
     let kernel = image.kernel().unwrap();
-    let mut boot = BootContext::new("node", "http://10.0.2.2", "http://10.0.2.2", &kernel);
+    let mut boot = BootContext::new("node", "http://10.0.2.2", "http://10.0.2.2", Some(&kernel));
     boot.kernel_parameters = image.text("kernel_parameters").unwrap();
     let text = LivenetImage.get_boot_file_template(&image, &boot, &test.host("LivenetImage")).unwrap();
     if let Ok(keep) = std::env::var("DISKLESSSET_KEEP") {

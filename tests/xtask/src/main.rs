@@ -1,2 +1,25 @@
-//! Tasks of the source tree.
-fn main() {}
+//! Tasks of the source tree, run as `cargo xtask TASK`: set the machine up, install by hand, try it all, test it all.
+
+mod cli;
+mod command;
+mod dist;
+mod failure;
+mod packages;
+mod quickstart;
+mod say;
+mod setup;
+mod source_tree;
+mod test;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    command::listen_for_interrupts();
+    match cli::run() {
+        Ok(code) => code,
+        Err(failure) => {
+            say::failure(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}

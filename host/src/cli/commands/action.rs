@@ -1,0 +1,122 @@
+//! An action of a module, from the command line or the menu.
+
+use super::parse_image_name;
+use crate::{
+    cli::{
+        declared,
+        request::{Effect, Request, Session},
+    },
+    modules::OfferedAction,
+    output::{Answers, Output},
+};
+use clap::ArgMatches;
+use disklessset_plugin_api::{ActionSpec, Error, ImageName, Raw, Result, Role};
+use std::collections::BTreeMap;
+
+/// An action with everything that was given for it.
+pub(crate) struct Action {
+    pub(crate) module: String,
+    pub(crate) classes: Vec<String>,
+    pub(crate) spec: ActionSpec,
+    pub(crate) name: ImageName,
+    pub(crate) given: BTreeMap<String, Raw>,
+}
+
+/// The action that a module's command line asks for.
+///
+/// # Errors
+/// When the action is disabled, or a name or secret cannot be used.
+pub(crate) fn request(
+    module: &str,
+    offered: &[OfferedAction],
+    matches: &ArgMatches,
+    output: &Output,
+) -> Result<Action> {
+    let mut words = Vec::new();
+    let mut inner = matches;
+    while let Some((word, deeper)) = inner.subcommand() {
+        words.push(word);
+        inner = deeper;
+    }
+    let words = words.join(" ");
+    let offered = offered
+        .iter()
+        .find(|offered| offered.action.spec.words == words)
+        .ok_or_else(|| Error::usage(format!("module {module} has no action {words}")))?;
+    if let Some(reason) = &offered.action.disabled {
+        return Err(Error::refused(format!("the action {module} {words} cannot be used")).because(reason));
+    }
+    let spec = offered.action.spec.clone();
+    let name = inner.get_one::<String>(declared::NAME).map(String::as_str).unwrap_or_default();
+    Ok(Action {
+        module: module.to_owned(),
+        classes: offered.classes.clone(),
+        name: parse_image_name(name)?,
+        given: declared::given(&spec.params, inner, output)?,
+        spec,
+    })
+}
+
+impl Action {
+    /// The class whose action it is; where several of the module have it, the image decides.
+    fn class(&self, session: &Session) -> Result<&str> {
+        let first = self.classes.first().map(String::as_str).unwrap_or_default();
+        if self.spec.role == Role::Create || self.classes.len() < 2 {
+            return Ok(first);
+        }
+        let image = session.images().get_created_image(&self.name)?;
+        let own = self.classes.iter().find(|class| session.site.classes().is_a(image.class(), class));
+        Ok(own.map_or(first, String::as_str))
+    }
+
+    fn command(&self) -> String {
+        format!("{} {} {}", self.module, self.spec.words, self.name)
+    }
+}
+
+impl Request for Action {
+    fn effect(&self) -> Effect {
+        match self.spec.role {
+            Role::Read => Effect::Reads,
+            _ => Effect::Changes,
+        }
+    }
+
+    fn question(&self) -> Option<String> {
+        self.spec.confirm.clone()
+    }
+
+    fn plan(&self, session: &Session) -> Result<Vec<String>> {
+        let images = session.images();
+        if !images.to_clean()?.contains(&self.name) {
+            images.check_action(self.class(session)?, &self.spec.words, &self.name, self.given.clone())?;
+        }
+        Ok(vec![match self.spec.role {
+            Role::Create => format!("create image {} ({})", self.name, self.class(session)?),
+            _ => format!("do {}", self.command()),
+        }])
+    }
+
+    fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
+        let output = &session.output;
+        if self.spec.terminal && !output.input().is_terminal() && output.answers() != Answers::Anyone {
+            return Err(Error::refused(format!("{} needs a terminal", self.command())));
+        }
+        let value = session.images().run_action(
+            self.class(session)?,
+            &self.spec.words,
+            &self.name,
+            self.given.clone(),
+        )?;
+        output.end_progress();
+        match self.spec.role {
+            Role::Create => output.say(&format!("created image {}", self.name)),
+            Role::Change if value.is_null() && !self.spec.terminal => {
+                output.say(&format!("done: {}", self.command()));
+            }
+            _ => {}
+        }
+        output.result(&value);
+        Ok(())
+    }
+}

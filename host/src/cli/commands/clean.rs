@@ -1,0 +1,57 @@
+//! `clean`: what crashed actions left behind goes away.
+
+use super::{image_names, words};
+use crate::cli::request::{Effect, Request, Session, subject};
+use clap::{ArgMatches, Command};
+use disklessset_plugin_api::{Error, ImageName, Result};
+
+pub(crate) fn command() -> Command {
+    Command::new("clean").about("Clean up after actions that did not come to their end").arg(words(
+        "names",
+        "NAME",
+        "The images; all that need it without one",
+    ))
+}
+
+pub(crate) fn request(matches: &ArgMatches) -> Result<Clean> {
+    Ok(Clean { names: image_names(matches, "names")? })
+}
+
+/// Cleans images, or all that need it.
+pub(crate) struct Clean {
+    names: Vec<ImageName>,
+}
+
+impl Request for Clean {
+    fn effect(&self) -> Effect {
+        Effect::Cleans
+    }
+
+    fn plan(&self, session: &Session) -> Result<Vec<String>> {
+        let mut names = session.images().to_clean()?;
+        if !self.names.is_empty() {
+            names.retain(|name| self.names.contains(name));
+        }
+        Ok(names.iter().map(|name| format!("clean image {name}")).collect())
+    }
+
+    fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
+        let report = session.images().clean(&self.names)?;
+        for name in &report.cleaned {
+            session.output.say(&format!("cleaned {}", subject(name)));
+        }
+        if report.cleaned.is_empty() && report.kept.is_empty() {
+            session.output.say("There is nothing to clean.");
+        }
+        let mut kept = report.kept.into_iter();
+        let Some((name, first)) = kept.next() else { return Ok(()) };
+        for (name, error) in kept {
+            session.output.error(&in_context(&name, error));
+        }
+        Err(in_context(&name, first))
+    }
+}
+
+fn in_context(name: &str, error: Error) -> Error {
+    error.context(format!("cannot clean {}", subject(name)))
+}

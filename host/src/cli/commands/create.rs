@@ -1,0 +1,53 @@
+//! `create --from`: an image out of a parameters file, as in 1.x.
+
+use crate::cli::{
+    globals::absolute,
+    request::{Effect, Request, Session},
+};
+use camino::Utf8PathBuf;
+use clap::{ArgMatches, Command};
+use disklessset_plugin_api::{Error, Result};
+
+pub(crate) fn command() -> Command {
+    Command::new("create")
+        .about("Create an image from a parameters file")
+        .after_help("To create an image from flags, use its module: disklessset MODULE --help")
+        .arg(super::path_option("from", "FILE", "The parameters file (YAML)").required(true))
+}
+
+pub(crate) fn request(matches: &ArgMatches) -> Result<Create> {
+    let from = matches.get_one::<Utf8PathBuf>("from").ok_or_else(|| Error::usage("--from is missing"))?;
+    Ok(Create { from: absolute(from)? })
+}
+
+/// Creates an image from a parameters file.
+pub(crate) struct Create {
+    pub(crate) from: Utf8PathBuf,
+}
+
+impl Request for Create {
+    fn effect(&self) -> Effect {
+        Effect::Changes
+    }
+
+    fn plan(&self, session: &Session) -> Result<Vec<String>> {
+        let images = session.images();
+        let file = images.parse_parameters_file(&self.from)?;
+        let creation = images.creation(&file.image_class)?;
+        if !images.to_clean()?.contains(&file.name) {
+            images
+                .check_action(&file.image_class, &creation.words, &file.name, file.given)
+                .map_err(|error| error.context(format!("cannot use parameters file {}", self.from)))?;
+        }
+        Ok(vec![format!("create image {} ({})", file.name, file.image_class)])
+    }
+
+    fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
+        let images = session.images();
+        let file = images.parse_parameters_file(&self.from)?;
+        let creation = images.creation(&file.image_class)?;
+        images.run_action(&file.image_class, &creation.words, &file.name, file.given)?;
+        session.output.say(&format!("created image {}", file.name));
+        Ok(())
+    }
+}

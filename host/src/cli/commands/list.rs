@@ -1,0 +1,171 @@
+//! `list`: the images.
+
+use crate::{
+    ImageStatus, ListedImage,
+    cli::request::{Effect, Request, Session},
+    output::{Field, Mood, Output},
+};
+use clap::Command;
+use disklessset_plugin_api::Result;
+
+pub(crate) fn command() -> Command {
+    Command::new("list").about("List the images with their statuses")
+}
+
+/// Lists the images.
+pub(crate) struct List;
+
+impl Request for List {
+    fn effect(&self) -> Effect {
+        Effect::Reads
+    }
+
+    fn plan(&self, _session: &Session) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
+        let images = session.images().list()?;
+        if images.is_empty() {
+            let directory = session.site.layout().images_dir();
+            session.output.say(&format!("There are no images in {directory}."));
+        }
+        print(&session.output, &images);
+        Ok(())
+    }
+}
+
+/// Prints images as the settings want them.
+pub(crate) fn print(output: &Output, images: &[ListedImage]) {
+    output.document(
+        "images",
+        images,
+        |output| if images.is_empty() { String::new() } else { table(output, images) },
+    );
+}
+
+fn table(output: &Output, images: &[ListedImage]) -> String {
+    let some_problem = images.iter().any(|image| image.problem.is_some());
+    let mut heading = vec!["NAME", "STATUS", "CLASS", "KERNEL", "CREATED"];
+    if some_problem {
+        heading.push("PROBLEM");
+    }
+    let rows = images.iter().map(|image| {
+        let mut row = vec![
+            Field::from(&image.name),
+            status(image.status, image.pid),
+            class(image),
+            attribute(image, "kernel").into(),
+            attribute(image, "creation_date").into(),
+        ];
+        if some_problem {
+            row.push(Field::with_mood(image.problem.as_deref().unwrap_or_default(), Mood::Bad));
+        }
+        row
+    });
+    output.table(&heading, rows.collect())
+}
+
+fn status(status: ImageStatus, pid: Option<u32>) -> Field {
+    match (status, pid) {
+        (ImageStatus::Created, _) => Field::with_mood("CREATED", Mood::Good),
+        (ImageStatus::Corrupted, _) => Field::with_mood("CORRUPTED", Mood::Bad),
+        (ImageStatus::InCreation, Some(pid)) => {
+            Field::with_mood(&format!("IN_CREATION (pid {pid})"), Mood::Busy)
+        }
+        (ImageStatus::InCreation, None) => Field::with_mood("IN_CREATION", Mood::Busy),
+    }
+}
+
+fn class(image: &ListedImage) -> Field {
+    match (&image.image_class, &image.module) {
+        (None, _) => "-".into(),
+        (Some(class), Some(_)) => class.into(),
+        (Some(class), None) => Field::with_mood(&format!("{class} (no module)"), Mood::Bad),
+    }
+}
+
+/// An attribute in a table; a kernel is shown by its version.
+fn attribute(image: &ListedImage, name: &str) -> String {
+    match image.attributes.get(name) {
+        None | Some(serde_json::Value::Null) => "-".to_owned(),
+        Some(serde_json::Value::String(text)) => text.strip_prefix("vmlinuz-").unwrap_or(text).to_owned(),
+        Some(other) => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::{Format, Settings, testing};
+    use serde_json::{Value, json};
+
+    fn images() -> Vec<ListedImage> {
+        let image =
+            |name: &str, status, class: Option<&str>, module: Option<&str>, pid, problem: Option<&str>| {
+                ListedImage {
+                    name: name.into(),
+                    status,
+                    image_class: class.map(Into::into),
+                    module: module.map(Into::into),
+                    pid,
+                    attributes: [
+                        ("kernel".to_owned(), json!("vmlinuz-6.1.0-37-amd64")),
+                        ("creation_date".to_owned(), json!("2026-11-23")),
+                    ]
+                    .into(),
+                    problem: problem.map(Into::into),
+                }
+            };
+        let mut broken =
+            image("lost+found", ImageStatus::Created, None, None, None, Some("has no image_data.yml"));
+        broken.attributes.clear();
+        vec![
+            image("db", ImageStatus::InCreation, Some("LivenetImage"), Some("livenet"), Some(4711), None),
+            broken,
+            image("old", ImageStatus::Corrupted, Some("GoneImage"), None, Some(12), None),
+            image("web01", ImageStatus::Created, Some("LivenetImage"), Some("livenet"), None, None),
+        ]
+    }
+
+    #[test]
+    fn the_table() {
+        let console = testing::console("");
+        print(&console.output, &images());
+        insta::assert_snapshot!(console.stdout(), @r"
+        NAME        STATUS                  CLASS                  KERNEL          CREATED     PROBLEM
+        db          IN_CREATION (pid 4711)  LivenetImage           6.1.0-37-amd64  2026-11-23
+        lost+found  CREATED                 -                      -               -           has no image_data.yml
+        old         CORRUPTED               GoneImage (no module)  6.1.0-37-amd64  2026-11-23
+        web01       CREATED                 LivenetImage           6.1.0-37-amd64  2026-11-23
+        ");
+    }
+
+    #[test]
+    fn the_json_of_product_md() {
+        let console = testing::console("");
+        console.output.configure(Settings { format: Format::Json, ..Settings::default() });
+        print(&console.output, &images());
+        let document: Value = serde_json::from_str(&console.stdout()).unwrap();
+        assert_eq!(document["format"], 1);
+        let created = &document["images"][3];
+        assert_eq!(created["name"], "web01");
+        assert_eq!(created["status"], "CREATED");
+        assert_eq!(created["module"], "livenet");
+        assert_eq!(created["image_class"], "LivenetImage");
+        assert_eq!(created["pid"], Value::Null);
+        assert!(created.as_object().unwrap().contains_key("pid"));
+        assert_eq!(created["attributes"]["creation_date"], "2026-11-23");
+        assert_eq!(document["images"][2]["module"], Value::Null);
+        assert_eq!(document["images"][1]["problem"], "has no image_data.yml");
+        assert_eq!(document["images"][0]["pid"], 4711);
+    }
+
+    #[test]
+    fn no_images_is_a_document_too() {
+        let console = testing::console("");
+        console.output.configure(Settings { format: Format::Yaml, ..Settings::default() });
+        print(&console.output, &[]);
+        assert_eq!(console.stdout(), "format: 1\nimages: []\n");
+    }
+}

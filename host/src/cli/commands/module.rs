@@ -1,0 +1,163 @@
+//! `module`: which modules there are, and what they are good for.
+
+use super::{boxed, text, word};
+use crate::{
+    cli::request::{Effect, Request, Session},
+    modules::{ModuleEntry, ModuleState, OfferedAction},
+    output::{Field, Mood},
+};
+use clap::{ArgMatches, Command};
+use disklessset_plugin_api::{Error, ErrorKind, Result};
+use serde_json::{Value, json};
+
+pub(crate) fn command() -> Command {
+    Command::new("module")
+        .about("Manage modules")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(Command::new("list").about("List the modules, with the reason where one is not used"))
+        .subcommand(Command::new("info").about("Show a module with its classes and actions").arg(word(
+            "name",
+            "NAME",
+            "The module",
+        )))
+}
+
+pub(crate) fn request(matches: &ArgMatches) -> Result<Box<dyn Request>> {
+    match matches.subcommand() {
+        Some(("info", matches)) => boxed(Ok(ModuleInfo { name: text(matches, "name").to_owned() })),
+        _ => boxed(Ok(ListModules)),
+    }
+}
+
+/// Lists the modules.
+pub(crate) struct ListModules;
+
+impl Request for ListModules {
+    fn effect(&self) -> Effect {
+        Effect::Reads
+    }
+
+    fn plan(&self, _session: &Session) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
+        let registry = session.site.classes().registry();
+        if let Some(problem) = registry.problem() {
+            return Err(Error::failed(problem));
+        }
+        let entries = registry.entries();
+        if entries.is_empty() {
+            session.output.say(&format!("There are no modules in {}.", registry.directory()));
+            if let Some(hint) = registry.hint() {
+                session.output.say(hint);
+            }
+        }
+        let values: Vec<Value> = entries.iter().map(described).collect();
+        session.output.document("modules", &values, |output| {
+            if entries.is_empty() {
+                return String::new();
+            }
+            output.table(
+                &["NAME", "VERSION", "STATE", "CLASSES", "TITLE OR REASON"],
+                entries.iter().map(row).collect(),
+            )
+        });
+        Ok(())
+    }
+}
+
+fn row(entry: &ModuleEntry) -> Vec<Field> {
+    let classes: Vec<&str> = entry.classes.iter().map(|class| class.name.as_str()).collect();
+    let state = match entry.state {
+        ModuleState::Ready => Field::with_mood("ready", Mood::Good),
+        ModuleState::Waiting => Field::with_mood("waiting", Mood::Busy),
+        ModuleState::Refused => Field::with_mood("refused", Mood::Bad),
+    };
+    let last = match (&entry.reason, &entry.hint) {
+        (Some(reason), Some(hint)) => format!("{reason} ({hint})"),
+        (Some(reason), None) => reason.clone(),
+        (None, _) => entry.title.clone(),
+    };
+    let version = entry.version.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+    let classes = if classes.is_empty() { "-".to_owned() } else { classes.join(", ") };
+    vec![(&entry.name).into(), version.into(), state, classes.into(), last.into()]
+}
+
+/// A module as programs see it.
+fn described(entry: &ModuleEntry) -> Value {
+    let classes: Vec<&str> = entry.classes.iter().map(|class| class.name.as_str()).collect();
+    json!({
+        "name": entry.name,
+        "file": entry.file,
+        "version": entry.version,
+        "api": entry.api,
+        "title": entry.title,
+        "classes": classes,
+        "state": entry.state,
+        "reason": entry.reason,
+        "hint": entry.hint,
+    })
+}
+
+/// Shows one module; loads it when it can be used.
+pub(crate) struct ModuleInfo {
+    name: String,
+}
+
+impl Request for ModuleInfo {
+    fn effect(&self) -> Effect {
+        Effect::Reads
+    }
+
+    fn plan(&self, _session: &Session) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
+        let classes = session.site.classes();
+        let entry = classes.registry().module(&self.name).ok_or_else(|| {
+            Error::new(ErrorKind::NOT_FOUND, format!("there is no module {:?}", self.name))
+                .hint("`disklessset module list` shows all modules")
+        })?;
+        let mut value = described(entry);
+        if entry.state == ModuleState::Ready {
+            let actions = classes.actions(&entry.name)?;
+            value["actions"] = actions.iter().map(|offered| action(&entry.name, offered)).collect();
+        }
+        session.output.document("module", &value, |output| {
+            let mut shown = value.clone();
+            if let Some(map) = shown.as_object_mut() {
+                map.remove("name");
+                map.retain(|_, value| !value.is_null());
+                // People want the commands; programs get the declarations.
+                let commands = |actions: &Value| {
+                    let pairs = actions.as_array().into_iter().flatten().map(|action| {
+                        let text =
+                            action["disabled"].as_str().or(action["help"].as_str()).unwrap_or_default();
+                        (action["command"].as_str().unwrap_or_default().to_owned(), Value::from(text))
+                    });
+                    Value::Object(pairs.collect())
+                };
+                if let Some(actions) = map.get("actions").map(commands) {
+                    map.insert("actions".to_owned(), actions);
+                }
+            }
+            output.tree(&entry.name, &shown)
+        });
+        Ok(())
+    }
+}
+
+fn action(module: &str, offered: &OfferedAction) -> Value {
+    let spec = &offered.action.spec;
+    json!({
+        "command": format!("disklessset {module} {} NAME", spec.words),
+        "label": spec.label,
+        "help": spec.help,
+        "classes": offered.classes,
+        "disabled": offered.action.disabled,
+        "parameters": spec.params,
+    })
+}

@@ -1,0 +1,199 @@
+//! The command line: a clap tree whose module parts come from the modules' declarations, and the requests behind it.
+//!
+//! Of the modules only the one that the first word names is loaded; everything else about modules comes from their notes.
+
+pub(crate) mod commands;
+mod declared;
+pub(crate) mod globals;
+pub(crate) mod request;
+mod secret;
+
+use crate::{
+    failure, menu,
+    modules::{HOST_COMMANDS, ModuleState, OfferedAction},
+    observer::Observer,
+    output::Output,
+    site::Site,
+    system::interrupt,
+};
+use clap::{Command, error::ErrorKind as ClapKind};
+use disklessset_plugin_api::{Error, ErrorKind, Result};
+use globals::{Globals, Peeked};
+use request::{Request, Session};
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Does what the process's arguments ask for and tells how it ended: 0 done, 1 failed, 2 wrong usage, 3 not found,
+/// 4 busy, 5 refused, 130 or 143 interrupted.
+pub fn run() -> ExitCode {
+    let output = Arc::new(Output::of_process());
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let outcome = run_with(&arguments, &output).and_then(|code| output.finish().map(|()| code));
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            output.end_progress();
+            output.error(&error);
+            ExitCode::from(code_of(&error))
+        }
+    }
+}
+
+/// An exit code says which signal it was, where the kind of an error does not.
+fn code_of(error: &Error) -> u8 {
+    match (error.kind, interrupt::check()) {
+        (ErrorKind::INTERRUPTED, Err(signal)) => signal.exit_code(),
+        (kind, _) => failure::exit_code(kind),
+    }
+}
+
+fn run_with(arguments: &[OsString], output: &Arc<Output>) -> Result<u8> {
+    let peeked = Peeked::at(arguments);
+    let first = peeked.first.as_deref();
+    let named = first.filter(|first| !HOST_COMMANDS.contains(first));
+    // Only where modules are part of the tree: a broken configuration must not stand in the way of `list --help`.
+    let wanted = named.is_some() || wants_help(arguments);
+    let site = wanted.then(|| Site::open(&peeked.site()?, Arc::clone(output) as Arc<dyn Observer>));
+    let mut tree = tree(site.as_ref().and_then(|site| site.as_ref().ok()));
+    let mut offered = Vec::new();
+    if let (Some(name), Some(site)) = (named, &site)
+        // Where it is no module either, clap says so, with the names that come near.
+        && let Some((command, actions)) = module(site.as_ref().map_err(Clone::clone)?, name)?
+    {
+        tree = tree.mut_subcommand(name, |_| command);
+        offered = actions;
+    }
+    let command_line = std::iter::once(OsString::from("disklessset")).chain(arguments.iter().cloned());
+    let matches = match tree.try_get_matches_from(command_line) {
+        Ok(matches) => matches,
+        Err(answer) => return Ok(told_by_clap(&answer, output)),
+    };
+    let globals = Globals::of(&matches)?;
+    output.configure(globals.settings);
+    let site = match site {
+        Some(Ok(mut site)) => {
+            site.wait = globals.site.wait;
+            site
+        }
+        _ => Site::open(&globals.site, Arc::clone(output) as Arc<dyn Observer>)?,
+    };
+    let session = Session { site, output: Arc::clone(output), run: globals.run };
+    let request: Box<dyn Request> = match matches.subcommand() {
+        None => return menu::run(session),
+        Some((word, inner)) => match commands::request(word, inner) {
+            Some(request) => request?,
+            None => Box::new(commands::action::request(word, &offered, inner, output)?),
+        },
+    };
+    session.perform(request.as_ref())?;
+    Ok(0)
+}
+
+/// Whether the help of the whole program may be asked for, which names the modules.
+fn wants_help(arguments: &[OsString]) -> bool {
+    arguments.iter().any(|argument| argument == "--help" || argument == "-h" || argument == "help")
+}
+
+/// The whole tree; modules are in it by their notes.
+fn tree(site: Option<&Site>) -> Command {
+    let mut tree = Command::new("disklessset")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Make and manage diskless operating system images")
+        .override_usage("disklessset [OPTIONS]                      (the menu)\n       disklessset [OPTIONS] COMMAND ...\n       disklessset [OPTIONS] MODULE ACTION ...")
+        .subcommand_help_heading("Commands")
+        .infer_subcommands(false)
+        .max_term_width(100)
+        .args(globals::options())
+        .subcommands(commands::all());
+    let Some(site) = site else { return tree };
+    let mut help = String::from("Modules (disklessset MODULE --help shows their actions):\n");
+    let mut ready: Vec<_> = site.classes().registry().ready().collect();
+    ready.sort_by(|a, b| a.name.cmp(&b.name));
+    for module in &ready {
+        help.push_str(&format!("  {:<10}  {}\n", module.name, module.title));
+        tree = tree.subcommand(Command::new(module.name.clone()).about(module.title.clone()).hide(true));
+    }
+    if ready.is_empty() {
+        help.push_str(&format!("  none in {}\n", site.classes().registry().directory()));
+    }
+    help.push_str("\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 busy, 5 refused, 130 or 143 interrupted");
+    tree.after_help(help)
+}
+
+/// The command of a module that can be used; `None` when there is no module of that name.
+///
+/// # Errors
+/// When the module is there and cannot be used.
+fn module(site: &Site, name: &str) -> Result<Option<(Command, Vec<OfferedAction>)>> {
+    let Some(entry) = site.classes().registry().module(name) else { return Ok(None) };
+    if entry.state != ModuleState::Ready {
+        let reason = entry.reason.clone().unwrap_or_default();
+        let error = Error::usage(format!("module {name} cannot be used")).because(reason);
+        return Err(match &entry.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        });
+    }
+    let offered = site.classes().actions(name)?;
+    Ok(Some((declared::module_command(name, &entry.title, &offered), offered)))
+}
+
+/// Prints what clap has to say: help and version as data, mistakes beside it.
+fn told_by_clap(answer: &clap::Error, output: &Output) -> u8 {
+    let (stdout, stderr) = output.colours();
+    let text = |colour| match colour {
+        crate::output::Colour::Yes => answer.render().ansi().to_string(),
+        crate::output::Colour::No => answer.render().to_string(),
+    };
+    match answer.kind() {
+        ClapKind::DisplayHelp | ClapKind::DisplayVersion => {
+            output.data(&text(stdout));
+            0
+        }
+        _ => {
+            output.composed_for_stderr(&text(stderr));
+            2
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_is_sound_and_its_help_is_as_it_was() {
+        let tree = tree(None);
+        tree.clone().debug_assert();
+        let mut wide = tree.term_width(100);
+        insta::assert_snapshot!("help", wide.render_help().to_string());
+    }
+
+    #[test]
+    fn every_command_is_reserved() {
+        // A module of the same name could never be reached.
+        for command in commands::all() {
+            assert!(HOST_COMMANDS.contains(&command.get_name()), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn help_of_every_command() {
+        let mut tree = tree(None).term_width(100);
+        tree.build();
+        let mut text = String::new();
+        for command in tree.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+            text.push_str(&format!("== {}\n", command.get_name()));
+            for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+                text.push_str(&format!("-- {}\n", sub.clone().render_usage()));
+            }
+            text.push_str(&without_globals(&command.render_help().to_string()));
+        }
+        insta::assert_snapshot!("commands", text);
+    }
+
+    fn without_globals(help: &str) -> String {
+        help.split("\nGlobal options:").next().unwrap_or(help).to_owned() + "\n"
+    }
+}

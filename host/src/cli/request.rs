@@ -1,0 +1,185 @@
+//! What a command line or a menu choice asks for, and how it is carried out.
+
+use super::globals::Run;
+use crate::{
+    ImageManager, KernelManager,
+    images::CleanReport,
+    output::{Output, unanswered},
+    site::Site,
+    system::interrupt,
+};
+use disklessset_plugin_api::{Error, ErrorKind, ImageName, Result};
+use std::sync::Arc;
+
+/// Something to be done, from the command line or the menu.
+pub(crate) trait Request {
+    /// What it does to the site.
+    fn effect(&self) -> Effect;
+
+    /// What has to be confirmed first, if anything.
+    fn question(&self) -> Option<String> {
+        None
+    }
+
+    /// Finds out what would be done, a line each, and changes nothing.
+    ///
+    /// # Errors
+    /// What would stop it.
+    fn plan(&self, session: &Session) -> Result<Vec<String>>;
+
+    /// Does it. `cleaned` names the images that were cleaned for it a moment ago.
+    ///
+    /// # Errors
+    /// Its own.
+    fn run(&self, session: &Session, cleaned: &[String]) -> Result<()>;
+}
+
+/// What a request does to the site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It only reads: nothing is cleaned for it.
+    Reads,
+    /// It changes something: what is left of crashes is cleaned first.
+    Changes,
+    /// It changes something, and this image must not be cleaned before.
+    ChangesSparing(ImageName),
+    /// It is itself a cleaning.
+    Cleans,
+}
+
+/// A site with somebody at it.
+pub(crate) struct Session {
+    pub(crate) site: Site,
+    pub(crate) output: Arc<Output>,
+    pub(crate) run: Run,
+}
+
+impl Session {
+    pub(crate) fn images(&self) -> ImageManager<'_> {
+        ImageManager::new(&self.site)
+    }
+
+    pub(crate) fn kernels(&self) -> KernelManager<'_> {
+        KernelManager::new(&self.site)
+    }
+
+    /// Carries a request out: asks, cleans, does it; with `--dry-run` only tells.
+    ///
+    /// # Errors
+    /// Those of the request; a refusal when a confirmation was answered with no.
+    pub(crate) fn perform(&self, request: &dyn Request) -> Result<()> {
+        let effect = request.effect();
+        if effect == Effect::Reads {
+            return request.run(self, &[]);
+        }
+        if self.run == Run::Dry {
+            return self.tell(request, &effect);
+        }
+        // From here on a signal must not end the program in the middle of a change.
+        interrupt::install()?;
+        if let Some(question) = request.question()
+            && !self.output.confirmation(&question)?
+        {
+            return Err(Error::refused("not confirmed: nothing was done"));
+        }
+        let cleaned = self.clean_first(&effect)?;
+        request.run(self, &cleaned)
+    }
+
+    /// Like [`Self::perform`] where the cleaning is over: the menu cleans once for each choice.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn perform_cleaned(&self, request: &dyn Request) -> Result<()> {
+        if self.run == Run::Dry && request.effect() != Effect::Reads {
+            return self.tell(request, &Effect::Cleans);
+        }
+        if let Some(question) = request.question() {
+            match self.output.ask_yes_no(&question) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.output.say("Nothing was done.");
+                    return Ok(());
+                }
+                Err(reason) => return Err(unanswered(reason)),
+            }
+        }
+        request.run(self, &[])
+    }
+
+    /// Cleans what crashed actions left behind, unless the site's configuration says no. What cannot be cleaned is a
+    /// warning: it stays as it is, and the request may have nothing to do with it.
+    ///
+    /// # Errors
+    /// Only when interrupted.
+    pub(crate) fn clean_first(&self, effect: &Effect) -> Result<Vec<String>> {
+        let wanted = match effect {
+            Effect::Changes | Effect::ChangesSparing(_) => self.site.configuration().autoclean(),
+            Effect::Reads | Effect::Cleans => false,
+        };
+        if !wanted || self.run == Run::Dry {
+            return Ok(Vec::new());
+        }
+        let cleaned = match effect {
+            Effect::ChangesSparing(spared) => self.clean_all_but(spared),
+            _ => self.images().clean(&[]),
+        };
+        match cleaned {
+            Ok(report) => {
+                for name in &report.cleaned {
+                    self.output
+                        .say(&format!("cleaned {}: an action on it had not come to its end", subject(name)));
+                }
+                for (name, error) in &report.kept {
+                    if error.kind == ErrorKind::INTERRUPTED {
+                        return Err(error.clone());
+                    }
+                    self.output.warn(&format!("cannot clean {}: {}", subject(name), one_line(error)));
+                }
+                Ok(report.cleaned)
+            }
+            Err(error) if error.kind == ErrorKind::INTERRUPTED => Err(error),
+            Err(error) => {
+                self.output.warn(&format!("cannot clean: {}", one_line(&error)));
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn clean_all_but(&self, spared: &ImageName) -> Result<CleanReport> {
+        let mut names = self.images().to_clean()?;
+        names.retain(|name| name != spared);
+        // An empty list would mean all.
+        if names.is_empty() { Ok(CleanReport::default()) } else { self.images().clean(&names) }
+    }
+
+    fn tell(&self, request: &dyn Request, effect: &Effect) -> Result<()> {
+        let wanted = self.site.configuration().autoclean();
+        if wanted && matches!(effect, Effect::Changes | Effect::ChangesSparing(_)) {
+            for name in self.images().to_clean()? {
+                if *effect != Effect::ChangesSparing(name.clone()) {
+                    self.output.data(&format!("would clean image {name}\n"));
+                }
+            }
+        }
+        for line in request.plan(self)? {
+            self.output.foreign(&format!("would {line}\n"));
+        }
+        Ok(())
+    }
+}
+
+/// What a cleaning was about: an image, or the directory of kernels, which carries no name.
+pub(crate) fn subject(name: &str) -> String {
+    if name == "kernels" { "kernels".to_owned() } else { format!("image {name}") }
+}
+
+/// An error as part of a sentence.
+pub(crate) fn one_line(error: &Error) -> String {
+    let mut text = error.message.clone();
+    for cause in &error.causes {
+        text.push_str(": ");
+        text.push_str(cause);
+    }
+    text
+}

@@ -1,0 +1,44 @@
+//! Where the typed errors of the rooms become the one error of the API, whose kind gives the exit code.
+
+use disklessset_plugin_api::{Error, ErrorKind};
+use std::error::Error as StdError;
+
+/// Something that failed, with its causes below.
+pub fn of(error: impl StdError) -> Error {
+    with_kind(ErrorKind::FAILED, error)
+}
+
+/// A wrong request.
+pub fn usage(error: impl StdError) -> Error {
+    with_kind(ErrorKind::USAGE, error)
+}
+
+/// A refusal.
+pub fn refused(error: impl StdError) -> Error {
+    with_kind(ErrorKind::REFUSED, error)
+}
+
+/// An error of any kind, with its causes below.
+pub fn with_kind(kind: ErrorKind, error: impl StdError) -> Error {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    let mut converted = Error::new(kind, error.to_string());
+    converted.causes = causes;
+    converted
+}
+
+/// The exit code of an error: 1 failed, 2 usage, 3 not found, 4 busy, 5 refused, 130 interrupted.
+pub fn exit_code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::USAGE => 2,
+        ErrorKind::NOT_FOUND => 3,
+        ErrorKind::BUSY => 4,
+        ErrorKind::REFUSED => 5,
+        ErrorKind::INTERRUPTED => 130,
+        _ => 1,
+    }
+}

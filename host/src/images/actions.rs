@@ -1,0 +1,370 @@
+//! The actions on images: create, clone, remove, set kernel, and those that modules declare.
+
+use super::{
+    boot_file,
+    generation::NewFile,
+    manager::{ImageManager, request},
+    operation::{Operation, lock_image},
+    record,
+};
+use crate::{
+    failure,
+    installations::{Effect, Installation},
+    kernels,
+    system::{atomic_file, files, interrupt},
+};
+use camino::Utf8Path;
+use disklessset_plugin_api::{
+    ActionSpec, Arguments, Attributes, Error, ErrorKind, Hold, Image, ImageName, Kernel, KernelVersion,
+    Level, Raw, Result, Role, check_arguments, messages::steps,
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The step of classes with an OS tree: mounts it for the length of the action and gives its path.
+const OS_TREE: &str = "os_tree";
+
+impl ImageManager<'_> {
+    /// The declaration of an action of a class, its own or one it inherits.
+    ///
+    /// # Errors
+    /// When no such class or action is there.
+    pub fn action(&self, class: &str, words: &str) -> Result<ActionSpec> {
+        let actions = self.site.classes.actions_of_class(class)?;
+        actions
+            .into_iter()
+            .find(|action| action.words == words)
+            .ok_or_else(|| Error::new(ErrorKind::USAGE, format!("class {class} has no action {words}")))
+    }
+
+    /// The declaration of the action that creates images of a class.
+    ///
+    /// # Errors
+    /// When no such class is there, or it creates nothing.
+    pub fn creation(&self, class: &str) -> Result<ActionSpec> {
+        let actions = self.site.classes.actions_of_class(class)?;
+        actions
+            .into_iter()
+            .find(|action| action.role == Role::Create)
+            .ok_or_else(|| Error::new(ErrorKind::USAGE, format!("class {class} creates no images by itself")))
+    }
+
+    /// Checks everything about an action that can be checked before it changes something.
+    ///
+    /// # Errors
+    /// The first fault, or all faulty parameters as causes.
+    pub fn check_action(
+        &self,
+        class: &str,
+        words: &str,
+        name: &ImageName,
+        given: BTreeMap<String, Raw>,
+    ) -> Result<(ActionSpec, Arguments)> {
+        let action = self.action(class, words)?;
+        match action.role {
+            Role::Create => self.must_be_free(name)?,
+            Role::Change | Role::Read => {
+                let image = self.get_created_image(name)?;
+                if !self.site.classes.is_a(image.class(), class) {
+                    return Err(Error::usage(format!("image {name} is a {}, not a {class}", image.class())));
+                }
+            }
+            _ => return Err(Error::failed(format!("action {words} needs a newer disklessset"))),
+        }
+        let arguments = check_arguments(&action.params, given, self).map_err(|refusals| {
+            let mut lines = refusals.iter().map(ToString::to_string);
+            let mut error = Error::usage(lines.next().unwrap_or_default());
+            error.causes = lines.collect();
+            error
+        })?;
+        Ok((action, arguments))
+    }
+
+    /// Runs an action of a class on an image; creations included.
+    ///
+    /// # Errors
+    /// Any error of the checks or of the class. Then nothing has changed, and nothing is left behind.
+    pub fn run_action(
+        &self,
+        class: &str,
+        words: &str,
+        name: &ImageName,
+        given: BTreeMap<String, Raw>,
+    ) -> Result<Value> {
+        let (action, arguments) = self.check_action(class, words, name, given)?;
+        match action.role {
+            Role::Create => self.create(class, name, &action, arguments).map(|()| Value::Null),
+            Role::Change => self.change(words, name, arguments),
+            _ => {
+                let mut image = self.get_created_image(name)?;
+                let operation = Operation::reading(self.site, name, image.class());
+                self.step(&operation, &mut image, action_request(words, arguments))
+            }
+        }
+    }
+
+    fn must_be_free(&self, name: &ImageName) -> Result<()> {
+        let entries = self.entries()?;
+        if let Some(entry) = entries.images.get(name) {
+            let status = self.status_of(name, &entries);
+            return Err(Error::new(
+                ErrorKind::BUSY,
+                format!("image {name} is {status} already, by process {}", entry.pid),
+            )
+            .hint(format!("`disklessset clean {name}` once it is CORRUPTED")));
+        }
+        if self.exists(name) {
+            return Err(Error::refused(format!("there is an image {name} already"))
+                .hint("choose another name, or remove it first"));
+        }
+        Ok(())
+    }
+
+    fn create(&self, class: &str, name: &ImageName, action: &ActionSpec, arguments: Arguments) -> Result<()> {
+        self.make(class, name, "create", kernel_of(&arguments), |operation, image| {
+            let mut request = request(steps::CREATE);
+            request.attrs.insert("words".to_owned(), action.words.as_str().into());
+            request.arguments = arguments;
+            self.step(operation, image, request).map(drop)
+        })
+    }
+
+    /// Clones a created image under a new name.
+    ///
+    /// # Errors
+    /// When the source is not there, the name is taken, or the class fails. Then nothing is left behind.
+    pub fn clone_image(&self, from: &ImageName, name: &ImageName) -> Result<()> {
+        self.must_be_free(name)?;
+        let (_source_lock, source) = self.lock_and_load(from, "clone from")?;
+        self.module_needed(source.class(), from)?;
+        let class = source.class().to_owned();
+        let kernel = source.kernel().map(|kernel| kernel.version);
+        self.make(&class, name, "clone", kernel, |operation, image| {
+            *image = Image::new(
+                name.clone(),
+                image.class(),
+                source.attributes().clone(),
+                image.directory().to_owned(),
+            );
+            let mut request = request(steps::CLONE);
+            request.source = Some(source.clone());
+            self.step(operation, image, request).map(drop)
+        })
+    }
+
+    /// Makes a new image: registers, has `fill` fill a private directory, publishes it in one rename, unregisters.
+    fn make(
+        &self,
+        class: &str,
+        name: &ImageName,
+        action: &str,
+        kernel: Option<KernelVersion>,
+        fill: impl FnOnce(&Operation<'_>, &mut Image) -> Result<()>,
+    ) -> Result<()> {
+        self.module_needed(class, name)?;
+        self.site.prepare()?;
+        let lock = lock_image(self.site, name, action, self.site.wait)?;
+        self.must_be_free(name)?; // again, now that nobody else can be at it
+        let operation = Operation::begin(self.site, name, lock, action, class)?;
+        let registered = Installation::by_this_process(class, kernel)
+            .map_err(failure::of)
+            .and_then(|entry| self.site.installations.begin(name, entry).map_err(failure::of));
+        let outcome = registered.and_then(|()| self.fill_and_publish(&operation, class, name, fill));
+        match outcome {
+            Ok(()) => {
+                // Order matters: unregistered last, so that whatever kills us before leaves a CORRUPTED image to clean.
+                let ended = self.site.installations.end(name).map_err(failure::of);
+                operation.succeed().and(ended)
+            }
+            Err(error) => {
+                self.clean_class(&operation, class, name);
+                let error = operation.fail(error);
+                match self.site.installations.end(name) {
+                    Ok(()) => Err(error),
+                    Err(left) => Err(error.because(left)),
+                }
+            }
+        }
+    }
+
+    fn fill_and_publish(
+        &self,
+        operation: &Operation<'_>,
+        class: &str,
+        name: &ImageName,
+        fill: impl FnOnce(&Operation<'_>, &mut Image) -> Result<()>,
+    ) -> Result<()> {
+        let images = self.site.layout.images_dir();
+        let staging = operation.staging(&images, "new")?;
+        let mut image = Image::new(name.clone(), class, Attributes::new(), staging.clone());
+        fill(operation, &mut image)?;
+        image.set("creation_date", jiff::Zoned::now().date().to_string());
+        let boot = self.boot_file(operation, &image)?;
+        let record = Self::record(&image);
+        let write =
+            |file: &str, text: &str, mode| atomic_file::replace(&staging.join(file), text.as_bytes(), mode);
+        write(record::FILE_NAME, &record.to_text(name), record.mode()).map_err(failure::of)?;
+        write(boot_file::FILE_NAME, &boot, 0o644).map_err(failure::of)?;
+        files::sync_tree(&staging).map_err(failure::of)?;
+        kernels::publish_staged(operation)?;
+        interrupt::check().map_err(super::services::interrupted)?;
+        files::set_mode(&staging, 0o755).map_err(failure::of)?;
+        operation.publish_new(&staging, &self.site.layout.image_dir(name.as_str()), None)
+    }
+
+    /// Lets the class remove what only it knows of; a class that is gone or fails does not stop the cleaning.
+    pub(super) fn clean_class(&self, operation: &Operation<'_>, class: &str, name: &ImageName) -> bool {
+        if self.site.classes.module_of(class).is_none() {
+            return false;
+        }
+        let mut request = request(steps::CLEAN);
+        request.class = class.to_owned();
+        request.name = Some(name.clone());
+        match self.site.classes.run_step(&request.class.clone(), request, operation) {
+            Ok(_) => true,
+            Err(error) => {
+                let text = format!("class {class} could not clean image {name}: {error}");
+                self.site.observer.line(Level::Warning, &text);
+                false
+            }
+        }
+    }
+
+    /// Runs a changing action of a class, and saves what it changed.
+    fn change(&self, words: &str, name: &ImageName, arguments: Arguments) -> Result<Value> {
+        self.changing(name, words, |operation, image| {
+            self.step(operation, image, action_request(words, arguments))
+        })
+    }
+
+    /// Changes the kernel of an image: kernel and initramfs together, in record and boot file.
+    ///
+    /// # Errors
+    /// When image or kernel are not there, or the kernel has no initramfs.
+    pub fn set_kernel(&self, name: &ImageName, version: &KernelVersion) -> Result<()> {
+        self.get_created_image(name)?;
+        let _kernels = kernels::lock(self.site)?;
+        let kernel: Kernel = kernels::KernelManager::new(self.site).usable(version)?;
+        self.changing(name, "set kernel", |operation, image| {
+            let mut request = request(steps::SET_KERNEL);
+            request.attrs.insert("kernel".to_owned(), serde_json::to_value(&kernel)?);
+            match self.step(operation, image, request) {
+                Err(error) if error.kind == ErrorKind::NOT_DEFINED => {
+                    image.set_kernel(&kernel);
+                    Ok(())
+                }
+                other => other.map(drop),
+            }
+        })
+    }
+
+    fn changing<T>(
+        &self,
+        name: &ImageName,
+        action: &str,
+        run: impl FnOnce(&Operation<'_>, &mut Image) -> Result<T>,
+    ) -> Result<T> {
+        let (lock, mut image) = self.lock_and_load(name, action)?;
+        self.module_needed(image.class(), name)?;
+        let operation = Operation::begin(self.site, name, lock, action, image.class())?;
+        let outcome = run(&operation, &mut image).and_then(|value| {
+            self.register_image(&operation, &image)?;
+            Ok(value)
+        });
+        match outcome {
+            Ok(value) => operation.succeed().map(|()| value),
+            Err(error) => Err(operation.fail(error)),
+        }
+    }
+
+    /// Saves an image: record and boot file together, in one step, when one of them changed.
+    fn register_image(&self, operation: &Operation<'_>, image: &Image) -> Result<()> {
+        let record = Self::record(image);
+        let text = record.to_text(image.name());
+        let boot = self.boot_file(operation, image)?;
+        let is_now = |file: &str, wanted: &str| {
+            atomic_file::read_bounded(&image.directory().join(file), record::MOST_BYTES)
+                .is_ok_and(|bytes| bytes == wanted.as_bytes())
+        };
+        let unchanged = ImageManager::new(self.site).load(image.name())?.attributes() == image.attributes();
+        if unchanged && is_now(boot_file::FILE_NAME, &boot) {
+            return Ok(());
+        }
+        operation.replace_files(
+            image,
+            &[
+                (record::FILE_NAME, NewFile::Text(&text, record.mode())),
+                (boot_file::FILE_NAME, NewFile::Text(&boot, 0o644)),
+            ],
+        )
+    }
+
+    /// Shows the OS tree of an image to `run`, for as long as that takes, through the step `os_tree` of its class.
+    pub(crate) fn with_tree<T>(
+        &self,
+        name: &ImageName,
+        run: impl FnOnce(&Operation<'_>, &Utf8Path) -> Result<T>,
+    ) -> Result<T> {
+        let (lock, mut image) = self.lock_and_load(name, "read the tree of")?;
+        self.module_needed(image.class(), name)?;
+        let operation = Operation::begin(self.site, name, lock, "os_tree", image.class())?;
+        let outcome = self.step(&operation, &mut image, request(OS_TREE)).and_then(|value| {
+            let tree = value
+                .as_str()
+                .ok_or_else(|| Error::failed(format!("class {} names no OS tree", image.class())))?;
+            run(&operation, Utf8Path::new(tree))
+        });
+        match outcome {
+            Ok(value) => operation.succeed().map(|()| value),
+            Err(error) => Err(operation.fail(error)),
+        }
+    }
+
+    /// Removes a created image: out of service in one rename, then deleted.
+    ///
+    /// # Errors
+    /// When it is not there, mounted, busy, or its module is gone.
+    pub fn remove(&self, name: &ImageName) -> Result<()> {
+        let (lock, image) = self.lock_and_load(name, "remove")?;
+        self.module_needed(image.class(), name)?;
+        self.must_not_be_mounted(&image)?;
+        let layout = &self.site.layout;
+        let operation = Operation::begin(self.site, name, lock, "remove", image.class())?;
+        // From here on there is no way back, only on: an interrupted removal is finished by the next cleaning.
+        operation.retire(&layout.image_dir(name.as_str()), &layout.images_dir())?;
+        let mut request = request(steps::REMOVE);
+        request.class = image.class().to_owned();
+        request.image = Some(image.clone());
+        self.site.classes.run_step(&request.class.clone(), request, &operation)?;
+        let work = layout.image_workdir(name.as_str());
+        if work.symlink_metadata().is_ok() {
+            operation.acquire(Effect::Trash { path: work }, Hold::Action, || Ok(()))?;
+        }
+        operation.succeed()
+    }
+
+    fn must_not_be_mounted(&self, image: &Image) -> Result<()> {
+        let name = image.name();
+        let work = self.site.layout.image_workdir(name.as_str());
+        let mounted = crate::system::mounts::mounts_below(&work).map_err(failure::of)?;
+        match mounted.first() {
+            None => Ok(()),
+            Some(mount) => {
+                let module = self.site.classes.module_of(image.class()).unwrap_or_default();
+                Err(Error::refused(format!("cannot remove image {name}: still mounted at {}", mount.target))
+                    .hint(format!("disklessset {module} unmount {name}")))
+            }
+        }
+    }
+}
+
+fn kernel_of(arguments: &Arguments) -> Option<KernelVersion> {
+    arguments.get::<KernelVersion>("kernel").ok().flatten().filter(|version| version.as_str() != "from-image")
+}
+
+fn action_request(words: &str, arguments: Arguments) -> disklessset_plugin_api::messages::StepRequest {
+    let mut request = request(steps::ACTION);
+    request.attrs.insert("words".to_owned(), words.into());
+    request.arguments = arguments;
+    request
+}

@@ -1,0 +1,252 @@
+//! Cleaning: undoing what crashed actions left, from the records alone.
+
+use super::{
+    manager::{ImageManager, no_such_image},
+    operation::{Operation, Subject, lock_image},
+    status::ImageStatus,
+};
+use crate::{
+    failure,
+    installations::{
+        Journal, image_lock, journal,
+        undo::{self, Which},
+    },
+    kernels,
+    system::lock::{Lock, LockProbe, Wait},
+};
+use camino::Utf8PathBuf;
+use disklessset_plugin_api::{Error, ErrorKind, ImageName, Level, Mount, Result};
+use std::collections::BTreeSet;
+
+/// What a cleaning did.
+#[derive(Debug, Default)]
+pub struct CleanReport {
+    /// The images whose leftovers are gone.
+    pub cleaned: Vec<String>,
+    /// The images where something stays, and why.
+    pub kept: Vec<(String, Error)>,
+}
+
+impl ImageManager<'_> {
+    /// The images with something to clean: CORRUPTED ones, and created ones with an interrupted action.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub fn to_clean(&self) -> Result<Vec<ImageName>> {
+        let entries = self.entries()?;
+        let corrupted = entries
+            .images
+            .keys()
+            .filter(|name| self.status_of(name, &entries) == ImageStatus::Corrupted)
+            .cloned();
+        let mut names: BTreeSet<ImageName> = corrupted.collect();
+        for name in self.journalled()? {
+            let state = journal::read(&journal::path_of(&self.site.layout.journal_dir(), name.as_str()))
+                .map_err(failure::of)?;
+            if state.needs_recovery() && !self.is_locked(&name)? {
+                names.insert(name);
+            }
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    /// The names of CORRUPTED images.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub fn corrupted(&self) -> Result<Vec<String>> {
+        let entries = self.entries()?;
+        let corrupted =
+            entries.images.keys().filter(|name| self.status_of(name, &entries) == ImageStatus::Corrupted);
+        Ok(corrupted.map(ToString::to_string).collect())
+    }
+
+    fn is_locked(&self, name: &ImageName) -> Result<bool> {
+        LockProbe::look(&self.site.layout.locks_dir(), &image_lock(name))
+            .map(|probe| probe.is_held())
+            .map_err(failure::of)
+    }
+
+    fn journalled(&self) -> Result<Vec<ImageName>> {
+        let directory = self.site.layout.journal_dir();
+        let found = match directory.read_dir_utf8() {
+            Ok(found) => found,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(cause) => return Err(Error::failed(format!("cannot read {directory}")).because(cause)),
+        };
+        let name_of =
+            |entry: &camino::Utf8DirEntry| ImageName::parse(entry.file_name().strip_suffix(".jsonl")?).ok();
+        Ok(found.flatten().filter_map(|entry| name_of(&entry)).collect())
+    }
+
+    /// Cleans the named images, or all there is to clean. One that cannot be cleaned does not stop the others.
+    ///
+    /// # Errors
+    /// When the records cannot be read, or a named image is nowhere.
+    pub fn clean(&self, names: &[ImageName]) -> Result<CleanReport> {
+        let chosen = if names.is_empty() { self.to_clean()? } else { names.to_vec() };
+        let entries = self.entries()?;
+        for name in names {
+            let known =
+                self.exists(name) || entries.images.contains_key(name) || self.journalled()?.contains(name);
+            if !known {
+                return Err(no_such_image(name));
+            }
+        }
+        let mut report = CleanReport::default();
+        if names.is_empty() {
+            match self.clean_kernels() {
+                Ok(true) => report.cleaned.push("kernels".to_owned()),
+                Ok(false) => {}
+                Err(error) => report.kept.push(("kernels".to_owned(), error)),
+            }
+        }
+        if chosen.is_empty() {
+            return Ok(report);
+        }
+        self.site.prepare()?;
+        for name in chosen {
+            match self.clean_one(&name) {
+                Ok(true) => report.cleaned.push(name.to_string()),
+                Ok(false) => {}
+                Err(error) => report.kept.push((name.to_string(), error)),
+            }
+        }
+        Ok(report)
+    }
+
+    /// Cleans one image; false when there was nothing to clean.
+    fn clean_one(&self, name: &ImageName) -> Result<bool> {
+        let lock = lock_image(self.site, name, "clean", Wait::No)?;
+        let entry = self.entries()?.images.remove(name);
+        let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
+        let state = journal::read(&path).map_err(failure::of)?;
+        let Some(entry) = entry else {
+            if !state.needs_recovery() {
+                return Ok(false);
+            }
+            self.undo_journal(&path, Which::Unsettled, &Subject::Image(name.clone()))?;
+            return Ok(true);
+        };
+        if entry.is_legacy() && self.site.installations.is_running(name, &entry) {
+            return Err(Error::new(
+                ErrorKind::BUSY,
+                format!("image {name} is being created by process {}", entry.pid),
+            ));
+        }
+        if path.exists() {
+            self.undo_journal(&path, Which::Unsettled, &Subject::Image(name.clone()))?;
+        }
+        let lock = self.clean_by_class(name, &entry.image_class, lock)?;
+        if entry.is_legacy() {
+            // 1.x kept no journal: what it may have left follows from the name.
+            self.remove_by_name(name)?;
+        }
+        self.site.installations.end(name).map_err(failure::of)?;
+        drop(lock);
+        Ok(true)
+    }
+
+    /// Undoes an interrupted change of kernels; false when there was none.
+    fn clean_kernels(&self) -> Result<bool> {
+        let path = journal::path_of(&self.site.layout.journal_dir(), &Subject::Kernels.to_string());
+        if !journal::read(&path).map_err(failure::of)?.needs_recovery() {
+            return Ok(false);
+        }
+        let _lock = kernels::lock(self.site)?;
+        // It may have ended by itself while we waited for the lock.
+        if !journal::read(&path).map_err(failure::of)?.needs_recovery() {
+            return Ok(false);
+        }
+        self.undo_journal(&path, Which::Unsettled, &Subject::Kernels)?;
+        Ok(true)
+    }
+
+    fn undo_journal(&self, path: &Utf8PathBuf, which: Which, subject: &Subject) -> Result<()> {
+        let mut journal = Journal::reopen(path).map_err(failure::of)?;
+        let in_use = |version: &str| kernels::is_used(self.site, version, subject.image());
+        undo::undo(&mut journal, &self.site.layout, which, &in_use)
+            .map_err(|error| failure::refused(error).context(format!("cannot clean {subject}")))?;
+        journal.end().map_err(failure::of)
+    }
+
+    /// Lets the class clean what it alone knows of, in an operation of its own, so that this too is on record.
+    fn clean_by_class(&self, name: &ImageName, class: &str, lock: Lock) -> Result<Option<Lock>> {
+        if self.site.classes.module_of(class).is_none() {
+            let text =
+                format!("the module of class {class} is gone: image {name} is cleaned from the record alone");
+            self.site.observer.line(Level::Info, &text);
+            return Ok(Some(lock));
+        }
+        let operation = Operation::begin(self.site, name, lock, "clean", class)?;
+        self.clean_class(&operation, class, name);
+        operation.succeed().map(|()| None)
+    }
+
+    /// Removes all that a name can have, outside of any record. Mounts that an image mounted for editing has are undone;
+    /// others stop the removal.
+    fn remove_by_name(&self, name: &ImageName) -> Result<()> {
+        let layout = &self.site.layout;
+        let work = layout.image_workdir(name.as_str());
+        let tree = work.join("mnt");
+        for mount in
+            [Mount::System { target: tree.clone() }, Mount::Image { file: Utf8PathBuf::new(), target: tree }]
+        {
+            undo::unmount(&mount).map_err(failure::refused)?;
+        }
+        for directory in [
+            layout.image_dir(name.as_str()),
+            work,
+            layout.nfs_staging_dir().join(name.as_str()),
+            layout.nfs_golden_dir().join(name.as_str()),
+        ] {
+            undo::remove(&directory, layout).map_err(failure::refused)?;
+        }
+        Ok(())
+    }
+
+    /// The last resort: removes all that is known of an image whatever its state, without its class if need be.
+    ///
+    /// # Errors
+    /// When it is being created, nothing of that name is there, or something is mounted inside by somebody else.
+    pub fn clear(&self, name: &ImageName) -> Result<()> {
+        let entries = self.entries()?;
+        let known = self.exists(name)
+            || entries.images.contains_key(name)
+            || self.journalled()?.contains(name)
+            || self.site.layout.image_workdir(name.as_str()).symlink_metadata().is_ok();
+        if !known {
+            return Err(no_such_image(name));
+        }
+        self.site.prepare()?;
+        let lock = lock_image(self.site, name, "clear", self.site.wait)?;
+        let entry = self.entries()?.images.remove(name);
+        if let Some(entry) = &entry
+            && entry.is_legacy()
+            && self.site.installations.is_running(name, entry)
+        {
+            return Err(Error::new(
+                ErrorKind::BUSY,
+                format!("image {name} is being created by process {}", entry.pid),
+            ));
+        }
+        let class = entry
+            .map(|entry| entry.image_class)
+            .or_else(|| self.load(name).ok().map(|image| image.class().to_owned()));
+        let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
+        if path.exists() {
+            self.undo_journal(&path, Which::Everything, &Subject::Image(name.clone()))?;
+        }
+        let _lock = match class {
+            Some(class) => self.clean_by_class(name, &class, lock)?,
+            None => Some(lock),
+        };
+        self.remove_by_name(name)?;
+        self.site.installations.end(name).map_err(failure::of)
+    }
+
+    /// Where the log of an image's actions lies.
+    pub fn log_path(&self, name: &ImageName) -> Utf8PathBuf {
+        self.site.layout.logs_dir().join(format!("{name}.log"))
+    }
+}

@@ -1,0 +1,111 @@
+//! Changes an image's directory from one state to the next in a single step.
+//!
+//! The next state is built aside, hard links for what stays, new files for what changes, and the two directories are
+//! exchanged by one rename. Nodes see the old image or the new one, never a mix of record, boot file and root image; and
+//! after a crash the directory aside is removed, whichever of the two it is.
+
+use crate::system::{FileError, atomic_file, files};
+use camino::{Utf8Path, Utf8PathBuf};
+use std::fs;
+
+/// A file of the next state.
+#[derive(Debug)]
+pub enum NewFile<'a> {
+    /// This text with this mode.
+    Text(&'a str, u32),
+    /// A finished file, which is moved in with mode 0644.
+    Moved(&'a Utf8Path),
+}
+
+/// Builds the next state of `directory` in `aside` (which exists and is empty, on the same file system) and exchanges them.
+/// Afterwards `aside` has the old state, for the caller to remove.
+///
+/// # Errors
+/// When building or exchanging fails; `directory` is then as it was.
+pub fn replace(
+    directory: &Utf8Path,
+    aside: &Utf8Path,
+    files: &[(&str, NewFile<'_>)],
+) -> Result<(), FileError> {
+    let replaced: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    link_all(directory, aside, &replaced)?;
+    for (name, file) in files {
+        let place = aside.join(name);
+        match file {
+            NewFile::Text(text, mode) => atomic_file::replace(&place, text.as_bytes(), *mode)?,
+            NewFile::Moved(from) => {
+                publishable(from)?;
+                atomic_file::rename_noreplace(from, &place)?;
+            }
+        }
+    }
+    files::set_mode(aside, 0o755)?;
+    atomic_file::sync_dir(aside)?;
+    files::exchange(aside, directory)
+}
+
+/// Makes a file fit to be fetched: mode 0644, on disk.
+///
+/// # Errors
+/// When it cannot be opened or flushed.
+pub fn publishable(file: &Utf8Path) -> Result<(), FileError> {
+    files::set_mode(file, 0o644)?;
+    fs::File::open(file).and_then(|open| open.sync_all()).map_err(FileError::of("flush", file))
+}
+
+/// Links every file of one directory into another; directories are made anew.
+fn link_all(from: &Utf8Path, to: &Utf8Path, except: &[&str]) -> Result<(), FileError> {
+    for entry in from.read_dir_utf8().map_err(FileError::of("read directory", from))? {
+        let entry = entry.map_err(FileError::of("read directory", from))?;
+        let (name, source) = (entry.file_name(), entry.path());
+        if except.contains(&name) {
+            continue;
+        }
+        let target: Utf8PathBuf = to.join(name);
+        let kind = entry.file_type().map_err(FileError::of("look at", source))?;
+        if kind.is_dir() {
+            atomic_file::create_dir(&target, 0o755)?;
+            link_all(source, &target, &[])?;
+            atomic_file::sync_dir(&target)?;
+        } else {
+            // linkat does not follow a symlink: the link itself is carried over.
+            fs::hard_link(source, &target).map_err(FileError::of("link", source))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests put files where the code under test finds them")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_state_comes_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = Utf8Path::from_path(dir.path()).unwrap();
+        let (image, aside) = (base.join("web"), base.join(".new"));
+        fs::create_dir_all(image.join("sub")).unwrap();
+        fs::create_dir(&aside).unwrap();
+        fs::write(image.join("squashfs.img"), "old root").unwrap();
+        fs::write(image.join("boot.ipxe"), "old boot").unwrap();
+        fs::write(image.join("sub/kept"), "kept").unwrap();
+        fs::write(base.join("packed"), "new root").unwrap();
+
+        let packed = base.join("packed");
+        let files =
+            [("boot.ipxe", NewFile::Text("new boot", 0o644)), ("squashfs.img", NewFile::Moved(&packed))];
+        replace(&image, &aside, &files).unwrap();
+
+        let read = |path: &str| fs::read_to_string(image.join(path)).unwrap();
+        assert_eq!(
+            (read("boot.ipxe"), read("squashfs.img"), read("sub/kept")),
+            ("new boot".into(), "new root".into(), "kept".into())
+        );
+        assert_eq!(
+            fs::read_to_string(aside.join("squashfs.img")).unwrap(),
+            "old root",
+            "the old state is aside"
+        );
+    }
+}

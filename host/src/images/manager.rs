@@ -1,0 +1,192 @@
+//! `ImageManager`: leads every action on images.
+
+use super::{
+    boot_file,
+    operation::{Operation, lock_image},
+    record::{ImageRecord, RecordError},
+    status::{ImageStatus, Running, status},
+};
+use crate::{
+    failure,
+    installations::{Entries, Installation},
+    site::Site,
+};
+use disklessset_plugin_api::{
+    Error, ErrorKind, Image, ImageName, KernelVersion, Lookup, Result,
+    messages::{StepReply, StepRequest, steps},
+};
+use serde_json::Value;
+
+/// Manages the images of a site.
+#[derive(Clone, Copy)]
+pub struct ImageManager<'s> {
+    pub(super) site: &'s Site,
+}
+
+impl<'s> ImageManager<'s> {
+    /// A manager for a site.
+    pub fn new(site: &'s Site) -> Self {
+        Self { site }
+    }
+
+    /// Loads a created image.
+    ///
+    /// # Errors
+    /// When there is none of that name, it is being created or CORRUPTED, or its record cannot be read.
+    pub fn get_created_image(&self, name: &ImageName) -> Result<Image> {
+        let entries = self.entries()?;
+        match self.status_of(name, &entries) {
+            ImageStatus::Created => self.load(name),
+            ImageStatus::InCreation => {
+                Err(Error::new(ErrorKind::BUSY, format!("image {name} is being created"))
+                    .hint("try again when it is done"))
+            }
+            ImageStatus::Corrupted => {
+                Err(Error::failed(format!("image {name} is CORRUPTED"))
+                    .hint(format!("disklessset clean {name}")))
+            }
+        }
+    }
+
+    /// Reads the record of an image, whatever its status.
+    pub(super) fn load(&self, name: &ImageName) -> Result<Image> {
+        let directory = self.site.layout.image_dir(name.as_str());
+        let record = ImageRecord::load(&directory).map_err(|error| match error {
+            RecordError::File(cause) if cause.is_not_found() => no_such_image(name),
+            other => failure::of(other)
+                .hint(format!("`disklessset clear {name}` removes an image that cannot be read")),
+        })?;
+        Ok(Image::new(name.clone(), record.image_class, record.attributes, directory))
+    }
+
+    /// Whether anything of that name is there or being made.
+    pub(super) fn exists(&self, name: &ImageName) -> bool {
+        self.site.layout.image_dir(name.as_str()).symlink_metadata().is_ok()
+    }
+
+    pub(super) fn entries(&self) -> Result<Entries> {
+        self.site.installations.snapshot().map_err(failure::of)
+    }
+
+    /// The status of an image, given the register of installations.
+    pub(super) fn status_of(&self, name: &ImageName, entries: &Entries) -> ImageStatus {
+        status(entries.images.get(name).map(|entry| self.running(name, entry)))
+    }
+
+    fn running(&self, name: &ImageName, entry: &Installation) -> Running {
+        if self.site.installations.is_running(name, entry) { Running::Yes } else { Running::No }
+    }
+
+    /// The names of the created images of a class, those of classes built on it included.
+    pub(super) fn names_of_class(&self, class: &str) -> Result<Vec<ImageName>> {
+        let images = self.list()?;
+        let of_class = |listed: &super::ListedImage| {
+            listed.status == ImageStatus::Created
+                && listed.image_class.as_deref().is_some_and(|own| self.site.classes.is_a(own, class))
+        };
+        Ok(images
+            .into_iter()
+            .filter(of_class)
+            .filter_map(|listed| ImageName::parse(&listed.name).ok())
+            .collect())
+    }
+
+    /// Runs a step of an image's class; the image takes over what the step changed.
+    pub(super) fn step(
+        &self,
+        operation: &Operation<'_>,
+        image: &mut Image,
+        mut request: StepRequest,
+    ) -> Result<Value> {
+        request.class = image.class().to_owned();
+        request.image = Some(image.clone());
+        let reply: StepReply = self.site.classes.run_step(&request.class.clone(), request, operation)?;
+        if let Some(changed) = reply.image {
+            // Name, class and place are the host's to decide: only attributes come back.
+            *image = Image::new(
+                image.name().clone(),
+                image.class(),
+                changed.attributes().clone(),
+                image.directory().to_owned(),
+            );
+        }
+        Ok(reply.value)
+    }
+
+    /// The text of an image's boot file, from its class.
+    pub(super) fn boot_file(&self, operation: &Operation<'_>, image: &Image) -> Result<String> {
+        let context = boot_file::context(image, &self.site.layout, &self.site.configuration)?;
+        let mut request = request(steps::BOOT_FILE);
+        request.attrs.insert("boot".to_owned(), serde_json::to_value(&context)?);
+        let mut copy = image.clone();
+        let value = self.step(operation, &mut copy, request)?;
+        let text = value.as_str().unwrap_or_default().to_owned();
+        boot_file::check(&text, &context)?;
+        Ok(text)
+    }
+
+    /// The record of an image as it is in memory.
+    pub(super) fn record(image: &Image) -> ImageRecord {
+        ImageRecord { image_class: image.class().to_owned(), attributes: image.attributes().clone() }
+    }
+
+    /// Refuses early when the class of an image has no module here.
+    pub(super) fn module_needed(&self, class: &str, name: &ImageName) -> Result<()> {
+        if self.site.classes.module_of(class).is_some() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::NOT_FOUND, format!("no module has the class {class} of image {name}"))
+            .hint(format!("put its module back, or use `disklessset clear {name}`")))
+    }
+
+    /// Takes the image's lock and loads it, for an action that changes it.
+    pub(super) fn lock_and_load(
+        &self,
+        name: &ImageName,
+        action: &str,
+    ) -> Result<(crate::system::lock::Lock, Image)> {
+        // Before the lock too: a name that is nowhere should not leave a lock file behind.
+        if !self.exists(name) && !self.entries()?.images.contains_key(name) {
+            return Err(no_such_image(name));
+        }
+        self.site.prepare()?;
+        let lock = lock_image(self.site, name, action, self.site.wait)?;
+        let image = self.get_created_image(name)?;
+        Ok((lock, image))
+    }
+}
+
+/// An empty request for a step.
+pub(super) fn request(step: &str) -> StepRequest {
+    StepRequest {
+        class: String::new(),
+        step: step.to_owned(),
+        image: None,
+        name: None,
+        source: None,
+        arguments: disklessset_plugin_api::Arguments::default(),
+        attrs: disklessset_plugin_api::Attributes::new(),
+    }
+}
+
+pub(super) fn no_such_image(name: &ImageName) -> Error {
+    Error::new(ErrorKind::NOT_FOUND, format!("there is no image {name}"))
+        .hint("`disklessset list` shows all images")
+}
+
+impl Lookup for ImageManager<'_> {
+    fn kernel(&self, version: &KernelVersion) -> Result<(), String> {
+        crate::kernels::KernelManager::new(self.site)
+            .usable(version)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+
+    fn image(&self, name: &ImageName, class: &str) -> Result<(), String> {
+        let image = self.get_created_image(name).map_err(|error| error.to_string())?;
+        if class.is_empty() || self.site.classes.is_a(image.class(), class) {
+            return Ok(());
+        }
+        Err(format!("image {name} is a {}, not a {class}", image.class()))
+    }
+}

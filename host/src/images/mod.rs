@@ -1,0 +1,22 @@
+//! Images: their records, statuses and boot files, and the manager that leads every action on them.
+
+pub mod boot_file;
+pub mod generation;
+pub mod legacy_record;
+pub mod manager;
+pub(crate) mod operation;
+pub mod parameters;
+pub mod record;
+pub mod status;
+
+mod actions;
+mod cleaning;
+mod listing;
+pub(crate) mod services;
+
+pub use cleaning::CleanReport;
+pub use listing::{ListedImage, ShownImage};
+pub use manager::ImageManager;
+pub use parameters::ParametersFile;
+pub use record::ImageRecord;
+pub use status::ImageStatus;

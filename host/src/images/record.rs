@@ -1,0 +1,169 @@
+//! `image_data.yml`: all attributes of an image.
+
+use super::legacy_record;
+use crate::system::{FileError, atomic_file};
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_plugin_api::{Attributes, ImageName};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The file's name in the directory of an image.
+pub const FILE_NAME: &str = "image_data.yml";
+/// The most a record may hold, in bytes. Ours have a few hundred; a longer one is no record.
+pub const MOST_BYTES: u64 = 1024 * 1024;
+/// The format written; 1.x wrote none.
+const FORMAT: u64 = 2;
+
+/// The attributes of one image, as they are on disk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageRecord {
+    /// The class the image was made with.
+    pub image_class: String,
+    /// Everything else, by name. The image's own name is that of its directory and not in here.
+    pub attributes: Attributes,
+}
+
+/// Why a record cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// It cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It is not a record.
+    #[error("cannot understand {path}: {reason}")]
+    Unreadable {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Line and reason.
+        reason: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Document {
+    #[serde(default)]
+    format: Option<u64>,
+    image_data: Attributes,
+}
+
+#[derive(Serialize)]
+struct NewDocument<'a> {
+    format: u64,
+    image_data: &'a Attributes,
+}
+
+impl ImageRecord {
+    /// Reads the record in an image's directory.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be understood; the message names the line.
+    pub fn load(directory: &Utf8Path) -> Result<Self, RecordError> {
+        let path = directory.join(FILE_NAME);
+        let bytes = atomic_file::read_bounded(&path, MOST_BYTES)?;
+        let text = String::from_utf8_lossy(&bytes);
+        Self::parse(&text).map_err(|reason| RecordError::Unreadable { path, reason })
+    }
+
+    /// Reads the text of a record, ours or that of 1.x.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        // Lines of 1.x are not YAML where a value has `: ` or `#` in it, so they are tried first, and only they match.
+        let mut attributes = match legacy_record::parse(text) {
+            Some(attributes) => attributes,
+            None => {
+                let document: Document = serde_yaml::from_str(text).map_err(|cause| cause.to_string())?;
+                match document.format {
+                    Some(newer) if newer > FORMAT => {
+                        return Err(format!(
+                            "format {newer} is newer than this disklessset, which knows {FORMAT}"
+                        ));
+                    }
+                    _ => document.image_data,
+                }
+            }
+        };
+        let Some(Value::String(image_class)) = attributes.remove("image_class") else {
+            return Err("it names no image_class".to_owned());
+        };
+        attributes.remove("name");
+        Ok(Self { image_class, attributes })
+    }
+
+    /// The text of the record of an image of this name.
+    pub fn to_text(&self, name: &ImageName) -> String {
+        let mut data = self.attributes.clone();
+        data.insert("name".to_owned(), name.as_str().into());
+        data.insert("image_class".to_owned(), self.image_class.as_str().into());
+        serde_yaml::to_string(&NewDocument { format: FORMAT, image_data: &data })
+            .expect("attributes are plain data")
+    }
+
+    /// The mode of the file: 0600 when it has a password's hash in it (records of 1.x do), 0644 otherwise.
+    pub fn mode(&self) -> u32 {
+        if self.attributes.contains_key("password") { 0o600 } else { 0o644 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_round_trip_exactly() {
+        let mut attributes = Attributes::new();
+        for (i, text) in [
+            "a: b",
+            "# no comment",
+            "\"'",
+            "line\nline",
+            "007",
+            "yes",
+            "null",
+            "1e3",
+            "ünï",
+            " pad ",
+            "",
+            "- x",
+            "{}",
+            "~",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            attributes.insert(format!("k{i}"), text.into());
+        }
+        attributes.insert("number".into(), 700.into());
+        attributes.insert("list".into(), serde_json::json!(["a", "1"]));
+        attributes.insert("flag".into(), true.into());
+        let record = ImageRecord { image_class: "DemoImage".into(), attributes };
+        let name = ImageName::parse("007").unwrap();
+        assert_eq!(ImageRecord::parse(&record.to_text(&name)).unwrap(), record);
+    }
+
+    #[test]
+    fn hostile_files_are_refused_in_one_line() {
+        let bomb = "a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\n\
+                    d: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d]\nimage_data: {x: [*e,*e,*e,*e,*e,*e,*e,*e]}\n";
+        let deep = format!("image_data: {}{}", "[".repeat(5000), "]".repeat(5000));
+        for text in [
+            "",
+            "image_data:",
+            "[1, 2]",
+            "image_data: {name: x}",
+            "image_data: !!python/object:os.system x",
+            bomb,
+            &deep,
+        ] {
+            let reason = ImageRecord::parse(text).unwrap_err();
+            assert!(!reason.contains('\n') && reason.len() < 400, "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_left_alone() {
+        let reason = ImageRecord::parse("format: 3\nimage_data: {image_class: A}\n").unwrap_err();
+        assert!(reason.contains("newer"), "{reason}");
+    }
+}

@@ -1,0 +1,274 @@
+//! What a class asks of the host while it is at work.
+
+use super::{
+    generation::{self, NewFile},
+    manager::ImageManager,
+    operation::Operation,
+};
+use crate::{
+    failure,
+    installations::{Effect, undo},
+    kernels,
+    modules::HostService,
+    system::{
+        atomic_file,
+        command::{Access, Chroot, CommandError, Ending, Isolation, NameResolution, Tool},
+        interrupt, mounts, tree_mounts,
+    },
+};
+use camino::Utf8Path;
+use disklessset_plugin_api::{
+    Command, Error, ErrorKind, Finished, Hold, Level, Mount, Paths, Result,
+    messages::{self, Acquired, services},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+impl HostService for Operation<'_> {
+    fn call(&self, service: &str, request: &str) -> Result<String> {
+        match service {
+            services::LOG => answer(self.log_line(read(request)?)),
+            services::PROGRESS => answer(self.report(&read(request)?)),
+            services::PATHS => answer(self.paths()),
+            services::RUN => answer(self.run(&read(request)?)),
+            services::ACQUIRE => answer(self.acquire_for_class(read(request)?)),
+            services::RELEASE => answer(self.release(&read::<messages::OnePath>(request)?.path)),
+            services::PUBLISH => answer(self.publish(&read(request)?)),
+            services::REMOVE => answer(self.remove(&read::<messages::OnePath>(request)?.path)),
+            services::KERNEL_MODULES => {
+                let question: messages::KernelQuestion = read(request)?;
+                answer(Ok(kernels::modules_of(&self.site.layout, &question.version)))
+            }
+            services::KERNEL_FROM_TREE => {
+                let request: messages::TreeKernelRequest = read(request)?;
+                answer(kernels::stage_from_tree(self, &request.tree))
+            }
+            services::IMAGE => {
+                let request: messages::OneImage = read(request)?;
+                answer(ImageManager::new(self.site).get_created_image(&request.name))
+            }
+            services::IMAGES => {
+                let request: messages::OfClass = read(request)?;
+                answer(ImageManager::new(self.site).names_of_class(&request.class))
+            }
+            services::STEP => {
+                let call: messages::StepCall = read(request)?;
+                answer(self.site.classes.run_call(call, self))
+            }
+            services::CONFIG => answer(Ok(self.site.configuration.of_module(&self.module))),
+            services::ASK => answer(self.ask(&read(request)?)),
+            services::CHECKPOINT => answer(interrupt::check().map_err(interrupted)),
+            other => {
+                Err(Error::new(ErrorKind::UNSUPPORTED, format!("this disklessset has no service {other}"))
+                    .hint("the module was made for a newer one"))
+            }
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(request: &str) -> Result<T> {
+    Ok(serde_json::from_str(request)?)
+}
+
+fn answer(reply: Result<impl Serialize>) -> Result<String> {
+    Ok(serde_json::to_string(&reply?)?)
+}
+
+/// The error of an action that a signal stopped.
+pub(crate) fn interrupted(cause: interrupt::Interrupted) -> Error {
+    Error::new(ErrorKind::INTERRUPTED, cause.to_string())
+}
+
+impl Operation<'_> {
+    fn log_line(&self, line: messages::LogLine) -> Result<()> {
+        self.site.observer.line(line.level, &line.text);
+        Ok(())
+    }
+
+    fn report(&self, report: &messages::ProgressReport) -> Result<()> {
+        self.site.observer.progress(&report.label, report.done, report.total);
+        Ok(())
+    }
+
+    fn paths(&self) -> Result<Paths> {
+        let layout = &self.site.layout;
+        Ok(Paths::new(
+            layout.root().to_owned(),
+            layout.images_dir(),
+            layout.kernels_dir(),
+            layout.workdir(),
+            layout.nfs_staging_dir(),
+            layout.nfs_golden_dir(),
+        ))
+    }
+
+    fn ask(&self, question: &messages::Question) -> Result<Value> {
+        if question.confirm {
+            self.site.observer.confirm(&question.text).map(Value::Bool)
+        } else {
+            self.site.observer.ask(&question.text).map(Value::String)
+        }
+    }
+
+    /// Runs a program for a class: in namespaces of its own, its output to the observer and the image's log.
+    pub(crate) fn run(&self, command: &Command) -> Result<Finished> {
+        let isolation = match command.tree() {
+            None => Isolation::Private,
+            Some(tree) => {
+                let names = if command.wants_network() {
+                    NameResolution::OfTheServer
+                } else {
+                    NameResolution::OfTheTree
+                };
+                Isolation::Chroot(Chroot::new(tree).name_resolution(names))
+            }
+        };
+        let mut tool = Tool::new(command.program()).args(command.arguments()).isolation(isolation);
+        for (name, value) in command.environment() {
+            tool = tool.env(name, value);
+        }
+        if let Some(directory) = command.directory() {
+            tool = tool.current_dir(directory);
+        }
+        if command.is_interactive() {
+            let ending = tool.run_interactive().map_err(tool_failed)?;
+            return Ok(Finished::new(code_of(ending), String::new()));
+        }
+        if let Some(input) = command.input() {
+            tool = tool.stdin_data(input.as_bytes());
+        }
+        let name = command.program().rsplit('/').next().unwrap_or_default().to_owned();
+        let mut on_line = |line: &str| {
+            if command.is_shown() {
+                self.site.observer.output(line);
+            } else {
+                self.site.observer.tool_line(&name, line);
+            }
+        };
+        let log = atomic_file::open_log(&self.log).map_err(failure::of)?;
+        let mut tool = tool.accept(command.accepted()).log_to(&log).on_line(&mut on_line);
+        if command.is_captured() {
+            tool = tool.capture_stdout(4 * 1024 * 1024);
+        }
+        let finished = tool.run().map_err(tool_failed)?;
+        Ok(Finished::new(finished.code, String::from_utf8_lossy(&finished.stdout).into_owned()))
+    }
+
+    fn acquire_for_class(&self, request: messages::Acquire) -> Result<()> {
+        let hold = request.hold;
+        match request.what {
+            Acquired::Directory { path } => {
+                self.must_be_ours(&path)?;
+                // Asking twice for the same directory is asking for it to be there, and for the longer hold.
+                if let Some((_, effect @ Effect::Directory { .. }, held)) = self.on_record(&path)? {
+                    return match (held, hold) {
+                        (Hold::Action, Hold::Image) => self.acquire(effect, hold, || Ok(())),
+                        _ => Ok(()),
+                    };
+                }
+                self.must_be_new(&path)?;
+                self.acquire(Effect::Directory { path: path.clone() }, hold, || {
+                    atomic_file::create_dir(&path, 0o755).map_err(failure::of)
+                })
+            }
+            Acquired::File { path } => {
+                self.must_be_ours(&path)?;
+                self.must_be_new(&path)?;
+                self.acquire(Effect::File { path: path.clone() }, hold, || {
+                    atomic_file::create_new(&path, 0o600).map(drop).map_err(failure::of)
+                })
+            }
+            Acquired::Mount { mount } => {
+                self.must_be_ours(mount.target())?;
+                self.acquire(Effect::Mount { mount: mount.clone() }, hold, || {
+                    let done = match &mount {
+                        Mount::Bind { source, target } => {
+                            mounts::bind(source, target, Access::ReadWrite, mounts::Submounts::Leave)
+                        }
+                        Mount::Overlay { lower, upper, work, target } => {
+                            mounts::mount_overlay(lower, upper, work, target)
+                        }
+                        Mount::Image { file, target } => tree_mounts::mount_image(file, target),
+                        Mount::System { target } => tree_mounts::mount_system(target),
+                    };
+                    done.map_err(failure::of)
+                })
+            }
+        }
+    }
+
+    fn must_be_ours(&self, path: &Utf8Path) -> Result<()> {
+        let climbs = path.components().any(|part| part.as_str() == "..");
+        let ours = self.site.layout.owned_roots().iter().any(|root| path.starts_with(root) && path != root);
+        if ours && !climbs {
+            return Ok(());
+        }
+        Err(Error::refused(format!("{path} lies outside of what disklessset manages")))
+    }
+
+    fn must_be_new(&self, path: &Utf8Path) -> Result<()> {
+        if path.symlink_metadata().is_ok() {
+            return Err(Error::refused(format!(
+                "{path} is there already, and disklessset has no record of it"
+            ))
+            .hint(format!("look what it is; `disklessset clear {}` removes it", self.subject)));
+        }
+        Ok(())
+    }
+
+    fn publish(&self, request: &messages::Publish) -> Result<()> {
+        self.must_be_ours(&request.from)?;
+        let Some(own) = self.subject.image() else {
+            return Err(Error::refused("kernels are not published this way"));
+        };
+        let directory = self.site.layout.image_dir(own.as_str());
+        match (request.to.parent(), request.to.file_name()) {
+            // An existing image: its directory goes to the next state in one step.
+            (Some(parent), Some(name)) if parent == directory => {
+                let image = ImageManager::new(self.site).load(own)?;
+                self.replace_files(&image, &[(name, NewFile::Moved(&request.from))])
+            }
+            // An image being created: its directory is private still.
+            _ => {
+                self.must_be_ours(&request.to)?;
+                generation::publishable(&request.from).map_err(failure::of)?;
+                atomic_file::rename_replacing(&request.from, &request.to).map_err(failure::of)
+            }
+        }
+    }
+
+    fn remove(&self, path: &Utf8Path) -> Result<()> {
+        self.must_be_ours(path)?;
+        undo::remove(path, &self.site.layout).map_err(failure::refused)
+    }
+
+    /// Passes on a line that a tool printed.
+    pub(crate) fn tool_line(&self, tool: &str, line: &str) {
+        self.site.observer.tool_line(tool, line);
+    }
+
+    /// Tells the observer.
+    pub(crate) fn say(&self, level: Level, text: &str) {
+        self.site.observer.line(level, text);
+    }
+}
+
+/// How a program ended as a shell would tell it.
+fn code_of(ending: Ending) -> i32 {
+    match ending {
+        Ending::Code(code) => code,
+        Ending::Signal(number) => 128 + number,
+    }
+}
+
+/// The error of a tool, with the kind that gives the right exit code.
+pub(crate) fn tool_failed(error: CommandError) -> Error {
+    let kind = if error.interrupted().is_some() { ErrorKind::INTERRUPTED } else { ErrorKind::FAILED };
+    // What happened is the first line; the tool's own last lines are below it.
+    let mut converted = failure::with_kind(kind, error);
+    let text = std::mem::take(&mut converted.message);
+    let mut lines = text.lines();
+    converted.message = lines.next().unwrap_or_default().to_owned();
+    converted.causes.splice(0..0, lines.map(|line| line.trim_start().to_owned()));
+    converted
+}

@@ -1,0 +1,305 @@
+//! The journal of one image: what its actions acquire, on record before it is acquired.
+//!
+//! One file an image, one JSON line a fact, each flushed to disk before the effect it announces. Undoing works from these
+//! lines alone, without the class that asked for the thing. A torn last line is one whose effect never happened.
+
+use crate::system::{FileError, atomic_file, files};
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_plugin_api::{Hold, Mount};
+use serde::{Deserialize, Serialize};
+use std::{fs::File, io::Write};
+
+/// The most a journal may hold, in bytes.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Something that exists because an action made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Effect {
+    /// A directory that did not exist before.
+    Directory {
+        /// Where.
+        path: Utf8PathBuf,
+    },
+    /// A file that did not exist before.
+    File {
+        /// Where.
+        path: Utf8PathBuf,
+    },
+    /// A mount.
+    Mount {
+        /// What is mounted where.
+        mount: Mount,
+    },
+    /// A file or directory renamed into its served place. The inode tells it from anything that was there before.
+    Published {
+        /// Its place.
+        path: Utf8PathBuf,
+        /// Its device.
+        device: u64,
+        /// Its inode.
+        inode: u64,
+        /// Set for a kernel's files: they stay when another image uses them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kernel: Option<String>,
+    },
+    /// Something renamed out of service, to be deleted: undoing goes on with the deletion.
+    Trash {
+        /// Where it lies now.
+        path: Utf8PathBuf,
+    },
+}
+
+/// One line.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+enum Fact {
+    /// An action began.
+    Begin { action: String, class: String },
+    /// An effect follows.
+    Intent { number: u64, effect: Effect, hold: Hold },
+    /// An effect is undone, or never came to be.
+    Undone { number: u64 },
+    /// The action succeeded: what it holds for the image stays.
+    End,
+}
+
+/// An effect on record that is not undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// Its number in the journal.
+    pub number: u64,
+    /// What it is.
+    pub effect: Effect,
+    /// For how long it is held.
+    pub hold: Hold,
+    /// Whether the action that made it ended well.
+    pub settled: bool,
+}
+
+/// The journal of one image, open for writing.
+#[derive(Debug)]
+pub struct Journal {
+    path: Utf8PathBuf,
+    file: File,
+    state: State,
+}
+
+/// What the lines of a journal come to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    /// Effects that are there, oldest first.
+    pub open: Vec<Open>,
+    /// The action that began and did not end.
+    pub unfinished: Option<String>,
+    /// The class the last action was for.
+    pub class: Option<String>,
+    next: u64,
+}
+
+impl State {
+    /// Whether a crash left something to undo.
+    pub fn needs_recovery(&self) -> bool {
+        self.unfinished.is_some()
+    }
+
+    fn apply(&mut self, fact: Fact) {
+        match fact {
+            Fact::Begin { action, class } => {
+                self.unfinished = Some(action);
+                self.class = Some(class);
+            }
+            Fact::Intent { number, effect, hold } => {
+                self.open.push(Open { number, effect, hold, settled: false });
+                self.next = number + 1;
+            }
+            Fact::Undone { number } => self.open.retain(|open| open.number != number),
+            Fact::End => {
+                self.unfinished = None;
+                self.open.iter_mut().for_each(|open| open.settled = true);
+            }
+        }
+    }
+}
+
+/// The file of the journal of an image (by its name) or of the kernels.
+pub fn path_of(journal_dir: &Utf8Path, subject: &str) -> Utf8PathBuf {
+    journal_dir.join(format!("{subject}.jsonl"))
+}
+
+/// Reads a journal without opening it for writing; a missing one is empty.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn read(path: &Utf8Path) -> Result<State, FileError> {
+    let bytes = match atomic_file::read_bounded(path, MOST_BYTES) {
+        Ok(bytes) => bytes,
+        Err(error) if error.is_not_found() => return Ok(State::default()),
+        Err(error) => return Err(error),
+    };
+    let mut state = State::default();
+    for line in bytes.split_inclusive(|b| *b == b'\n') {
+        // Without its newline a line was torn by the crash, before its effect.
+        if let (Some(line), true) = (line.strip_suffix(b"\n"), line.ends_with(b"\n"))
+            && let Ok(fact) = serde_json::from_slice(line)
+        {
+            state.apply(fact);
+        }
+    }
+    Ok(state)
+}
+
+impl Journal {
+    /// Opens the journal of an image, on whose lock the caller sits, and puts the beginning of an action on record.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn begin(path: &Utf8Path, action: &str, class: &str) -> Result<Self, FileError> {
+        let state = read(path)?;
+        if let Some(parent) = path.parent() {
+            atomic_file::create_dir_all(parent, 0o755)?;
+        }
+        let fresh = !path.exists();
+        let file = files::open_append(path, 0o600)?;
+        if fresh {
+            atomic_file::sync_dir(path.parent().unwrap_or(Utf8Path::new("/")))?;
+        }
+        let mut journal = Self { path: path.to_owned(), file, state };
+        journal.end_torn_line()?;
+        journal.write(Fact::Begin { action: action.to_owned(), class: class.to_owned() })?;
+        Ok(journal)
+    }
+
+    /// Opens a journal to undo what it has.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn reopen(path: &Utf8Path) -> Result<Self, FileError> {
+        let state = read(path)?;
+        let mut journal = Self { path: path.to_owned(), file: files::open_append(path, 0o600)?, state };
+        journal.end_torn_line()?;
+        Ok(journal)
+    }
+
+    /// What is on record.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Whether an effect with this place is on record and not undone.
+    pub fn find(&self, path: &Utf8Path) -> Option<&Open> {
+        self.state.open.iter().rev().find(|open| match &open.effect {
+            Effect::Directory { path: at }
+            | Effect::File { path: at }
+            | Effect::Published { path: at, .. }
+            | Effect::Trash { path: at } => at == path,
+            Effect::Mount { mount } => mount.target() == path,
+        })
+    }
+
+    /// Puts an effect on record, durably; the caller makes it happen afterwards.
+    ///
+    /// # Errors
+    /// When the line cannot be written; then the effect must not happen.
+    pub fn intend(&mut self, effect: Effect, hold: Hold) -> Result<u64, FileError> {
+        let number = self.state.next;
+        self.write(Fact::Intent { number, effect, hold })?;
+        Ok(number)
+    }
+
+    /// Takes an effect off the record once it is undone.
+    ///
+    /// # Errors
+    /// When the line cannot be written.
+    pub fn undone(&mut self, number: u64) -> Result<(), FileError> {
+        self.write(Fact::Undone { number })
+    }
+
+    /// Ends the action well. What is held for the image stays on record; with nothing held the journal goes.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn end(mut self) -> Result<(), FileError> {
+        if self.state.open.is_empty() {
+            return files::remove_file(&self.path);
+        }
+        self.write(Fact::End)
+    }
+
+    fn end_torn_line(&mut self) -> Result<(), FileError> {
+        // A newline of its own: after a torn line it ends it, otherwise it is an empty line that reads as nothing.
+        self.append(b"\n")
+    }
+
+    fn write(&mut self, fact: Fact) -> Result<(), FileError> {
+        let mut line = serde_json::to_vec(&fact).expect("facts are plain data");
+        line.push(b'\n');
+        self.append(&line)?;
+        self.state.apply(fact);
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_data());
+        written.map_err(FileError::of("write", &self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory(path: &str) -> Effect {
+        Effect::Directory { path: path.into() }
+    }
+
+    fn journal() -> (tempfile::TempDir, Utf8PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(dir.path().join("j/web.jsonl")).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn what_a_crash_leaves_is_known_in_order() {
+        let (_dir, path) = journal();
+        let mut journal = Journal::begin(&path, "create", "DemoImage").unwrap();
+        journal.intend(directory("/a"), Hold::Action).unwrap();
+        let b = journal.intend(directory("/b"), Hold::Action).unwrap();
+        journal.intend(directory("/c"), Hold::Image).unwrap();
+        journal.undone(b).unwrap();
+        drop(journal);
+        let state = read(&path).unwrap();
+        assert_eq!(state.unfinished.as_deref(), Some("create"));
+        let open: Vec<_> = state.open.iter().map(|open| open.effect.clone()).collect();
+        assert_eq!(open, [directory("/a"), directory("/c")]);
+    }
+
+    #[test]
+    fn a_torn_line_is_one_whose_effect_never_happened() {
+        let (_dir, path) = journal();
+        let mut journal = Journal::begin(&path, "create", "DemoImage").unwrap();
+        journal.intend(directory("/a"), Hold::Action).unwrap();
+        journal.file.write_all(br#"{"fact":"intent","number":1,"eff"#).unwrap();
+        drop(journal);
+        assert_eq!(read(&path).unwrap().open.len(), 1);
+        let mut again = Journal::reopen(&path).unwrap();
+        again.intend(directory("/b"), Hold::Action).unwrap();
+        assert_eq!(read(&path).unwrap().open.len(), 2, "the next line is not swallowed by the torn one");
+    }
+
+    #[test]
+    fn an_action_that_ends_well_leaves_what_is_held_for_the_image() {
+        let (_dir, path) = journal();
+        let mut first = Journal::begin(&path, "mount", "DemoImage").unwrap();
+        first.intend(directory("/held"), Hold::Image).unwrap();
+        first.end().unwrap();
+        let state = read(&path).unwrap();
+        assert!(!state.needs_recovery() && state.open[0].settled);
+
+        let mut second = Journal::begin(&path, "unmount", "DemoImage").unwrap();
+        let number = second.state().open[0].number;
+        second.undone(number).unwrap();
+        second.end().unwrap();
+        assert!(!path.exists(), "nothing held, no journal");
+    }
+}

@@ -1,0 +1,120 @@
+//! Reading and changing `installations.yml`, always under its lock.
+
+use super::format::{Entries, Installation, MOST_BYTES};
+use crate::system::{
+    FileError, atomic_file, files,
+    layout::Layout,
+    lock::{Lock, LockError, LockProbe, Wait},
+    process,
+};
+use camino::Utf8PathBuf;
+use disklessset_plugin_api::ImageName;
+
+/// Why the register cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The file is not what it should be.
+    #[error("cannot understand {path}: {reason}")]
+    Unreadable {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Line and reason.
+        reason: String,
+    },
+    /// The file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The lock cannot be had.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+}
+
+/// The register of creations.
+#[derive(Debug, Clone)]
+pub struct Installations {
+    layout: Layout,
+}
+
+impl Installations {
+    /// The register below a layout.
+    pub fn new(layout: &Layout) -> Self {
+        Self { layout: layout.clone() }
+    }
+
+    /// A snapshot for reading. The file is replaced by rename, so it is whole without a lock.
+    ///
+    /// # Errors
+    /// When it cannot be read or understood. A missing file is an empty register.
+    pub fn snapshot(&self) -> Result<Entries, RegistryError> {
+        let path = self.layout.installations_file();
+        match atomic_file::read_bounded(&path, MOST_BYTES) {
+            Ok(bytes) => {
+                let text = String::from_utf8_lossy(&bytes);
+                Entries::parse(&text).map_err(|reason| RegistryError::Unreadable { path, reason })
+            }
+            Err(error) if error.is_not_found() => Ok(Entries::default()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Changes the register: reads under the lock, applies `change`, replaces the file durably.
+    ///
+    /// # Errors
+    /// When the lock, the reading or the writing fails; the file is then as it was.
+    pub fn update<T>(&self, change: impl FnOnce(&mut Entries) -> T) -> Result<T, RegistryError> {
+        // Short: nobody holds this lock for longer than one durable write.
+        let _lock = Lock::acquire(
+            &self.layout.locks_dir(),
+            "installations",
+            "installations.yml",
+            "update",
+            Wait::Seconds(60),
+        )?;
+        let mut entries = self.snapshot()?;
+        let before = entries.clone();
+        let outcome = change(&mut entries);
+        if entries != before {
+            let path = self.layout.installations_file();
+            files::sweep_asides(&path)?;
+            atomic_file::replace(&path, entries.to_text().as_bytes(), 0o644)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Puts a creation on record.
+    ///
+    /// # Errors
+    /// As [`Self::update`].
+    pub fn begin(&self, name: &ImageName, entry: Installation) -> Result<(), RegistryError> {
+        self.update(|entries| {
+            entries.images.insert(name.clone(), entry);
+        })
+    }
+
+    /// Takes a creation off the record.
+    ///
+    /// # Errors
+    /// As [`Self::update`].
+    pub fn end(&self, name: &ImageName) -> Result<(), RegistryError> {
+        self.update(|entries| {
+            entries.images.remove(name);
+        })
+    }
+
+    /// Whether the process behind an entry is creating right now.
+    ///
+    /// Ours hold the image's lock for as long as they create, so the lock answers: it goes with the process whatever kills
+    /// it, across pid namespaces and reboots. 1.x held none; there the pid must be a living disklessset.
+    pub fn is_running(&self, name: &ImageName, entry: &Installation) -> bool {
+        if entry.is_legacy() {
+            // What cannot be found out is taken for running: nothing of it is touched then.
+            return process::is_running_diskless(entry.pid).unwrap_or(true);
+        }
+        LockProbe::look(&self.layout.locks_dir(), &image_lock(name)).map_or(true, |probe| probe.is_held())
+    }
+}
+
+/// The name of the lock of an image.
+pub fn image_lock(name: &ImageName) -> String {
+    format!("image-{name}")
+}

@@ -1,0 +1,114 @@
+//! Undoes what a journal has, from the journal alone.
+
+use super::journal::{Effect, Journal, Open};
+use crate::system::{
+    FileError,
+    layout::Layout,
+    mounts::{self, MountError},
+    remove_tree::{self, RemoveError},
+    tree_mounts,
+};
+use camino::Utf8Path;
+use disklessset_plugin_api::{Hold, Mount};
+use std::os::unix::fs::MetadataExt;
+
+/// Why something could not be undone. What is left stays on record.
+#[derive(Debug, thiserror::Error)]
+pub enum UndoError {
+    /// A mount stays.
+    #[error(transparent)]
+    Mount(#[from] MountError),
+    /// A file or directory stays.
+    #[error(transparent)]
+    Remove(#[from] RemoveError),
+    /// The record itself cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// Which effects to undo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// What is held for the length of an action that ended well.
+    HeldForAction,
+    /// All of an action that failed or was killed: everything not settled by an earlier action.
+    Unsettled,
+    /// All there is.
+    Everything,
+}
+
+/// Undoes effects, newest first, each taken off the record when it is gone.
+///
+/// `kernel_in_use` tells of a kernel's version whether an image uses it: such a kernel stays, whoever brought it.
+///
+/// # Errors
+/// The first that could not be undone; it and all older ones stay on record.
+pub fn undo(
+    journal: &mut Journal,
+    layout: &Layout,
+    which: Which,
+    kernel_in_use: &dyn Fn(&str) -> bool,
+) -> Result<(), UndoError> {
+    let chosen: Vec<Open> = journal
+        .state()
+        .open
+        .iter()
+        .rev()
+        .filter(|open| match which {
+            Which::HeldForAction => !open.settled && open.hold == Hold::Action,
+            Which::Unsettled => !open.settled,
+            Which::Everything => true,
+        })
+        // What was published by an action that ends well is what the action was for.
+        .filter(|open| which != Which::HeldForAction || !matches!(open.effect, Effect::Published { .. }))
+        .cloned()
+        .collect();
+    for open in chosen {
+        undo_effect(&open.effect, layout, kernel_in_use)?;
+        journal.undone(open.number)?;
+    }
+    Ok(())
+}
+
+/// Undoes one effect. An effect that never happened, or is undone already, is fine.
+///
+/// # Errors
+/// When something stays.
+pub fn undo_effect(
+    effect: &Effect,
+    layout: &Layout,
+    kernel_in_use: &dyn Fn(&str) -> bool,
+) -> Result<(), UndoError> {
+    match effect {
+        Effect::Directory { path } | Effect::File { path } | Effect::Trash { path } => remove(path, layout),
+        Effect::Mount { mount } => unmount(mount),
+        Effect::Published { kernel: Some(version), .. } if kernel_in_use(version) => Ok(()),
+        Effect::Published { path, device, inode, .. } => {
+            let ours = std::fs::symlink_metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (*device, *inode));
+            if ours { remove(path, layout) } else { Ok(()) }
+        }
+    }
+}
+
+/// Removes a file or tree of ours; one that is not there is fine.
+///
+/// # Errors
+/// When it lies outside of our directories, or something is mounted in it.
+pub fn remove(path: &Utf8Path, layout: &Layout) -> Result<(), UndoError> {
+    remove_tree::remove_tree(path, &layout.owned_roots())?;
+    Ok(())
+}
+
+/// Takes one of our mounts away, and nothing that others mounted inside it.
+///
+/// # Errors
+/// When it is busy, or something else is mounted inside: both are named.
+pub fn unmount(mount: &Mount) -> Result<(), UndoError> {
+    match mount {
+        Mount::System { target } => tree_mounts::unmount_system(target)?,
+        other if mounts::mount_at(other.target())?.is_some() => mounts::unmount(other.target())?,
+        // A reboot, or a kill before the mount: nothing is there.
+        _ => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Adds kernels, from files or from OS trees, and makes their initramfs.
+
+use super::{
+    from_tree::{self, Initramfs},
+    initramfs::{self, Dracut},
+    manager::{KernelManager, lock, modules_of},
+    vmlinuz,
+};
+use crate::{
+    failure,
+    images::{ImageManager, operation::Operation},
+    system::{FileError, atomic_file, files},
+};
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_plugin_api::{Error, ErrorKind, ImageName, Kernel, KernelVersion, Result};
+use std::{fs::File, io::Read};
+
+impl KernelManager<'_> {
+    /// Adds a kernel file, with the directory of its modules if there is one.
+    ///
+    /// The version is the one inside the file, as `uname -r` will print it; a file without one must be named `vmlinuz-V`.
+    ///
+    /// # Errors
+    /// When the file is no kernel, another of that version is registered, or copying fails.
+    pub fn add(&self, file: &Utf8Path, modules: Option<&Utf8Path>) -> Result<KernelVersion> {
+        let version = version_of(file)?;
+        let modules = modules.map(|given| modules_below(given, &version)).transpose()?;
+        let kernel = Kernel::new(version.clone());
+        self.changing("add a kernel", |operation| {
+            from_tree::is_known(&self.site.layout.kernels_dir(), &kernel, file)?;
+            let directory = operation.staging(&self.site.layout.kernels_dir(), "kernel")?;
+            let copy = directory.join("vmlinuz");
+            from_tree::copy_file(file, &copy)?;
+            let modules = match &modules {
+                Some(from) => Some(from_tree::stage_modules(operation, from, &version)?),
+                None => None,
+            };
+            *operation.staged_kernel.borrow_mut() = Some(from_tree::staged(kernel.clone(), copy, modules));
+            from_tree::publish_staged(operation)
+        })?;
+        Ok(version)
+    }
+
+    /// Adds the kernel that an OS tree brings, with its modules; with its initramfs too when the tree has dracut.
+    ///
+    /// # Errors
+    /// When the tree has no kernel or several, or making fails.
+    pub fn add_from_tree(&self, tree: &Utf8Path) -> Result<KernelVersion> {
+        let tree =
+            tree.canonicalize_utf8().map_err(|cause| failure::usage(FileError::of("open", tree)(cause)))?;
+        self.changing("add a kernel", |operation| stage_and_publish(operation, &tree))
+    }
+
+    /// Adds the kernel inside an image, with its modules and its initramfs.
+    ///
+    /// # Errors
+    /// When the image's class has no OS tree to look into, or as for trees.
+    pub fn add_from_image(&self, name: &ImageName) -> Result<KernelVersion> {
+        ImageManager::new(self.site).with_tree(name, stage_and_publish)
+    }
+
+    /// Makes (or makes anew) the initramfs of a registered kernel with the server's dracut.
+    ///
+    /// # Errors
+    /// When the kernel is not there, its modules are nowhere on the server, or dracut fails.
+    pub fn generate_initramfs(&self, version: &KernelVersion) -> Result<()> {
+        let kernel = Kernel::new(version.clone());
+        self.must_exist(&kernel)?;
+        let layout = &self.site.layout;
+        let modules = modules_of(layout, version).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NOT_FOUND,
+                format!("the modules of kernel {version} are not on this server"),
+            )
+            .hint(
+                "add the kernel again with its modules: disklessset kernel add --vmlinuz FILE --modules DIR",
+            )
+        })?;
+        self.changing("make an initramfs", |operation| {
+            let directory = operation.staging(&layout.kernels_dir(), "initramfs")?;
+            let made =
+                initramfs::make(operation, &Dracut::OfServer { modules: &modules }, version, &directory)?;
+            files::set_mode(&made, 0o644).map_err(failure::of)?;
+            files::sync_path(&made).map_err(failure::of)?;
+            // Over an older one: nodes get the old file or the new one.
+            atomic_file::rename_replacing(&made, &layout.kernels_dir().join(kernel.initramfs()))
+                .map_err(failure::of)
+        })
+    }
+
+    /// Runs a change of kernels under their lock and on record.
+    fn changing<T>(&self, action: &str, run: impl FnOnce(&Operation<'_>) -> Result<T>) -> Result<T> {
+        let lock = lock(self.site)?;
+        let operation = Operation::begin_on_kernels(self.site, lock, action)?;
+        match run(&operation) {
+            Ok(value) => operation.succeed().map(|()| value),
+            Err(error) => Err(operation.fail(error)),
+        }
+    }
+}
+
+fn stage_and_publish(operation: &Operation<'_>, tree: &Utf8Path) -> Result<KernelVersion> {
+    let has_dracut = ["usr/bin/dracut", "usr/sbin/dracut"].iter().any(|place| tree.join(place).is_file());
+    let initramfs = if has_dracut { Initramfs::Make } else { Initramfs::Later };
+    let taken = from_tree::stage(operation, tree, initramfs)?;
+    from_tree::publish_staged(operation)?;
+    Ok(taken.kernel.version)
+}
+
+fn version_of(file: &Utf8Path) -> Result<KernelVersion> {
+    let mut head = Vec::new();
+    let read = File::open(file).and_then(|open| open.take(vmlinuz::HEAD_BYTES).read_to_end(&mut head));
+    read.map_err(|cause| failure::usage(FileError::of("read", file)(cause)))?;
+    let named = file.file_name().and_then(Kernel::from_file_name).map(|kernel| kernel.version);
+    vmlinuz::version_inside(&head).or(named).ok_or_else(|| {
+        Error::usage(format!("{file} is no kernel with a version in it, and is not named vmlinuz-VERSION"))
+    })
+}
+
+/// The directory of the modules of a version: the one given, or below it.
+fn modules_below(given: &Utf8Path, version: &KernelVersion) -> Result<Utf8PathBuf> {
+    let given =
+        given.canonicalize_utf8().map_err(|cause| failure::usage(FileError::of("open", given)(cause)))?;
+    let below = [version.to_string(), format!("lib/modules/{version}"), format!("usr/lib/modules/{version}")];
+    let places = std::iter::once(given.clone()).chain(below.iter().map(|place| given.join(place)));
+    places
+        .into_iter()
+        .find(|dir| dir.file_name() == Some(version.as_str()) && dir.join("modules.dep").is_file())
+        .ok_or_else(|| Error::usage(format!("there are no modules of kernel {version} in {given}")))
+}

@@ -1,0 +1,207 @@
+//! Takes the kernel that an OS tree brings, its modules with it, and makes its initramfs inside the tree: so kernel, modules
+//! and initramfs match by construction.
+
+use super::{
+    initramfs::{self, Dracut},
+    manager::lock,
+};
+use crate::{
+    failure,
+    images::{operation::Operation, services::tool_failed},
+    system::{FileError, atomic_file, command::Tool, files},
+};
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_plugin_api::{Error, Kernel, KernelVersion, Result, TreeKernel};
+use std::{fs::File, io::Read};
+
+/// A kernel made ready aside, to be published when its action commits.
+#[derive(Debug)]
+pub(crate) struct StagedKernel {
+    kernel: Kernel,
+    vmlinuz: Utf8PathBuf,
+    initramfs: Option<Utf8PathBuf>,
+    modules: Option<Utf8PathBuf>,
+}
+
+/// Whether to make the initramfs, or leave that to `kernel initramfs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Initramfs {
+    Make,
+    Later,
+}
+
+/// The service: stages the kernel of a tree for the running action.
+///
+/// # Errors
+/// When the tree has no kernel or several, one of that version but another content is registered, or dracut fails.
+pub(crate) fn stage_from_tree(operation: &Operation<'_>, tree: &Utf8Path) -> Result<TreeKernel> {
+    stage(operation, tree, Initramfs::Make)
+}
+
+pub(super) fn stage(operation: &Operation<'_>, tree: &Utf8Path, initramfs: Initramfs) -> Result<TreeKernel> {
+    let layout = &operation.site.layout;
+    let (version, vmlinuz) = find(tree)?;
+    let kernel = Kernel::new(version);
+    if is_known(&layout.kernels_dir(), &kernel, &vmlinuz)? && initramfs == Initramfs::Make {
+        let whole = layout.kernels_dir().join(kernel.initramfs()).is_file();
+        if whole {
+            return Ok(TreeKernel::new(kernel, true));
+        }
+    }
+    let directory = operation.staging(&layout.kernels_dir(), "kernel")?;
+    let made = match initramfs {
+        Initramfs::Make => {
+            Some(initramfs::make(operation, &Dracut::OfTree { tree }, &kernel.version, &directory)?)
+        }
+        Initramfs::Later => None,
+    };
+    let copy = directory.join("vmlinuz");
+    copy_file(&vmlinuz, &copy)?;
+    let modules =
+        stage_modules(operation, &modules_in(tree)?.join(kernel.version.as_str()), &kernel.version)?;
+    let staged =
+        StagedKernel { kernel: kernel.clone(), vmlinuz: copy, initramfs: made, modules: Some(modules) };
+    *operation.staged_kernel.borrow_mut() = Some(staged);
+    Ok(TreeKernel::new(kernel, false))
+}
+
+/// Copies modules aside, under the path that dracut demands.
+pub(super) fn stage_modules(
+    operation: &Operation<'_>,
+    from: &Utf8Path,
+    version: &KernelVersion,
+) -> Result<Utf8PathBuf> {
+    let aside = operation.staging(&operation.site.layout.kernel_modules_dir(), "modules")?;
+    let inside = aside.join("lib/modules");
+    atomic_file::create_dir_all(&inside, 0o755).map_err(failure::of)?;
+    // An OS tree's files: `cp -a` keeps links and times, and shares the data where the file system can.
+    Tool::new("cp")
+        .args(["--archive", "--reflink=auto", "--no-target-directory"])
+        .args([from.as_str(), inside.join(version.as_str()).as_str()])
+        .run()
+        .map_err(tool_failed)?;
+    Ok(aside)
+}
+
+pub(super) fn staged(kernel: Kernel, vmlinuz: Utf8PathBuf, modules: Option<Utf8PathBuf>) -> StagedKernel {
+    StagedKernel { kernel, vmlinuz, initramfs: None, modules }
+}
+
+/// Publishes what was staged: modules, initramfs, and last the kernel, whose presence offers the pair.
+///
+/// # Errors
+/// When another kernel of that version came meanwhile, or a rename fails.
+pub(crate) fn publish_staged(operation: &Operation<'_>) -> Result<()> {
+    let Some(staged) = operation.staged_kernel.borrow_mut().take() else { return Ok(()) };
+    let layout = &operation.site.layout;
+    let version = staged.kernel.version.as_str();
+    let _lock = match operation.holds_kernels() {
+        true => None,
+        false => Some(lock(operation.site)?),
+    };
+    let known = is_known(&layout.kernels_dir(), &staged.kernel, &staged.vmlinuz)?;
+    let publish = |from: &Utf8Path, to: Utf8PathBuf, mode: u32| {
+        if to.symlink_metadata().is_ok() {
+            return Ok(());
+        }
+        files::set_mode(from, mode).map_err(failure::of)?;
+        files::sync_path(from).map_err(failure::of)?;
+        operation.publish_new(from, &to, Some(version))
+    };
+    if let Some(modules) = &staged.modules {
+        publish(modules, layout.kernel_modules_dir().join(version), 0o755)?;
+    }
+    if let Some(initramfs) = &staged.initramfs {
+        publish(initramfs, layout.kernels_dir().join(staged.kernel.initramfs()), 0o644)?;
+    }
+    if known {
+        Ok(())
+    } else {
+        publish(&staged.vmlinuz, layout.kernels_dir().join(staged.kernel.vmlinuz()), 0o644)
+    }
+}
+
+/// Whether this very kernel is registered already.
+///
+/// # Errors
+/// When another kernel of the same version is.
+pub(super) fn is_known(kernels: &Utf8Path, kernel: &Kernel, vmlinuz: &Utf8Path) -> Result<bool> {
+    let registered = kernels.join(kernel.vmlinuz());
+    if registered.symlink_metadata().is_err() {
+        return Ok(false);
+    }
+    if same_content(&registered, vmlinuz).map_err(failure::of)? {
+        return Ok(true);
+    }
+    Err(Error::refused(format!(
+        "another kernel {} is registered already, with other content",
+        kernel.version
+    ))
+    .hint("remove it first, if no image needs it: disklessset kernel remove VERSION"))
+}
+
+/// The one kernel of a tree: its version and its file. No link leads out of the tree.
+fn find(tree: &Utf8Path) -> Result<(KernelVersion, Utf8PathBuf)> {
+    let modules = modules_in(tree)?;
+    let entries = modules
+        .read_dir_utf8()
+        .map_err(|cause| failure::of(FileError::of("read directory", &modules)(cause)))?;
+    let mut found = Vec::new();
+    for entry in entries.flatten() {
+        let Ok(version) = KernelVersion::parse(entry.file_name()) else { continue };
+        // Debian keeps the kernel in /boot, Enterprise Linux beside its modules as well.
+        let places = [format!("boot/vmlinuz-{version}"), format!("usr/lib/modules/{version}/vmlinuz")];
+        let file = places.iter().find_map(|place| {
+            files::resolve_in_tree(tree, place.as_str().into()).ok().filter(|p| p.is_file())
+        });
+        if let Some(file) = file {
+            found.push((version, file));
+        }
+    }
+    match found.len() {
+        0 => Err(Error::failed(format!("there is no kernel with its modules in {tree}"))
+            .hint("install one in it (linux-image-amd64, kernel), or name one of `disklessset kernel list`")),
+        1 => Ok(found.remove(0)),
+        _ => {
+            let mut versions: Vec<String> = found.iter().map(|(version, _)| version.to_string()).collect();
+            versions.sort();
+            Err(Error::refused(format!("there are several kernels in {tree}: {}", versions.join(", ")))
+                .hint("leave one of them in it, or name one of `disklessset kernel list`"))
+        }
+    }
+}
+
+fn modules_in(tree: &Utf8Path) -> Result<Utf8PathBuf> {
+    ["usr/lib/modules", "lib/modules"]
+        .iter()
+        .find_map(|place| files::resolve_in_tree(tree, (*place).into()).ok().filter(|dir| dir.is_dir()))
+        .ok_or_else(|| Error::failed(format!("there are no kernel modules in {tree}")))
+}
+
+/// Copies one plain file, as fs_extra is good at.
+pub(super) fn copy_file(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+    let options = fs_extra::file::CopyOptions::new();
+    let copied = fs_extra::file::copy(from, to, &options);
+    copied.map(drop).map_err(|cause| Error::failed(format!("cannot copy {from} to {to}")).because(cause))
+}
+
+fn same_content(a: &Utf8Path, b: &Utf8Path) -> Result<bool, FileError> {
+    let open = |path: &Utf8Path| File::open(path).map_err(FileError::of("read", path));
+    let (mut file_a, mut file_b) = (open(a)?, open(b)?);
+    let length =
+        |file: &File, path| file.metadata().map(|meta| meta.len()).map_err(FileError::of("read", path));
+    if length(&file_a, a)? != length(&file_b, b)? {
+        return Ok(false);
+    }
+    let (mut buffer_a, mut buffer_b) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+    loop {
+        let read = file_a.read(&mut buffer_a).map_err(FileError::of("read", a))?;
+        if read == 0 {
+            return Ok(true);
+        }
+        file_b.read_exact(&mut buffer_b[..read]).map_err(FileError::of("read", b))?;
+        if buffer_a[..read] != buffer_b[..read] {
+            return Ok(false);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! `KernelManager`: lists, checks and removes kernels.
+
+use crate::{
+    failure,
+    images::ImageManager,
+    site::Site,
+    system::{
+        FileError,
+        layout::Layout,
+        lock::{Lock, LockError, Wait},
+    },
+};
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_plugin_api::{Error, ErrorKind, ImageName, Kernel, KernelVersion, Result};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Manages the kernels of a site.
+#[derive(Clone, Copy)]
+pub struct KernelManager<'s> {
+    pub(super) site: &'s Site,
+}
+
+/// One kernel as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ListedKernel {
+    /// Its version.
+    pub version: String,
+    /// Its file in the kernels directory.
+    pub vmlinuz: String,
+    /// Its initramfs there, if it has one. A kernel without is not offered for images.
+    pub initramfs: Option<String>,
+    /// The images that boot it.
+    pub used_by: Vec<String>,
+}
+
+/// Takes the lock under which kernels come and go.
+pub(crate) fn lock(site: &Site) -> Result<Lock> {
+    site.prepare()?;
+    let wait = match site.wait {
+        // Held for a rename or a copy of some megabytes only: worth a moment of patience.
+        Wait::No => Wait::Seconds(30),
+        longer => longer,
+    };
+    Lock::acquire(&site.layout.locks_dir(), "kernels", "the directory of kernels", "change kernels", wait)
+        .map_err(|error| match error {
+            LockError::Busy { .. } => failure::with_kind(ErrorKind::BUSY, error),
+            LockError::Interrupted(cause) => Error::new(ErrorKind::INTERRUPTED, cause.to_string()),
+            other => failure::of(other),
+        })
+}
+
+/// Whether an image other than `except`, created or being created, uses a kernel.
+pub(crate) fn is_used(site: &Site, version: &str, except: Option<&ImageName>) -> bool {
+    users(site).is_ok_and(|users| {
+        users.get(version).is_some_and(|names| {
+            names.iter().any(|name| Some(name.as_str()) != except.map(ImageName::as_str))
+        })
+    })
+}
+
+/// Where the modules of a kernel lie: those that were registered with it, or the server's own.
+pub(crate) fn modules_of(layout: &Layout, version: &KernelVersion) -> Option<Utf8PathBuf> {
+    let ours = layout.kernel_modules_dir().join(version.as_str()).join("lib/modules").join(version.as_str());
+    let servers = Utf8Path::new("/lib/modules").join(version.as_str());
+    // The index that depmod writes tells a directory of modules from leftovers of a removed kernel.
+    [ours, servers].into_iter().find(|dir| dir.join("modules.dep").is_file())
+}
+
+fn users(site: &Site) -> Result<BTreeMap<String, Vec<String>>> {
+    let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for image in ImageManager::new(site).list()? {
+        let kernel =
+            image.attributes.get("kernel").and_then(|value| value.as_str()).and_then(Kernel::from_attribute);
+        if let Some(kernel) = kernel {
+            users.entry(kernel.version.to_string()).or_default().push(image.name);
+        }
+    }
+    for (name, entry) in site.installations.snapshot().map_err(failure::of)?.images {
+        if let Some(version) = entry.kernel {
+            users.entry(version.to_string()).or_default().push(name.to_string());
+        }
+    }
+    users.values_mut().for_each(|names| {
+        names.sort();
+        names.dedup();
+    });
+    Ok(users)
+}
+
+impl<'s> KernelManager<'s> {
+    /// A manager for a site.
+    pub fn new(site: &'s Site) -> Self {
+        Self { site }
+    }
+
+    /// All kernels, sorted by version text.
+    ///
+    /// # Errors
+    /// When the kernels directory or the images cannot be read.
+    pub fn list(&self) -> Result<Vec<ListedKernel>> {
+        let directory = self.site.layout.kernels_dir();
+        let found = match directory.read_dir_utf8() {
+            Ok(found) => found,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(cause) => return Err(failure::of(FileError::of("read directory", &directory)(cause))),
+        };
+        let mut users = users(self.site)?;
+        let mut kernels: Vec<ListedKernel> = found
+            .flatten()
+            .filter_map(|entry| Kernel::from_file_name(entry.file_name()))
+            .map(|kernel| ListedKernel {
+                vmlinuz: kernel.vmlinuz(),
+                initramfs: directory.join(kernel.initramfs()).is_file().then(|| kernel.initramfs()),
+                used_by: users.remove(kernel.version.as_str()).unwrap_or_default(),
+                version: kernel.version.to_string(),
+            })
+            .collect();
+        kernels.sort_by(|a, b| a.version.cmp(&b.version));
+        Ok(kernels)
+    }
+
+    /// A kernel that an image can boot: both files of the pair are there.
+    ///
+    /// # Errors
+    /// When the kernel is not there, or has no initramfs.
+    pub fn usable(&self, version: &KernelVersion) -> Result<Kernel> {
+        let kernel = Kernel::new(version.clone());
+        self.must_exist(&kernel)?;
+        if !self.site.layout.kernels_dir().join(kernel.initramfs()).is_file() {
+            return Err(Error::new(ErrorKind::NOT_FOUND, format!("kernel {version} has no initramfs"))
+                .hint(format!("disklessset kernel initramfs {version}")));
+        }
+        Ok(kernel)
+    }
+
+    pub(super) fn must_exist(&self, kernel: &Kernel) -> Result<()> {
+        if self.site.layout.kernels_dir().join(kernel.vmlinuz()).is_file() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::NOT_FOUND, format!("there is no kernel {}", kernel.version))
+            .hint("`disklessset kernel list` shows all kernels"))
+    }
+
+    /// Removes a kernel that no image uses, with its initramfs and its modules.
+    ///
+    /// # Errors
+    /// When it is not there, or images use it: they are named.
+    pub fn remove(&self, version: &KernelVersion) -> Result<()> {
+        let kernel = Kernel::new(version.clone());
+        self.must_exist(&kernel)?;
+        let _lock = lock(self.site)?;
+        let users = users(self.site)?.remove(version.as_str()).unwrap_or_default();
+        if !users.is_empty() {
+            return Err(Error::refused(format!("kernel {version} is used by {}", users.join(", ")))
+                .hint("give them another kernel first: disklessset kernel set NAME VERSION"));
+        }
+        let layout = &self.site.layout;
+        // The kernel first: without it the pair is not offered, whatever stops us.
+        for file in
+            [layout.kernels_dir().join(kernel.vmlinuz()), layout.kernels_dir().join(kernel.initramfs())]
+        {
+            crate::installations::undo::remove(&file, layout).map_err(failure::refused)?;
+        }
+        let modules = layout.kernel_modules_dir().join(version.as_str());
+        crate::installations::undo::remove(&modules, layout).map_err(failure::refused)
+    }
+}

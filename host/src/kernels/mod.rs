@@ -1,0 +1,12 @@
+//! Kernels: a kernel and its initramfs, always as a pair, and the modules that belong to them.
+
+mod adding;
+mod from_tree;
+mod initramfs;
+mod manager;
+mod vmlinuz;
+
+pub use manager::{KernelManager, ListedKernel};
+
+pub(crate) use from_tree::{StagedKernel, publish_staged, stage_from_tree};
+pub(crate) use manager::{is_used, lock, modules_of};

@@ -1,0 +1,7 @@
+//! The program `disklessset`: its exit code. All the rest is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    disklessset::cli::run()
+}

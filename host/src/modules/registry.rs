@@ -1,0 +1,336 @@
+//! Which modules there are: the modules directory seen through the notes of its files. Nothing is loaded.
+
+use std::collections::HashMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use nix::sys::statvfs::{FsFlags, statvfs};
+use semver::Version;
+use serde::Serialize;
+
+use super::note::{self, FileIdentity, Inspected, NotedClass};
+use super::refusal::{Refusal, file_name};
+use super::trust::Trust;
+use super::waiting;
+
+/// Whether a file is used as a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModuleState {
+    /// Its classes can be used.
+    Ready,
+    /// It is fine, and a class it builds on is not there.
+    Waiting,
+    /// It is not used.
+    Refused,
+}
+
+/// One file of the modules directory.
+#[derive(Debug, Clone)]
+pub struct ModuleEntry {
+    /// The module's name; of a file without readable note what its file name suggests.
+    pub name: String,
+    /// The file.
+    pub file: Utf8PathBuf,
+    /// The module's version, where it could be read.
+    pub version: Option<Version>,
+    /// The API version it was built against, where it could be read.
+    pub api: Option<Version>,
+    /// One line about it, perhaps empty.
+    pub title: String,
+    /// Its classes, where they could be read.
+    pub classes: Vec<NotedClass>,
+    /// Whether it is used.
+    pub state: ModuleState,
+    /// Why it is not used, in one line; `None` when it is.
+    pub reason: Option<String>,
+    /// What to do about it, in one line.
+    pub hint: Option<String>,
+}
+
+/// The modules of one directory at one moment, sorted by file name.
+#[derive(Debug, Clone)]
+pub struct ModuleRegistry {
+    directory: Utf8PathBuf,
+    entries: Vec<ModuleEntry>,
+    problem: Option<String>,
+    hint: Option<String>,
+}
+
+/// A class that no module here can serve, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// No file has it.
+    #[error("no module here has class {class}")]
+    NoClass {
+        /// The class.
+        class: String,
+    },
+    /// A file has it and is not used.
+    #[error("class {class} is of module {module}, which is not used: {reason}")]
+    NotUsed {
+        /// The class.
+        class: String,
+        /// The module.
+        module: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// One step of a chain of classes: a class and the module that has it.
+#[derive(Debug, Clone, Copy)]
+pub struct ChainLink<'r> {
+    /// The class.
+    pub class: &'r str,
+    /// Its module.
+    pub module: &'r ModuleEntry,
+}
+
+/// A file on its way to an entry.
+struct Candidate {
+    entry: ModuleEntry,
+    identity: Option<FileIdentity>,
+}
+
+impl ModuleRegistry {
+    /// Looks at all `*_module.so` files of a directory. Never fails: what is wrong is said in [`Self::problem`] or in
+    /// the entries.
+    pub fn scan(directory: &Utf8Path) -> Self {
+        let mut registry =
+            Self { directory: directory.to_owned(), entries: Vec::new(), problem: None, hint: None };
+        let names = match file_names(directory) {
+            Ok(names) => names,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+                registry.hint = Some(format!(
+                    "there is no modules directory {directory}: put module files there, or name another directory with --modules-dir"
+                ));
+                return registry;
+            }
+            Err(cause) => {
+                registry.problem = Some(format!("cannot read the modules directory {directory}: {cause}"));
+                return registry;
+            }
+        };
+        let mut trust = Trust::of_this_process();
+        let exec = if forbids_running(directory) { Err(Refusal::NoExec) } else { Ok(()) };
+        let mut candidates: Vec<Candidate> =
+            names.into_iter().map(|name| look_at(directory, name, &mut trust, &exec)).collect();
+        refuse_doubles(&mut candidates);
+        registry.entries = candidates.into_iter().map(|candidate| candidate.entry).collect();
+        waiting::settle(&mut registry.entries);
+        registry
+    }
+
+    /// The directory that was scanned.
+    pub fn directory(&self) -> &Utf8Path {
+        &self.directory
+    }
+
+    /// All files, sorted by name.
+    pub fn entries(&self) -> &[ModuleEntry] {
+        &self.entries
+    }
+
+    /// Why the directory could not be read.
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// What to tell somebody who wonders why there are no modules.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// The modules that are used.
+    pub fn ready(&self) -> impl Iterator<Item = &ModuleEntry> {
+        self.entries.iter().filter(|entry| entry.state == ModuleState::Ready)
+    }
+
+    /// A module by name: the one that is used, else any file that carries the name.
+    pub fn module(&self, name: &str) -> Option<&ModuleEntry> {
+        let mut named = self.entries.iter().filter(|entry| entry.name == name);
+        let first = named.clone().next();
+        named.find(|entry| entry.state == ModuleState::Ready).or(first)
+    }
+
+    /// The module in use that has a class.
+    ///
+    /// # Errors
+    /// [`Unavailable`], with the reason of the module that has it where there is one.
+    pub fn module_of(&self, class: &str) -> Result<&ModuleEntry, Unavailable> {
+        self.link(class).map(|link| link.module)
+    }
+
+    /// A class and all it is built on: the class itself first, the class that is built on nothing last.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: only for the class itself, for modules in use have all their bases.
+    pub fn chain(&self, class: &str) -> Result<Vec<ChainLink<'_>>, Unavailable> {
+        let mut chain = vec![self.link(class)?];
+        while let Some(base) = chain.last().and_then(base_of) {
+            // Circles were refused by the scan; this is for the day somebody breaks that.
+            if chain.iter().any(|link| link.class == base) {
+                break;
+            }
+            chain.push(self.link(base)?);
+        }
+        Ok(chain)
+    }
+
+    fn link(&self, class: &str) -> Result<ChainLink<'_>, Unavailable> {
+        let mut holders = self.entries.iter().filter_map(|module| {
+            let noted = module.classes.iter().find(|noted| noted.name.as_str() == class)?;
+            Some(ChainLink { class: noted.name.as_str(), module })
+        });
+        let first = holders.clone().next();
+        let unavailable = || match first {
+            None => Unavailable::NoClass { class: class.to_owned() },
+            Some(link) => Unavailable::NotUsed {
+                class: class.to_owned(),
+                module: link.module.name.clone(),
+                reason: link.module.reason.clone().unwrap_or_default(),
+            },
+        };
+        holders.find(|link| link.module.state == ModuleState::Ready).ok_or_else(unavailable)
+    }
+}
+
+/// The class that the last link is built on.
+fn base_of<'r>(link: &ChainLink<'r>) -> Option<&'r str> {
+    let noted = link.module.classes.iter().find(|noted| noted.name.as_str() == link.class)?;
+    noted.base.as_ref().map(|base| base.class.as_str())
+}
+
+impl ModuleEntry {
+    /// Marks the file as not used.
+    pub(super) fn refuse(&mut self, refusal: &Refusal) {
+        self.state = ModuleState::Refused;
+        self.reason = Some(refusal.to_string());
+        self.hint = refusal.hint();
+    }
+}
+
+/// The names that may be modules', sorted; files that begin with a dot are never modules.
+fn file_names(directory: &Utf8Path) -> std::io::Result<Vec<std::ffi::OsString>> {
+    let mut names = Vec::new();
+    for entry in directory.as_std_path().read_dir()? {
+        let name = entry?.file_name();
+        let bytes = name.as_encoded_bytes();
+        if bytes.ends_with(b"_module.so") && !bytes.starts_with(b".") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn forbids_running(directory: &Utf8Path) -> bool {
+    statvfs(directory.as_std_path()).is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC))
+}
+
+/// One file, judged by itself.
+fn look_at(
+    directory: &Utf8Path,
+    name: std::ffi::OsString,
+    trust: &mut Trust,
+    exec: &Result<(), Refusal>,
+) -> Candidate {
+    let (name, is_text) = match name.into_string() {
+        Ok(name) => (name, true),
+        Err(other) => (other.to_string_lossy().into_owned(), false),
+    };
+    let mut entry = ModuleEntry {
+        name: name_from_file(&name),
+        file: directory.join(&name),
+        version: None,
+        api: None,
+        title: String::new(),
+        classes: Vec::new(),
+        state: ModuleState::Ready,
+        reason: None,
+        hint: None,
+    };
+    if !is_text {
+        entry.refuse(&Refusal::FileNameNotUtf8);
+        return Candidate { entry, identity: None };
+    }
+    let mut identity = None;
+    let unreadable = |cause: std::io::Error| Refusal::Unreadable { cause: cause.to_string() };
+    let look = || {
+        let seen = std::fs::symlink_metadata(&entry.file)?;
+        let behind = if seen.is_symlink() { std::fs::metadata(&entry.file)? } else { seen.clone() };
+        Ok((seen, behind))
+    };
+    let judged = look().map_err(unreadable).and_then(|(seen, behind)| {
+        let (file, metadata) = note::open_seen(&entry.file, &behind)?;
+        identity = Some(FileIdentity::of(&metadata));
+        let inspected = note::inspect_open(&entry.file, &file, &metadata)?;
+        let named = inspected.require_file_name();
+        describe(&mut entry, inspected);
+        named?;
+        trust.check_seen(&entry.file, &seen)?;
+        exec.clone()
+    });
+    if let Err(refusal) = judged {
+        if let Refusal::OtherApi { built_for, .. } = &refusal {
+            entry.api = Some(built_for.clone());
+        }
+        entry.refuse(&refusal);
+    }
+    Candidate { entry, identity }
+}
+
+fn describe(entry: &mut ModuleEntry, inspected: Inspected) {
+    let identity = inspected.identity;
+    entry.name = identity.name.to_string();
+    entry.version = Some(identity.version);
+    entry.api = Some(identity.api);
+    entry.title = identity.title;
+    entry.classes = identity.classes;
+}
+
+/// What a file name suggests as the module's name.
+fn name_from_file(name: &str) -> String {
+    let stem = name.strip_suffix("_module.so").unwrap_or(name);
+    stem.strip_prefix("lib").filter(|rest| !rest.is_empty()).unwrap_or(stem).to_owned()
+}
+
+/// Of files that bring the same file, name or class the first by file name wins.
+fn refuse_doubles(candidates: &mut [Candidate]) {
+    let mut by_file: HashMap<FileIdentity, String> = HashMap::new();
+    let mut by_name: HashMap<String, String> = HashMap::new();
+    let mut by_class: HashMap<String, (String, String)> = HashMap::new();
+    for Candidate { entry, identity } in candidates.iter_mut() {
+        let own = file_name(&entry.file).to_owned();
+        let Some(identity) = *identity else { continue };
+        if entry.state != ModuleState::Ready {
+            continue;
+        }
+        let taken = entry.classes.iter().find_map(|class| {
+            let (module, first) = by_class.get(class.name.as_str())?;
+            let class = class.name.to_string();
+            Some(Refusal::ClassTaken { class, module: module.clone(), first: first.clone() })
+        });
+        if let Some(first) = by_file.get(&identity) {
+            entry.refuse(&Refusal::SameFile { first: first.clone() });
+        } else if let Some(first) = by_name.get(&entry.name) {
+            entry.refuse(&Refusal::NameTaken { name: entry.name.clone(), first: first.clone() });
+        } else if let Some(refusal) = taken {
+            entry.refuse(&refusal);
+        } else {
+            by_name.insert(entry.name.clone(), own.clone());
+            for class in &entry.classes {
+                by_class.insert(class.name.to_string(), (entry.name.clone(), own.clone()));
+            }
+            by_file.insert(identity, own);
+        }
+    }
+    // A second name of a module in use usually disagrees with its note as well; that it is a second name says more.
+    for Candidate { entry, identity } in candidates.iter_mut() {
+        let Some(identity) = *identity else { continue };
+        let first = by_file.get(&identity).filter(|first| *first != file_name(&entry.file));
+        if let (ModuleState::Refused, Some(first)) = (entry.state, first) {
+            entry.refuse(&Refusal::SameFile { first: first.clone() });
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! A console for tests: its words are kept, its answers are given beforehand.
+
+use super::{Input, Output};
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+/// A console without terminal.
+pub(crate) struct Console {
+    pub(crate) output: Arc<Output>,
+    stdout: Kept,
+    stderr: Kept,
+}
+
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Kept {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// A console at which this was typed.
+pub(crate) fn console(typed: &str) -> Console {
+    let (reader, mut writer) = io::pipe().unwrap();
+    writer.write_all(typed.as_bytes()).unwrap();
+    let (stdout, stderr) = (Kept::default(), Kept::default());
+    let output =
+        Output::of_test(Box::new(stdout.clone()), Box::new(stderr.clone()), Input::of(reader.into()));
+    Console { output: Arc::new(output), stdout, stderr }
+}
+
+impl Console {
+    /// What was printed as data.
+    pub(crate) fn stdout(&self) -> String {
+        self.stdout.text()
+    }
+
+    /// What was said beside it.
+    pub(crate) fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+}

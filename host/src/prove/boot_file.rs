@@ -1,0 +1,174 @@
+//! What an image's boot file names, and the script that leads iPXE to it.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::cause::FlatOverlay;
+
+/// Where the entry script lies on the boot server: in memory only.
+pub(super) const ENTRY_PATH: &str = ".disklessset/prove.ipxe";
+/// Printed by the entry script when the boot file's commands failed.
+pub(super) const BOOT_FILE_FAILED: &str = "disklessset: the boot file ended with an error";
+/// Printed by the entry script when the boot file came to its end.
+pub(super) const BOOT_FILE_ENDED: &str = "disklessset: the boot file ended without booting";
+
+/// The iPXE script a proof starts with: it plays the site's part, which is to set the variables
+/// of kernel lines (product of a site's iPXE menu) and to hand over to the image.
+///
+/// It only adds what makes a failure visible and quick: the console on the serial line, no
+/// shell that waits for someone, and systemd telling what it does.
+pub(super) fn entry_script(boot_path: &str) -> String {
+    format!(
+        "#!ipxe\n\
+         set eq-console console=ttyS0,115200\n\
+         set eq-kernel-parameters rd.shell=0 systemd.show_status=1\n\
+         chain http://${{next-server}}/{boot_path} || goto failed\n\
+         echo {BOOT_FILE_ENDED}\n\
+         exit\n\
+         :failed\n\
+         echo {BOOT_FILE_FAILED}\n\
+         exit\n"
+    )
+}
+
+/// The files a boot file names, as paths below the HTTP root. What could not be told (variables
+/// in paths, other protocols) is left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct BootFile {
+    pub(super) path: Utf8PathBuf,
+    pub(super) kernel: Option<Utf8PathBuf>,
+    pub(super) initramfs: Vec<Utf8PathBuf>,
+    pub(super) root_image: Option<Utf8PathBuf>,
+    /// `root=` as written.
+    pub(super) root: Option<String>,
+    /// Servers it names that are not `${next-server}`.
+    pub(super) other_servers: Vec<String>,
+    /// Whether the site's console variable is on the kernel line.
+    pub(super) names_console: bool,
+    /// Whether it asks for an overlay over a flat root image.
+    pub(super) asks_overlay: bool,
+}
+
+impl BootFile {
+    pub(super) fn parse(path: &str, text: &str) -> Self {
+        let mut found = Self { path: path.into(), ..Self::default() };
+        for line in text.lines() {
+            let mut words = line.split_whitespace();
+            let command = words.next().unwrap_or_default();
+            if !matches!(command, "kernel" | "initrd" | "imgfetch" | "chain" | "module") {
+                continue;
+            }
+            let mut words = words.peekable();
+            // Options of these commands take one value each (--name, --timeout) or none.
+            while let Some(option) = words.next_if(|word| word.starts_with('-')) {
+                if matches!(option, "--name" | "-n" | "--timeout" | "-t") {
+                    words.next();
+                }
+            }
+            let Some(uri) = words.next() else { continue };
+            let target = found.resolve(uri);
+            match command {
+                "kernel" => {
+                    found.kernel = target;
+                    for word in words {
+                        found.kernel_parameter(word);
+                    }
+                }
+                "initrd" => found.initramfs.extend(target),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn kernel_parameter(&mut self, word: &str) {
+        if word.contains("${eq-console}") || word.starts_with("console=ttyS0") {
+            self.names_console = true;
+        }
+        if word == "rd.live.overlay.overlayfs=1" || word == "rd.live.overlay.overlayfs" {
+            self.asks_overlay = true;
+        }
+        if let Some(root) = word.strip_prefix("root=") {
+            self.root = Some(root.to_owned());
+            if let Some(uri) = root.strip_prefix("live:") {
+                self.root_image = self.resolve(uri);
+            }
+        }
+    }
+
+    pub(super) fn overlay(&self) -> FlatOverlay {
+        match self.asks_overlay {
+            true => FlatOverlay::Asked,
+            false => FlatOverlay::NotAsked,
+        }
+    }
+
+    /// The path below the HTTP root that `uri` means, if that can be told.
+    fn resolve(&mut self, uri: &str) -> Option<Utf8PathBuf> {
+        let path = match uri.split_once("://") {
+            Some(("http", rest)) => {
+                let (server, path) = rest.split_once('/')?;
+                if !matches!(server, "${next-server}" | "${next-server}:80" | "10.0.2.2") {
+                    self.other_servers.push(server.to_owned());
+                    return None;
+                }
+                Utf8PathBuf::from(path)
+            }
+            Some((_, rest)) => {
+                self.other_servers.push(rest.split('/').next().unwrap_or(rest).to_owned());
+                return None;
+            }
+            None => match uri.strip_prefix('/') {
+                Some(path) => path.into(),
+                None => self.path.parent().unwrap_or(Utf8Path::new("")).join(uri),
+            },
+        };
+        (!path.as_str().contains("${")).then_some(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FLAT: &str = "#!ipxe\n\
+        echo Booting\n\
+        kernel http://${next-server}/pxe/kernels/vmlinuz-6.1 initrd=initramfs-kernel-6.1 root=live:http://${next-server}/pxe/images/a/squashfs.img rd.neednet=1 ${eq-console} ${eq-kernel-parameters}\n\
+        initrd --name initramfs-kernel-6.1 http://${next-server}/pxe/kernels/initramfs-kernel-6.1\n\
+        boot\n";
+
+    #[test]
+    fn the_three_files_of_a_livenet_image_are_found() {
+        let found = BootFile::parse("pxe/images/a/boot.ipxe", FLAT);
+        assert_eq!(found.kernel.unwrap(), "pxe/kernels/vmlinuz-6.1");
+        assert_eq!(found.initramfs, ["pxe/kernels/initramfs-kernel-6.1"]);
+        assert_eq!(found.root_image.unwrap(), "pxe/images/a/squashfs.img");
+        assert!(found.names_console);
+        assert!(found.other_servers.is_empty());
+    }
+
+    #[test]
+    fn relative_names_mean_the_boot_files_own_directory() {
+        let found = BootFile::parse("pxe/a/boot.ipxe", "kernel vmlinuz root=nfs:x\ninitrd /k/i\n");
+        assert_eq!(found.kernel.unwrap(), "pxe/a/vmlinuz");
+        assert_eq!(found.initramfs, ["k/i"]);
+        assert_eq!(found.root.unwrap(), "nfs:x");
+        assert!(!found.names_console);
+    }
+
+    #[test]
+    fn other_servers_are_noted_and_variables_not_guessed() {
+        let found =
+            BootFile::parse("b", "kernel http://boot.site/k\ninitrd http://${next-server}/${arch}/i\n");
+        assert_eq!(found.other_servers, ["boot.site"]);
+        assert_eq!(found.kernel, None);
+        assert!(found.initramfs.is_empty());
+    }
+
+    #[test]
+    fn the_entry_script_hands_over_through_the_next_server() {
+        let script = entry_script("pxe/a/boot.ipxe");
+        assert!(script.starts_with("#!ipxe\n"));
+        assert!(script.contains("\nchain http://${next-server}/pxe/a/boot.ipxe || goto failed\n"));
+        assert!(script.contains("\nset eq-console console=ttyS0,115200\n"));
+    }
+}

@@ -1,0 +1,213 @@
+//! What a proof tells while it runs and when it is over.
+
+use std::fmt;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+
+use super::cause::Cause;
+use super::request::Mebibytes;
+
+/// A point every booting node passes, in this order.
+///
+/// The prompt may come before or after [`Stage::SystemUp`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// iPXE runs on the network card.
+    Firmware,
+    /// iPXE has the image's boot file.
+    BootFileFetched,
+    /// iPXE has the kernel.
+    KernelFetched,
+    /// iPXE has the initramfs.
+    InitramfsFetched,
+    /// The kernel speaks on the console.
+    KernelStarted,
+    /// The initramfs' init runs.
+    InitramfsStarted,
+    /// The initramfs has the whole root image.
+    RootImageFetched,
+    /// The image's own init runs.
+    SystemStarted,
+    /// The console shows a login prompt.
+    LoginPrompt,
+    /// The image's multi-user (or graphical) target is reached.
+    SystemUp,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Firmware => "iPXE started",
+            Self::BootFileFetched => "boot file fetched",
+            Self::KernelFetched => "kernel fetched",
+            Self::InitramfsFetched => "initramfs fetched",
+            Self::KernelStarted => "kernel started",
+            Self::InitramfsStarted => "initramfs started",
+            Self::RootImageFetched => "root image fetched",
+            Self::SystemStarted => "system started",
+            Self::LoginPrompt => "login prompt",
+            Self::SystemUp => "system up",
+        })
+    }
+}
+
+/// When stages were passed, counted from the start of the machine.
+pub type Timeline = Vec<(Duration, Stage)>;
+
+/// What runs the machine's instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UsedAccelerator {
+    /// The processor itself.
+    Kvm,
+    /// QEMU's translator: some twenty times slower.
+    Emulation,
+}
+
+impl fmt::Display for UsedAccelerator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kvm => "KVM",
+            Self::Emulation => "emulation",
+        })
+    }
+}
+
+/// One thing that happened; the times of a try start with its machine.
+#[derive(Debug, Clone)]
+pub enum ProveEvent {
+    /// It is being found out whether KVM works here (a few seconds).
+    Probing,
+    /// The machine was started.
+    Started {
+        /// What runs it.
+        accelerator: UsedAccelerator,
+        /// Why it is not KVM, when KVM was looked for.
+        reason: Option<String>,
+        /// Its processors.
+        cpus: u32,
+    },
+    /// A stage was passed.
+    Stage {
+        /// When.
+        at: Duration,
+        /// Which.
+        stage: Stage,
+    },
+    /// A line of the console, without control sequences.
+    Console(String),
+    /// The machine asked the boot server for a file.
+    Request {
+        /// The path below the HTTP root.
+        path: String,
+        /// HTTP status of the answer.
+        status: u16,
+        /// Bytes sent.
+        bytes: u64,
+    },
+    /// A unit of the image failed to start.
+    UnitFailed(String),
+    /// The try failed and another one begins.
+    Retry {
+        /// What ended the first one.
+        reason: String,
+    },
+}
+
+/// The image boots.
+#[derive(Debug, Clone)]
+pub struct Proof {
+    /// What ran the machine.
+    pub accelerator: UsedAccelerator,
+    /// Why it was not KVM, when KVM was looked for.
+    pub accelerator_reason: Option<String>,
+    /// Memory of the machine.
+    pub memory: Mebibytes,
+    /// Processors of the machine.
+    pub cpus: u32,
+    /// The stages of the try that succeeded.
+    pub timeline: Timeline,
+    /// The console's login line, as it stands there.
+    pub login_line: String,
+    /// Units of the image that failed to start, as far as the console told: the system is up, but
+    /// somebody should look.
+    pub failed_units: Vec<String>,
+    /// The most memory QEMU took on this server.
+    pub qemu_peak: Option<Mebibytes>,
+    /// Why earlier tries failed; empty when the first one succeeded.
+    pub failed_tries: Vec<String>,
+    /// Where the whole serial output lies.
+    pub console_log: Utf8PathBuf,
+}
+
+/// An image that did not come up, and all that may explain it.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The likely cause.
+    pub cause: Cause,
+    /// The end of the console, without control sequences.
+    pub last_lines: Vec<String>,
+    /// How far the last try came.
+    pub timeline: Timeline,
+    /// Units of the image that failed to start, as far as the console told.
+    pub failed_units: Vec<String>,
+    /// What ran the machine.
+    pub accelerator: UsedAccelerator,
+    /// Why earlier tries failed.
+    pub failed_tries: Vec<String>,
+    /// Where the whole serial output lies.
+    pub console_log: Utf8PathBuf,
+}
+
+/// The image does not boot, or this server cannot tell.
+#[derive(Debug, thiserror::Error)]
+pub enum ProveError {
+    /// A program of this server is missing.
+    #[error("cannot start a virtual machine: {tool} is missing (install the package {package})")]
+    MissingTool {
+        /// The program or file.
+        tool: &'static str,
+        /// Debian's package that has it.
+        package: &'static str,
+    },
+    /// Private networks need root.
+    #[error("proving an image needs root: it makes a private network for the virtual machine")]
+    NotRoot,
+    /// There is nothing to boot.
+    #[error("cannot prove the image: {path} does not exist")]
+    NoBootFile {
+        /// The boot file looked for.
+        path: Utf8PathBuf,
+    },
+    /// The boot file asks for something a proof does not offer yet.
+    #[error("cannot prove the image: {what}")]
+    Unsupported {
+        /// What it asks for.
+        what: String,
+    },
+    /// The image did not come up.
+    #[error("the image does not boot: {}", .0.cause)]
+    Failed(Box<Failure>),
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// This server failed, not the image.
+    #[error("cannot {act}")]
+    Io {
+        /// What was tried.
+        act: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl ProveError {
+    pub(super) fn io(act: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let act = act.into();
+        move |source| Self::Io { act, source }
+    }
+}

@@ -1,0 +1,146 @@
+//! One place that disklessset manages: its layout, configuration and modules, and who watches.
+
+use crate::{
+    configuration::{Configuration, DEFAULT_PATH},
+    failure,
+    installations::Installations,
+    modules::{Classes, ModuleRegistry},
+    observer::Observer,
+    system::{atomic_file, layout::Layout, lock::Wait, trusted_path},
+};
+use camino::Utf8PathBuf;
+use disklessset_plugin_api::Result;
+use std::sync::Arc;
+
+/// How to open a site. The default is the server's own, silently.
+#[derive(Debug, Clone)]
+pub struct SiteOptions {
+    /// The directory all paths lie below.
+    pub root: Option<Utf8PathBuf>,
+    /// The configuration file, taken as it is.
+    pub config: Option<Utf8PathBuf>,
+    /// The modules directory, taken as it is.
+    pub modules_dir: Option<Utf8PathBuf>,
+    /// How long to wait for a busy image.
+    pub wait: Wait,
+}
+
+impl Default for SiteOptions {
+    fn default() -> Self {
+        Self { root: None, config: None, modules_dir: None, wait: Wait::No }
+    }
+}
+
+/// A site, open. Managers work on it: [`crate::ImageManager`], [`crate::KernelManager`].
+pub struct Site {
+    pub(crate) layout: Layout,
+    pub(crate) configuration: Configuration,
+    pub(crate) classes: Classes,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) wait: Wait,
+    pub(crate) installations: Installations,
+}
+
+impl Site {
+    /// Opens a site: reads its configuration and the notes of its modules. Nothing is created or changed.
+    ///
+    /// # Errors
+    /// When the configuration cannot be used.
+    pub fn open(options: &SiteOptions, observer: Arc<dyn Observer>) -> Result<Self> {
+        let mut places = Layout::builder();
+        if let Some(root) = &options.root {
+            places = places.root(root.clone());
+        }
+        let config = match &options.config {
+            Some(given) => {
+                if !given.exists() {
+                    return Err(disklessset_plugin_api::Error::usage(format!(
+                        "there is no configuration file {given}"
+                    )));
+                }
+                given.clone()
+            }
+            None => places.clone().build().map_err(failure::usage)?.inside(DEFAULT_PATH.into()),
+        };
+        let configuration = Configuration::load(&config).map_err(failure::usage)?;
+        let set = |places, path: &Option<Utf8PathBuf>, with: fn(_, Utf8PathBuf) -> _| match path {
+            Some(path) => with(places, path.clone()),
+            None => places,
+        };
+        type B = crate::system::layout::LayoutBuilder;
+        places = set(places, &configuration.modules_path, |b: B, p| b.modules_path(p));
+        places = set(places, &configuration.images_directory, |b: B, p| b.images_directory(p));
+        places = set(places, &configuration.kernels_directory, |b: B, p| b.kernels_directory(p));
+        places = set(places, &configuration.work_directory, |b: B, p| b.workdir(p));
+        places = set(places, &configuration.state_directory, |b: B, p| b.state_directory(p));
+        places = set(places, &configuration.logs_directory, |b: B, p| b.logs_directory(p));
+        places = set(places, &configuration.nfs_staging_directory, |b: B, p| b.nfs_staging_directory(p));
+        places = set(places, &configuration.nfs_golden_directory, |b: B, p| b.nfs_golden_directory(p));
+        if let Some(given) = &options.modules_dir {
+            places = places.modules_directory_as_given(given.clone());
+        }
+        let layout = places.build().map_err(failure::usage)?;
+        let classes = Classes::new(ModuleRegistry::scan(&layout.modules_dir()));
+        let installations = Installations::new(&layout);
+        Ok(Self { layout, configuration, classes, observer, wait: options.wait, installations })
+    }
+
+    /// Reads the notes of the modules again, so that a running menu sees files that came or went.
+    pub fn rescan(&mut self) {
+        self.classes.rescan(ModuleRegistry::scan(&self.layout.modules_dir()));
+    }
+
+    /// All places of the site.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// What its configuration says.
+    pub fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    /// Its modules and their classes.
+    pub fn classes(&self) -> &Classes {
+        &self.classes
+    }
+
+    /// Makes the directories that everything else is put into. They are the site's, not an image's, and stay.
+    pub(crate) fn prepare(&self) -> Result<()> {
+        let layout = &self.layout;
+        for directory in [
+            layout.images_dir(),
+            layout.kernels_dir(),
+            layout.workdir(),
+            layout.state_dir(),
+            layout.journal_dir(),
+            layout.kernel_modules_dir(),
+            layout.logs_dir(),
+            layout.locks_dir(),
+        ] {
+            atomic_file::create_dir_all(&directory, 0o755).map_err(privilege_needed)?;
+        }
+        // A link planted in a directory others may write would send root's deletions elsewhere.
+        for directory in [layout.images_dir(), layout.kernels_dir(), layout.workdir(), layout.state_dir()] {
+            // The root is the user's choice to answer for; what is below it is ours.
+            let from = match layout.is_system_root() {
+                true => trusted_path::From::Top,
+                false => trusted_path::From::Directory(layout.root()),
+            };
+            trusted_path::audit(&directory, from).map_err(|cause| {
+                failure::refused(cause)
+                    .context(format!("{} cannot be relied on", layout.published(&directory)))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// A directory that cannot be made for lack of privilege is a refusal, with what to do.
+fn privilege_needed(error: crate::system::FileError) -> disklessset_plugin_api::Error {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => failure::refused(error)
+            .hint("run disklessset as root, or with --root DIR in a directory of your own"),
+        _ => failure::of(error),
+    }
+}

@@ -1,0 +1,171 @@
+//! Small acts on files that are about to be, or no longer, somebody's.
+
+use super::FileError;
+use camino::{Utf8Path, Utf8PathBuf};
+use nix::{
+    fcntl::{AT_FDCWD, OFlag, OpenHow, RenameFlags, ResolveFlag, openat2, renameat2},
+    libc,
+};
+use std::{
+    fs::{self, File, Permissions},
+    os::{
+        fd::AsRawFd,
+        unix::fs::{OpenOptionsExt, PermissionsExt},
+    },
+};
+
+/// Opens a file for appending, made when missing, with exactly the permission bits `mode`; never through a link.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub fn open_append(path: &Utf8Path, mode: u32) -> Result<File, FileError> {
+    let file = File::options()
+        .append(true)
+        .create(true)
+        .mode(mode & 0o700)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)
+        .map_err(FileError::of("open", path))?;
+    file.set_permissions(Permissions::from_mode(mode)).map_err(FileError::of("set the mode of", path))?;
+    Ok(file)
+}
+
+/// Sets the permission bits of a file or directory of ours; never through a link.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub fn set_mode(path: &Utf8Path, mode: u32) -> Result<(), FileError> {
+    open_nofollow(path)?
+        .set_permissions(Permissions::from_mode(mode))
+        .map_err(FileError::of("set the mode of", path))
+}
+
+/// Flushes one file or directory to disk.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub fn sync_path(path: &Utf8Path) -> Result<(), FileError> {
+    open_nofollow(path)?.sync_all().map_err(FileError::of("flush", path))
+}
+
+fn open_nofollow(path: &Utf8Path) -> Result<File, FileError> {
+    File::options()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)
+        .map_err(FileError::of("open", path))
+}
+
+/// Flushes a directory with all files in it to disk: what is published must not be empty after a power cut.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub fn sync_tree(path: &Utf8Path) -> Result<(), FileError> {
+    for entry in path.read_dir_utf8().map_err(FileError::of("read directory", path))? {
+        let entry = entry.map_err(FileError::of("read directory", path))?;
+        let kind = entry.file_type().map_err(FileError::of("look at", entry.path()))?;
+        if kind.is_dir() {
+            sync_tree(entry.path())?;
+        } else if kind.is_file() {
+            sync_path(entry.path())?;
+        }
+    }
+    sync_path(path)
+}
+
+/// Removes a file durably; one that is not there is fine.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub fn remove_file(path: &Utf8Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(cause) => Err(FileError::of("remove", path)(cause)),
+        Ok(()) => super::atomic_file::sync_dir(path.parent().unwrap_or(Utf8Path::new("/"))),
+    }
+}
+
+/// Removes what a writer of `path` that was killed left beside it. Only for those who hold the lock under which `path` is
+/// written: nobody else's file aside can be there then.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub fn sweep_asides(path: &Utf8Path) -> Result<(), FileError> {
+    let parent = path.parent().unwrap_or(Utf8Path::new("/"));
+    let prefix = format!(".{}.", path.file_name().unwrap_or_default());
+    let entries = match parent.read_dir_utf8() {
+        Ok(entries) => entries,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(cause) => return Err(FileError::of("read directory", parent)(cause)),
+    };
+    for entry in entries.flatten() {
+        if entry.file_name().starts_with(&prefix) && entry.file_name().ends_with(".new") {
+            remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Exchanges two directories in one durable step.
+///
+/// # Errors
+/// Whatever the system refuses; a file system without this kind of rename answers `InvalidInput`.
+pub fn exchange(a: &Utf8Path, b: &Utf8Path) -> Result<(), FileError> {
+    renameat2(AT_FDCWD, a.as_std_path(), AT_FDCWD, b.as_std_path(), RenameFlags::RENAME_EXCHANGE)
+        .map_err(FileError::of("exchange", b))?;
+    for path in [a, b] {
+        super::atomic_file::sync_dir(path.parent().unwrap_or(Utf8Path::new("/")))?;
+    }
+    Ok(())
+}
+
+/// Finds a path inside an OS tree as a program chrooted into it would: links, absolute ones too, stay inside.
+///
+/// # Errors
+/// `NotFound` when it is not there; else whatever the system refuses.
+pub fn resolve_in_tree(tree: &Utf8Path, path: &Utf8Path) -> Result<Utf8PathBuf, FileError> {
+    let root = File::options()
+        .read(true)
+        .custom_flags(libc::O_DIRECTORY)
+        .open(tree)
+        .map_err(FileError::of("open tree", tree))?;
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_IN_ROOT);
+    let place = path.as_str().trim_start_matches('/');
+    let shown = tree.join(place);
+    let found = openat2(&root, place, how).map_err(FileError::of("find", &shown))?;
+    let link = Utf8PathBuf::from(format!("/proc/self/fd/{}", found.as_raw_fd()));
+    link.read_link_utf8().map_err(FileError::of("name", &shown))
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests put files where the code under test finds them")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_in_a_tree_stay_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = Utf8Path::from_path(dir.path()).unwrap();
+        fs::create_dir_all(tree.join("usr/lib/modules")).unwrap();
+        std::os::unix::fs::symlink("/usr/lib", tree.join("lib")).unwrap();
+        std::os::unix::fs::symlink("../../../../etc", tree.join("conf")).unwrap();
+        let tree = tree.canonicalize_utf8().unwrap();
+        assert_eq!(resolve_in_tree(&tree, "lib/modules".into()).unwrap(), tree.join("usr/lib/modules"));
+        assert!(
+            resolve_in_tree(&tree, "conf/passwd".into()).unwrap_err().is_not_found(),
+            "the server's is not seen"
+        );
+    }
+
+    #[test]
+    fn exchanged_directories_swap_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = Utf8Path::from_path(dir.path()).unwrap();
+        for name in ["a", "b"] {
+            fs::create_dir(base.join(name)).unwrap();
+            fs::write(base.join(name).join(name), name).unwrap();
+        }
+        exchange(&base.join("a"), &base.join("b")).unwrap();
+        assert!(base.join("a/b").exists() && base.join("b/a").exists());
+    }
+}

@@ -1,0 +1,405 @@
+//! Locks that go with their process, whatever kills it, and that tell who holds them.
+//!
+//! A lock is an open-file-description record lock on a file in the locks' directory. Unlike `flock` it can be asked
+//! about without being taken, so a listing never makes another process' try fail. Whoever holds one is alive: that is
+//! what "its process is running" rests on. The text in the file, the holder's description, is for messages only.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use serde::{Deserialize, Serialize};
+
+use crate::system::interrupt::{self, Interrupted};
+use crate::system::{FileError, atomic_file};
+
+/// How often a waiting process tries again.
+const TRY_EVERY: Duration = Duration::from_millis(50);
+/// Descriptions are short; more than this is not one of ours.
+const LONGEST_DESCRIPTION: usize = 4096;
+
+/// What to do when somebody else holds the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Give up at once.
+    No,
+    /// Try for so many seconds.
+    Seconds(u64),
+}
+
+/// Who holds a lock, as it described itself. For messages: decisions rest on the lock alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Its process, in its own pid namespace.
+    pub pid: u32,
+    /// What it does, as a user would type it: `livenet unmount web01`.
+    pub operation: String,
+    /// When it took the lock, in seconds since 1970.
+    pub since: i64,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // What a file says goes to a terminal: without its control characters.
+        let operation: String = self.operation.chars().filter(|c| !c.is_control()).collect();
+        write!(f, "pid {}, `{operation}`", self.pid)?;
+        if let Ok(since) = jiff::Timestamp::from_second(self.since) {
+            let since = since.to_zoned(jiff::tz::TimeZone::system());
+            let today = jiff::Zoned::now().date() == since.date();
+            let format = if today { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+            write!(f, ", since {}", since.strftime(format))?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a lock was not got.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody else has it.
+    #[error("{what} is busy: {}", match .holder {
+        Some(holder) => holder.to_string(),
+        None => "held by a process that did not say what it does".to_owned(),
+    })]
+    Busy {
+        /// The lock's name as the caller gave it, such as `image web01`.
+        what: String,
+        /// Who has it, when that can be told.
+        holder: Option<Holder>,
+    },
+    /// A stop was asked for while waiting.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+    /// The lock file cannot be made, opened or locked.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// An exclusive lock; released when dropped, or when the process ends in whatever way.
+#[derive(Debug)]
+#[must_use = "a lock that is not kept is released at once"]
+pub struct Lock {
+    file: File,
+    path: Utf8PathBuf,
+    leave: Leave,
+}
+
+/// What a lock leaves when it is released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leave {
+    /// Its file, for the next holder.
+    File,
+    /// Nothing: for locks that may never be taken again.
+    Nothing,
+}
+
+impl Lock {
+    /// Takes the lock file `name` in `dir`, which is made if it is missing. `what` names the locked thing in messages,
+    /// `operation` says what the lock is taken for.
+    ///
+    /// # Errors
+    /// [`LockError::Busy`] with the holder when it cannot be had within `wait`.
+    pub fn acquire(
+        dir: &Utf8Path,
+        name: &str,
+        what: &str,
+        operation: &str,
+        wait: Wait,
+    ) -> Result<Self, LockError> {
+        let path = lock_file(dir, name);
+        let started = Instant::now();
+        let patience = match wait {
+            Wait::No => Duration::ZERO,
+            Wait::Seconds(seconds) => Duration::from_secs(seconds),
+        };
+        loop {
+            atomic_file::create_dir_all(dir, 0o755)?;
+            if let Some(lock) = Self::try_once(&path)? {
+                lock.describe(operation);
+                return Ok(lock);
+            }
+            interrupt::check()?;
+            if started.elapsed() >= patience {
+                let holder = File::open(&path).ok().and_then(|file| read_holder(&file));
+                return Err(LockError::Busy { what: what.to_owned(), holder });
+            }
+            std::thread::sleep(TRY_EVERY);
+        }
+    }
+
+    /// The same lock, whose file goes when it is released: for things that come and go.
+    pub fn leaving_nothing(mut self) -> Self {
+        self.leave = Leave::Nothing;
+        self
+    }
+
+    /// The lock file, for those who must not delete it.
+    pub fn path(&self) -> &Utf8Path {
+        &self.path
+    }
+
+    /// `None` when somebody else has it.
+    fn try_once(path: &Utf8Path) -> Result<Option<Self>, FileError> {
+        // A cleaner of temporary files may unlink the file between opening and locking; a lock on a file that nobody
+        // else can find is none. Bounded, because nobody unlinks a hundred times in a row unless to annoy.
+        for _ in 0..100 {
+            let file = open_or_create(path)?;
+            match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
+                Ok(_) => {}
+                Err(Errno::EAGAIN | Errno::EACCES) => return Ok(None),
+                Err(error) => return Err(FileError::of("lock", path)(error)),
+            }
+            if is_at(&file, path)? {
+                return Ok(Some(Lock { file, path: path.to_owned(), leave: Leave::File }));
+            }
+        }
+        let source = io::Error::other("the file is replaced again and again");
+        Err(FileError { act: "lock", path: path.to_owned(), source })
+    }
+
+    /// Best effort: a full /run must not stop an operation that would free space.
+    fn describe(&self, operation: &str) {
+        let since = jiff::Timestamp::now().as_second();
+        let holder = Holder { pid: std::process::id(), operation: operation.to_owned(), since };
+        let Ok(text) = serde_json::to_vec(&holder) else { return };
+        if text.len() < LONGEST_DESCRIPTION && self.file.set_len(0).is_ok() {
+            let _ = (&self.file).write_all(&text);
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A description that outlives its holder would accuse the wrong one in the moment before the next holder writes.
+        let _ = self.file.set_len(0);
+        if self.leave == Leave::Nothing {
+            // Ours still, so nobody else can have it; those who opened it meanwhile see that it is gone and make a new one.
+            let _ = std::fs::remove_file(&self.path);
+        }
+        // Not by closing alone: a child between fork and exec has a copy of the descriptor and would keep the lock.
+        let _ = fcntl(&self.file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_UNLCK)));
+    }
+}
+
+/// What a look at a lock showed, without taking it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LockProbe {
+    /// Nobody holds it.
+    Free,
+    /// A living process holds it; who, when that can be told.
+    Held(Option<Holder>),
+}
+
+impl LockProbe {
+    /// Looks at the lock file `name` in `dir`. Disturbs nobody and works for users who may only read.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn look(dir: &Utf8Path, name: &str) -> Result<Self, FileError> {
+        let path = lock_file(dir, name);
+        let file =
+            match File::options().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(&path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(LockProbe::Free),
+                Err(error) => return Err(FileError::of("look at lock", &path)(error)),
+            };
+        // Asked as a reader would: only a writer's lock is in a reader's way, and only those who may write to the file
+        // can hold one. Anybody may hold a reader's lock; that must not look like a living creator.
+        let mut asked = whole_file(libc::F_RDLCK);
+        fcntl(&file, FcntlArg::F_OFD_GETLK(&mut asked)).map_err(FileError::of("look at lock", &path))?;
+        if i32::from(asked.l_type) == libc::F_UNLCK {
+            Ok(LockProbe::Free)
+        } else {
+            Ok(LockProbe::Held(read_holder(&file)))
+        }
+    }
+
+    /// Whether a living process holds it.
+    pub fn is_held(&self) -> bool {
+        matches!(self, LockProbe::Held(_))
+    }
+}
+
+fn lock_file(dir: &Utf8Path, name: &str) -> Utf8PathBuf {
+    debug_assert!(!name.contains('/'), "unchecked lock name {name:?}");
+    dir.join(format!("{name}.lock"))
+}
+
+fn open_or_create(path: &Utf8Path) -> Result<File, FileError> {
+    let mut options = File::options();
+    options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let file =
+        options.clone().create(true).mode(0o644).open(path).map_err(FileError::of("open lock", path))?;
+    let metadata = file.metadata().map_err(FileError::of("inspect", path))?;
+    if !metadata.is_file() {
+        let source = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+        return Err(FileError { act: "lock", path: path.to_owned(), source });
+    }
+    if metadata.mode() & 0o777 != 0o644 {
+        // The umask: listings by other users need to read it. Not being its owner is no reason to give up.
+        let _ = file.set_permissions(Permissions::from_mode(0o644));
+    }
+    Ok(file)
+}
+
+fn is_at(file: &File, path: &Utf8Path) -> Result<bool, FileError> {
+    let held = file.metadata().map_err(FileError::of("inspect", path))?;
+    match std::fs::symlink_metadata(path) {
+        Ok(found) => Ok((found.dev(), found.ino()) == (held.dev(), held.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(FileError::of("inspect", path)(error)),
+    }
+}
+
+fn read_holder(file: &File) -> Option<Holder> {
+    let mut buffer = [0; LONGEST_DESCRIPTION];
+    let count = file.read_at(&mut buffer, 0).ok()?;
+    serde_json::from_slice(buffer.get(..count)?).ok()
+}
+
+/// A request for the whole file, however long it is.
+fn whole_file(kind: i32) -> libc::flock {
+    libc::flock {
+        l_type: i16::try_from(kind).expect("lock types are 0, 1 and 2"),
+        l_whence: i16::try_from(libc::SEEK_SET).expect("SEEK_SET is 0"),
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests start processes of their own")]
+mod tests {
+    use super::*;
+    use crate::system::test_support::{helper, is_helper};
+
+    fn place() -> (tempfile::TempDir, Utf8PathBuf) {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = Utf8Path::from_path(temp.path()).unwrap().join("run/disklessset");
+        (temp, dir)
+    }
+
+    fn take(dir: &Utf8Path, operation: &str, wait: Wait) -> Result<Lock, LockError> {
+        Lock::acquire(dir, "web01", "image web01", operation, wait)
+    }
+
+    #[test]
+    fn the_second_one_is_told_who_is_first_and_gets_it_afterwards() {
+        let (_temp, dir) = place();
+        let first = take(&dir, "livenet unmount web01", Wait::No).unwrap();
+        let error = take(&dir, "remove web01", Wait::No).unwrap_err().to_string();
+        let expected =
+            format!("image web01 is busy: pid {}, `livenet unmount web01`, since ", std::process::id());
+        assert!(error.starts_with(&expected), "{error}");
+        drop(first);
+        assert_eq!(LockProbe::look(&dir, "web01").unwrap(), LockProbe::Free);
+        let _second = take(&dir, "remove web01", Wait::No).unwrap();
+        assert_eq!(std::fs::metadata(&dir).unwrap().mode() & 0o777, 0o755);
+        assert_eq!(std::fs::metadata(dir.join("web01.lock")).unwrap().mode() & 0o777, 0o644);
+    }
+
+    #[test]
+    fn looking_neither_takes_the_lock_nor_makes_a_try_fail() {
+        let (_temp, dir) = place();
+        assert_eq!(LockProbe::look(&dir, "web01").unwrap(), LockProbe::Free);
+        assert!(!dir.exists(), "looking makes nothing");
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        drop(take(&dir, "x", Wait::No).unwrap());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    LockProbe::look(&dir, "web01").unwrap();
+                }
+            });
+            for _ in 0..2000 {
+                let lock = take(&dir, "create web01", Wait::No).expect("a look disturbed the try");
+                match LockProbe::look(&dir, "web01").unwrap() {
+                    LockProbe::Held(Some(holder)) => assert_eq!(holder.operation, "create web01"),
+                    other => panic!("{other:?}"),
+                }
+                drop(lock);
+            }
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    }
+
+    #[test]
+    fn a_readers_lock_of_a_stranger_does_not_look_like_a_holder() {
+        let (_temp, dir) = place();
+        drop(take(&dir, "x", Wait::No).unwrap());
+        let stranger = File::open(dir.join("web01.lock")).unwrap();
+        fcntl(&stranger, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_RDLCK))).unwrap();
+        assert_eq!(LockProbe::look(&dir, "web01").unwrap(), LockProbe::Free);
+    }
+
+    #[test]
+    fn waiting_gets_the_lock_once_it_is_free() {
+        let (_temp, dir) = place();
+        let first = take(&dir, "first", Wait::No).unwrap();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| take(&dir, "second", Wait::Seconds(20)));
+            std::thread::sleep(Duration::from_millis(150));
+            assert!(!waiting.is_finished());
+            drop(first);
+            let _second = waiting.join().unwrap().unwrap();
+            assert!(matches!(take(&dir, "third", Wait::Seconds(0)), Err(LockError::Busy { .. })));
+        });
+    }
+
+    #[test]
+    fn a_lock_file_removed_by_a_cleaner_does_not_let_two_in() {
+        let (_temp, dir) = place();
+        let path = dir.join("web01.lock");
+        drop(take(&dir, "x", Wait::No).unwrap());
+        // Opened by one that is slow, unlinked by the cleaner, and only then locked.
+        let slow = open_or_create(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        fcntl(&slow, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))).unwrap();
+        assert!(!is_at(&slow, &path).unwrap());
+        let lock = take(&dir, "y", Wait::No).unwrap();
+        assert!(is_at(&lock.file, &path).unwrap());
+        drop(lock);
+        std::fs::remove_dir_all(&dir).unwrap();
+        let _after_a_reboot = take(&dir, "z", Wait::No).unwrap();
+    }
+
+    #[test]
+    fn a_link_planted_as_lock_file_is_not_written_through() {
+        let (temp, dir) = place();
+        let precious = temp.path().join("precious");
+        std::fs::write(&precious, "keep").unwrap();
+        std::fs::create_dir_all(&dir).unwrap();
+        std::os::unix::fs::symlink(&precious, dir.join("web01.lock")).unwrap();
+        assert!(matches!(take(&dir, "x", Wait::No), Err(LockError::File(_))));
+        assert_eq!(std::fs::read_to_string(&precious).unwrap(), "keep");
+    }
+
+    #[test]
+    fn a_killed_holder_holds_no_more() {
+        if let Some(dir) = is_helper("a_killed_holder") {
+            let _lock = take(Utf8Path::new(&dir), "create web01", Wait::No).unwrap();
+            std::thread::sleep(Duration::from_secs(60));
+            return;
+        }
+        let (_temp, dir) = place();
+        let name = "system::lock::tests::a_killed_holder_holds_no_more";
+        let mut child = helper(name, "a_killed_holder", dir.as_str()).spawn().unwrap();
+        let started = Instant::now();
+        while LockProbe::look(&dir, "web01").unwrap() == LockProbe::Free {
+            assert!(started.elapsed() < Duration::from_secs(20), "the helper takes no lock");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let busy = take(&dir, "x", Wait::No).unwrap_err().to_string();
+        assert!(busy.contains(&format!("pid {}", child.id())), "{busy}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(LockProbe::look(&dir, "web01").unwrap(), LockProbe::Free);
+        let _lock = take(&dir, "x", Wait::No).unwrap();
+    }
+}

@@ -1,0 +1,29 @@
+//! The lowest room: places, files, locks, processes, tools, mounts and deletion.
+//!
+//! It knows no images and no modules, and it neither prints nor prompts. Everything here is written for a
+//! program that runs as root on trees that strangers may have prepared, and that may be killed at any time:
+//! what is durable goes through [`atomic_file`], who is alive is told by [`lock`], foreign programs run through
+//! [`command`], and nothing is deleted except through [`remove_tree`].
+
+pub mod atomic_file;
+pub mod command;
+pub mod disk_space;
+pub mod files;
+pub mod interrupt;
+pub mod layout;
+pub mod lock;
+pub mod mounts;
+pub mod process;
+pub mod remove_tree;
+pub mod tree_mounts;
+pub mod trusted_path;
+
+mod busy;
+mod error;
+mod mountinfo;
+mod syscalls;
+
+pub use error::FileError;
+
+#[cfg(test)]
+pub(crate) mod test_support;

@@ -1,0 +1,394 @@
+//! Makes and undoes mounts that users can see (what a build alone needs is mounted by [`crate::system::command`], in
+//! private).
+//!
+//! Nothing is ever unmounted lazily: a lazily unmounted tree is still in use, and what is done to it next is done behind
+//! its user's back.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use nix::errno::Errno;
+use nix::libc;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+
+use crate::system::FileError;
+pub use crate::system::busy::{BusyProcess, processes_in};
+use crate::system::command::{Access, CommandError, Isolation, Tool};
+pub use crate::system::mountinfo::{Mount, mount_at, mounts, mounts_below};
+
+/// Why a mount was not made or undone.
+#[derive(Debug, thiserror::Error)]
+pub enum MountError {
+    /// Somebody uses it. Nothing was changed at this place.
+    #[error("cannot unmount {target}: busy{}", reasons(.processes, .mounts))]
+    Busy {
+        /// The mount.
+        target: Utf8PathBuf,
+        /// Who uses it; empty when none could be found.
+        processes: Vec<BusyProcess>,
+        /// What is mounted below it.
+        mounts: Vec<Utf8PathBuf>,
+    },
+    /// The path has a character that mount options cannot hold.
+    #[error(
+        "cannot mount {target}: the path {path} has {character:?} in it, which overlay mounts cannot have"
+    )]
+    UnusablePath {
+        /// The mount.
+        target: Utf8PathBuf,
+        /// The path in its options.
+        path: Utf8PathBuf,
+        /// The character.
+        character: char,
+    },
+    /// The system refused.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A tool failed.
+    #[error(transparent)]
+    Tool(#[from] CommandError),
+}
+
+fn reasons(processes: &[BusyProcess], mounts: &[Utf8PathBuf]) -> String {
+    let processes = processes.iter().map(BusyProcess::to_string);
+    let mounts = mounts.iter().map(|mount| format!("{mount} is mounted below it"));
+    let all: Vec<String> = processes.chain(mounts).collect();
+    match all.get(..5) {
+        Some(first) if all.len() > 5 => format!(": {} and {} more", first.join(", "), all.len() - 5),
+        _ if all.is_empty() => String::new(),
+        _ => format!(": {}", all.join(", ")),
+    }
+}
+
+/// Whether a bind shows what is mounted below its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Submounts {
+    /// Only the source's own file system is shown.
+    Leave,
+    /// Everything is shown.
+    Show,
+}
+
+/// Shows a file or directory a second time, at `target`, which must exist and be no link.
+///
+/// The copy is cut off from the original: unmounting below the one never unmounts below the other, as it would on
+/// servers whose mounts are shared.
+///
+/// # Errors
+/// What the system refuses; nothing stays mounted then.
+pub fn bind(
+    source: &Utf8Path,
+    target: &Utf8Path,
+    access: Access,
+    submounts: Submounts,
+) -> Result<(), MountError> {
+    let depth = if submounts == Submounts::Show { MsFlags::MS_REC } else { MsFlags::empty() };
+    let place = open_place(target)?;
+    let place_name = format!("/proc/self/fd/{}", place.as_raw_fd());
+    let none = None::<&str>;
+    mount(Some(source.as_str()), place_name.as_str(), none, MsFlags::MS_BIND | depth, none)
+        .map_err(FileError::of("mount", target))?;
+    let mut finished = mount(none, target.as_str(), none, MsFlags::MS_PRIVATE | depth, none);
+    if access == Access::ReadOnly {
+        let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        finished = finished.and_then(|()| mount(none, target.as_str(), none, flags, none));
+    }
+    finished.map_err(|error| {
+        // Made a moment ago and used by nobody; the first error is the one to tell.
+        let _ = unmount_all_below(target);
+        FileError::of("mount", target)(error).into()
+    })
+}
+
+/// Mounts a writable layer over a tree. `upper` and `work` are empty directories of one file system.
+///
+/// # Errors
+/// Paths that mount options cannot hold, and what the system refuses.
+pub fn mount_overlay(
+    lower: &Utf8Path,
+    upper: &Utf8Path,
+    work: &Utf8Path,
+    target: &Utf8Path,
+) -> Result<(), MountError> {
+    for path in [lower, upper, work] {
+        if let Some(character) = path.as_str().chars().find(|c| matches!(c, ':' | ',' | '\\')) {
+            let (target, path) = (target.to_owned(), path.to_owned());
+            return Err(MountError::UnusablePath { target, path, character });
+        }
+    }
+    let options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
+    let place = open_place(target)?;
+    let place = format!("/proc/self/fd/{}", place.as_raw_fd());
+    mount(Some("overlay"), place.as_str(), Some("overlay"), MsFlags::empty(), Some(options.as_str()))
+        .map_err(FileError::of("mount", target))?;
+    let none = None::<&str>;
+    // As with bind: others must not follow what happens below.
+    mount(none, target.as_str(), none, MsFlags::MS_PRIVATE, none).map_err(FileError::of("mount", target))?;
+    Ok(())
+}
+
+/// Mounts a file system that lies in a file. Its loop device goes away by itself with the unmount.
+///
+/// # Errors
+/// What the tool `mount` says.
+pub fn mount_loop(image: &Utf8Path, kind: &str, target: &Utf8Path, access: Access) -> Result<(), MountError> {
+    open_place(target)?;
+    let options = match access {
+        Access::ReadOnly => "loop,ro",
+        Access::ReadWrite => "loop,rw",
+    };
+    Tool::new("mount")
+        .args(["-t", kind, "-o", options, "--", image.as_str(), target.as_str()])
+        .isolation(Isolation::None)
+        .run()?;
+    Ok(())
+}
+
+/// The mount point by descriptor, so that a link put in its place is not followed.
+fn open_place(target: &Utf8Path) -> Result<File, FileError> {
+    let file = File::options()
+        .read(true)
+        .custom_flags(libc::O_PATH | libc::O_NOFOLLOW)
+        .open(target)
+        .map_err(FileError::of("mount", target))?;
+    let metadata = file.metadata().map_err(FileError::of("inspect", target))?;
+    if metadata.is_symlink() {
+        return Err(FileError::of("mount", target)(Errno::ELOOP));
+    }
+    Ok(file)
+}
+
+/// Unmounts the mount at `target`.
+///
+/// # Errors
+/// [`MountError::Busy`] with those who use it; it stays mounted then.
+pub fn unmount(target: &Utf8Path) -> Result<(), MountError> {
+    match umount2(target.as_str(), MntFlags::UMOUNT_NOFOLLOW) {
+        Ok(()) => Ok(()),
+        Err(Errno::EBUSY) => {
+            let below = mounts_below(target)?.into_iter().map(|mount| mount.target);
+            let place = mountinfo_path(target);
+            let mounts = below.filter(|mount| *mount != place).collect();
+            Err(MountError::Busy { target: target.to_owned(), processes: processes_in(target), mounts })
+        }
+        Err(error) => Err(FileError::of("unmount", target)(error).into()),
+    }
+}
+
+fn mountinfo_path(target: &Utf8Path) -> Utf8PathBuf {
+    crate::system::mountinfo::real(target)
+}
+
+/// Unmounts everything at and below `path`, deepest first, and stops at the first that cannot be. Returns what was
+/// unmounted, in that order.
+///
+/// # Errors
+/// As [`unmount`]; what is above the one that failed stays mounted.
+pub fn unmount_all_below(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, MountError> {
+    let mut mounts = mounts_below(path)?;
+    // Of those at one place the one on top is the last of the kernel's table; the sort keeps that order.
+    mounts.reverse();
+    mounts.sort_by_key(|mount| std::cmp::Reverse(mount.target.components().count()));
+    let mut done = Vec::new();
+    for mount in mounts {
+        unmount(&mount.target)?;
+        done.push(mount.target);
+    }
+    Ok(done)
+}
+
+/// The loop devices (`/dev/loop0`) that have this file as their content.
+///
+/// # Errors
+/// When `/sys` is not readable.
+pub fn loop_devices_of(file: &Utf8Path) -> Result<Vec<Utf8PathBuf>, FileError> {
+    let (file, sys) = (mountinfo_path(file), Utf8Path::new("/sys/block"));
+    let mut devices = Vec::new();
+    for entry in std::fs::read_dir(sys).map_err(FileError::of("read", sys))?.flatten() {
+        // A device without a file has no such entry.
+        let Ok(backing) = std::fs::read_to_string(entry.path().join("loop/backing_file")) else { continue };
+        let backing = backing.trim_end_matches('\n');
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if backing.strip_suffix(" (deleted)").unwrap_or(backing) == file {
+            devices.push(Utf8Path::new("/dev").join(name));
+        }
+    }
+    devices.sort();
+    Ok(devices)
+}
+
+/// Detaches all loop devices of a file; one that is still mounted goes when it is unmounted. Returns them.
+///
+/// # Errors
+/// When `/sys` is not readable, and what the tool `losetup` says.
+pub fn detach_loop_devices_of(file: &Utf8Path) -> Result<Vec<Utf8PathBuf>, MountError> {
+    let devices = loop_devices_of(file)?;
+    for device in &devices {
+        let detached =
+            Tool::new("losetup").args(["--detach", device.as_str()]).isolation(Isolation::None).run();
+        // Devices that were mounted with their file go by themselves, at any moment.
+        if loop_devices_of(file)?.contains(device) {
+            detached?;
+        }
+    }
+    Ok(devices)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests start processes of their own")]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::system::test_support::is_root;
+
+    /// A directory whose mounts are undone when a test ends, or fails.
+    struct Place(tempfile::TempDir);
+
+    impl Place {
+        fn new() -> Self {
+            let place = Place(tempfile::Builder::new().prefix("mounts with blank").tempdir().unwrap());
+            for name in ["a", "b", "upper", "work", "target"] {
+                std::fs::create_dir(place.path(name)).unwrap();
+            }
+            place
+        }
+        fn path(&self, name: &str) -> Utf8PathBuf {
+            Utf8Path::from_path(self.0.path()).unwrap().join(name)
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = unmount_all_below(&self.path(""));
+        }
+    }
+
+    fn tmpfs(target: &Utf8Path) {
+        mount(Some("none"), target.as_str(), Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+    }
+
+    #[test]
+    fn a_bind_shows_the_source_and_is_found_in_the_table() {
+        if !is_root("a_bind_shows_the_source_and_is_found_in_the_table") {
+            return;
+        }
+        let place = Place::new();
+        tmpfs(&place.path("a"));
+        std::fs::create_dir(place.path("a/sub")).unwrap();
+        tmpfs(&place.path("a/sub"));
+        std::fs::write(place.path("a/sub/file"), "").unwrap();
+        bind(&place.path("a"), &place.path("b"), Access::ReadOnly, Submounts::Show).unwrap();
+        assert!(place.path("b/sub/file").exists());
+        assert!(std::fs::write(place.path("b/x"), "").is_err());
+        assert_eq!(mount_at(&place.path("b")).unwrap().unwrap().kind, "tmpfs");
+        assert_eq!(mounts_below(&place.path("b")).unwrap().len(), 2);
+        let undone = unmount_all_below(&place.path("b")).unwrap();
+        assert_eq!(undone, [place.path("b/sub"), place.path("b")]);
+        assert!(place.path("a/sub/file").exists(), "the original lost its mount");
+        assert_eq!(mount_at(&place.path("b")).unwrap(), None);
+    }
+
+    #[test]
+    fn a_link_is_no_mount_point() {
+        if !is_root("a_link_is_no_mount_point") {
+            return;
+        }
+        let place = Place::new();
+        std::os::unix::fs::symlink("b", place.path("link")).unwrap();
+        assert!(bind(&place.path("a"), &place.path("link"), Access::ReadWrite, Submounts::Leave).is_err());
+        assert_eq!(mounts_below(&place.path("")).unwrap(), []);
+    }
+
+    #[test]
+    fn a_busy_mount_stays_and_its_user_is_named() {
+        if !is_root("a_busy_mount_stays_and_its_user_is_named") {
+            return;
+        }
+        let place = Place::new();
+        let target = place.path("target");
+        tmpfs(&target);
+        std::fs::create_dir(target.join("below")).unwrap();
+        tmpfs(&target.join("below"));
+        let mut sitter = Command::new("sleep").arg("60").current_dir(&target).spawn().unwrap();
+        let error = unmount_all_below(&target).unwrap_err().to_string();
+        let who = format!("pid {} (sleep) works in it", sitter.id());
+        assert_eq!(error, format!("cannot unmount {target}: busy: {who}"));
+        assert!(mount_at(&target).unwrap().is_some());
+        sitter.kill().unwrap();
+        sitter.wait().unwrap();
+
+        let file = std::fs::File::create(target.join("open")).unwrap();
+        let error = unmount(&target).unwrap_err().to_string();
+        assert!(error.ends_with("has a file open in it"), "{error}");
+        drop(file);
+        std::fs::create_dir_all(target.join("below")).unwrap();
+        tmpfs(&target.join("below"));
+        let error = unmount(&target).unwrap_err().to_string();
+        assert!(error.ends_with(&format!("{} is mounted below it", target.join("below"))), "{error}");
+        assert_eq!(unmount_all_below(&target).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn several_mounts_on_one_place_all_go() {
+        if !is_root("several_mounts_on_one_place_all_go") {
+            return;
+        }
+        let place = Place::new();
+        tmpfs(&place.path("a"));
+        tmpfs(&place.path("a"));
+        assert_eq!(unmount_all_below(&place.path("")).unwrap(), [place.path("a"), place.path("a")]);
+        assert_eq!(unmount_all_below(&place.path("")).unwrap(), Vec::<Utf8PathBuf>::new());
+    }
+
+    #[test]
+    fn an_overlay_keeps_its_lower_tree_as_it_is() {
+        if !is_root("an_overlay_keeps_its_lower_tree_as_it_is") {
+            return;
+        }
+        let place = Place::new();
+        std::fs::write(place.path("a/file"), "old").unwrap();
+        let overlay = |lower: &Utf8Path| {
+            mount_overlay(lower, &place.path("upper"), &place.path("work"), &place.path("target"))
+        };
+        overlay(&place.path("a")).unwrap();
+        std::fs::write(place.path("target/file"), "new").unwrap();
+        unmount(&place.path("target")).unwrap();
+        assert_eq!(std::fs::read_to_string(place.path("a/file")).unwrap(), "old");
+        assert_eq!(std::fs::read_to_string(place.path("upper/file")).unwrap(), "new");
+        let error = overlay("/a,upperdir=/etc".into()).unwrap_err().to_string();
+        assert!(error.contains("has ',' in it"), "{error}");
+    }
+
+    #[test]
+    fn a_file_system_in_a_file_is_mounted_and_its_loop_device_found_and_gone() {
+        if !is_root("a_file_system_in_a_file_is_mounted_and_its_loop_device_found_and_gone") {
+            return;
+        }
+        let place = Place::new();
+        let image = place.path("image");
+        std::fs::write(place.path("a/file"), "inside").unwrap();
+        File::create(&image).unwrap().set_len(8 << 20).unwrap();
+        Tool::new("mkfs.ext4").args(["-q", "-d", place.path("a").as_str(), image.as_str()]).run().unwrap();
+        mount_loop(&image, "ext4", &place.path("target"), Access::ReadOnly).unwrap();
+        assert_eq!(std::fs::read_to_string(place.path("target/file")).unwrap(), "inside");
+        assert_eq!(loop_devices_of(&image).unwrap().len(), 1);
+        unmount(&place.path("target")).unwrap();
+        for _ in 0..200 {
+            if loop_devices_of(&image).unwrap().is_empty() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        assert_eq!(loop_devices_of(&image).unwrap(), Vec::<Utf8PathBuf>::new());
+
+        let attach = ["--find", image.as_str()];
+        Tool::new("losetup").args(attach).isolation(Isolation::None).run().unwrap();
+        assert_eq!(detach_loop_devices_of(&image).unwrap().len(), 1);
+        assert_eq!(loop_devices_of(&image).unwrap(), Vec::<Utf8PathBuf>::new());
+        let error = mount_loop(&place.path("a/file"), "ext4", &place.path("target"), Access::ReadOnly);
+        assert!(error.unwrap_err().to_string().starts_with("mount failed: exit status 32"));
+    }
+}

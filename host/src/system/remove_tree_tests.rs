@@ -1,0 +1,217 @@
+//! Removals, and what must survive them.
+
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, lchown, symlink};
+use std::time::Instant;
+
+use nix::mount::{MsFlags, mount, umount};
+
+use super::*;
+use crate::system::command::{Isolation, Tool};
+use crate::system::test_support::is_root;
+
+struct Place {
+    temp: tempfile::TempDir,
+    owned: Utf8PathBuf,
+}
+
+impl Place {
+    /// A directory of disklessset with a tree `web01` in it, and a precious one beside it.
+    fn new() -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        let owned = Utf8Path::from_path(temp.path()).unwrap().join("images");
+        let place = Place { temp, owned };
+        std::fs::create_dir_all(place.tree().join("etc/deep")).unwrap();
+        std::fs::create_dir_all(place.precious()).unwrap();
+        std::fs::File::create(place.precious().join("canary")).unwrap();
+        std::fs::File::create(place.tree().join("etc/passwd")).unwrap();
+        place
+    }
+    fn tree(&self) -> Utf8PathBuf {
+        self.owned.join("web01")
+    }
+    fn precious(&self) -> Utf8PathBuf {
+        Utf8Path::from_path(self.temp.path()).unwrap().join("precious")
+    }
+    fn remove(&self, path: &Utf8Path) -> Result<Removed, RemoveError> {
+        remove_tree(path, std::slice::from_ref(&self.owned))
+    }
+    fn canary_lives(&self) -> bool {
+        self.precious().join("canary").exists()
+    }
+}
+
+fn open_descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+#[test]
+fn a_tree_goes_with_all_it_has_and_links_are_not_followed() {
+    let place = Place::new();
+    let tree = place.tree();
+    symlink(place.precious(), tree.join("etc/link")).unwrap();
+    symlink("nowhere", tree.join("dangling")).unwrap();
+    let odd = tree.as_std_path().join(std::ffi::OsStr::from_bytes(b"no\xffutf8\n"));
+    std::fs::create_dir(&odd).unwrap();
+    std::fs::File::create(odd.join(std::ffi::OsStr::from_bytes(b"\xfe"))).unwrap();
+    nix::unistd::mkfifo(tree.join("fifo").as_std_path(), Mode::S_IRWXU).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(tree.join("socket")).unwrap();
+    std::io::Write::write_all(&mut std::fs::File::create(tree.join("big")).unwrap(), &[1; 100_000]).unwrap();
+    std::fs::hard_link(tree.join("big"), place.owned.join("other-name")).unwrap();
+
+    let removed = place.remove(&tree).unwrap();
+    assert_eq!((removed.files, removed.directories), (7, 4));
+    assert!(removed.bytes < 50_000, "a file that has another name gives no space back: {removed:?}");
+    assert!(!tree.exists() && place.canary_lives());
+    assert_eq!(place.remove(&tree).unwrap(), Removed::default(), "removing nothing is no error");
+    let removed = place.remove(&place.owned.join("other-name")).unwrap();
+    assert!(removed.bytes >= 100_000, "{removed:?}");
+}
+
+#[test]
+fn a_link_at_the_end_goes_and_its_target_stays() {
+    let place = Place::new();
+    let link = place.owned.join("link");
+    symlink(place.precious(), &link).unwrap();
+    assert_eq!(place.remove(&link).unwrap().files, 1);
+    assert!(place.canary_lives() && !link.is_symlink());
+}
+
+#[test]
+fn nothing_outside_the_owned_directories_is_removed() {
+    let place = Place::new();
+    for path in [
+        place.precious(),
+        place.owned.clone(),
+        place.owned.join("../precious"),
+        place.owned.join("web01/../../precious"),
+        Utf8PathBuf::from("/"),
+        Utf8PathBuf::from("web01"),
+    ] {
+        let error = place.remove(&path).unwrap_err();
+        assert!(matches!(error, RemoveError::NotOwned { .. }), "{path}: {error}");
+    }
+    assert!(place.canary_lives() && place.tree().exists());
+}
+
+#[test]
+fn a_link_on_the_way_is_refused() {
+    let place = Place::new();
+    symlink(place.precious(), place.owned.join("link")).unwrap();
+    let error = place.remove(&place.owned.join("link/canary")).unwrap_err().to_string();
+    assert!(
+        error.contains(&format!("{} is not a directory of its own", place.owned.join("link"))),
+        "{error}"
+    );
+    assert!(place.canary_lives());
+}
+
+#[test]
+fn an_owned_directory_planted_as_a_link_by_somebody_else_is_refused() {
+    if !is_root("an_owned_directory_planted_as_a_link_by_somebody_else_is_refused") {
+        return;
+    }
+    let place = Place::new();
+    let planted = Utf8Path::from_path(place.temp.path()).unwrap().join("workdir");
+    symlink(place.precious(), &planted).unwrap();
+    lchown(&planted, Some(4242), Some(4242)).unwrap();
+    let error = remove_tree(&planted.join("canary"), std::slice::from_ref(&planted)).unwrap_err();
+    assert!(matches!(error, RemoveError::Untrusted { .. }), "{error}");
+    assert!(place.canary_lives());
+}
+
+#[test]
+fn nothing_is_removed_while_something_is_mounted_inside() {
+    if !is_root("nothing_is_removed_while_something_is_mounted_inside") {
+        return;
+    }
+    let place = Place::new();
+    let inside = place.tree().join("etc/deep");
+    let bind = |target: &Utf8Path| {
+        mount(Some(place.precious().as_str()), target.as_str(), None::<&str>, MsFlags::MS_BIND, None::<&str>)
+            .unwrap();
+    };
+    bind(&inside);
+    let error = place.remove(&place.tree()).unwrap_err().to_string();
+    assert_eq!(error, format!("cannot remove {}: still mounted: {inside}", place.tree()));
+    assert!(place.tree().join("etc/passwd").exists(), "something was deleted");
+
+    // The same when the table of mounts said nothing: a bind that came after the look. It has the same device.
+    let mut late = Removal { path: &place.tree(), removed: Removed::default(), stack: Vec::new() };
+    let parent: OwnedFd = File::open(&place.owned).unwrap().into();
+    let error = late.tree(&parent, c"web01".to_owned()).unwrap_err().to_string();
+    assert_eq!(error, format!("removal of {} stopped: a mount appeared at {inside}", place.tree()));
+    umount(inside.as_str()).unwrap();
+    assert!(place.canary_lives());
+
+    // And of a file over a file.
+    let file = place.tree().join("file");
+    std::fs::File::create(&file).unwrap();
+    let canary = place.precious().join("canary");
+    mount(Some(canary.as_str()), file.as_str(), None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
+    let mut late = Removal { path: &place.tree(), removed: Removed::default(), stack: Vec::new() };
+    let result = late.tree(&parent, c"web01".to_owned());
+    umount(file.as_str()).unwrap();
+    assert!(matches!(result, Err(RemoveError::MountAppeared { .. })));
+    assert!(place.canary_lives());
+    place.remove(&place.tree()).unwrap();
+    assert!(!place.tree().exists());
+}
+
+#[test]
+fn ten_thousand_levels_take_neither_stack_nor_descriptors() {
+    let place = Place::new();
+    let mut current: OwnedFd = File::open(place.tree()).unwrap().into();
+    for level in 0..10_000 {
+        nix::sys::stat::mkdirat(&current, "down", Mode::S_IRWXU).unwrap();
+        if level % 100 == 0 {
+            nix::sys::stat::mkdirat(&current, "aside", Mode::S_IRWXU).unwrap();
+            drop(openat(&current, "file", OFlag::O_CREAT | OFlag::O_WRONLY, Mode::S_IRWXU).unwrap());
+        }
+        current = openat(&current, "down", OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty()).unwrap();
+    }
+    drop(current);
+    let before = open_descriptors();
+    let begun = Instant::now();
+    // A thread with a small stack: recursion would not fit.
+    let path = place.tree();
+    let owned = [place.owned.clone()];
+    let removal = std::thread::Builder::new().stack_size(128 << 10).spawn(move || remove_tree(&path, &owned));
+    let removed = removal.unwrap().join().unwrap().unwrap();
+    assert_eq!((removed.files, removed.directories), (101, 10_103));
+    assert!(begun.elapsed().as_secs() < 30);
+    assert!(open_descriptors() <= before + 20, "descriptors leaked");
+    assert!(!place.tree().exists());
+}
+
+#[test]
+fn immutable_files_and_directories_go_too_but_the_directory_above_stays_as_it_is() {
+    if !is_root("immutable_files_and_directories_go_too_but_the_directory_above_stays_as_it_is") {
+        return;
+    }
+    let place = Place::new();
+    let chattr = |flag: &str, path: &Utf8Path| {
+        Tool::new("chattr").args([flag, path.as_str()]).isolation(Isolation::None).run()
+    };
+    if chattr("+i", &place.tree().join("etc/passwd")).is_err() {
+        eprintln!("SKIPPED, this file system has no immutable flag");
+        return;
+    }
+    chattr("+i", &place.tree().join("etc")).unwrap();
+    chattr("+a", &place.tree()).unwrap();
+    let mode = std::fs::metadata(&place.owned).unwrap().mode();
+    place.remove(&place.tree()).unwrap();
+    assert!(!place.tree().exists());
+    assert_eq!(std::fs::metadata(&place.owned).unwrap().mode(), mode);
+}
+
+#[test]
+fn a_wide_directory_is_emptied_completely() {
+    let place = Place::new();
+    for number in 0..3000 {
+        std::fs::create_dir(place.tree().join(format!("dir{number}"))).unwrap();
+        std::fs::File::create(place.tree().join(format!("file{number}"))).unwrap();
+    }
+    let removed = place.remove(&place.tree()).unwrap();
+    assert_eq!((removed.files, removed.directories), (3001, 3003));
+}

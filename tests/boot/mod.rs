@@ -1,0 +1,3 @@
+//! Images booted in virtual machines through their own boot files: one at a time, under emulation where need be.
+
+mod livenet;

@@ -1,0 +1,8 @@
+//! A user's ways through the program, with the `demo` module and no privileges.
+
+mod crash;
+mod demo;
+mod empty;
+mod menu;
+mod names;
+mod together;

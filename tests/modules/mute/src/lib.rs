@@ -1,0 +1,18 @@
+//! A module that panics when it is asked for its description.
+#![forbid(unsafe_code)]
+
+use disklessset_plugin_api::{ActionSpec, DerivedImageClass, declare_module};
+
+struct MuteImage;
+
+impl DerivedImageClass for MuteImage {
+    fn actions(&self) -> Vec<ActionSpec> {
+        panic!("cannot describe myself")
+    }
+}
+
+declare_module! {
+    name: "mute",
+    title: "Panics when asked for its description",
+    classes: { "MuteImage": "DemoImage" "^0.1" => MuteImage },
+}

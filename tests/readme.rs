@@ -1,0 +1,74 @@
+//! README.md keeps its word: its commands are run as they are written, in its order.
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_tests::need;
+use disklessset_tests::readme::{Block, When, blocks};
+use disklessset_tests::root::TestRoot;
+
+fn source_tree() -> Utf8PathBuf {
+    Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the source tree").to_owned()
+}
+
+/// The commands of the blocks that are run now, each introduced by where it stands.
+fn script(blocks: &[Block], full: bool, srv: &Utf8Path) -> String {
+    let mut script = format!("set -euo pipefail\nmount --bind '{srv}' /srv\ncd '{}'\n", source_tree());
+    for block in blocks {
+        let now = match block.when {
+            When::Always => true,
+            When::Full => full,
+            When::Never(_) => false,
+        };
+        if now {
+            script +=
+                &format!("echo '--- README.md line {}' >&2\n{}\n", block.line, block.commands.join("\n"));
+        }
+    }
+    script
+}
+
+#[test]
+fn its_commands_work_as_written() {
+    disklessset_tests::need!(need::root());
+    let readme = std::fs::read_to_string(source_tree().join("README.md")).unwrap();
+    let blocks = blocks(&readme).unwrap_or_else(|unclear| panic!("README.md {unclear}"));
+    let full = std::env::var(need::FULL).is_ok_and(|value| value == "1");
+    let root = TestRoot::bare();
+    // What the commands put below /srv lands in the test's own directory: they run in a mount namespace of their own.
+    let srv = root.beside().join("srv");
+    disklessset_tests::place::make_dir(&srv).unwrap();
+    let file = root.beside().join("commands.sh");
+    std::fs::File::create_new(&file).unwrap().write_all(script(&blocks, full, &srv).as_bytes()).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let mut run = root.tool("unshare", &["--mount", "--propagation", "private", "bash", file.as_str()]);
+    // cargo and its registry are the developer's own; the rest of the surroundings stays clean.
+    for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "CARGO_TARGET_DIR"] {
+        if let Ok(value) = std::env::var(name) {
+            run = run.env(name, value);
+        }
+    }
+    if !full {
+        run = run.env("DISKLESSSET_DIST_PROFILE", "dev"); // built already
+    }
+    let limit = if full { 60 * 60 } else { 9 * 60 };
+    let outcome = run.limit(Duration::from_secs(limit)).run().expect_done();
+    let wanted = blocks.iter().filter(|block| block.when == When::Always || full && block.when == When::Full);
+    for block in wanted {
+        let sign = format!("--- README.md line {}\n", block.line);
+        assert!(outcome.stderr.contains(&sign), "line {} was not reached: {outcome}", block.line);
+    }
+}
+
+#[test]
+fn the_test_command_of_ci_is_the_readme_s() {
+    let readme = std::fs::read_to_string(source_tree().join("README.md")).unwrap();
+    let ci = std::fs::read_to_string(source_tree().join(".ci/run")).unwrap();
+    let commands = ci.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    let commands: Vec<_> =
+        commands.filter(|line| !line.starts_with("set ") && !line.starts_with("cd ")).collect();
+    let shown = blocks(&readme).unwrap().into_iter().flat_map(|block| block.commands);
+    assert_eq!(commands, shown.filter(|command| command.contains("xtask test")).collect::<Vec<_>>()[..1]);
+}

@@ -1,0 +1,148 @@
+//! What was there before and must be there after: mounts, loop devices, processes and files of one test root.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use camino::Utf8PathBuf;
+
+use crate::facts::{self, FileFacts};
+use crate::root::TestRoot;
+
+/// The state of the world as far as one test root is concerned. Tests run side by side, so that only mounts below the
+/// root, loop devices on files below it, and processes started from it are looked at.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    mounts: Vec<PathBuf>,
+    loops: BTreeMap<String, String>,
+    processes: BTreeMap<i32, String>,
+    files: BTreeMap<PathBuf, FileFacts>,
+    root: Utf8PathBuf,
+}
+
+/// What may come and go below a root: locks are files that stay, logs tell of what happened.
+const COMES_AND_GOES: [&str; 2] = ["run", "var/log"];
+
+impl Snapshot {
+    /// Looks at a root.
+    pub fn of(root: &TestRoot) -> Self {
+        let path = root.path().to_owned();
+        let inside = |file: &Path| file.starts_with(&path);
+        let read = |what: &str, cause: std::io::Error| -> ! { panic!("cannot read {what}: {cause}") };
+        let mut mounts = facts::mount_points().unwrap_or_else(|cause| read("the mount table", cause));
+        mounts.retain(|point| inside(point));
+        let mut loops = facts::loop_devices().unwrap_or_else(|cause| read("the loop devices", cause));
+        loops.retain(|_, file| inside(Path::new(file.as_str())));
+        let mut files = facts::files_below(&path).unwrap_or_else(|cause| read(path.as_str(), cause));
+        // `var` itself is there as soon as there is a log in it.
+        files.retain(|file, _| {
+            file != Path::new("var") && !COMES_AND_GOES.iter().any(|name| file.starts_with(name))
+        });
+        Self { mounts, loops, processes: root.processes(), files, root: path }
+    }
+
+    /// Panics with a list of differences when the world is not as it was in this snapshot.
+    #[track_caller]
+    pub fn assert_same_as_now(&self, root: &TestRoot) {
+        let differences = self.differences(&Self::of(root));
+        assert!(differences.is_empty(), "not as before below {}:\n{differences}", self.root);
+    }
+
+    /// Panics when something is mounted, attached or still running, whatever the files are.
+    #[track_caller]
+    pub fn assert_nothing_held(root: &TestRoot) {
+        let now = Self::of(root);
+        let held = Self { mounts: vec![], loops: BTreeMap::new(), processes: BTreeMap::new(), ..now.clone() };
+        let differences = held.differences(&now);
+        assert!(differences.is_empty(), "left behind below {}:\n{differences}", now.root);
+    }
+
+    /// Lists what differs, one line each, empty when nothing does. Times do not count.
+    pub fn differences(&self, now: &Self) -> String {
+        let mut text = String::new();
+        let mut line = |sign: char, what: String| {
+            let _ = writeln!(text, "  {sign} {what}");
+        };
+        for (sign, here, there) in [('+', now, self), ('-', self, now)] {
+            for point in here.mounts.iter().filter(|point| !there.mounts.contains(point)) {
+                line(sign, format!("mount {}", point.display()));
+            }
+            for (device, file) in here.loops.iter().filter(|pair| !there.loops.contains_key(pair.0)) {
+                line(sign, format!("loop device {device} on {file}"));
+            }
+            for (pid, command) in here.processes.iter().filter(|pair| !there.processes.contains_key(pair.0)) {
+                line(sign, format!("process {pid}: {command}"));
+            }
+            for (file, facts) in here.files.iter().filter(|pair| !there.files.contains_key(pair.0)) {
+                line(sign, format!("{} {}", facts.kind, file.display()));
+            }
+        }
+        for (file, before) in &self.files {
+            let Some(after) = now.files.get(file) else { continue };
+            if (FileFacts { changed: before.changed, ..after.clone() }) != *before {
+                line('~', format!("{}: {before:?} is now {after:?}", file.display()));
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_a_changed_one_and_a_lost_one_are_named_and_logs_are_not() {
+        let root = TestRoot::bare();
+        let etc = root.path().join("etc");
+        std::fs::create_dir(&etc).unwrap();
+        std::fs::copy("/proc/self/cmdline", etc.join("changed")).unwrap();
+        std::fs::copy("/proc/self/cmdline", etc.join("lost")).unwrap();
+        let before = Snapshot::of(&root);
+        before.assert_same_as_now(&root);
+        std::fs::copy("/proc/self/status", etc.join("changed")).unwrap();
+        std::fs::remove_file(etc.join("lost")).unwrap();
+        std::fs::copy("/proc/self/status", etc.join("new")).unwrap();
+        std::fs::create_dir_all(root.path().join("run/disklessset/locks")).unwrap();
+        let differences = before.differences(&Snapshot::of(&root));
+        assert!(differences.contains("+ file etc/new"), "{differences}");
+        assert!(differences.contains("- file etc/lost"), "{differences}");
+        assert!(differences.contains("~ etc/changed"), "{differences}");
+        assert!(!differences.contains("locks"), "{differences}");
+        assert_eq!(differences.lines().count(), 3, "{differences}");
+    }
+
+    #[test]
+    fn a_mount_below_the_root_is_named() {
+        crate::need!(crate::need::root());
+        let root = TestRoot::bare();
+        let point = root.path().join("mnt");
+        std::fs::create_dir(&point).unwrap();
+        let before = Snapshot::of(&root);
+        nix::mount::mount(
+            Some("none"),
+            point.as_std_path(),
+            Some("tmpfs"),
+            nix::mount::MsFlags::empty(),
+            None::<&str>,
+        )
+        .unwrap();
+        let differences = before.differences(&Snapshot::of(&root));
+        nix::mount::umount(point.as_std_path()).unwrap();
+        assert!(differences.contains(&format!("+ mount {point}")), "{differences}");
+        before.assert_same_as_now(&root);
+    }
+
+    #[test]
+    fn a_process_started_from_the_root_is_named_even_in_a_session_of_its_own() {
+        let root = TestRoot::bare();
+        let before = Snapshot::of(&root);
+        let sleeper = root.tool("setsid", &["sleep", "300"]).start();
+        let (sleeper, differences) = sleeper
+            .wait_until(|| Some(before.differences(&Snapshot::of(&root))).filter(|d| d.contains("sleep")));
+        assert!(differences.contains("+ process"), "{differences}");
+        sleeper.kill_nine();
+        root.end_processes();
+        before.assert_same_as_now(&root);
+    }
+}

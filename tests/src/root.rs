@@ -1,0 +1,187 @@
+//! A throw-away root: everything the program knows lies below it, with a modules directory it accepts beside it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::{facts, install, place, run};
+
+/// The environment variable with the directory everything of a test run lies in; without it one is chosen.
+pub const RUN_DIR: &str = "DISKLESSSET_TEST_DIR";
+
+/// A root of its own for one test. When it goes, its processes are ended and its files are removed; something still
+/// mounted below it then is a failure of the test.
+#[derive(Debug)]
+pub struct TestRoot {
+    base: Utf8PathBuf,
+    mark: String,
+}
+
+impl TestRoot {
+    /// An empty root and an empty modules directory.
+    pub fn bare() -> Self {
+        let run_dir = match std::env::var(RUN_DIR) {
+            Ok(dir) => Utf8PathBuf::from(dir),
+            Err(_) => place::for_test_run(&run::build_dir(), &std::process::id().to_string()),
+        };
+        Self::below(&run_dir)
+            .unwrap_or_else(|cause| panic!("cannot make a test root below {run_dir}: {cause}"))
+    }
+
+    /// An empty root with modules dropped in, by their short names (`demo`, `livenet`).
+    pub fn with_modules(names: &[&str]) -> Self {
+        let root = Self::bare();
+        for name in names {
+            root.drop_in(name);
+        }
+        root
+    }
+
+    fn below(run_dir: &Utf8Path) -> std::io::Result<Self> {
+        for dir in [run_dir.parent().unwrap_or(run_dir), run_dir] {
+            match place::make_dir(dir) {
+                Err(there) if there.kind() == std::io::ErrorKind::AlreadyExists => {}
+                made => made?,
+            }
+        }
+        let base = tempfile::Builder::new().prefix("t-").tempdir_in(run_dir)?.keep();
+        let base = Utf8PathBuf::from_path_buf(base).expect("made below a UTF-8 path");
+        std::fs::set_permissions(&base, Permissions::from_mode(0o755))?;
+        let root = Self { mark: format!("{base}/"), base };
+        for name in ["root", "modules.d", "home"] {
+            place::make_dir(&root.base.join(name))?;
+        }
+        // apt checks signatures as a user of its own, who needs a place for temporary files too.
+        let tmp = root.base.join("home/tmp");
+        place::make_dir(&tmp)?;
+        std::fs::set_permissions(&tmp, Permissions::from_mode(0o1777))?;
+        Ok(root)
+    }
+
+    /// What `--root` gets.
+    pub fn path(&self) -> Utf8PathBuf {
+        self.base.join("root")
+    }
+
+    /// What `--modules-dir` gets.
+    pub fn modules_dir(&self) -> Utf8PathBuf {
+        self.base.join("modules.d")
+    }
+
+    /// A place beside the root for files of the test itself (parameters files, canaries, sources).
+    pub fn beside(&self) -> Utf8PathBuf {
+        self.base.join("home")
+    }
+
+    /// Where nodes fetch an image from.
+    pub fn image_dir(&self, image: &str) -> Utf8PathBuf {
+        self.path().join("var/www/html/preboot_execution_environment/diskless/images").join(image)
+    }
+
+    /// Where the ongoing installations are written down.
+    pub fn installations_file(&self) -> Utf8PathBuf {
+        self.path().join("var/lib/diskless/installations.yml")
+    }
+
+    /// Drops a built module into the modules directory, as a sysadmin would, and says where it is.
+    pub fn drop_in(&self, module: &str) -> Utf8PathBuf {
+        let to = self.modules_dir().join(install::module_file_name(&format!("{module}_module")));
+        install::file(&run::built_module(module), &to, 0o644).unwrap_or_else(|failed| panic!("{failed}"));
+        to
+    }
+
+    /// Deletes a module file.
+    pub fn take_out(&self, module: &str) {
+        let file = self.modules_dir().join(install::module_file_name(&format!("{module}_module")));
+        std::fs::remove_file(&file).unwrap_or_else(|cause| panic!("cannot remove {file}: {cause}"));
+    }
+
+    /// The program with this root and its modules directory, and arguments of the test.
+    pub fn disklessset<A: AsRef<OsStr>>(&self, args: &[A]) -> run::Program {
+        run::Program::new(run::disklessset(), &self.beside(), &self.mark)
+            .args(["--root", self.path().as_str(), "--modules-dir", self.modules_dir().as_str()])
+            .args(args)
+    }
+
+    /// A program of the system, in the same clean environment and with the same mark.
+    pub fn tool<A: AsRef<OsStr>>(&self, name: &str, args: &[A]) -> run::Program {
+        run::Program::new(name, &self.beside(), &self.mark).args(args)
+    }
+
+    /// Images as `list --format json` shows them.
+    #[track_caller]
+    pub fn images(&self) -> Vec<serde_json::Value> {
+        let list = self.disklessset(&["list", "--format", "json"]).run().expect_done().json();
+        list["images"].as_array().unwrap_or_else(|| panic!("no list of images in {list}")).clone()
+    }
+
+    /// The status of an image as `list` shows it, nothing when it is not listed.
+    #[track_caller]
+    pub fn status(&self, image: &str) -> Option<String> {
+        let images = self.images();
+        let found = images.iter().find(|listed| listed["name"] == image)?;
+        Some(found["status"].as_str().unwrap_or_else(|| panic!("no status in {found}")).to_owned())
+    }
+
+    /// Processes started from this root that still run.
+    pub fn processes(&self) -> BTreeMap<i32, String> {
+        facts::processes_with(run::MARK, &self.mark).unwrap_or_default()
+    }
+
+    /// Kills all of them.
+    pub fn end_processes(&self) {
+        run::end_marked(&self.mark);
+    }
+}
+
+impl Drop for TestRoot {
+    fn drop(&mut self) {
+        self.end_processes();
+        let mounted = place::remove_with_mounts(&self.base);
+        // The run's own directory, when this was its last root and cargo xtask did not make it.
+        if std::env::var_os(RUN_DIR).is_none() {
+            let _ = self.base.parent().map(std::fs::remove_dir);
+        }
+        match mounted {
+            Ok(mounted) => {
+                assert!(
+                    mounted.is_empty() || std::thread::panicking(),
+                    "still mounted at the end: {mounted:?}"
+                );
+            }
+            Err(cause) => assert!(std::thread::panicking(), "cannot remove {}: {cause}", self.base),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_may_be_loaded_from_its_modules_directory() {
+        place::is_trusted(&TestRoot::bare().modules_dir()).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_left_of_it() {
+        let root = TestRoot::bare();
+        let base = root.base.clone();
+        let sleeper = root.tool("sleep", &["300"]).start();
+        let _running = sleeper.wait_until(|| (!root.processes().is_empty()).then_some(()));
+        drop(root);
+        assert!(!base.exists());
+        assert_eq!(facts::processes_with(run::MARK, base.as_str()).unwrap(), BTreeMap::new());
+    }
+
+    #[test]
+    fn two_roots_do_not_see_each_other_s_processes() {
+        let (one, other) = (TestRoot::bare(), TestRoot::bare());
+        let sleeper = one.tool("sleep", &["300"]).start();
+        let _running = sleeper.wait_until(|| (!one.processes().is_empty()).then_some(()));
+        assert!(other.processes().is_empty());
+    }
+}

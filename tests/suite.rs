@@ -1,0 +1,8 @@
+//! All tests of the built program, in one test binary: a folder per tier. Run by `cargo xtask test`, which builds the
+//! program first; a single tier by `cargo xtask test journeys`.
+
+mod boot;
+mod guard;
+mod journeys;
+mod readme;
+mod system;

@@ -1,0 +1,3 @@
+//! Real OS trees, mounts and packers: needs root and the tools that `cargo xtask setup` installs.
+
+mod livenet;

@@ -1,0 +1,58 @@
+//! The command line of the tasks.
+
+use std::process::ExitCode;
+
+use camino::Utf8PathBuf;
+use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
+
+use crate::failure::Failure;
+use crate::test::tier::Tier;
+use crate::{dist, quickstart, setup, test};
+
+fn tree() -> Command {
+    let dest = Arg::new("dest").long("dest").value_name("DIR").required(true);
+    let dest = dest
+        .value_parser(value_parser!(Utf8PathBuf))
+        .help("Install below this directory (/ for the system itself)");
+    let full = Arg::new("full").long("full").action(ArgAction::SetTrue).help("Run the long tests too");
+    let tiers = Arg::new("tier").value_name("TIER").action(ArgAction::Append);
+    let tiers =
+        tiers.value_parser(PossibleValuesParser::new(Tier::ALL.map(Tier::name))).help("Run only these tiers");
+    Command::new("xtask")
+        .bin_name("cargo xtask")
+        .about("Tasks of the source tree")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(
+            Command::new("setup")
+                .about("Install the system packages that building, booting and testing need"),
+        )
+        .subcommand(Command::new("dist").about("Build and install the program and its modules").arg(dest))
+        .subcommand(Command::new("quickstart").about("Make a first image below quickstart-root/ and boot it"))
+        .subcommand(Command::new("test").about("Check and test everything").arg(full).arg(tiers))
+}
+
+/// Does what the command line says.
+pub(crate) fn run() -> Result<ExitCode, Failure> {
+    match tree().get_matches().subcommand() {
+        Some(("setup", _)) => setup::task(),
+        Some(("dist", args)) => dist::task(args.get_one::<Utf8PathBuf>("dest").expect("clap requires it")),
+        Some(("quickstart", _)) => quickstart::task(),
+        Some(("test", args)) => return test::task(args.get_flag("full"), &tiers(args)),
+        other => unreachable!("clap knows no {other:?}"),
+    }
+    .map(|()| ExitCode::SUCCESS)
+}
+
+fn tiers(args: &ArgMatches) -> Vec<Tier> {
+    let named = args.get_many::<String>("tier").into_iter().flatten();
+    named.filter_map(|name| Tier::ALL.into_iter().find(|tier| tier.name() == name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_tree_is_sound() {
+        super::tree().debug_assert();
+    }
+}

@@ -1,0 +1,135 @@
+//! `cargo xtask dist --dest DIR`: builds the program and every shipped module, and installs them below a directory.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_tests::{install, place};
+use serde_json::Value;
+
+use crate::command::Tool;
+use crate::failure::{self, Failure};
+use crate::say;
+use crate::source_tree::{SourceTree, cargo};
+
+/// Where the modules of an installed program lie, below `--dest`.
+const MODULES_DIR: &str = "usr/lib/disklessset/modules.d";
+/// The variable that lets a test install what it has built already: `dev` for a debug build.
+const PROFILE: &str = "DISKLESSSET_DIST_PROFILE";
+
+/// What was built.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// The program `disklessset`.
+    pub(crate) program: Utf8PathBuf,
+    /// Each module's target name and its file as cargo named it.
+    pub(crate) modules: Vec<(String, Utf8PathBuf)>,
+}
+
+/// Builds and installs below `dest`.
+pub(crate) fn task(dest: &Utf8Path) -> Result<(), Failure> {
+    let tree = SourceTree::find()?;
+    let built = build(&tree)?;
+    say::step("install");
+    let program = dest.join("usr/bin/disklessset");
+    make_dirs(dest, "usr/bin")?;
+    install::file(&built.program, &program, 0o755)?;
+    say::note(program.as_str());
+    make_dirs(dest, MODULES_DIR)?;
+    for file in install_modules(&built, &dest.join(MODULES_DIR))? {
+        say::note(file.as_str());
+    }
+    // Man pages (usr/share/man/man8) and completions (usr/share/...) follow here once the program can write them.
+    Ok(())
+}
+
+/// Builds the program and the shipped modules with optimisation and asks cargo where they are.
+pub(crate) fn build(tree: &SourceTree) -> Result<Built, Failure> {
+    say::step("build");
+    let modules = tree.modules();
+    let build = build_command(tree, modules.iter().map(|module| module.package.as_str()));
+    let mut artifacts = Vec::new();
+    build.run_watched(|line| artifacts.extend(artifact(line)))?;
+    let file_of =
+        |name: &str| artifacts.iter().find(|(target, _)| target == name).map(|(_, file)| file.clone());
+    let program = file_of("disklessset")
+        .ok_or_else(|| Failure::Plain("the package disklessset builds no program disklessset".to_owned()))?;
+    let modules = modules.into_iter().map(|module| match file_of(&module.target) {
+        Some(file) => Ok((module.target, file)),
+        None => Err(Failure::Plain(format!("{} built no shared library {}", module.package, module.target))),
+    });
+    Ok(Built { program, modules: modules.collect::<Result<_, _>>()? })
+}
+
+fn build_command<'a>(tree: &SourceTree, packages: impl Iterator<Item = &'a str>) -> Tool {
+    let profile = std::env::var(PROFILE).unwrap_or_else(|_| "release".to_owned());
+    let packages = packages.flat_map(|package| ["--package", package]);
+    cargo()
+        .dir(&tree.root)
+        .args(["build", "--profile", &profile, "--message-format", "json-render-diagnostics"])
+        .args(["--package", "disklessset"])
+        .args(packages)
+        .minutes(30)
+        .output(crate::command::Output::Messages)
+}
+
+/// The target name and the file of a message of cargo's that tells of a program or a shared library.
+fn artifact(line: &str) -> Option<(String, Utf8PathBuf)> {
+    let message: Value = serde_json::from_str(line).ok()?;
+    let name = message["target"]["name"].as_str()?.to_owned();
+    let program = message["executable"].as_str();
+    let library = || {
+        message["filenames"].as_array()?.iter().filter_map(Value::as_str).find(|file| file.ends_with(".so"))
+    };
+    Some((name, program.or_else(library)?.into()))
+}
+
+/// Installs the modules into a directory, under the names modules are dropped in by.
+pub(crate) fn install_modules(built: &Built, dir: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Failure> {
+    let install = |(target, file): &(String, Utf8PathBuf)| {
+        let to = dir.join(install::module_file_name(target));
+        install::file(file, &to, 0o644)?;
+        Ok(to)
+    };
+    built.modules.iter().map(install).collect()
+}
+
+/// Makes the directories of a path below an existing or new top, each new one with mode 0755 whatever the umask.
+pub(crate) fn make_dirs(top: &Utf8Path, below: &str) -> Result<(), Failure> {
+    let path = top.join(below);
+    let mut above: Vec<_> =
+        path.ancestors().filter(|dir| !dir.as_str().is_empty() && !dir.exists()).collect();
+    above.reverse();
+    for dir in above {
+        place::make_dir(dir).map_err(failure::file("make the directory", dir))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_and_shared_libraries_are_told_from_cargo_s_other_messages() {
+        let program = r#"{"reason":"compiler-artifact","target":{"name":"disklessset"},"filenames":["/t/disklessset"],"executable":"/t/disklessset"}"#;
+        let module = r#"{"reason":"compiler-artifact","target":{"name":"demo_module"},"filenames":["/t/libdemo_module.so"],"executable":null}"#;
+        let library = r#"{"reason":"compiler-artifact","target":{"name":"disklessset"},"filenames":["/t/libdisklessset.rlib"],"executable":null}"#;
+        assert_eq!(artifact(program), Some(("disklessset".into(), "/t/disklessset".into())));
+        assert_eq!(artifact(module), Some(("demo_module".into(), "/t/libdemo_module.so".into())));
+        assert_eq!(artifact(library), None);
+        assert_eq!(artifact("   Compiling x"), None);
+    }
+
+    #[test]
+    fn modules_are_installed_under_their_own_names() {
+        use std::os::unix::fs::PermissionsExt;
+        let temp = tempfile::tempdir().unwrap();
+        let dest = Utf8Path::from_path(temp.path()).unwrap();
+        let built = dest.join("libdemo_module.so");
+        std::fs::copy("/proc/self/cmdline", &built).unwrap();
+        let built = Built { program: "/none".into(), modules: vec![("demo_module".into(), built)] };
+        make_dirs(dest, MODULES_DIR).unwrap();
+        let dir = dest.join(MODULES_DIR);
+        assert_eq!(install_modules(&built, &dir).unwrap(), [dir.join("demo_module.so")]);
+        let mode = |path: &Utf8Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        assert_eq!((mode(&dir), mode(&dir.join("demo_module.so"))), (0o755, 0o644));
+    }
+}

@@ -1,0 +1,144 @@
+//! `cargo xtask test`: set-up, checks and every tier of tests; the last line counts.
+
+mod area;
+mod deny;
+mod report;
+pub(crate) mod tier;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use crate::command::{Tool, interrupted, mark};
+use crate::failure::Failure;
+use crate::source_tree::{SourceTree, cargo};
+use crate::{say, setup};
+
+use area::Area;
+use report::Report;
+use tier::Tier;
+
+/// How much is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// A sample of every tier.
+    Sample,
+    /// Everything.
+    Full,
+}
+
+/// Runs the tiers named, or all. Whatever happens, the last line says how it went.
+pub(crate) fn task(full: bool, tiers: &[Tier]) -> Result<ExitCode, Failure> {
+    let tree = SourceTree::find()?;
+    let scope = if full { Scope::Full } else { Scope::Sample };
+    let tiers = if tiers.is_empty() { &Tier::ALL } else { tiers };
+    let mut report = Report::default();
+    match Area::open(&tree.target, &mark()) {
+        Err(failure) => report.failed("room for the tests", &failure.to_string()),
+        Ok(area) => {
+            let run = Run { tree: &tree, area: &area, scope };
+            run.all(tiers, &mut report);
+            if interrupted() {
+                report.failed("test run", &Failure::Interrupted.to_string());
+            }
+            for left in area.close() {
+                report.failed("left behind", &left);
+            }
+        }
+    }
+    report.print();
+    Ok(if report.all_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+struct Run<'a> {
+    tree: &'a SourceTree,
+    area: &'a Area,
+    scope: Scope,
+}
+
+impl Run<'_> {
+    fn all(&self, tiers: &[Tier], report: &mut Report) {
+        let started = Instant::now();
+        match setup::task() {
+            // Only root can install; without root the tiers say what they lack.
+            Err(missing) if !nix::unistd::geteuid().is_root() => {
+                report.skipped("system packages", &missing.to_string());
+            }
+            result => report.ended("system packages", started.elapsed(), result),
+        }
+        self.tiers(tiers, report);
+    }
+
+    fn tiers(&self, tiers: &[Tier], report: &mut Report) {
+        for tier in tiers {
+            if interrupted() {
+                return;
+            }
+            match tier {
+                Tier::Checks => self.checks(report),
+                Tier::Unit => self.unit(report),
+                other => self.of_the_program(*other, report),
+            }
+        }
+    }
+
+    fn checks(&self, report: &mut Report) {
+        let step = |report: &mut Report, name: &str, tool: Tool| {
+            say::step(name);
+            report.check(name, || tool.run().map(|_| ()));
+        };
+        step(report, "format", self.cargo(&["fmt", "--all", "--check"]).minutes(3));
+        let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+        step(report, "clippy", self.cargo(&clippy).minutes(20));
+        let documents = self.cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+        step(report, "documents", documents.minutes(15));
+        deny::check(&self.cargo(&["deny"]), report);
+    }
+
+    fn unit(&self, report: &mut Report) {
+        let targets = self.tree.test_targets().into_iter().flat_map(|name| ["--test".to_owned(), name]);
+        let unit = self.cargo(&["test", "--workspace", "--no-fail-fast", "--lib", "--bins"]).args(targets);
+        self.tests("unit", &unit.minutes(25), report);
+        let examples = self.cargo(&["test", "--workspace", "--no-fail-fast", "--doc"]);
+        self.tests("unit, examples in documents", &examples.minutes(15), report);
+        let guard = self.cargo(&["test", "--workspace", "--test", "suite", "--", "guard::"]);
+        self.tests("unit, the suite itself", &guard.minutes(15), report);
+    }
+
+    /// A tier that runs the built program.
+    fn of_the_program(&self, tier: Tier, report: &mut Report) {
+        if !self.tree.has_program("disklessset") {
+            return report.skipped(tier.name(), "the workspace has no program disklessset yet");
+        }
+        if let Some(lack) = tier.lack() {
+            return lack.report(tier, report);
+        }
+        say::step(&format!("build for {}", tier.name()));
+        let build = self.cargo(&["build", "--workspace", "--all-targets"]).minutes(20);
+        if let Err(failure) = build.run() {
+            return report.failed(tier.name(), &failure.to_string());
+        }
+        let filter = format!("{}::", tier.name());
+        let threads = format!("--test-threads={}", tier.threads());
+        let suite = self.cargo(&["test", "--workspace", "--test", "suite", "--", &threads, &filter]);
+        let minutes = tier.minutes() * if self.scope == Scope::Full { 6 } else { 1 };
+        self.tests(tier.name(), &suite.minutes(minutes), report);
+    }
+
+    fn tests(&self, name: &str, tool: &Tool, report: &mut Report) {
+        say::step(name);
+        report.tests(name, tool, self.area);
+        for left in self.area.left_behind() {
+            report.failed(name, &left);
+        }
+    }
+
+    fn cargo(&self, args: &[&str]) -> Tool {
+        let tool = cargo().dir(&self.tree.root).args(args.iter().copied());
+        let tool =
+            self.area.environment().into_iter().fold(tool, |tool, (name, value)| tool.env(name, value));
+        match self.scope {
+            Scope::Full => tool.env(disklessset_tests::need::FULL, "1"),
+            Scope::Sample => tool.env(disklessset_tests::need::FULL, "0"),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The tiers of tests, and what each needs of the machine.
+
+use camino::Utf8Path;
+use disklessset_tests::need;
+use nix::unistd::geteuid;
+
+use super::report::Report;
+
+/// A tier: a folder of the test suite, or a kind of checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tier {
+    /// Format, clippy, documents, licences.
+    Checks,
+    /// Tests beside the code.
+    Unit,
+    /// A user's ways through the program, without privileges where that is possible.
+    Journeys,
+    /// OS trees, mounts, packers: the real tools as root.
+    System,
+    /// Images booted in virtual machines.
+    Boot,
+    /// The commands of README.md as they are written.
+    Readme,
+}
+
+/// Why a tier cannot run here.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Lack {
+    what: &'static str,
+    /// Root can install it, so that a CI machine has no excuse.
+    installable: bool,
+}
+
+/// Real iPXE for QEMU's network cards lies here, in Debian and in Enterprise Linux.
+const IPXE: [&str; 2] = ["/usr/lib/ipxe/qemu", "/usr/share/ipxe"];
+
+impl Tier {
+    /// All, in the order they are run.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Checks, Self::Unit, Self::Journeys, Self::System, Self::Boot, Self::Readme];
+
+    /// The name on the command line, and of the folder in the suite.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Checks => "checks",
+            Self::Unit => "unit",
+            Self::Journeys => "journeys",
+            Self::System => "system",
+            Self::Boot => "boot",
+            Self::Readme => "readme",
+        }
+    }
+
+    /// Minutes a sample of it may take, building included; everything may take six times as long.
+    pub(crate) fn minutes(self) -> u64 {
+        match self {
+            Self::Checks | Self::Unit => 25,
+            Self::Journeys | Self::Readme => 10,
+            Self::System => 15,
+            Self::Boot => 20,
+        }
+    }
+
+    /// How many of its tests run at once. A virtual machine wants both processors of a small machine.
+    pub(crate) fn threads(self) -> usize {
+        match self {
+            Self::Boot | Self::Readme => 1,
+            _ => std::thread::available_parallelism().map_or(2, usize::from),
+        }
+    }
+
+    /// What the machine lacks for it, if anything.
+    pub(crate) fn lack(self) -> Option<Lack> {
+        let root = matches!(self, Self::System | Self::Boot | Self::Readme);
+        if root && !geteuid().is_root() {
+            return Some(Lack { what: "it needs root", installable: false });
+        }
+        let tools: &[&'static str] = match self {
+            Self::System => &["mmdebstrap", "mksquashfs"],
+            Self::Boot => &["mmdebstrap", "mksquashfs", "qemu-system-x86_64", "ip"],
+            _ => &[],
+        };
+        if let Some(what) = tools.iter().find(|tool| need::find_tool(tool).is_none()) {
+            return Some(Lack { what, installable: true });
+        }
+        let no_ipxe = self == Self::Boot && !IPXE.iter().any(|dir| Utf8Path::new(dir).is_dir());
+        no_ipxe.then_some(Lack { what: "iPXE for QEMU (ipxe-qemu)", installable: true })
+    }
+}
+
+impl Lack {
+    /// Counts the tier as skipped, or as failed where nothing excuses it.
+    pub(crate) fn report(&self, tier: Tier, report: &mut Report) {
+        let excused = !(self.installable && need::in_ci() && geteuid().is_root());
+        let missing =
+            if self.installable { format!("{} is missing", self.what) } else { self.what.to_owned() };
+        if excused { report.skipped(tier.name(), &missing) } else { report.failed(tier.name(), &missing) }
+    }
+}
