@@ -24,7 +24,7 @@ pub struct Content {
     pub inodes: u64,
     /// How many have a POSIX ACL.
     pub with_acl: u64,
-    /// Some of those, for the message.
+    /// Some of those, as paths in the tree, for the message.
     pub acl_samples: Vec<PathBuf>,
 }
 
@@ -44,7 +44,7 @@ pub fn measure(tree: &Path) -> std::io::Result<Content> {
     let mut links = HashSet::new();
     let mut todo = vec![tree.to_owned()];
     let mut names = vec![0u8; 4096];
-    count(tree, &tree.symlink_metadata()?, &mut links, &mut names, &mut content);
+    count(tree, tree, &tree.symlink_metadata()?, &mut links, &mut names, &mut content);
     while let Some(directory) = todo.pop() {
         if left_out(tree, &directory) {
             continue;
@@ -55,7 +55,7 @@ pub fn measure(tree: &Path) -> std::io::Result<Content> {
         for entry in std::fs::read_dir(&directory).map_err(named)? {
             let entry = entry.map_err(named)?;
             let metadata = entry.metadata().map_err(named)?;
-            count(&entry.path(), &metadata, &mut links, &mut names, &mut content);
+            count(tree, &entry.path(), &metadata, &mut links, &mut names, &mut content);
             if metadata.is_dir() {
                 todo.push(entry.path());
             }
@@ -70,6 +70,7 @@ fn left_out(tree: &Path, directory: &Path) -> bool {
 }
 
 fn count(
+    tree: &Path,
     path: &Path,
     metadata: &std::fs::Metadata,
     links: &mut HashSet<(u64, u64)>,
@@ -89,7 +90,7 @@ fn count(
     if !metadata.is_symlink() && has_acl(path, names) {
         content.with_acl += 1;
         if content.acl_samples.len() < NAMED {
-            content.acl_samples.push(path.to_owned());
+            content.acl_samples.push(Path::new("/").join(path.strip_prefix(tree).unwrap_or(path)));
         }
     }
 }

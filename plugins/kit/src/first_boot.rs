@@ -46,7 +46,15 @@ pub fn keep_address_with_networkd(files: &TreeFiles) -> Result<(), TreeFileError
     let wait =
         "[Service]\nExecStart=\nExecStart=/lib/systemd/systemd-networkd-wait-online --any --timeout=60\n";
     let drop_in = "etc/systemd/system/systemd-networkd-wait-online.service.d";
+    // Names come from DHCP's servers; answering the neighbours' questions is a port that nobody asked for.
+    let resolve = "[Resolve]\nLLMNR=no\nMulticastDNS=no\n";
     files.make_directory("etc/systemd/network", 0o755)?;
+    files.make_directory("etc/systemd/resolved.conf.d", 0o755)?;
+    files.replace(
+        "etc/systemd/resolved.conf.d/50-disklessset.conf",
+        resolve.as_bytes(),
+        NewFile::of_root(0o644),
+    )?;
     files.make_directory(drop_in, 0o755)?;
     files.replace(
         "etc/systemd/network/80-disklessset.network",

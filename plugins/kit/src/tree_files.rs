@@ -267,6 +267,24 @@ impl TreeFiles {
         }
     }
 
+    /// Removes a directory with everything in it; none there is fine.
+    ///
+    /// # Errors
+    /// As [`Self::empty_directory`].
+    pub fn remove_directory(&self, directory: &str) -> Result<()> {
+        self.empty_directory(directory)?;
+        let fault = self.fault("remove", directory);
+        let (parent, name) = match self.parent(directory) {
+            Ok(found) => found,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+            Err(cause) => return Err(fault(cause)),
+        };
+        match rustix::fs::unlinkat(&parent, &name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(cause) => Err(fault(cause)),
+        }
+    }
+
     /// Removes all files below a directory and keeps the directories with their owners and modes, as log directories need.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use crate::{
 use camino::Utf8Path;
 use disklessset_kit::tree_files::TreeFiles;
 use disklessset_plugin_api::{Command, Error, Hold, Host, Image, Result, SizeOrAuto};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Runs a command. In a mounted image its changes wait for the unmount; else they are packed when the command ends well, and
 /// lost when it does not.
@@ -49,7 +49,9 @@ fn inside(image: &mut Image, host: &Host<'_>, work: impl FnOnce(&Utf8Path) -> Re
     let places = Places::of(image.name(), host)?;
     if mount::is_live(&places)? {
         work(&places.tree)?;
-        return Ok(json!({ "packed": false, "mounted": true }));
+        host.info("the image is mounted: changes are packed when it is unmounted");
+        // Standard output is the command's alone.
+        return Ok(Value::Null);
     }
     if image.flag("is_mounted") {
         return Err(Error::refused(format!("image {} was mounted, and its mount is lost", image.name()))
@@ -61,11 +63,13 @@ fn inside(image: &mut Image, host: &Host<'_>, work: impl FnOnce(&Utf8Path) -> Re
     host.work_area(image.name(), Hold::Action)?;
     let layout = mount::attach(image, &places, Hold::Action, host)?;
     work(&places.tree)?;
-    let changed = mount::has_changes(&places)?;
-    if changed {
+    if mount::has_changes(&places)? {
         let wanted = recorded_size(image).map_or(SizeOrAuto::Auto, SizeOrAuto::Fixed);
         let lower = mount::lower(&places, layout).to_owned();
         repack(image, &lower, &places.tree, &places.area, layout, wanted, host)?;
+        host.info(format!("the changes are in image {}", image.name()));
+    } else {
+        host.info("nothing was changed");
     }
-    Ok(json!({ "packed": changed, "mounted": false }))
+    Ok(Value::Null)
 }

@@ -46,7 +46,7 @@ impl Creation {
     pub(crate) fn from_arguments(args: &Arguments) -> Result<Self> {
         let kernel: String = args.need("kernel")?;
         let source = match args.get::<String>("source")? {
-            Some(text) => text.parse::<Source>()?,
+            Some(text) => text.parse::<Source>()?.absolute()?,
             None => Source::of_server(&servers_os_release())?,
         };
         source.check()?;
@@ -175,7 +175,7 @@ fn creation() -> ActionSpec {
         .param(ParamSpec::flag("password", ParamKind::Secret, "Root's password; without one the account stays locked"))
         .param(ParamSpec::flag("ssh_pub_key", ParamKind::Path, "A file of public keys that open root's account"))
         .param(
-            ParamSpec::flag("additional_packages", ParamKind::Package, "Another package to install, may be repeated")
+            ParamSpec::flag("additional_packages", ParamKind::Package, "Another package to install")
                 .as_flag("package"),
         )
         .param(

@@ -127,6 +127,8 @@ fn settle(plan: &TreePlan, tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
         let disable = ["-q", "disable", "rpcbind.service", "rpcbind.socket"];
         host.run(&Command::new("systemctl").args(disable).inside(tree.as_str()))?;
     }
+    // Without it the journal stays in /run: a node has no disk to keep it on.
+    files.remove_directory("var/log/journal")?;
     if !files.exists("etc/fstab") {
         files.replace("etc/fstab", b"", NewFile::of_root(0o644))?;
     }

@@ -134,6 +134,23 @@ impl Source {
         }
     }
 
+    /// The same source with its path made absolute from the current directory, as records and tools need it.
+    ///
+    /// # Errors
+    /// When the path is empty or not UTF-8.
+    pub fn absolute(self) -> Result<Self> {
+        let absolute = |path: Utf8PathBuf| {
+            camino::absolute_utf8(&path)
+                .map_err(|cause| Error::usage(format!("cannot use the path {path}")).because(cause))
+        };
+        Ok(match self {
+            Self::Tree(path) => Self::Tree(absolute(path)?),
+            Self::Tar(path) => Self::Tar(absolute(path)?),
+            Self::Oci { path, reference } => Self::Oci { path: absolute(path)?, reference },
+            packages => packages,
+        })
+    }
+
     /// Whether packages are installed, so that package sets and a kernel package mean something.
     pub fn installs_packages(&self) -> bool {
         matches!(self, Self::Apt | Self::Dnf)
