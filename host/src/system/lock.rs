@@ -168,7 +168,9 @@ impl Lock {
 
     fn take(file: File, path: &Utf8Path) -> Result<Attempt, FileError> {
         match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
-            Ok(_) if is_at(&file, path)? => Ok(Attempt::Got(Lock { file, path: path.to_owned(), leave: Leave::File })),
+            Ok(_) if is_at(&file, path)? => {
+                Ok(Attempt::Got(Lock { file, path: path.to_owned(), leave: Leave::File }))
+            }
             Ok(_) => Ok(Attempt::Stale),
             Err(Errno::EAGAIN | Errno::EACCES) => Ok(Attempt::Held),
             Err(error) => Err(FileError::of("lock", path)(error)),
