@@ -43,16 +43,24 @@ impl std::convert::From<TrustError> for Untrusted {
     }
 }
 
+impl Default for Trust {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// Checks files; each directory is walked to once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Trust {
+    /// The running user.
+    user: u32,
     directories: HashMap<Utf8PathBuf, Result<(), Untrusted>>,
 }
 
 impl Trust {
-    /// Nothing is known yet.
+    /// For the running user; nothing is known yet.
     pub fn new() -> Self {
-        Self::default()
+        Self { user: nix::unistd::geteuid().as_raw(), directories: HashMap::new() }
     }
 
     /// Whether the file at this path is trusted.
@@ -78,7 +86,7 @@ impl Trust {
             return audit(file);
         }
         let (path, owner, mode) = (file.to_owned(), seen.uid(), seen.mode() & 0o7777);
-        if owner != 0 && owner != nix::unistd::geteuid().as_raw() {
+        if owner != 0 && owner != self.user {
             return Err(TrustError::Owner { path, owner, mode }.into());
         }
         if mode & 0o022 != 0 {

@@ -154,7 +154,7 @@ fn a_check_says_everything_that_can_be_said() {
 }
 
 /// The target directory of this build; what a module is built of is shared with it.
-fn target() -> Utf8PathBuf {
+pub(crate) fn target() -> Utf8PathBuf {
     built("demo").ancestors().nth(3).unwrap().to_owned()
 }
 
