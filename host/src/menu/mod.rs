@@ -161,7 +161,9 @@ mod tests {
     fn press_at(console: &Console, words: &'static str, times: usize) -> std::thread::JoinHandle<()> {
         let shown = console.reader();
         std::thread::spawn(move || {
+            let since = std::time::Instant::now();
             while shown().matches(words).count() < times {
+                assert!(since.elapsed().as_secs() < 10, "{words:?} was not shown {times} times: {}", shown());
                 std::thread::sleep(std::time::Duration::from_millis(10));
             }
             signal_hook::low_level::raise(signal_hook::consts::SIGINT).unwrap();

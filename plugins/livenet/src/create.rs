@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
     initramfs_facts::{FlatSupport, flat_support},
     packages::{Extras, Selinux, default_kernel_package},
-    source::{Optimize, TreePlan},
+    source::{Optimize, TreePlan, field, servers_os_release},
     squashfs::Layout,
     tree_files::TreeFiles,
 };
@@ -52,8 +52,9 @@ fn make_directory(area: &Utf8Path, name: &str, mode: u32) -> Result<Utf8PathBuf>
 }
 
 fn plan(wanted: &Creation) -> TreePlan {
+    let of_distribution = || default_kernel_package(field(&servers_os_release(), "ID"));
     let kernel_package = match wanted.kernel {
-        KernelChoice::FromImage => Some(wanted.kernel_package.clone().unwrap_or_else(default_kernel_package)),
+        KernelChoice::FromImage => Some(wanted.kernel_package.clone().unwrap_or_else(of_distribution)),
         KernelChoice::Version(_) => None,
     };
     TreePlan {
