@@ -63,7 +63,7 @@ pub(super) fn make(
     version: &KernelVersion,
     out: &Utf8Path,
 ) -> Result<Utf8PathBuf> {
-    let parts = parts(dracut, version, out)?;
+    let parts = parts(operation, dracut, version, out)?;
     if parts.is_empty() {
         return Err(Error::failed("dracut lists no modules"));
     }
@@ -135,7 +135,9 @@ fn run(
     }
     let mut on_line = |line: &str| operation.tool_line("dracut", line);
     let tool = tool.arg(inside.join("initramfs").as_str()).isolation(dracut.isolation(out));
-    tool.log_to(&log).on_line(&mut on_line).run().map(drop).map_err(tool_failed)
+    let finished = tool.log_to(&log).on_line(&mut on_line).run().map_err(tool_failed)?;
+    operation.took("dracut", finished.duration);
+    Ok(())
 }
 
 /// The part that dracut says it cannot put in.
@@ -146,13 +148,19 @@ fn part_refused(line: &str) -> Option<&str> {
 }
 
 /// The parts a dracut has; they differ between releases.
-fn parts(dracut: &Dracut<'_>, version: &KernelVersion, out: &Utf8Path) -> Result<BTreeSet<String>> {
+fn parts(
+    operation: &Operation<'_>,
+    dracut: &Dracut<'_>,
+    version: &KernelVersion,
+    out: &Utf8Path,
+) -> Result<BTreeSet<String>> {
     let mut tool = Tool::new("dracut").args(["--list-modules", "--no-kernel", "--kver", version.as_str()]);
     if let Dracut::OfServer { modules } = dracut {
         tool = tool.args(["--kmoddir", modules.as_str()]);
     }
     let listed =
         tool.capture_stdout(64 * 1024).isolation(dracut.isolation(out)).run().map_err(tool_failed)?;
+    operation.took("dracut", listed.duration);
     Ok(String::from_utf8_lossy(&listed.stdout).split_whitespace().map(str::to_owned).collect())
 }
 
