@@ -18,7 +18,7 @@ use crate::{
 };
 use camino::Utf8Path;
 use disklessset_plugin_api::{
-    Command, Error, ErrorKind, Finished, Hold, Level, Mount, Paths, Result,
+    Command, Error, ErrorKind, Finished, Hold, Image, Level, Mount, Paths, Result,
     messages::{self, Acquired, services},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -151,6 +151,7 @@ impl Operation<'_> {
             tool = tool.capture_stdout(4 * 1024 * 1024);
         }
         let finished = tool.run().map_err(tool_failed)?;
+        self.took(&name, finished.duration);
         Ok(Finished::new(finished.code, String::from_utf8_lossy(&finished.stdout).into_owned()))
     }
 
@@ -225,8 +226,22 @@ impl Operation<'_> {
         match (request.to.parent(), request.to.file_name()) {
             // An existing image: its directory goes to the next state in one step.
             (Some(parent), Some(name)) if parent == directory => {
-                let image = ImageManager::new(self.site).load(own)?;
-                self.replace_files(&image, &[(name, NewFile::Moved(&request.from))])
+                let manager = ImageManager::new(self.site);
+                let image = manager.load(own)?;
+                let file = (name, NewFile::Moved(request.from.as_path()));
+                match &request.image {
+                    None => self.replace_files(&image, &[file]),
+                    // Only attributes are the class's to decide.
+                    Some(next) => {
+                        let next = Image::new(
+                            own.clone(),
+                            image.class(),
+                            next.attributes().clone(),
+                            image.directory().to_owned(),
+                        );
+                        manager.replace_with(self, &next, vec![file])
+                    }
+                }
             }
             // An image being created: its directory is private still.
             _ => {
@@ -240,6 +255,11 @@ impl Operation<'_> {
     fn remove(&self, path: &Utf8Path) -> Result<()> {
         self.must_be_ours(path)?;
         undo::remove(path, &self.site.layout).map_err(failure::refused)
+    }
+
+    /// Tells how long a tool took; what is left of the wall time is our own.
+    pub(crate) fn took(&self, tool: &str, duration: std::time::Duration) {
+        self.say(Level::Debug, &format!("{tool} took {:.2} s", duration.as_secs_f64()));
     }
 
     /// Passes on a line that a tool printed.

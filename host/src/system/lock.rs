@@ -18,6 +18,11 @@ use serde::{Deserialize, Serialize};
 use crate::system::interrupt::{self, Interrupted};
 use crate::system::{FileError, atomic_file};
 
+/// How long a lock may be held by somebody who does not say what for: between taking it and saying so, or between the last
+/// word and letting go. Nobody is refused for that.
+const UNTOLD: Duration = Duration::from_secs(1);
+/// How often one tries again meanwhile.
+const TRY_AT_ONCE: Duration = Duration::from_millis(2);
 /// How often a waiting process tries again.
 const TRY_EVERY: Duration = Duration::from_millis(50);
 /// Descriptions are short; more than this is not one of ours.
@@ -132,12 +137,34 @@ impl Lock {
                 return Ok(lock);
             }
             interrupt::check()?;
+            let holder = File::open(&path).ok().and_then(|file| read_holder(&file));
+            let (patience, pause) = match holder {
+                None => (patience.max(UNTOLD), TRY_AT_ONCE),
+                Some(_) => (patience, TRY_EVERY),
+            };
             if started.elapsed() >= patience {
-                let holder = File::open(&path).ok().and_then(|file| read_holder(&file));
                 return Err(LockError::Busy { what: what.to_owned(), holder });
             }
-            std::thread::sleep(TRY_EVERY);
+            std::thread::sleep(pause);
         }
+    }
+
+    /// Takes a lock whose file is there and which nobody holds; the file goes when it is released. `None` when there is no
+    /// such file or somebody holds it. For removing what killed holders left.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or locked.
+    pub fn sweep(dir: &Utf8Path, name: &str) -> Result<Option<Self>, FileError> {
+        let path = lock_file(dir, name);
+        if !path.exists() || LockProbe::look(dir, name)?.is_held() {
+            return Ok(None);
+        }
+        let lock = Self::try_once(&path)?.map(Self::leaving_nothing);
+        if let Some(lock) = &lock {
+            // The killed one must not be named as the holder of this.
+            let _ = lock.file.set_len(0);
+        }
+        Ok(lock)
     }
 
     /// The same lock, whose file goes when it is released: for things that come and go.

@@ -155,7 +155,12 @@ pub enum Selinux {
 ///
 /// The same for every set: a smaller one (`linux-image-cloud-amd64`) has drivers for virtual machines only, and a CORE image that
 /// does not find its network card would be of no use.
-pub fn default_kernel_package() -> String {
+///
+/// `distribution` is the `ID` of an `os-release`: Ubuntu calls its kernels otherwise than Debian.
+pub fn default_kernel_package(distribution: &str) -> String {
+    if distribution == "ubuntu" {
+        return "linux-image-generic".to_owned();
+    }
     let machine = match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",

@@ -20,7 +20,8 @@ pub(crate) fn template(image: &Image, boot: &BootContext) -> Result<String> {
         return Err(Error::failed(format!("image {} has no kernel", boot.image))
             .hint(format!("disklessset kernel set {} VERSION", boot.image)));
     }
-    let selinux = u8::from(image.flag("selinux"));
+    // Debian's kernels start another security module unless this one is named.
+    let selinux = if image.flag("selinux") { "selinux=1 security=selinux" } else { "selinux=0" };
     let mut line = vec![
         format!("initrd={}", boot.initramfs),
         format!("root=live:{}/squashfs.img", boot.image_url),
@@ -29,7 +30,7 @@ pub(crate) fn template(image: &Image, boot: &BootContext) -> Result<String> {
     if existing::recorded_layout(image) == Layout::Flat {
         line.push("rd.live.overlay.overlayfs=1".to_owned());
     }
-    line.push(format!("selinux={selinux}"));
+    line.push(selinux.to_owned());
     line.push(PATIENCE.to_owned());
     let own = boot_line::check(&boot.kernel_parameters)?;
     if !own.is_empty() {
@@ -82,7 +83,7 @@ mod tests {
             lines[4],
             "kernel http://${next-server}/x/kernels/vmlinuz-6.1.0-1-amd64 initrd=initramfs-kernel-6.1.0-1-amd64 \
              root=live:http://${next-server}/x/images/web/squashfs.img rd.neednet=1 ip=dhcp rd.live.overlay.overlayfs=1 \
-             selinux=1 rd.net.timeout.carrier=30 rd.net.timeout.ifup=60 rd.net.dhcp.retry=4 quiet ${eq-console} \
+             selinux=1 security=selinux rd.net.timeout.carrier=30 rd.net.timeout.ifup=60 rd.net.dhcp.retry=4 quiet ${eq-console} \
              ${eq-kernel-parameters} ${dedicated-kernel-parameters}"
         );
         assert_eq!(

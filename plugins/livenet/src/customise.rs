@@ -6,6 +6,8 @@ use disklessset_kit::{
     accounts::{RootPassword, set_root_password},
     anonymise, first_boot,
     os_release::{ImageFacts, describe_image, today},
+    packages::Selinux,
+    selinux,
     tree_files::{NewFile, TreeFiles},
 };
 use disklessset_plugin_api::{Command, Host, KernelVersion, Result};
@@ -38,6 +40,10 @@ pub(crate) fn customise(
         run_script(&files, text, host)?;
     }
     anonymise::anonymise(&files)?;
+    if wanted.selinux == Selinux::On {
+        // Last: every file that is made has to have its label.
+        selinux::label(&files, host)?;
+    }
     Ok(())
 }
 

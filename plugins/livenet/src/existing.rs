@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 use disklessset_kit::{
     initramfs_facts::{FlatSupport, flat_support},
-    squashfs::Layout,
+    squashfs::{Layout, holds},
 };
 use disklessset_plugin_api::{Error, Host, Image, ImageName, Kernel, Result, Size};
 
@@ -64,6 +64,13 @@ impl Places {
 pub(crate) fn check_kernel(image: &Image, kernel: &Kernel, host: &Host<'_>) -> Result<()> {
     if recorded_layout(image) == Layout::Classic {
         return Ok(());
+    }
+    if !holds(&root_image(image), &format!("usr/lib/modules/{}", kernel.version), host)? {
+        host.warn(format!(
+            "image {} has no modules of kernel {}: nodes will only have the drivers of the initramfs",
+            image.name(),
+            kernel.version
+        ));
     }
     let initramfs = host.paths()?.kernels.join(kernel.initramfs());
     match flat_support(&initramfs) {

@@ -1,5 +1,6 @@
 //! Tasks of the source tree, run as `cargo xtask TASK`: set the machine up, install by hand, try it all, test it all.
 
+mod bench;
 mod cli;
 mod command;
 mod dist;

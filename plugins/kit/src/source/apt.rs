@@ -35,6 +35,21 @@ const TRIMMED: [&str; 8] = [
     "path-include=/usr/share/locale/locale.alias",
 ];
 
+/// What `optimize` leaves out beyond that: completions, headers, and drivers of what a node does not have. Those of graphics cards stay,
+/// some compute on them.
+const OPTIMIZED: [&str; 10] = [
+    "path-exclude=/usr/share/bash-completion/*",
+    "path-exclude=/usr/share/zsh/*",
+    "path-exclude=/usr/include/*",
+    "path-exclude=/lib/modules/*/kernel/sound/*",
+    "path-exclude=/lib/modules/*/kernel/drivers/media/*",
+    "path-exclude=/lib/modules/*/kernel/drivers/net/wireless/*",
+    "path-exclude=/lib/modules/*/kernel/drivers/bluetooth/*",
+    "path-exclude=/lib/modules/*/kernel/drivers/staging/*",
+    "path-exclude=/lib/modules/*/kernel/drivers/iio/*",
+    "path-exclude=/lib/modules/*/kernel/net/bluetooth/*",
+];
+
 pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host: &Host<'_>) -> Result<()> {
     let server = servers_os_release();
     let servers_release = field(&server, "VERSION_CODENAME");
@@ -83,6 +98,9 @@ fn mmdebstrap(
         .arg(format!("--include={}", packages.join(",")));
     if plan.set.is_trimmed() || plan.optimize == Optimize::Aggressively {
         command = command.args(TRIMMED.map(|option| format!("--dpkgopt={option}")));
+    }
+    if plan.optimize == Optimize::Aggressively {
+        command = command.args(OPTIMIZED.map(|option| format!("--dpkgopt={option}")));
     }
     command.args([release, tree.as_str(), sources.as_str()])
 }

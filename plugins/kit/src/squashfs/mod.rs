@@ -70,10 +70,17 @@ fn mksquashfs(source: &Utf8Path, file: &Utf8Path) -> Command {
 /// # Errors
 /// When it is no squashfs file, or unsquashfs is missing.
 pub fn layout_of(file: &Utf8Path, host: &Host<'_>) -> Result<Layout> {
+    Ok(if holds(file, INNER_IMAGE, host)? { Layout::Classic } else { Layout::Flat })
+}
+
+/// Whether something lies at this path in a squashfs file.
+///
+/// # Errors
+/// As [`layout_of`].
+pub fn holds(file: &Utf8Path, path: &str, host: &Host<'_>) -> Result<bool> {
     Superblock::read(file)?;
-    let list =
-        Command::new("unsquashfs").args(["-l", "-d", ""]).arg(file.as_str()).arg(INNER_IMAGE).capture();
+    let list = Command::new("unsquashfs").args(["-l", "-d", ""]).arg(file.as_str()).arg(path).capture();
     let listed = host.run(&list)?.stdout;
-    let inner = format!("/{INNER_IMAGE}");
-    Ok(if listed.lines().any(|line| line.trim_end() == inner) { Layout::Classic } else { Layout::Flat })
+    let wanted = format!("/{path}");
+    Ok(listed.lines().any(|line| line.trim_end() == wanted))
 }
