@@ -8,9 +8,12 @@ use disklessset_tests::root::TestRoot;
 /// A parameters file beside the root.
 fn file(root: &TestRoot, name: &str, text: &str) -> String {
     let path = root.beside().join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), text.as_bytes()).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let made = std::fs::create_dir_all(root.beside()).and_then(|()| {
+        let mut file = std::fs::File::create(&path)?;
+        std::io::Write::write_all(&mut file, text.as_bytes())?;
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))
+    });
+    made.unwrap_or_else(|cause| panic!("cannot write {path}: {cause}"));
     path.into_string()
 }
 
