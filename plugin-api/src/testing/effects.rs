@@ -54,18 +54,30 @@ pub(super) fn undo(open: &Open) -> Result<()> {
         Some(Mount::System { target }) => {
             ["dev", "sys", "proc"].iter().try_for_each(|dir| unmount(&target.join(dir)))
         }
+        // Read-only, so nothing can be lost with it. A program elsewhere on the machine may have a copy of the mount table, and the
+        // loop device of a mount inside open with it.
         Some(Mount::Image { target, .. }) => {
-            // Programs of tests that run beside this one have a copy of the mount table each, which keeps loop devices open.
-            for _ in 0..50 {
-                if unmount(target).is_ok() {
-                    return Ok(());
-                }
-                std::thread::sleep(std::time::Duration::from_millis(100));
-            }
-            unmount(target)
+            unmount(target).or_else(|_| tool("umount", &["--lazy", target.as_str()]).map(drop))
         }
         Some(mount) => unmount(mount.target()),
     }
+}
+
+/// Makes a directory a mount of its own whose changes reach the namespaces of programs that run meanwhile: what is unmounted here
+/// goes there as well, and a loop device is not kept open by a program of another test.
+pub(super) fn share(base: &Utf8Path) -> Result<()> {
+    tool("mount", &["--bind", base.as_str(), base.as_str()])?;
+    tool("mount", &["--make-shared", base.as_str()]).map(drop)
+}
+
+/// Takes everything mounted at or below a directory away, whoever mounted it.
+pub(super) fn unshare(base: &Utf8Path) -> Result<()> {
+    if !is_mounted(base) {
+        return Ok(());
+    }
+    tool("umount", &["--recursive", base.as_str()])
+        .or_else(|_| tool("umount", &["--recursive", "--lazy", base.as_str()]))
+        .map(drop)
 }
 
 fn is_mounted(target: &Utf8Path) -> bool {
