@@ -179,6 +179,9 @@ pub struct Publish {
     pub from: Utf8PathBuf,
     /// Its place.
     pub to: Utf8PathBuf,
+    /// The image as it is with that file: its record and boot file change in the same step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Image>,
 }
 
 /// A request about one kernel.

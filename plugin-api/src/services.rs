@@ -261,7 +261,18 @@ impl<'a> Host<'a> {
     /// # Errors
     /// When either path lies outside the image's directory or the rename fails; the old file is then still there.
     pub fn publish(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
-        self.call(services::PUBLISH, &messages::Publish { from: from.to_owned(), to: to.to_owned() })
+        let (from, to) = (from.to_owned(), to.to_owned());
+        self.call(services::PUBLISH, &messages::Publish { from, to, image: None })
+    }
+
+    /// The same for a file that the attributes of its image tell of: file, record and boot file change in one step, so that
+    /// they agree whatever happens between this and the end of the action.
+    ///
+    /// # Errors
+    /// As [`Self::publish`].
+    pub fn publish_with(&self, image: &Image, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        self.call(services::PUBLISH, &messages::Publish { from, to, image: Some(image.clone()) })
     }
 
     /// Removes a file or tree below disklessset's directories, never following links or crossing mounts. A path that is

@@ -3,8 +3,10 @@
 //! Tests live in `suite.rs` and its folders, one folder a tier. What they share is here:
 //! - [`root`]: a throw-away root with a modules directory the program accepts
 //! - [`run`]: the program, run with a clean environment, a time limit and, where asked, a sudden end
+//! - [`strace`]: the program, killed, failing or slowed down at a system call of its own
 //! - [`terminal`]: the program in a real terminal, for its menu
 //! - [`residue`]: what there was before and after: mounts, loop devices, processes, files
+//! - [`stage`]: the same root again and again, for fault after fault
 //! - [`canary`]: a tree outside the root that nothing may touch
 //! - [`mod@need`]: what a test needs of the machine, and how it says that it was skipped
 //! - [`readme`]: the commands of a document, to be run as they are written
@@ -20,5 +22,7 @@ pub mod readme;
 pub mod residue;
 pub mod root;
 pub mod run;
+pub mod stage;
+pub mod strace;
 #[cfg(feature = "terminal")]
 pub mod terminal;

@@ -1,3 +1,4 @@
 //! Real OS trees, mounts and packers: needs root and the tools that `cargo xtask setup` installs.
 
+mod kill_points;
 mod livenet;

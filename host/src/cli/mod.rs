@@ -6,7 +6,7 @@ pub(crate) mod commands;
 mod declared;
 pub(crate) mod globals;
 pub(crate) mod request;
-mod secret;
+pub(crate) mod secret;
 
 use crate::{
     failure, menu,
@@ -49,6 +49,9 @@ fn code_of(error: &Error) -> u8 {
 }
 
 fn run_with(arguments: &[OsString], output: &Arc<Output>) -> Result<u8> {
+    if commands::module_change::as_child(arguments, output).is_some() {
+        return Ok(0);
+    }
     let peeked = Peeked::at(arguments);
     let first = peeked.first.as_deref();
     let named = first.filter(|first| !HOST_COMMANDS.contains(first));

@@ -43,8 +43,8 @@ pub(crate) enum Effect {
     Changes,
     /// It changes something, and this image must not be cleaned before.
     ChangesSparing(ImageName),
-    /// It is itself a cleaning.
-    Cleans,
+    /// It changes something, and nothing is cleaned for it: a cleaning itself, or nothing of images.
+    ChangesAsIs,
 }
 
 /// A site with somebody at it.
@@ -92,7 +92,7 @@ impl Session {
     /// As there.
     pub(crate) fn perform_cleaned(&self, request: &dyn Request) -> Result<()> {
         if self.run == Run::Dry && request.effect() != Effect::Reads {
-            return self.tell(request, &Effect::Cleans);
+            return self.tell(request, &Effect::ChangesAsIs);
         }
         if let Some(question) = request.question() {
             match self.output.ask_yes_no(&question) {
@@ -115,7 +115,7 @@ impl Session {
     pub(crate) fn clean_first(&self, effect: &Effect) -> Result<Vec<String>> {
         let wanted = match effect {
             Effect::Changes | Effect::ChangesSparing(_) => self.site.configuration().autoclean(),
-            Effect::Reads | Effect::Cleans => false,
+            Effect::Reads | Effect::ChangesAsIs => false,
         };
         if !wanted || self.run == Run::Dry {
             return Ok(Vec::new());

@@ -23,6 +23,8 @@ use std::collections::BTreeMap;
 
 /// The step of classes with an OS tree: mounts it for the length of the action and gives its path.
 const OS_TREE: &str = "os_tree";
+/// The action of removing, as the journal names it.
+pub(super) const REMOVE: &str = "remove";
 
 impl ImageManager<'_> {
     /// The declaration of an action of a class, its own or one it inherits.
@@ -169,12 +171,16 @@ impl ImageManager<'_> {
         let registered = Installation::by_this_process(class, kernel)
             .map_err(failure::of)
             .and_then(|entry| self.site.installations.begin(name, entry).map_err(failure::of));
-        let outcome = registered.and_then(|()| self.fill_and_publish(&operation, class, name, fill));
+        let outcome = registered
+            .and_then(|()| self.fill_and_publish(&operation, class, name, fill))
+            // Order matters. Unregistered last, so that whatever kills us before leaves a CORRUPTED image to clean; and from then
+            // on it is a created one, which no cleaning may take away again.
+            .and_then(|()| operation.commit())
+            .and_then(|()| self.site.installations.end(name).map_err(failure::of));
         match outcome {
             Ok(()) => {
-                // Order matters: unregistered last, so that whatever kills us before leaves a CORRUPTED image to clean.
-                let ended = self.site.installations.end(name).map_err(failure::of);
-                operation.succeed().and(ended)
+                self.tidy(&operation);
+                Ok(())
             }
             Err(error) => {
                 self.clean_class(&operation, class, name);
@@ -184,6 +190,17 @@ impl ImageManager<'_> {
                     Err(left) => Err(error.because(left)),
                 }
             }
+        }
+    }
+
+    /// Ends an action that has done what it was for. What cannot be tidied up is no failure of it, and the next cleaning's.
+    fn tidy(&self, operation: &Operation<'_>) {
+        let subject = &operation.subject;
+        if let Err(error) = operation.succeed() {
+            let text = format!(
+                "something of the work on image {subject} is left, `disklessset clean {subject}`: {error}"
+            );
+            self.site.observer.line(Level::Warning, &text);
         }
     }
 
@@ -272,15 +289,16 @@ impl ImageManager<'_> {
             Ok(value)
         });
         match outcome {
-            Ok(value) => operation.succeed().map(|()| value),
+            Ok(value) => {
+                self.tidy(&operation);
+                Ok(value)
+            }
             Err(error) => Err(operation.fail(error)),
         }
     }
 
     /// Saves an image: record and boot file together, in one step, when one of them changed.
     fn register_image(&self, operation: &Operation<'_>, image: &Image) -> Result<()> {
-        let record = Self::record(image);
-        let text = record.to_text(image.name());
         let boot = self.boot_file(operation, image)?;
         let is_now = |file: &str, wanted: &str| {
             atomic_file::read_bounded(&image.directory().join(file), record::MOST_BYTES)
@@ -290,13 +308,25 @@ impl ImageManager<'_> {
         if unchanged && is_now(boot_file::FILE_NAME, &boot) {
             return Ok(());
         }
-        operation.replace_files(
-            image,
-            &[
-                (record::FILE_NAME, NewFile::Text(&text, record.mode())),
-                (boot_file::FILE_NAME, NewFile::Text(&boot, 0o644)),
-            ],
-        )
+        self.replace_with(operation, image, Vec::new())
+    }
+
+    /// Brings an image to its next state in one step: these files, and the record and the boot file that belong to them.
+    pub(super) fn replace_with(
+        &self,
+        operation: &Operation<'_>,
+        image: &Image,
+        files: Vec<(&str, NewFile<'_>)>,
+    ) -> Result<()> {
+        let record = Self::record(image);
+        let text = record.to_text(image.name());
+        let boot = self.boot_file(operation, image)?;
+        let mut next = vec![
+            (record::FILE_NAME, NewFile::Text(&text, record.mode())),
+            (boot_file::FILE_NAME, NewFile::Text(&boot, 0o644)),
+        ];
+        next.extend(files);
+        operation.replace_files(image, &next)
     }
 
     /// Shows the OS tree of an image to `run`, for as long as that takes, through the step `os_tree` of its class.
@@ -325,11 +355,11 @@ impl ImageManager<'_> {
     /// # Errors
     /// When it is not there, mounted, busy, or its module is gone.
     pub fn remove(&self, name: &ImageName) -> Result<()> {
-        let (lock, image) = self.lock_and_load(name, "remove")?;
+        let (lock, image) = self.lock_and_load(name, REMOVE)?;
         self.module_needed(image.class(), name)?;
-        self.must_not_be_mounted(&image)?;
+        self.must_not_be_mounted(name, image.class())?;
         let layout = &self.site.layout;
-        let operation = Operation::begin(self.site, name, lock, "remove", image.class())?;
+        let operation = Operation::begin(self.site, name, lock, REMOVE, image.class())?;
         // From here on there is no way back, only on: an interrupted removal is finished by the next cleaning.
         operation.retire(&layout.image_dir(name.as_str()), &layout.images_dir())?;
         let mut request = request(steps::REMOVE);
@@ -343,18 +373,25 @@ impl ImageManager<'_> {
         operation.succeed()
     }
 
-    fn must_not_be_mounted(&self, image: &Image) -> Result<()> {
-        let name = image.name();
-        let work = self.site.layout.image_workdir(name.as_str());
-        let mounted = crate::system::mounts::mounts_below(&work).map_err(failure::of)?;
-        match mounted.first() {
-            None => Ok(()),
-            Some(mount) => {
-                let module = self.site.classes.module_of(image.class()).unwrap_or_default();
-                Err(Error::refused(format!("cannot remove image {name}: still mounted at {}", mount.target))
-                    .hint(format!("disklessset {module} unmount {name}")))
-            }
+    /// Refuses while something is mounted in a directory of an image: what is there is somebody's, and in use.
+    pub(super) fn must_not_be_mounted(&self, name: &ImageName, class: &str) -> Result<()> {
+        for directory in self.site.layout.directories_of(name.as_str()) {
+            let mounted = crate::system::mounts::mounts_below(&directory).map_err(failure::of)?;
+            let Some(mount) = mounted.first() else { continue };
+            let error =
+                Error::refused(format!("cannot remove image {name}: still mounted at {}", mount.target));
+            let module = self.site.classes.module_of(class).unwrap_or_default();
+            let unmounts = self
+                .site
+                .classes
+                .actions_of_class(class)
+                .is_ok_and(|all| all.iter().any(|a| a.words == "unmount"));
+            return Err(match unmounts {
+                true => error.hint(format!("disklessset {module} unmount {name}")),
+                false => error.hint(format!("umount {}", mount.target)),
+            });
         }
+        Ok(())
     }
 }
 

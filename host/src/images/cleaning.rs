@@ -1,6 +1,7 @@
 //! Cleaning: undoing what crashed actions left, from the records alone.
 
 use super::{
+    actions::REMOVE,
     manager::{ImageManager, no_such_image},
     operation::{Operation, Subject, lock_image},
     status::ImageStatus,
@@ -8,15 +9,26 @@ use super::{
 use crate::{
     failure,
     installations::{
-        Journal, image_lock, journal,
+        Effect, Journal, image_lock, journal,
         undo::{self, Which},
     },
     kernels,
-    system::lock::{Lock, LockProbe, Wait},
+    system::{
+        files,
+        lock::{Lock, LockProbe, Wait},
+    },
 };
 use camino::Utf8PathBuf;
-use disklessset_plugin_api::{Error, ErrorKind, ImageName, Level, Mount, Result};
+use disklessset_plugin_api::{Error, ErrorKind, Hold, ImageName, Level, Mount, Result};
 use std::collections::BTreeSet;
+
+/// The action of clearing, as the journal names it.
+const CLEAR: &str = "clear";
+
+/// Which way an interrupted action goes.
+fn direction(left: &journal::State) -> Which {
+    if left.committed { Which::HeldForAction } else { Which::Unsettled }
+}
 
 /// What a cleaning did.
 #[derive(Debug, Default)]
@@ -101,10 +113,9 @@ impl ImageManager<'_> {
                 Err(error) => report.kept.push(("kernels".to_owned(), error)),
             }
         }
-        if chosen.is_empty() {
-            return Ok(report);
+        if !chosen.is_empty() {
+            self.site.prepare()?;
         }
-        self.site.prepare()?;
         for name in chosen {
             match self.clean_one(&name) {
                 Ok(true) => report.cleaned.push(name.to_string()),
@@ -112,6 +123,7 @@ impl ImageManager<'_> {
                 Err(error) => report.kept.push((name.to_string(), error)),
             }
         }
+        self.sweep();
         Ok(report)
     }
 
@@ -125,7 +137,13 @@ impl ImageManager<'_> {
             if !state.needs_recovery() {
                 return Ok(false);
             }
-            self.undo_journal(&path, Which::Unsettled, &Subject::Image(name.clone()))?;
+            let removal = state.unfinished.as_deref().is_some_and(|action| [REMOVE, CLEAR].contains(&action));
+            if removal && !self.exists(name) {
+                // Out of service already: what is left of it goes too.
+                self.clear_locked(name, state.class, lock)?;
+            } else {
+                self.undo_journal(&path, direction(&state), &Subject::Image(name.clone()))?;
+            }
             return Ok(true);
         };
         if entry.is_legacy() && self.site.installations.is_running(name, &entry) {
@@ -158,7 +176,8 @@ impl ImageManager<'_> {
         if !journal::read(&path).map_err(failure::of)?.needs_recovery() {
             return Ok(false);
         }
-        self.undo_journal(&path, Which::Unsettled, &Subject::Kernels)?;
+        let state = journal::read(&path).map_err(failure::of)?;
+        self.undo_journal(&path, direction(&state), &Subject::Kernels)?;
         Ok(true)
     }
 
@@ -180,27 +199,26 @@ impl ImageManager<'_> {
         }
         let operation = Operation::begin(self.site, name, lock, "clean", class)?;
         self.clean_class(&operation, class, name);
-        operation.succeed().map(|()| None)
+        operation.succeed()?;
+        Ok(operation.into_lock())
     }
 
-    /// Removes all that a name can have, outside of any record. Mounts that an image mounted for editing has are undone;
-    /// others stop the removal.
+    /// Removes all that a name can have, outside of any record; what is mounted there stops it.
     fn remove_by_name(&self, name: &ImageName) -> Result<()> {
-        let layout = &self.site.layout;
-        let work = layout.image_workdir(name.as_str());
-        let tree = work.join("mnt");
+        self.unmount_by_name(name)?;
+        for directory in self.site.layout.directories_of(name.as_str()) {
+            undo::remove(&directory, &self.site.layout).map_err(failure::refused)?;
+        }
+        Ok(())
+    }
+
+    /// Takes away the mounts of an image that 1.x mounted for editing; others stay.
+    fn unmount_by_name(&self, name: &ImageName) -> Result<()> {
+        let tree = self.site.layout.image_workdir(name.as_str()).join("mnt");
         for mount in
             [Mount::System { target: tree.clone() }, Mount::Image { file: Utf8PathBuf::new(), target: tree }]
         {
             undo::unmount(&mount).map_err(failure::refused)?;
-        }
-        for directory in [
-            layout.image_dir(name.as_str()),
-            work,
-            layout.nfs_staging_dir().join(name.as_str()),
-            layout.nfs_golden_dir().join(name.as_str()),
-        ] {
-            undo::remove(&directory, layout).map_err(failure::refused)?;
         }
         Ok(())
     }
@@ -233,16 +251,63 @@ impl ImageManager<'_> {
         let class = entry
             .map(|entry| entry.image_class)
             .or_else(|| self.load(name).ok().map(|image| image.class().to_owned()));
-        let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
-        if path.exists() {
-            self.undo_journal(&path, Which::Everything, &Subject::Image(name.clone()))?;
+        self.clear_locked(name, class, lock)
+    }
+
+    /// Takes what there is of an image out of service by one rename, then removes it with all that is on record and all that
+    /// follows from the name. Refused before that when something is mounted in it that is not the image's own.
+    fn clear_locked(&self, name: &ImageName, class: Option<String>, lock: Lock) -> Result<()> {
+        let layout = &self.site.layout;
+        let path = journal::path_of(&layout.journal_dir(), name.as_str());
+        let left = journal::read(&path).map_err(failure::of)?;
+        if left.needs_recovery() {
+            self.undo_journal(&path, direction(&left), &Subject::Image(name.clone()))?;
         }
-        let _lock = match class {
-            Some(class) => self.clean_by_class(name, &class, lock)?,
-            None => Some(lock),
-        };
-        self.remove_by_name(name)?;
+        let class = class.unwrap_or_default();
+        let operation = Operation::begin(self.site, name, lock, CLEAR, &class)?;
+        let freed = operation
+            .release_mounts()
+            .and_then(|()| self.unmount_by_name(name))
+            .and_then(|()| self.must_not_be_mounted(name, &class));
+        if let Err(error) = freed {
+            return Err(operation.fail(error));
+        }
+        // From here on there is no way back, only on: an interrupted clearing is finished by the next cleaning.
+        let served = layout.image_dir(name.as_str());
+        if served.symlink_metadata().is_ok() {
+            operation.retire(&served, &layout.images_dir())?;
+        }
+        self.clean_class(&operation, &class, name);
+        for directory in layout.directories_of(name.as_str()) {
+            if directory.symlink_metadata().is_ok() {
+                operation.acquire(Effect::Trash { path: directory }, Hold::Action, || Ok(()))?;
+            }
+        }
+        operation.undo_everything()?;
         self.site.installations.end(name).map_err(failure::of)
+    }
+
+    /// Removes files that say nothing: of locks whose holders were killed, of journals they had not written to yet or no
+    /// longer, of registers they had not finished. Nothing is wrong while they are there, so that nothing is said of them.
+    fn sweep(&self) {
+        let _ = self.site.installations.sweep();
+        for name in self.journalled().unwrap_or_default() {
+            let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
+            let blank = || journal::read(&path).is_ok_and(|state| state.is_blank());
+            if blank()
+                && let Ok(Some(_lock)) = Lock::sweep(&self.site.layout.locks_dir(), &image_lock(&name))
+                && blank()
+            {
+                let _ = files::remove_file(&path);
+            }
+        }
+        let locks = self.site.layout.locks_dir().read_dir_utf8();
+        for entry in locks.into_iter().flatten().flatten() {
+            let name = entry.file_name().strip_suffix(".lock").filter(|name| name.starts_with("image-"));
+            if let Some(name) = name {
+                let _ = Lock::sweep(&self.site.layout.locks_dir(), name);
+            }
+        }
     }
 
     /// Where the log of an image's actions lies.

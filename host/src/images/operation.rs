@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::{Error, ErrorKind, Hold, Image, ImageName, Level, Result};
+use disklessset_plugin_api::{Error, ErrorKind, Hold, Image, ImageName, Result};
 use std::{cell::RefCell, os::unix::fs::MetadataExt};
 
 use super::generation::{self, NewFile};
@@ -54,11 +54,12 @@ pub(crate) struct Operation<'s> {
     pub(super) subject: Subject,
     /// The module whose class is at work; it chooses the section of the configuration.
     pub(super) module: String,
-    /// Absent for an action that only reads: such a one acquires nothing.
-    journal: Option<RefCell<Journal>>,
+    /// Absent for an action that only reads, which acquires nothing, and for one that has ended.
+    journal: RefCell<Option<Journal>>,
     pub(crate) staged_kernel: RefCell<Option<StagedKernel>>,
     pub(crate) log: Utf8PathBuf,
-    _lock: Option<Lock>,
+    /// Held until the operation is dropped: what is done after its end still concerns nobody else.
+    lock: Option<Lock>,
 }
 
 /// Takes the lock of an image.
@@ -102,8 +103,8 @@ impl<'s> Operation<'s> {
             .hint("disklessset clean"));
         }
         let journal = Journal::begin(&path, action, class).map_err(failure::of)?;
-        self.journal = Some(RefCell::new(journal));
-        self._lock = Some(lock);
+        self.journal = RefCell::new(Some(journal));
+        self.lock = Some(lock);
         Ok(self)
     }
 
@@ -116,18 +117,24 @@ impl<'s> Operation<'s> {
         Self {
             site,
             module: site.classes.module_of(class).unwrap_or_default(),
-            journal: None,
+            journal: RefCell::new(None),
             staged_kernel: RefCell::new(None),
             log: site.layout.logs_dir().join(format!("{subject}.log")),
             subject,
-            _lock: None,
+            lock: None,
         }
     }
 
-    fn journal(&self) -> Result<&RefCell<Journal>> {
-        self.journal
-            .as_ref()
-            .ok_or_else(|| Error::refused("this action only reads: it may not acquire anything"))
+    fn on_journal<T>(&self, act: impl FnOnce(&mut Journal) -> T) -> Result<T> {
+        match self.journal.borrow_mut().as_mut() {
+            Some(journal) => Ok(act(journal)),
+            None => Err(Error::refused("this action only reads: it may not acquire anything")),
+        }
+    }
+
+    /// The lock, for what else has to be done under it.
+    pub(super) fn into_lock(self) -> Option<Lock> {
+        self.lock
     }
 
     /// Whether this action has the lock of the kernels already.
@@ -140,19 +147,20 @@ impl<'s> Operation<'s> {
         directory.join(format!(".{what}-{}-{}", self.subject, unique()))
     }
 
-    /// Puts an effect on record and makes it happen. One that turns out not to have happened is taken off again.
+    /// Puts an effect on record and makes it happen. One that turns out not to have happened is taken off again: on record
+    /// still, it would be undone, which is wrong for what somebody else made.
     pub(super) fn acquire(
         &self,
         effect: Effect,
         hold: Hold,
         happen: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
-        let journal = self.journal()?;
-        let number = journal.borrow_mut().intend(effect, hold).map_err(failure::of)?;
+        let sure = !matches!(effect, Effect::Published { .. } | Effect::Trash { .. });
+        let number = self.on_journal(|journal| journal.intend(effect, hold))?.map_err(failure::of)?;
         happen().inspect_err(|_| {
-            // On record still, it would be undone: harmless for what does not exist, wrong for what somebody else made.
-            if let Err(cause) = journal.borrow_mut().undone(number) {
-                self.site.observer.line(Level::Warning, &failure::of(cause).to_string());
+            // A rename that fails may have happened, and only its flush to disk failed; these two are known to be ours.
+            if sure {
+                let _ = self.on_journal(|journal| journal.undone(number));
             }
         })
     }
@@ -168,8 +176,9 @@ impl<'s> Operation<'s> {
 
     /// What is on record and not undone.
     pub(super) fn on_record(&self, path: &Utf8Path) -> Result<Option<(u64, Effect, Hold)>> {
-        let journal = self.journal()?.borrow();
-        Ok(journal.find(path).map(|open| (open.number, open.effect.clone(), open.hold)))
+        self.on_journal(|journal| {
+            journal.find(path).map(|open| (open.number, open.effect.clone(), open.hold))
+        })
     }
 
     /// Undoes one acquisition.
@@ -178,7 +187,17 @@ impl<'s> Operation<'s> {
             return Err(Error::refused(format!("{path} is not on record for {}", self.subject)));
         };
         self.undo_one(&effect)?;
-        self.journal()?.borrow_mut().undone(number).map_err(failure::of)
+        self.on_journal(|journal| journal.undone(number))
+    }
+
+    /// Undoes the mounts on record, newest first.
+    pub(super) fn release_mounts(&self) -> Result<()> {
+        let open = self.on_journal(|journal| journal.state().open.clone())?;
+        let mounts = open.iter().rev().filter_map(|open| match &open.effect {
+            Effect::Mount { mount } => Some(mount.target().to_owned()),
+            _ => None,
+        });
+        mounts.into_iter().try_for_each(|target| self.release(&target))
     }
 
     fn undo_one(&self, effect: &Effect) -> Result<()> {
@@ -216,31 +235,33 @@ impl<'s> Operation<'s> {
         self.release(&aside)
     }
 
+    /// Puts on record that the action has done what it was for. Whatever stops it from here on, what it published stays.
+    pub(crate) fn commit(&self) -> Result<()> {
+        self.on_journal(Journal::commit)?.map_err(failure::of)
+    }
+
     /// Ends the action well: what was held for its length is undone, the rest stays.
-    pub(crate) fn succeed(self) -> Result<()> {
-        let Some(journal) = self.journal else { return Ok(()) };
-        let mut journal = journal.into_inner();
+    pub(crate) fn succeed(&self) -> Result<()> {
+        let Some(mut journal) = self.journal.take() else { return Ok(()) };
+        // Best effort where nobody asked for it before: without the line an end in the middle of this undoes what is held.
+        let _ = journal.commit();
         let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
         undo::undo(&mut journal, &self.site.layout, Which::HeldForAction, &in_use)
             .map_err(failure::refused)?;
-        // What was published is what the action was for: it is nobody's to undo any more.
-        let published: Vec<u64> = journal
-            .state()
-            .open
-            .iter()
-            .filter(|open| matches!(open.effect, Effect::Published { .. }))
-            .map(|open| open.number)
-            .collect();
-        for number in published {
-            journal.undone(number).map_err(failure::of)?;
-        }
+        journal.end().map_err(failure::of)
+    }
+
+    /// Ends an action after which nothing is left of its subject: all that is on record is undone.
+    pub(super) fn undo_everything(&self) -> Result<()> {
+        let Some(mut journal) = self.journal.take() else { return Ok(()) };
+        let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
+        undo::undo(&mut journal, &self.site.layout, Which::Everything, &in_use).map_err(failure::refused)?;
         journal.end().map_err(failure::of)
     }
 
     /// Ends the action badly: everything it acquired is undone. Gives back the error, with what could not be undone.
-    pub(crate) fn fail(self, error: Error) -> Error {
-        let Some(journal) = self.journal else { return error };
-        let mut journal = journal.into_inner();
+    pub(crate) fn fail(&self, error: Error) -> Error {
+        let Some(mut journal) = self.journal.take() else { return error };
         let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
         let undone = undo::undo(&mut journal, &self.site.layout, Which::Unsettled, &in_use)
             .map_err(failure::refused)

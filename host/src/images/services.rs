@@ -18,7 +18,7 @@ use crate::{
 };
 use camino::Utf8Path;
 use disklessset_plugin_api::{
-    Command, Error, ErrorKind, Finished, Hold, Level, Mount, Paths, Result,
+    Command, Error, ErrorKind, Finished, Hold, Image, Level, Mount, Paths, Result,
     messages::{self, Acquired, services},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -225,8 +225,22 @@ impl Operation<'_> {
         match (request.to.parent(), request.to.file_name()) {
             // An existing image: its directory goes to the next state in one step.
             (Some(parent), Some(name)) if parent == directory => {
-                let image = ImageManager::new(self.site).load(own)?;
-                self.replace_files(&image, &[(name, NewFile::Moved(&request.from))])
+                let manager = ImageManager::new(self.site);
+                let image = manager.load(own)?;
+                let file = (name, NewFile::Moved(request.from.as_path()));
+                match &request.image {
+                    None => self.replace_files(&image, &[file]),
+                    // Only attributes are the class's to decide.
+                    Some(next) => {
+                        let next = Image::new(
+                            own.clone(),
+                            image.class(),
+                            next.attributes().clone(),
+                            image.directory().to_owned(),
+                        );
+                        manager.replace_with(self, &next, vec![file])
+                    }
+                }
             }
             // An image being created: its directory is private still.
             _ => {

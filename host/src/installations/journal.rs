@@ -60,6 +60,8 @@ enum Fact {
     Intent { number: u64, effect: Effect, hold: Hold },
     /// An effect is undone, or never came to be.
     Undone { number: u64 },
+    /// The action has done what it was for: from here on the only way is on.
+    Committed,
     /// The action succeeded: what it holds for the image stays.
     End,
 }
@@ -77,6 +79,14 @@ pub struct Open {
     pub settled: bool,
 }
 
+impl Open {
+    /// Whether it is there for longer than the action. What was published is what the action was for, and nobody's to undo
+    /// once it ended well.
+    fn stays(&self) -> bool {
+        self.settled || (self.hold == Hold::Image && !matches!(self.effect, Effect::Published { .. }))
+    }
+}
+
 /// The journal of one image, open for writing.
 #[derive(Debug)]
 pub struct Journal {
@@ -92,6 +102,8 @@ pub struct State {
     pub open: Vec<Open>,
     /// The action that began and did not end.
     pub unfinished: Option<String>,
+    /// Whether that action had done what it was for: then what it published stays.
+    pub committed: bool,
     /// The class the last action was for.
     pub class: Option<String>,
     next: u64,
@@ -103,10 +115,17 @@ impl State {
         self.unfinished.is_some()
     }
 
+    /// Whether nothing is on record: the file is there because its writer was killed before the first line, or after the
+    /// last one.
+    pub fn is_blank(&self) -> bool {
+        self.unfinished.is_none() && self.open.is_empty()
+    }
+
     fn apply(&mut self, fact: Fact) {
         match fact {
             Fact::Begin { action, class } => {
                 self.unfinished = Some(action);
+                self.committed = false;
                 self.class = Some(class);
             }
             Fact::Intent { number, effect, hold } => {
@@ -114,8 +133,11 @@ impl State {
                 self.next = number + 1;
             }
             Fact::Undone { number } => self.open.retain(|open| open.number != number),
+            Fact::Committed => self.committed = true,
             Fact::End => {
                 self.unfinished = None;
+                self.committed = false;
+                self.open.retain(|open| open.stays());
                 self.open.iter_mut().for_each(|open| open.settled = true);
             }
         }
@@ -161,12 +183,23 @@ impl Journal {
         }
         let fresh = !path.exists();
         let file = files::open_append(path, 0o600)?;
-        if fresh {
-            atomic_file::sync_dir(path.parent().unwrap_or(Utf8Path::new("/")))?;
+        let known =
+            if fresh { atomic_file::sync_dir(path.parent().unwrap_or(Utf8Path::new("/"))) } else { Ok(()) };
+        if let Err(error) = known {
+            let _ = files::remove_file(path);
+            return Err(error);
         }
         let mut journal = Self { path: path.to_owned(), file, state };
-        journal.end_torn_line()?;
-        journal.write(Fact::Begin { action: action.to_owned(), class: class.to_owned() })?;
+        let begun = journal
+            .end_torn_line()
+            .and_then(|()| journal.write(Fact::Begin { action: action.to_owned(), class: class.to_owned() }));
+        if let Err(error) = begun {
+            if journal.state.is_blank() {
+                // Best effort, and nothing is lost when it fails: a blank journal goes with the next cleaning.
+                let _ = files::remove_file(path);
+            }
+            return Err(error);
+        }
         Ok(journal)
     }
 
@@ -209,21 +242,29 @@ impl Journal {
 
     /// Takes an effect off the record once it is undone.
     ///
-    /// # Errors
-    /// When the line cannot be written.
-    pub fn undone(&mut self, number: u64) -> Result<(), FileError> {
-        self.write(Fact::Undone { number })
+    /// A line that cannot be written, on a full disk, stops nobody: the undoing is what makes room, and what is undone twice
+    /// is undone.
+    pub fn undone(&mut self, number: u64) {
+        if self.write(Fact::Undone { number }).is_err() {
+            self.state.apply(Fact::Undone { number });
+        }
     }
 
-    /// Ends the action well. What is held for the image stays on record; with nothing held the journal goes.
+    /// Puts on record that the action has done what it was for. Killed from here on, it is finished and not undone.
+    ///
+    /// # Errors
+    /// When the line cannot be written; then nothing has been decided.
+    pub fn commit(&mut self) -> Result<(), FileError> {
+        if self.state.committed { Ok(()) } else { self.write(Fact::Committed) }
+    }
+
+    /// Ends the action. What is held for the image stays on record; with nothing held the journal goes.
     ///
     /// # Errors
     /// When that cannot be written.
     pub fn end(mut self) -> Result<(), FileError> {
-        if self.state.open.is_empty() {
-            return files::remove_file(&self.path);
-        }
-        self.write(Fact::End)
+        let held = self.state.open.iter().any(Open::stays);
+        if held { self.write(Fact::End) } else { files::remove_file(&self.path) }
     }
 
     fn end_torn_line(&mut self) -> Result<(), FileError> {
@@ -266,7 +307,7 @@ mod tests {
         journal.intend(directory("/a"), Hold::Action).unwrap();
         let b = journal.intend(directory("/b"), Hold::Action).unwrap();
         journal.intend(directory("/c"), Hold::Image).unwrap();
-        journal.undone(b).unwrap();
+        journal.undone(b);
         drop(journal);
         let state = read(&path).unwrap();
         assert_eq!(state.unfinished.as_deref(), Some("create"));
@@ -288,6 +329,22 @@ mod tests {
     }
 
     #[test]
+    fn a_committed_action_says_so_until_the_next_begins_and_what_it_published_stays() {
+        let (_dir, path) = journal();
+        let published = Effect::Published { path: "/p".into(), device: 1, inode: 2, kernel: None };
+        let mut first = Journal::begin(&path, "mount", "DemoImage").unwrap();
+        first.intend(published, Hold::Action).unwrap();
+        first.intend(directory("/held"), Hold::Image).unwrap();
+        first.commit().unwrap();
+        assert!(read(&path).unwrap().committed && read(&path).unwrap().needs_recovery());
+        first.end().unwrap();
+        let left = read(&path).unwrap();
+        assert_eq!((left.open.len(), left.committed), (1, false), "only what is held");
+        let second = Journal::begin(&path, "unmount", "DemoImage").unwrap();
+        assert!(!second.state().committed);
+    }
+
+    #[test]
     fn an_action_that_ends_well_leaves_what_is_held_for_the_image() {
         let (_dir, path) = journal();
         let mut first = Journal::begin(&path, "mount", "DemoImage").unwrap();
@@ -298,7 +355,7 @@ mod tests {
 
         let mut second = Journal::begin(&path, "unmount", "DemoImage").unwrap();
         let number = second.state().open[0].number;
-        second.undone(number).unwrap();
+        second.undone(number);
         second.end().unwrap();
         assert!(!path.exists(), "nothing held, no journal");
     }

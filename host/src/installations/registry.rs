@@ -62,14 +62,7 @@ impl Installations {
     /// # Errors
     /// When the lock, the reading or the writing fails; the file is then as it was.
     pub fn update<T>(&self, change: impl FnOnce(&mut Entries) -> T) -> Result<T, RegistryError> {
-        // Short: nobody holds this lock for longer than one durable write.
-        let _lock = Lock::acquire(
-            &self.layout.locks_dir(),
-            "installations",
-            "installations.yml",
-            "update",
-            Wait::Seconds(60),
-        )?;
+        let _lock = self.lock("update")?;
         let mut entries = self.snapshot()?;
         let before = entries.clone();
         let outcome = change(&mut entries);
@@ -99,6 +92,26 @@ impl Installations {
         self.update(|entries| {
             entries.images.remove(name);
         })
+    }
+
+    /// Removes what a writer that was killed left beside the file.
+    ///
+    /// # Errors
+    /// When the lock cannot be had, or as removing files.
+    pub fn sweep(&self) -> Result<(), RegistryError> {
+        let path = self.layout.installations_file();
+        // Looked at first without the lock: next to always there is nothing.
+        if !files::has_asides(&path) {
+            return Ok(());
+        }
+        let _lock = self.lock("clean")?;
+        Ok(files::sweep_asides(&path)?)
+    }
+
+    /// Short: nobody holds this lock for longer than one durable write.
+    fn lock(&self, operation: &str) -> Result<Lock, RegistryError> {
+        let wait = Wait::Seconds(60);
+        Ok(Lock::acquire(&self.layout.locks_dir(), "installations", "installations.yml", operation, wait)?)
     }
 
     /// Whether the process behind an entry is creating right now.

@@ -65,7 +65,7 @@ pub fn undo(
         .collect();
     for open in chosen {
         undo_effect(&open.effect, layout, kernel_in_use)?;
-        journal.undone(open.number)?;
+        journal.undone(open.number);
     }
     Ok(())
 }

@@ -92,7 +92,7 @@ impl KernelManager<'_> {
     fn changing<T>(&self, action: &str, run: impl FnOnce(&Operation<'_>) -> Result<T>) -> Result<T> {
         let lock = lock(self.site)?;
         let operation = Operation::begin_on_kernels(self.site, lock, action)?;
-        match run(&operation) {
+        match run(&operation).and_then(|value| operation.commit().map(|()| value)) {
             Ok(value) => operation.succeed().map(|()| value),
             Err(error) => Err(operation.fail(error)),
         }

@@ -55,12 +55,12 @@ pub(crate) fn run(session: Session) -> Result<u8> {
     let mut menu = Menu { session };
     loop {
         match menu.main_page() {
-            Ok(()) => {}
-            Err(Stop::Back) => menu.session.output.data("\n"),
+            Ok(()) | Err(Stop::Back) => {}
             Err(Stop::Leave(code)) => return Ok(code),
             Err(Stop::Failed(error)) => menu.session.output.error(&error),
         }
         menu.session.output.end_progress();
+        menu.session.output.data("\n");
         // CTRL+C was meant for what is over now; the other signals are meant for the program.
         if let Err(signal) = interrupt::check() {
             if signal.signal != interrupt::StopSignal::Interrupt {
@@ -84,9 +84,7 @@ impl Menu {
         if chosen == EXIT {
             return Err(Stop::Leave(0));
         }
-        let done = self.entry(chosen);
-        self.session.output.data("\n");
-        done
+        self.entry(chosen)
     }
 }
 
@@ -97,7 +95,10 @@ mod tests {
         cli::globals::Run,
         output::testing::{self, Console},
         site::{Site, SiteOptions},
-        system::lock::Wait,
+        system::{
+            lock::Wait,
+            test_support::{helper, is_helper},
+        },
     };
     use camino::Utf8PathBuf;
 
@@ -105,6 +106,10 @@ mod tests {
     fn menu(answers: &str) -> (u8, Console) {
         let root = tempfile::tempdir().unwrap();
         let console = testing::console(answers);
+        (run(session(&root, &console)).unwrap(), console)
+    }
+
+    pub(super) fn session(root: &tempfile::TempDir, console: &Console) -> Session {
         let options = SiteOptions {
             root: Some(Utf8PathBuf::from_path_buf(root.path().to_owned()).unwrap()),
             config: None,
@@ -112,8 +117,7 @@ mod tests {
             wait: Wait::No,
         };
         let site = Site::open(&options, console.output.clone()).unwrap();
-        let session = Session { site, output: console.output.clone(), run: Run::Really };
-        (run(session).unwrap(), console)
+        Session { site, output: console.output.clone(), run: Run::Really }
     }
 
     #[test]
@@ -151,5 +155,39 @@ mod tests {
         for words in ["There are no images", "There are no kernels", "There are no modules"] {
             assert!(shown.contains(words), "{words}: {shown}");
         }
+    }
+
+    /// Presses CTRL+C when the menu has printed these words so often.
+    fn press_at(console: &Console, words: &'static str, times: usize) -> std::thread::JoinHandle<()> {
+        let shown = console.reader();
+        std::thread::spawn(move || {
+            let since = std::time::Instant::now();
+            while shown().matches(words).count() < times {
+                assert!(since.elapsed().as_secs() < 10, "{words:?} was not shown {times} times: {}", shown());
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            signal_hook::low_level::raise(signal_hook::consts::SIGINT).unwrap();
+        })
+    }
+
+    #[test]
+    fn control_c_leads_back_to_the_main_menu_and_there_it_leaves() {
+        // Signals are the whole process': in this one other tests would be interrupted.
+        if is_helper("menu").is_none() {
+            let name = "menu::tests::control_c_leads_back_to_the_main_menu_and_there_it_leaves";
+            assert!(helper(name, "menu", "").status().unwrap().success());
+            return;
+        }
+        let root = tempfile::tempdir().unwrap();
+        // The input stays open: nothing but the signal ends a question.
+        let (console, typing) = testing::open_console("5\n");
+        let first = press_at(&console, "Path of the parameters file", 1);
+        let second = press_at(&console, "Your choice (1-10)", 2);
+        assert_eq!(run(session(&root, &console)).unwrap(), 130);
+        first.join().unwrap();
+        second.join().unwrap();
+        drop(typing);
+        let shown = console.stdout();
+        assert_eq!(shown.matches("10 Exit").count(), 2, "{shown}");
     }
 }

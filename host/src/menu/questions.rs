@@ -180,3 +180,89 @@ fn default_of(param: &ParamSpec) -> Option<String> {
         (Some(value), _) => Some(text(value)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        menu::tests::session,
+        output::{Answers, testing},
+    };
+    use serde_json::json;
+
+    /// The answers to the questions of these parameters, and what was shown.
+    fn asked(params: &[ParamSpec], typed: &str) -> (Step<BTreeMap<String, Raw>>, String) {
+        let root = tempfile::tempdir().unwrap();
+        let console = testing::console(typed);
+        console.output.answers_from(Answers::Anyone);
+        let menu = Menu { session: session(&root, &console) };
+        (menu.ask_parameters(params), console.stdout())
+    }
+
+    fn text(text: &str) -> Raw {
+        Raw::Text(text.to_owned())
+    }
+
+    #[test]
+    fn every_kind_is_asked_for_and_wrong_answers_are_asked_again_with_the_reason() {
+        let choices = ["STANDARD", "CORE"].map(str::to_owned).to_vec();
+        let params = [
+            ParamSpec::flag("message", ParamKind::Text, "A message").required(),
+            ParamSpec::flag("size", ParamKind::Size { min: 100, max: 900, auto: true }, "The size")
+                .default("auto"),
+            ParamSpec::flag("count", ParamKind::Integer { min: 1, max: 3 }, "How many").default(2),
+            ParamSpec::flag("selinux", ParamKind::Flag, "Use SELinux"),
+            ParamSpec::flag("kind", ParamKind::Choice { choices }, "The package set").default("CORE"),
+            ParamSpec::flag("packages", ParamKind::Package, "More packages"),
+            ParamSpec::flag("kernel", ParamKind::Kernel { from_image: true }, "The kernel").required(),
+            ParamSpec::flag("rare", ParamKind::Text, "Never asked for").not_asked(),
+            ParamSpec::trailing("command", "A command"),
+        ];
+        let typed = "\n a: b \n5\n700M\nmany\n3\nperhaps\nyes\n3\n1\nvim;id\nvim git\n1\n\nls -l\n";
+        let (given, shown) = asked(&params, typed);
+        let given = given.unwrap();
+        assert_eq!(given["message"], text(" a: b "));
+        assert_eq!(given["size"], text("700M"));
+        assert_eq!(given["count"], text("3"));
+        assert_eq!(given["selinux"], text("yes"));
+        assert_eq!(given["kind"], text("standard"));
+        assert_eq!(given["packages"], Raw::List(vec!["vim".into(), "git".into()]));
+        assert_eq!(given["kernel"], text("from-image"));
+        assert_eq!(given["command"], Raw::List(vec!["ls".into(), "-l".into()]));
+        assert!(!given.contains_key("rare"));
+        insta::assert_snapshot!(shown.replace(": ", ":\n"));
+    }
+
+    #[test]
+    fn an_empty_answer_leaves_it_to_the_default() {
+        let params = [
+            ParamSpec::flag("message", ParamKind::Text, "A message").default("Hello"),
+            ParamSpec::flag("docs", ParamKind::Flag, "Keep documentation").default(true),
+            ParamSpec::flag("packages", ParamKind::Package, "More packages").default(json!(["vim"])),
+            ParamSpec::flag("password", ParamKind::Secret, "The password"),
+        ];
+        let (given, shown) = asked(&params, "\n\n\n\n");
+        assert_eq!(given.unwrap(), BTreeMap::new());
+        for default in ["[Hello]", "[yes]", "[vim]", "[none]"] {
+            assert!(shown.contains(default), "{default}: {shown}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_asked_for_twice_and_never_shown() {
+        let params = [ParamSpec::flag("password", ParamKind::Secret, "The password").required()];
+        let (given, shown) = asked(&params, "\ns3cret\ns3cert\ns3cret\ns3cret\n");
+        assert_eq!(given.unwrap()["password"], text("s3cret"));
+        assert!(shown.contains("not the same") && shown.contains("An answer is needed"), "{shown}");
+        assert!(!shown.contains("s3c"), "{shown}");
+    }
+
+    #[test]
+    fn what_cannot_be_chosen_is_told() {
+        let kernel =
+            ParamSpec::flag("kernel", ParamKind::Kernel { from_image: false }, "The kernel").required();
+        let (given, _) = asked(&[kernel], "");
+        let Err(crate::menu::stop::Stop::Failed(error)) = given else { panic!("{given:?}") };
+        assert!(error.message.contains("no kernel with an initramfs"), "{error}");
+    }
+}

@@ -70,8 +70,14 @@ pub fn create_new(path: &Utf8Path, mode: u32) -> Result<File, FileError> {
         .custom_flags(libc::O_NOFOLLOW)
         .open(path)
         .map_err(FileError::of("create", path))?;
-    file.set_permissions(Permissions::from_mode(mode)).map_err(FileError::of("set the mode of", path))?;
-    Ok(file)
+    match file.set_permissions(Permissions::from_mode(mode)) {
+        Ok(()) => Ok(file),
+        Err(cause) => {
+            // Made by us a moment ago; if even this fails there is nothing better to do than to say the first error.
+            let _ = std::fs::remove_file(path);
+            Err(FileError::of("set the mode of", path)(cause))
+        }
+    }
 }
 
 /// Opens a log for appending, 0640, made when missing; never through a link, never anything but a regular file.
@@ -131,12 +137,19 @@ fn sync_both(from: &Utf8Path, to: &Utf8Path) -> Result<(), FileError> {
 /// Creates one directory, which must not exist, with exactly the permission bits `mode`, durably.
 ///
 /// # Errors
-/// `AlreadyExists` when anything has that name; else whatever the system refuses.
+/// `AlreadyExists` when anything has that name; else whatever the system refuses. Then there is no new directory.
 pub fn create_dir(path: &Utf8Path, mode: u32) -> Result<(), FileError> {
     std::fs::DirBuilder::new()
         .mode(mode & 0o700)
         .create(path)
         .map_err(FileError::of("create directory", path))?;
+    finish_dir(path, mode).inspect_err(|_| {
+        // Ours and empty; if even this fails there is nothing better to do than to say the first error.
+        let _ = std::fs::remove_dir(path);
+    })
+}
+
+fn finish_dir(path: &Utf8Path, mode: u32) -> Result<(), FileError> {
     // The umask took bits from the creation. O_NOFOLLOW: what is changed is what was just made, not a link put in its place.
     let directory = File::options()
         .read(true)

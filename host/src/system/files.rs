@@ -85,25 +85,30 @@ pub fn remove_file(path: &Utf8Path) -> Result<(), FileError> {
     }
 }
 
+/// Whether there are files beside `path` that its writers make: of one that was killed, or is at it.
+pub fn has_asides(path: &Utf8Path) -> bool {
+    asides(path).is_ok_and(|found| !found.is_empty())
+}
+
 /// Removes what a writer of `path` that was killed left beside it. Only for those who hold the lock under which `path` is
 /// written: nobody else's file aside can be there then.
 ///
 /// # Errors
 /// Whatever the system refuses.
 pub fn sweep_asides(path: &Utf8Path) -> Result<(), FileError> {
+    asides(path)?.iter().try_for_each(|aside| remove_file(aside))
+}
+
+fn asides(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, FileError> {
     let parent = path.parent().unwrap_or(Utf8Path::new("/"));
     let prefix = format!(".{}.", path.file_name().unwrap_or_default());
     let entries = match parent.read_dir_utf8() {
         Ok(entries) => entries,
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(cause) => return Err(FileError::of("read directory", parent)(cause)),
     };
-    for entry in entries.flatten() {
-        if entry.file_name().starts_with(&prefix) && entry.file_name().ends_with(".new") {
-            remove_file(entry.path())?;
-        }
-    }
-    Ok(())
+    let ours = |name: &str| name.starts_with(&prefix) && name.ends_with(".new");
+    Ok(entries.flatten().filter(|entry| ours(entry.file_name())).map(|entry| entry.into_path()).collect())
 }
 
 /// Exchanges two directories in one durable step.

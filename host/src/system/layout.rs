@@ -207,6 +207,16 @@ impl Layout {
         child(self.workdir(), name)
     }
 
+    /// All directories an image of that name may have. `name` is a checked image name.
+    pub fn directories_of(&self, name: &str) -> [Utf8PathBuf; 4] {
+        [
+            self.image_dir(name),
+            self.image_workdir(name),
+            child(self.nfs_staging_dir(), name),
+            child(self.nfs_golden_dir(), name),
+        ]
+    }
+
     /// Where the state of disklessset itself is: installations, journal, kernels' modules.
     pub fn state_dir(&self) -> Utf8PathBuf {
         self.inside(&self.state)

@@ -18,6 +18,11 @@ use serde::{Deserialize, Serialize};
 use crate::system::interrupt::{self, Interrupted};
 use crate::system::{FileError, atomic_file};
 
+/// How long a lock may be held by somebody who does not say what for: between taking it and saying so, or between the last
+/// word and letting go. Nobody is refused for that.
+const UNTOLD: Duration = Duration::from_secs(1);
+/// How often one tries again meanwhile.
+const TRY_AT_ONCE: Duration = Duration::from_millis(2);
 /// How often a waiting process tries again.
 const TRY_EVERY: Duration = Duration::from_millis(50);
 /// Descriptions are short; more than this is not one of ours.
@@ -98,6 +103,14 @@ enum Leave {
     Nothing,
 }
 
+/// What became of one try on an open file.
+enum Attempt {
+    Got(Lock),
+    Held,
+    /// The file is not the one that others find under its name.
+    Stale,
+}
+
 impl Lock {
     /// Takes the lock file `name` in `dir`, which is made if it is missing. `what` names the locked thing in messages,
     /// `operation` says what the lock is taken for.
@@ -124,12 +137,34 @@ impl Lock {
                 return Ok(lock);
             }
             interrupt::check()?;
+            let holder = File::open(&path).ok().and_then(|file| read_holder(&file));
+            let (patience, pause) = match holder {
+                None => (patience.max(UNTOLD), TRY_AT_ONCE),
+                Some(_) => (patience, TRY_EVERY),
+            };
             if started.elapsed() >= patience {
-                let holder = File::open(&path).ok().and_then(|file| read_holder(&file));
                 return Err(LockError::Busy { what: what.to_owned(), holder });
             }
-            std::thread::sleep(TRY_EVERY);
+            std::thread::sleep(pause);
         }
+    }
+
+    /// Takes a lock whose file is there and which nobody holds; the file goes when it is released. `None` when there is no
+    /// such file or somebody holds it. For removing what killed holders left.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or locked.
+    pub fn sweep(dir: &Utf8Path, name: &str) -> Result<Option<Self>, FileError> {
+        let path = lock_file(dir, name);
+        if !path.exists() || LockProbe::look(dir, name)?.is_held() {
+            return Ok(None);
+        }
+        let lock = Self::try_once(&path)?.map(Self::leaving_nothing);
+        if let Some(lock) = &lock {
+            // The killed one must not be named as the holder of this.
+            let _ = lock.file.set_len(0);
+        }
+        Ok(lock)
     }
 
     /// The same lock, whose file goes when it is released: for things that come and go.
@@ -148,18 +183,25 @@ impl Lock {
         // A cleaner of temporary files may unlink the file between opening and locking; a lock on a file that nobody
         // else can find is none. Bounded, because nobody unlinks a hundred times in a row unless to annoy.
         for _ in 0..100 {
-            let file = open_or_create(path)?;
-            match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
-                Ok(_) => {}
-                Err(Errno::EAGAIN | Errno::EACCES) => return Ok(None),
-                Err(error) => return Err(FileError::of("lock", path)(error)),
-            }
-            if is_at(&file, path)? {
-                return Ok(Some(Lock { file, path: path.to_owned(), leave: Leave::File }));
+            match Self::take(open_or_create(path)?, path)? {
+                Attempt::Got(lock) => return Ok(Some(lock)),
+                Attempt::Held => return Ok(None),
+                Attempt::Stale => {}
             }
         }
         let source = io::Error::other("the file is replaced again and again");
         Err(FileError { act: "lock", path: path.to_owned(), source })
+    }
+
+    fn take(file: File, path: &Utf8Path) -> Result<Attempt, FileError> {
+        match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
+            Ok(_) if is_at(&file, path)? => {
+                Ok(Attempt::Got(Lock { file, path: path.to_owned(), leave: Leave::File }))
+            }
+            Ok(_) => Ok(Attempt::Stale),
+            Err(Errno::EAGAIN | Errno::EACCES) => Ok(Attempt::Held),
+            Err(error) => Err(FileError::of("lock", path)(error)),
+        }
     }
 
     /// Best effort: a full /run must not stop an operation that would free space.
@@ -360,9 +402,11 @@ mod tests {
         // Opened by one that is slow, unlinked by the cleaner, and only then locked.
         let slow = open_or_create(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
-        fcntl(&slow, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))).unwrap();
-        assert!(!is_at(&slow, &path).unwrap());
+        assert!(matches!(Lock::take(slow, &path).unwrap(), Attempt::Stale));
+        let slow = open_or_create(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
         let lock = take(&dir, "y", Wait::No).unwrap();
+        assert!(matches!(Lock::take(slow, &path).unwrap(), Attempt::Stale));
         assert!(is_at(&lock.file, &path).unwrap());
         drop(lock);
         std::fs::remove_dir_all(&dir).unwrap();

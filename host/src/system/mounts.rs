@@ -277,6 +277,9 @@ mod tests {
         }
         let place = Place::new();
         tmpfs(&place.path("a"));
+        // As on most servers, where systemd shares all mounts: what happens to one copy happens to the other.
+        mount(None::<&str>, place.path("a").as_str(), None::<&str>, MsFlags::MS_SHARED, None::<&str>)
+            .unwrap();
         std::fs::create_dir(place.path("a/sub")).unwrap();
         tmpfs(&place.path("a/sub"));
         std::fs::write(place.path("a/sub/file"), "").unwrap();

@@ -86,9 +86,9 @@ impl ImageClass for DemoImage {
         let message: String = args.need("my_message")?;
         let next = host.work_area(image.name(), Hold::Action)?.join(MESSAGE_FILE);
         write(&next, &message)?;
-        // Nodes get the old file or the new one, never half of one.
-        host.publish(&next, &image.directory().join(MESSAGE_FILE))?;
         image.set("my_message", message);
+        // Nodes get the old file or the new one, never half of one; and what the image says of itself is true of either.
+        host.publish_with(image, &next, &image.directory().join(MESSAGE_FILE))?;
         Ok(Value::Null)
     }
 

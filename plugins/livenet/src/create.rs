@@ -79,6 +79,7 @@ fn kernel_of_tree(tree: &Utf8Path, host: &Host<'_>) -> Result<(Kernel, FlatSuppo
     host.progress("making the initramfs", 0, 0);
     let taken = host.kernel_from_tree(tree)?;
     host.info(format!("kernel {} of the tree", taken.kernel.version));
+    keep_beside_modules(&taken.kernel, tree, host)?;
     let support = if taken.known {
         flat_support(&host.paths()?.kernels.join(taken.kernel.initramfs()))
     } else {
@@ -87,6 +88,24 @@ fn kernel_of_tree(tree: &Utf8Path, host: &Host<'_>) -> Result<(Kernel, FlatSuppo
         if parts.iter().any(|part| part.ends_with("overlayfs")) { FlatSupport::Yes } else { FlatSupport::No }
     };
     Ok((taken.kernel, support))
+}
+
+/// `/boot` is not packed. Enterprise Linux keeps a copy of the kernel beside its modules, so that a tree is whole by itself (for
+/// kdump, and for `kernel add --from-image`); Debian's tree gets one too.
+fn keep_beside_modules(kernel: &Kernel, tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    let files = TreeFiles::open(tree)?;
+    let (from, to) =
+        (format!("boot/{}", kernel.vmlinuz()), format!("usr/lib/modules/{}/vmlinuz", kernel.version));
+    if files.exists(&to) || !files.exists(&from) {
+        return Ok(());
+    }
+    let directory = files.real_path(&format!("usr/lib/modules/{}", kernel.version))?;
+    let copy = ["--reflink=auto", "--no-dereference", "--"].map(str::to_owned);
+    let paths = [files.real_path("boot")?.join(kernel.vmlinuz()).into_string(), directory.join("vmlinuz").into_string()];
+    host.run(&Command::new("cp").args(copy).args(paths)).map_err(|error| {
+        error.context(format!("cannot keep kernel {} beside its modules", kernel.version))
+    })?;
+    Ok(())
 }
 
 /// A registered kernel, its modules put into a tree that has none of it.

@@ -18,8 +18,8 @@ mod unmount;
 mod tests;
 
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, BootContext, Error, Host, Image, ImageClass, ImageName, Kernel, Result,
-    declare_module,
+    ActionSpec, Arguments, Attributes, BootContext, Error, Host, Image, ImageClass, ImageName, Kernel,
+    Result, declare_module,
 };
 use serde_json::Value;
 
@@ -71,6 +71,14 @@ impl ImageClass for LivenetImage {
             "exec" => exec::exec(image, &args.need::<Vec<String>>("command")?, host),
             "shell" => exec::shell(image, host),
             other => Err(Error::usage(format!("livenet images have no action {other}"))),
+        }
+    }
+
+    fn step(&self, step: &str, image: &mut Image, _attrs: &Attributes, host: &Host<'_>) -> Result<Value> {
+        match step {
+            // For `kernel add --from-image`.
+            "os_tree" => mount::show_tree(image, host).map(|tree| tree.as_str().into()),
+            other => Err(Error::not_defined(other)),
         }
     }
 }

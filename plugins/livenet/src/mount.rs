@@ -1,7 +1,7 @@
 //! Making the tree of an image editable.
 
 use crate::existing::{Places, root_image};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
     mounts,
     squashfs::{INNER_IMAGE, Layout},
@@ -27,6 +27,16 @@ pub(crate) fn mount(image: &mut Image, host: &Host<'_>) -> Result<Value> {
     image.set("is_mounted", true);
     host.info(format!("image {} is mounted at {}", image.name(), places.tree));
     Ok(json!({ "mount": places.tree, "inventory": inventory(&places.area) }))
+}
+
+/// Shows the tree for the length of the action: where it is mounted already, or mounted for the purpose.
+pub(crate) fn show_tree(image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
+    let places = Places::of(image.name(), host)?;
+    if !is_live(&places)? {
+        host.work_area(image.name(), Hold::Action)?;
+        attach(image, &places, Hold::Action, host)?;
+    }
+    Ok(places.tree)
 }
 
 /// Whether the tree is mounted now, whatever the record says.
@@ -112,7 +122,7 @@ fn make_directory(path: &Utf8Path, mode: u32) -> Result<()> {
     }
 }
 
-fn inventory(area: &Utf8Path) -> camino::Utf8PathBuf {
+fn inventory(area: &Utf8Path) -> Utf8PathBuf {
     area.join("inventory/host")
 }
 

@@ -186,8 +186,8 @@ pub(crate) fn repack(
     remove_scratch(&scratch)?;
     match packed {
         Ok(packed) => {
-            host.publish(&aside, &root_image(image))?;
             packed.record(image);
+            host.publish_with(image, &aside, &root_image(image))?;
             Ok(())
         }
         Err(error) => {

@@ -56,6 +56,7 @@ const PACKAGES: &[Package] = &[
     both(Purpose::Tests, "acl", "acl"),
     both(Purpose::Tests, "attr", "attr"),
     both(Purpose::Tests, "libcap2-bin", "libcap"),
+    both(Purpose::Tests, "strace", "strace"),
 ];
 
 impl Purpose {

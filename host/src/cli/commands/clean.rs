@@ -24,13 +24,21 @@ pub(crate) struct Clean {
 
 impl Request for Clean {
     fn effect(&self) -> Effect {
-        Effect::Cleans
+        Effect::ChangesAsIs
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
         let mut names = session.images().to_clean()?;
+        for name in &self.names {
+            if !names.contains(name) {
+                session.images().show(name)?;
+            }
+        }
         if !self.names.is_empty() {
             names.retain(|name| self.names.contains(name));
+        }
+        if names.is_empty() {
+            session.output.say("There is nothing to clean.");
         }
         Ok(names.iter().map(|name| format!("clean image {name}")).collect())
     }

@@ -1,6 +1,6 @@
 //! `module`: which modules there are, and what they are good for.
 
-use super::{boxed, text, word};
+use super::{boxed, module_change, text, word};
 use crate::{
     cli::request::{Effect, Request, Session},
     modules::{ModuleEntry, ModuleState, OfferedAction},
@@ -21,12 +21,16 @@ pub(crate) fn command() -> Command {
             "NAME",
             "The module",
         )))
+        .subcommands(module_change::commands())
 }
 
 pub(crate) fn request(matches: &ArgMatches) -> Result<Box<dyn Request>> {
     match matches.subcommand() {
         Some(("info", matches)) => boxed(Ok(ModuleInfo { name: text(matches, "name").to_owned() })),
-        _ => boxed(Ok(ListModules)),
+        Some((word, matches)) => {
+            module_change::request(word, matches).unwrap_or_else(|| boxed(Ok(ListModules)))
+        }
+        None => boxed(Ok(ListModules)),
     }
 }
 

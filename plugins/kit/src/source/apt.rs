@@ -69,8 +69,9 @@ pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host
     host.info(format!("installing {} packages of {release} with mmdebstrap", packages.len()));
     host.debug(format!("package sources:\n{text}"));
     host.progress("installing packages", 0, 0);
-    host.run(&mmdebstrap(plan, release, &packages, tree, &sources))
-        .map_err(|error| error.context(format!("cannot install the packages of {release}")))?;
+    // Its temporary files go with the work area; in /tmp they would stay when we are killed.
+    let command = mmdebstrap(plan, release, &packages, tree, &sources).env("TMPDIR", scratch.as_str());
+    host.run(&command).map_err(|error| error.context(format!("cannot install the packages of {release}")))?;
     settle(plan, tree, host)
 }
 

@@ -1,0 +1,212 @@
+//! Faults at the N-th system call of a kind, put there by strace: the program under test helps in no way.
+//!
+//! A run without a fault is recorded first: it tells which calls there are, and at which of them something can go wrong.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::root::TestRoot;
+use crate::run::{Outcome, Program};
+
+/// Calls that change something on disk, or make a change durable.
+const CHANGING: [&str; 34] = [
+    "mkdir",
+    "mkdirat",
+    "mknod",
+    "mknodat",
+    "openat",
+    "openat2",
+    "creat",
+    "write",
+    "writev",
+    "pwrite64",
+    "copy_file_range",
+    "sendfile",
+    "fallocate",
+    "ftruncate",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "link",
+    "linkat",
+    "symlink",
+    "symlinkat",
+    "chmod",
+    "fchmod",
+    "fchmodat",
+    "fchown",
+    "utimensat",
+    "fsync",
+    "fdatasync",
+    "syncfs",
+    "mount",
+    "umount2",
+];
+
+/// Calls that need room on the disk, apart from opening a file.
+const FILLING: [&str; 12] = [
+    "mkdir",
+    "mkdirat",
+    "write",
+    "writev",
+    "pwrite64",
+    "copy_file_range",
+    "fallocate",
+    "link",
+    "linkat",
+    "symlink",
+    "symlinkat",
+    "rename",
+];
+
+/// One call of a recorded run that changed something below the test root.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The name of the system call.
+    pub name: String,
+    /// Which call of that name it was, from 1.
+    pub nth: usize,
+    /// The line strace wrote, for messages.
+    pub line: String,
+    /// How many calls of each name there had been before.
+    before: BTreeMap<String, usize>,
+}
+
+/// For how long calls fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasting {
+    /// One call fails.
+    Once,
+    /// From that call on every call that needs what is lacking fails, opening files excepted.
+    ForGood,
+}
+
+impl std::fmt::Display for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} number {}: {}", self.name, self.nth, self.line)
+    }
+}
+
+/// Runs a program to its end and lists, in order, the calls with which it changed something below the root.
+pub fn record(root: &TestRoot, program: Program) -> (Outcome, Vec<Call>) {
+    let trace = trace_file(root);
+    let set = format!("trace={}", CHANGING.map(|name| format!("?{name}")).join(","));
+    let outcome = program.behind("strace", &arguments(&trace, &[&set])).run();
+    let text = std::fs::read_to_string(&trace).unwrap_or_else(|cause| panic!("no trace {trace}: {cause}"));
+    let _ = std::fs::remove_file(&trace);
+    (outcome, calls_in(&text, &root.path()))
+}
+
+/// The program, killed when it is about to make a call.
+pub fn killed_at(program: Program, call: &Call) -> Program {
+    injected(program, &[format!("inject={}:signal=SIGKILL:when={}", call.name, call.nth)])
+}
+
+/// The program, whose call fails with an error (`ENOSPC`).
+pub fn failing_at(program: Program, call: &Call, error: &str, lasting: Lasting) -> Program {
+    let mut faults = vec![format!("inject={}:error={error}:when={}", call.name, call.nth)];
+    if lasting == Lasting::ForGood {
+        faults.clear();
+        let kinds: &[&str] = if error == "ENOSPC" { &FILLING } else { &["write", "fsync", "fdatasync"] };
+        if !kinds.contains(&call.name.as_str()) {
+            faults.push(format!("inject={}:error={error}:when={}", call.name, call.nth));
+        }
+        for kind in kinds {
+            let from = call.before.get(*kind).copied().unwrap_or(0) + 1;
+            faults.push(format!("inject={kind}:error={error}:when={from}+"));
+        }
+    }
+    injected(program, &faults)
+}
+
+/// The program, which takes a while when it is about to make a call.
+pub fn slow_at(program: Program, call: &Call, time: Duration) -> Program {
+    let delay = time.as_micros();
+    injected(program, &[format!("inject={}:delay_enter={delay}:when={}", call.name, call.nth)])
+}
+
+fn injected(program: Program, faults: &[String]) -> Program {
+    let names: Vec<_> =
+        faults.iter().filter_map(|fault| fault.strip_prefix("inject=")?.split(':').next()).collect();
+    let trace = format!("trace={}", names.join(","));
+    let all: Vec<&str> = std::iter::once(trace.as_str()).chain(faults.iter().map(String::as_str)).collect();
+    program.behind("strace", &arguments(&Utf8PathBuf::from("/dev/null"), &all))
+}
+
+// Not with --seccomp-bpf: with it strace 6.1 puts no fault anywhere, and says nothing.
+fn arguments(trace: &Utf8Path, expressions: &[&str]) -> Vec<String> {
+    let fixed = ["-f", "-qq", "-y", "-s", "64", "-e", "signal=none", "-o", trace.as_str()];
+    let expressions = expressions.iter().flat_map(|expression| ["-e", expression]);
+    fixed.into_iter().chain(expressions).map(str::to_owned).collect()
+}
+
+fn trace_file(root: &TestRoot) -> Utf8PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    root.beside().join(format!("trace-{}", NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// Lines are `4711 mkdir("/path", 0700) = 0`, descriptors shown with their path.
+fn calls_in(trace: &str, below: &Utf8Path) -> Vec<Call> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut calls = Vec::new();
+    for line in trace.lines() {
+        let Some((_, rest)) = line.split_once(' ') else { continue };
+        let rest = rest.trim_start();
+        let Some((name, arguments)) = rest.split_once('(') else { continue };
+        // The second half of a call that another process came between has no name in this place.
+        if name.contains(' ') {
+            continue;
+        }
+        let before = counts.clone();
+        let nth = counts.entry(name.to_owned()).or_default();
+        *nth += 1;
+        let opens = name.starts_with("openat");
+        let writes = ["O_CREAT", "O_WRONLY", "O_RDWR"].iter().any(|flag| arguments.contains(flag));
+        if arguments.contains(below.as_str()) && (!opens || writes) {
+            calls.push(Call { name: name.to_owned(), nth: *nth, line: rest.to_owned(), before });
+        }
+    }
+    calls
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRACE: &str = "7 openat(AT_FDCWD</h>, \"/r/a\", O_RDONLY) = 3</r/a>\n\
+                         7 openat(AT_FDCWD</h>, \"/r/b\", O_WRONLY|O_CREAT, 0600) = 3</r/b>\n\
+                         7 write(2<pipe:[1]>, \"x\"..., 1) = 1\n\
+                         7 write(3</r/b>, \"x\"..., 1) = 1\n";
+
+    #[test]
+    fn calls_are_counted_by_name_and_those_elsewhere_are_left_out() {
+        let calls = calls_in(TRACE, Utf8Path::new("/r"));
+        let seen: Vec<_> = calls.iter().map(|call| (call.name.as_str(), call.nth)).collect();
+        assert_eq!(seen, [("openat", 2), ("write", 2)]);
+        assert_eq!(calls[1].before["openat"], 2);
+    }
+
+    #[test]
+    fn a_fault_comes_where_it_is_put() {
+        crate::need!(crate::need::tool("strace"));
+        let root = TestRoot::bare();
+        let touch = || root.tool("touch", &[root.path().join("file").as_str()]);
+        let (outcome, calls) = record(&root, touch());
+        let _ = outcome.expect_done();
+        assert_eq!(calls.len(), 1, "{calls:?}");
+        std::fs::remove_file(root.path().join("file")).unwrap();
+        let died = killed_at(touch(), &calls[0]).run();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&died.status), Some(9), "{died}");
+        let full = failing_at(touch(), &calls[0], "ENOSPC", Lasting::Once).run();
+        let _ = full.expect_code(1).expect_said("No space left");
+        assert!(!root.path().join("file").exists());
+        let slow = slow_at(touch(), &calls[0], Duration::from_millis(300)).run().expect_done();
+        assert!(slow.took >= Duration::from_millis(300), "{:?}", slow.took);
+    }
+}

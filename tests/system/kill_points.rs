@@ -1,0 +1,272 @@
+//! Given `kill -9` at a system call with which an action changes something: what is listed afterwards is true, what nodes
+//! are served is old or new, and cleaning, or the same command again, brings the world to one of the two.
+
+use std::os::unix::process::ExitStatusExt;
+
+use disklessset_tests::canary::Canary;
+use disklessset_tests::need;
+use disklessset_tests::residue::Snapshot;
+use disklessset_tests::root::TestRoot;
+use disklessset_tests::stage::{Stage, listed_unchanged, served, warmed_up};
+use disklessset_tests::strace::{self, Call};
+
+/// What an action is for, which decides what may be seen after its sudden end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Does {
+    /// The image is not there before.
+    Make,
+    /// The image is there before and afterwards.
+    Change,
+    /// The image is there before.
+    Remove,
+    /// The image is CORRUPTED before and gone afterwards.
+    RemoveCorrupted,
+    /// No image comes, goes or changes.
+    Other,
+}
+
+/// One action under fault.
+struct Case {
+    command: &'static [&'static str],
+    image: &'static str,
+    does: Does,
+    prepare: fn(&TestRoot),
+}
+
+fn nothing(_root: &TestRoot) {}
+
+fn one_image(root: &TestRoot) {
+    let _ = root.disklessset(&["demo", "create", "a", "--message", "old"]).run().expect_done();
+}
+
+fn one_corrupted(root: &TestRoot) {
+    one_image(root);
+    let _ = root.disklessset(&["demo", "create", "b", "--crash"]).run();
+    assert_eq!(root.status("b").as_deref(), Some("CORRUPTED"));
+}
+
+/// Files as a kernel and its initramfs have them, as far as setting a kernel looks at them.
+fn a_kernel(root: &TestRoot) {
+    one_image(root);
+    let kernels = root.image_dir("a").join("../../kernels");
+    for file in ["vmlinuz-6.1.0-test", "initramfs-kernel-6.1.0-test"] {
+        std::fs::copy("/proc/self/cmdline", kernels.join(file)).unwrap();
+    }
+}
+
+const CREATE: Case =
+    Case { command: &["demo", "create", "b"], image: "b", does: Does::Make, prepare: one_image };
+const FIRST: Case =
+    Case { command: &["demo", "create", "b"], image: "b", does: Does::Make, prepare: nothing };
+const CLONE: Case = Case { command: &["clone", "a", "b"], image: "b", does: Does::Make, prepare: one_image };
+const MESSAGE: Case =
+    Case { command: &["demo", "message", "a", "new"], image: "a", does: Does::Change, prepare: one_image };
+const SET_KERNEL: Case = Case {
+    command: &["kernel", "set", "a", "6.1.0-test"],
+    image: "a",
+    does: Does::Change,
+    prepare: a_kernel,
+};
+const REMOVE: Case =
+    Case { command: &["remove", "a", "--yes"], image: "a", does: Does::Remove, prepare: one_image };
+const CLEAR: Case =
+    Case { command: &["clear", "a", "--yes"], image: "a", does: Does::Remove, prepare: one_image };
+const CLEAN: Case = Case {
+    command: &["clean", "b", "--yes"],
+    image: "b",
+    does: Does::RemoveCorrupted,
+    prepare: one_corrupted,
+};
+const CLEAR_CORRUPTED: Case = Case {
+    command: &["clear", "b", "--yes"],
+    image: "b",
+    does: Does::RemoveCorrupted,
+    prepare: one_corrupted,
+};
+const REMOVE_KERNEL: Case = Case {
+    command: &["kernel", "remove", "6.1.0-test", "--yes"],
+    image: "a",
+    does: Does::Other,
+    prepare: a_kernel,
+};
+
+/// A sample: every so-manieth point, beginning where the others of the sample do not.
+fn sample(case: &Case, begin: usize) {
+    kill_at(case, |number| number % 6 == begin % 6);
+}
+
+/// Kills the action at the points that are chosen by their number.
+#[track_caller]
+fn kill_at(case: &Case, chosen: impl Fn(usize) -> bool) {
+    disklessset_tests::need!(need::tool("strace"));
+    let root = warmed_up(&["demo"]);
+    (case.prepare)(&root);
+    let canary = Canary::plant(&root.beside().join("canary"));
+    let stage = Stage::of(&root);
+    let before = World::of(&root, case);
+    let (unharmed, points) = strace::record(&root, root.disklessset(case.command));
+    let _ = unharmed.expect_done();
+    let after = World::of(&root, case);
+    assert_ne!(before.files.differences(&after.files), "", "it changes nothing");
+    assert!(points.len() > 10, "only {} points", points.len());
+    let mut tried = 0;
+    for (number, point) in points.iter().enumerate().filter(|(number, _)| chosen(*number)) {
+        stage.restore();
+        let ended = strace::killed_at(root.disklessset(case.command), point).run();
+        assert_eq!(ended.status.signal(), Some(9), "{point} was not reached: {ended}");
+        let round = Round { root: &root, case, point, before: &before, after: &after };
+        let outcome = round.look();
+        // Both ways back, taken in turns so that every kind of point meets both.
+        if number % 2 == 0 {
+            round.clean(outcome)
+        } else {
+            round.repeat()
+        }
+        canary.assert_untouched();
+        tried += 1;
+    }
+    assert!(tried > 0);
+}
+
+/// The world before or after an action.
+struct World {
+    files: Snapshot,
+    served: std::collections::BTreeMap<std::path::PathBuf, disklessset_tests::facts::FileFacts>,
+}
+
+impl World {
+    fn of(root: &TestRoot, case: &Case) -> Self {
+        Self { files: Snapshot::of(root), served: served(root, case.image) }
+    }
+}
+
+/// What the next cleaning has to come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Back,
+    On,
+    /// Nobody was promised anything.
+    Either,
+}
+
+/// One sudden end.
+struct Round<'a> {
+    root: &'a TestRoot,
+    case: &'a Case,
+    point: &'a Call,
+    before: &'a World,
+    after: &'a World,
+}
+
+impl Round<'_> {
+    /// What a user sees, and what that means for the cleaning: a status is a promise.
+    #[track_caller]
+    fn look(&self) -> Direction {
+        let listed = listed_unchanged(self.root);
+        let point = self.point;
+        for (image, status) in &listed {
+            let of_others = image != self.case.image && self.case.does != Does::RemoveCorrupted;
+            assert!(!of_others || status == "CREATED", "{image} is {status} after {point}");
+        }
+        let served = served(self.root, self.case.image);
+        let (old, new) = (served == self.before.served, served == self.after.served);
+        let status = listed.get(self.case.image).map(String::as_str);
+        match (self.case.does, status) {
+            (Does::Make, Some("CREATED")) if new => Direction::On,
+            (Does::Make, None) if old => Direction::Back,
+            (Does::Make, Some("CORRUPTED")) => Direction::Back,
+            (Does::Change, Some("CREATED")) if new => Direction::On,
+            (Does::Change, Some("CREATED")) if old => Direction::Back,
+            (Does::Remove, Some("CREATED")) if old => Direction::Back,
+            (Does::Remove, None) if new => Direction::On,
+            (Does::RemoveCorrupted, Some("CORRUPTED") | None) => Direction::On,
+            (Does::Other, Some("CREATED")) if old => Direction::Either,
+            _ => panic!("{status:?} (as before {old}, as after {new}) after {point}\nserved: {served:#?}"),
+        }
+    }
+
+    /// `clean` leads where the listing said, and leaves nothing.
+    #[track_caller]
+    fn clean(&self, direction: Direction) {
+        let _ = self.root.disklessset(&["clean", "--yes"]).run().expect_done();
+        let now = Snapshot::of(self.root);
+        let (from_before, from_after) =
+            (self.before.files.differences(&now), self.after.files.differences(&now));
+        let good = match direction {
+            Direction::Back => from_before.is_empty(),
+            Direction::On => from_after.is_empty(),
+            Direction::Either => from_before.is_empty() || from_after.is_empty(),
+        };
+        assert!(
+            good,
+            "{direction:?} was promised after {}\nfrom before:\n{from_before}\nfrom after:\n{from_after}",
+            self.point
+        );
+        self.no_lock_is_left();
+    }
+
+    /// The same command again finishes the work, or finds it finished.
+    #[track_caller]
+    fn repeat(&self) {
+        let again = self.root.disklessset(self.case.command).run();
+        let again = if again.status.success() { again } else { again.expect_refusal(&[1, 2, 3]) };
+        let differences = self.after.files.differences(&Snapshot::of(self.root));
+        assert!(differences.is_empty(), "after {} repeating gave {again}\n{differences}", self.point);
+        self.no_lock_is_left();
+    }
+
+    /// Files of locks on things that come and go, go with them.
+    #[track_caller]
+    fn no_lock_is_left(&self) {
+        let locks = self.root.path().join("run/disklessset");
+        let names = locks.read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned());
+        let left: Vec<_> = names.filter(|name| name.starts_with("image-")).collect();
+        assert!(left.is_empty(), "{left:?} left after {}", self.point);
+    }
+}
+
+#[test]
+fn a_creation() {
+    sample(&CREATE, 0);
+}
+
+#[test]
+fn a_clone() {
+    sample(&CLONE, 1);
+}
+
+#[test]
+fn a_change_of_a_module() {
+    sample(&MESSAGE, 2);
+}
+
+#[test]
+fn a_change_of_the_kernel() {
+    sample(&SET_KERNEL, 3);
+}
+
+#[test]
+fn a_removal() {
+    sample(&REMOVE, 4);
+}
+
+#[test]
+fn a_clearing() {
+    sample(&CLEAR, 5);
+}
+
+#[test]
+fn a_cleaning() {
+    sample(&CLEAN, 0);
+}
+
+#[test]
+fn every_point_of_everything() {
+    disklessset_tests::need!(need::full());
+    let cases =
+        [CREATE, FIRST, CLONE, MESSAGE, SET_KERNEL, REMOVE, CLEAR, CLEAN, CLEAR_CORRUPTED, REMOVE_KERNEL];
+    for case in &cases {
+        // Twice, so that each point meets both ways back.
+        kill_at(case, |_| true);
+    }
+}
