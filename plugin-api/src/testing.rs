@@ -82,9 +82,6 @@ impl TestHost {
         for directory in [&paths.images, &paths.kernels, &paths.work, &paths.nfs_staging, &paths.nfs_golden] {
             std::fs::create_dir_all(directory).expect("the temporary directory can be written");
         }
-        if is_root() {
-            effects::share(&host.base).expect("root can mount");
-        }
         host
     }
 
@@ -294,7 +291,7 @@ impl TestHost {
 impl Drop for TestHost {
     fn drop(&mut self) {
         let undone = self.undo_everything();
-        let removed = effects::unshare(&self.base).and_then(|()| effects::remove(&self.base));
+        let removed = effects::unmount_below(&self.base).and_then(|()| effects::remove(&self.base));
         if !std::thread::panicking() {
             undone.and(removed).expect("the test left something that cannot be taken away");
         }

@@ -43,12 +43,6 @@ pub(super) fn mount(mount: &Mount) -> Result<()> {
 }
 
 pub(super) fn undo(open: &Open) -> Result<()> {
-    let unmount = |target: &Utf8Path| match tool("umount", &[target.as_str()]) {
-        Err(error) if is_mounted(target) => {
-            Err(error.context(format!("cannot unmount {target}: it is busy")))
-        }
-        _ => Ok(()),
-    };
     match &open.mount {
         None => remove(&open.path),
         Some(Mount::System { target }) => {
@@ -63,21 +57,28 @@ pub(super) fn undo(open: &Open) -> Result<()> {
     }
 }
 
-/// Makes a directory a mount of its own whose changes reach the namespaces of programs that run meanwhile: what is unmounted here
-/// goes there as well, and a loop device is not kept open by a program of another test.
-pub(super) fn share(base: &Utf8Path) -> Result<()> {
-    tool("mount", &["--bind", base.as_str(), base.as_str()])?;
-    tool("mount", &["--make-shared", base.as_str()]).map(drop)
+/// Takes everything mounted below a directory away, whoever mounted it: a test that failed half way cleans nothing itself.
+pub(super) fn unmount_below(base: &Utf8Path) -> Result<()> {
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let below = format!("{base}/");
+    let targets =
+        table.lines().filter_map(|line| line.split(' ').nth(4)).filter(|target| target.starts_with(&below));
+    let mut latest_first: Vec<&str> = targets.collect();
+    latest_first.reverse();
+    latest_first.iter().try_for_each(|target| tool("umount", &["--lazy", target]).map(drop))
 }
 
-/// Takes everything mounted at or below a directory away, whoever mounted it.
-pub(super) fn unshare(base: &Utf8Path) -> Result<()> {
-    if !is_mounted(base) {
-        return Ok(());
+/// Unmounts, with some patience: a program that another thread of the test is just starting has our open files until it runs.
+fn unmount(target: &Utf8Path) -> Result<()> {
+    let mut outcome = tool("umount", &[target.as_str()]);
+    for _ in 0..20 {
+        if outcome.is_ok() || !is_mounted(target) {
+            return Ok(());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        outcome = tool("umount", &[target.as_str()]);
     }
-    tool("umount", &["--recursive", base.as_str()])
-        .or_else(|_| tool("umount", &["--recursive", "--lazy", base.as_str()]))
-        .map(drop)
+    outcome.map(drop).map_err(|error| error.context(format!("cannot unmount {target}: it is busy")))
 }
 
 fn is_mounted(target: &Utf8Path) -> bool {

@@ -106,7 +106,7 @@ fn prepare(command: &Command) -> Result<Process> {
         };
     }
     let mut process = Process::new("unshare");
-    process.args(["--mount", "--pid", "--fork", "--kill-child", "--propagation", "slave"]);
+    process.args(["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]);
     if let Some(tree) = command.tree() {
         process.args(["--root", tree, "--wd", "/"]);
     }
