@@ -1,7 +1,7 @@
 //! Host services to unit-test a class with, without a host (feature `testing`).
 //!
 //! [`TestHost`] keeps a root of its own in the temporary directory, runs programs for real, makes directories, files and mounts
-//! for real, remembers what was acquired and said, and takes all of it away when it is dropped. As root, programs run in mount
+//! for real, remembers what was acquired and said, and takes all of it away when it is dropped, also when the test failed. As root, programs run in mount
 //! and process namespaces of their own, as under the real host; without root, inside a tree they cannot.
 
 mod effects;
@@ -291,7 +291,7 @@ impl TestHost {
 impl Drop for TestHost {
     fn drop(&mut self) {
         let undone = self.undo_everything();
-        let removed = effects::remove(&self.base);
+        let removed = effects::unmount_below(&self.base).and_then(|()| effects::remove(&self.base));
         if !std::thread::panicking() {
             undone.and(removed).expect("the test left something that cannot be taken away");
         }

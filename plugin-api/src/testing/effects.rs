@@ -43,29 +43,42 @@ pub(super) fn mount(mount: &Mount) -> Result<()> {
 }
 
 pub(super) fn undo(open: &Open) -> Result<()> {
-    let unmount = |target: &Utf8Path| match tool("umount", &[target.as_str()]) {
-        Err(error) if is_mounted(target) => {
-            Err(error.context(format!("cannot unmount {target}: it is busy")))
-        }
-        _ => Ok(()),
-    };
     match &open.mount {
         None => remove(&open.path),
         Some(Mount::System { target }) => {
             ["dev", "sys", "proc"].iter().try_for_each(|dir| unmount(&target.join(dir)))
         }
+        // Read-only, so nothing can be lost with it. A program elsewhere on the machine may have a copy of the mount table, and the
+        // loop device of a mount inside open with it.
         Some(Mount::Image { target, .. }) => {
-            // Programs of tests that run beside this one have a copy of the mount table each, which keeps loop devices open.
-            for _ in 0..50 {
-                if unmount(target).is_ok() {
-                    return Ok(());
-                }
-                std::thread::sleep(std::time::Duration::from_millis(100));
-            }
-            unmount(target)
+            unmount(target).or_else(|_| tool("umount", &["--lazy", target.as_str()]).map(drop))
         }
         Some(mount) => unmount(mount.target()),
     }
+}
+
+/// Takes everything mounted below a directory away, whoever mounted it: a test that failed half way cleans nothing itself.
+pub(super) fn unmount_below(base: &Utf8Path) -> Result<()> {
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let below = format!("{base}/");
+    let targets =
+        table.lines().filter_map(|line| line.split(' ').nth(4)).filter(|target| target.starts_with(&below));
+    let mut latest_first: Vec<&str> = targets.collect();
+    latest_first.reverse();
+    latest_first.iter().try_for_each(|target| tool("umount", &["--lazy", target]).map(drop))
+}
+
+/// Unmounts, with some patience: a program that another thread of the test is just starting has our open files until it runs.
+fn unmount(target: &Utf8Path) -> Result<()> {
+    let mut outcome = tool("umount", &[target.as_str()]);
+    for _ in 0..20 {
+        if outcome.is_ok() || !is_mounted(target) {
+            return Ok(());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        outcome = tool("umount", &[target.as_str()]);
+    }
+    outcome.map(drop).map_err(|error| error.context(format!("cannot unmount {target}: it is busy")))
 }
 
 fn is_mounted(target: &Utf8Path) -> bool {
