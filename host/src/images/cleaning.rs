@@ -168,17 +168,22 @@ impl ImageManager<'_> {
     /// Undoes an interrupted change of kernels; false when there was none.
     fn clean_kernels(&self) -> Result<bool> {
         let path = journal::path_of(&self.site.layout.journal_dir(), &Subject::Kernels.to_string());
-        if !journal::read(&path).map_err(failure::of)?.needs_recovery() {
+        // While somebody is at it nothing is left, and an initramfs takes longer than anybody should wait here.
+        let at_it =
+            || LockProbe::look(&self.site.layout.locks_dir(), kernels::LOCK).map(|probe| probe.is_held());
+        if !path.exists() || at_it().map_err(failure::of)? {
             return Ok(false);
         }
-        let _lock = kernels::lock(self.site)?;
-        // It may have ended by itself while we waited for the lock.
-        if !journal::read(&path).map_err(failure::of)?.needs_recovery() {
-            return Ok(false);
-        }
+        let lock = kernels::lock(self.site)?;
         let state = journal::read(&path).map_err(failure::of)?;
-        self.undo_journal(&path, direction(&state), &Subject::Kernels)?;
-        Ok(true)
+        if state.is_blank() {
+            files::remove_file(&path).map_err(failure::of)?;
+        }
+        if state.needs_recovery() {
+            self.undo_journal(&path, direction(&state), &Subject::Kernels)?;
+        }
+        drop(lock);
+        Ok(state.needs_recovery())
     }
 
     fn undo_journal(&self, path: &Utf8PathBuf, which: Which, subject: &Subject) -> Result<()> {

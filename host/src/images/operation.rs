@@ -228,6 +228,11 @@ impl<'s> Operation<'s> {
         })
     }
 
+    /// Puts on record what goes when the action ends well.
+    pub(crate) fn doom(&self, path: Utf8PathBuf) -> Result<()> {
+        self.acquire(Effect::Doomed { path }, Hold::Action, || Ok(()))
+    }
+
     /// Brings an image's directory to its next state in one step.
     pub(super) fn replace_files(&self, image: &Image, files: &[(&str, NewFile<'_>)]) -> Result<()> {
         let aside = self.staging(&self.site.layout.images_dir(), "next")?;

@@ -48,6 +48,11 @@ pub enum Effect {
         /// Where it lies now.
         path: Utf8PathBuf,
     },
+    /// Something in service that goes once the action is committed, and not before.
+    Doomed {
+        /// Where.
+        path: Utf8PathBuf,
+    },
 }
 
 /// One line.
@@ -225,7 +230,8 @@ impl Journal {
             Effect::Directory { path: at }
             | Effect::File { path: at }
             | Effect::Published { path: at, .. }
-            | Effect::Trash { path: at } => at == path,
+            | Effect::Trash { path: at }
+            | Effect::Doomed { path: at } => at == path,
             Effect::Mount { mount } => mount.target() == path,
         })
     }

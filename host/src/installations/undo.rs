@@ -64,7 +64,10 @@ pub fn undo(
         .cloned()
         .collect();
     for open in chosen {
-        undo_effect(&open.effect, layout, kernel_in_use)?;
+        let spared = which == Which::Unsettled && matches!(open.effect, Effect::Doomed { .. });
+        if !spared {
+            undo_effect(&open.effect, layout, kernel_in_use)?;
+        }
         journal.undone(open.number);
     }
     Ok(())
@@ -80,7 +83,10 @@ pub fn undo_effect(
     kernel_in_use: &dyn Fn(&str) -> bool,
 ) -> Result<(), UndoError> {
     match effect {
-        Effect::Directory { path } | Effect::File { path } | Effect::Trash { path } => remove(path, layout),
+        Effect::Directory { path }
+        | Effect::File { path }
+        | Effect::Trash { path }
+        | Effect::Doomed { path } => remove(path, layout),
         Effect::Mount { mount } => unmount(mount),
         Effect::Published { kernel: Some(version), .. } if kernel_in_use(version) => Ok(()),
         Effect::Published { path, device, inode, .. } => {

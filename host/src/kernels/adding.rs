@@ -89,7 +89,11 @@ impl KernelManager<'_> {
     }
 
     /// Runs a change of kernels under their lock and on record.
-    fn changing<T>(&self, action: &str, run: impl FnOnce(&Operation<'_>) -> Result<T>) -> Result<T> {
+    pub(super) fn changing<T>(
+        &self,
+        action: &str,
+        run: impl FnOnce(&Operation<'_>) -> Result<T>,
+    ) -> Result<T> {
         let lock = lock(self.site)?;
         let operation = Operation::begin_on_kernels(self.site, lock, action)?;
         match run(&operation).and_then(|value| operation.commit().map(|()| value)) {

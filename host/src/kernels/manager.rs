@@ -34,6 +34,9 @@ pub struct ListedKernel {
     pub used_by: Vec<String>,
 }
 
+/// The name of the lock of the kernels.
+pub(crate) const LOCK: &str = "kernels";
+
 /// Takes the lock under which kernels come and go.
 pub(crate) fn lock(site: &Site) -> Result<Lock> {
     site.prepare()?;
@@ -42,12 +45,13 @@ pub(crate) fn lock(site: &Site) -> Result<Lock> {
         Wait::No => Wait::Seconds(30),
         longer => longer,
     };
-    Lock::acquire(&site.layout.locks_dir(), "kernels", "the directory of kernels", "change kernels", wait)
-        .map_err(|error| match error {
+    Lock::acquire(&site.layout.locks_dir(), LOCK, "the directory of kernels", "change kernels", wait).map_err(
+        |error| match error {
             LockError::Busy { .. } => failure::with_kind(ErrorKind::BUSY, error),
             LockError::Interrupted(cause) => Error::new(ErrorKind::INTERRUPTED, cause.to_string()),
             other => failure::of(other),
-        })
+        },
+    )
 }
 
 /// Whether an image other than `except`, created or being created, uses a kernel.
@@ -149,20 +153,21 @@ impl<'s> KernelManager<'s> {
     pub fn remove(&self, version: &KernelVersion) -> Result<()> {
         let kernel = Kernel::new(version.clone());
         self.must_exist(&kernel)?;
-        let _lock = lock(self.site)?;
-        let users = users(self.site)?.remove(version.as_str()).unwrap_or_default();
-        if !users.is_empty() {
-            return Err(Error::refused(format!("kernel {version} is used by {}", users.join(", ")))
-                .hint("give them another kernel first: disklessset kernel set NAME VERSION"));
-        }
-        let layout = &self.site.layout;
-        // The kernel first: without it the pair is not offered, whatever stops us.
-        for file in
-            [layout.kernels_dir().join(kernel.vmlinuz()), layout.kernels_dir().join(kernel.initramfs())]
-        {
-            crate::installations::undo::remove(&file, layout).map_err(failure::refused)?;
-        }
-        let modules = layout.kernel_modules_dir().join(version.as_str());
-        crate::installations::undo::remove(&modules, layout).map_err(failure::refused)
+        self.changing("remove a kernel", |operation| {
+            self.must_exist(&kernel)?;
+            let users = users(self.site)?.remove(version.as_str()).unwrap_or_default();
+            if !users.is_empty() {
+                return Err(Error::refused(format!("kernel {version} is used by {}", users.join(", ")))
+                    .hint("give them another kernel first: disklessset kernel set NAME VERSION"));
+            }
+            let layout = &self.site.layout;
+            // The kernel is removed first, as the last on record: without it the pair is not offered.
+            let parts = [
+                layout.kernel_modules_dir().join(version.as_str()),
+                layout.kernels_dir().join(kernel.initramfs()),
+                layout.kernels_dir().join(kernel.vmlinuz()),
+            ];
+            parts.into_iter().try_for_each(|part| operation.doom(part))
+        })
     }
 }

@@ -9,4 +9,4 @@ mod vmlinuz;
 pub use manager::{KernelManager, ListedKernel};
 
 pub(crate) use from_tree::{StagedKernel, publish_staged, stage_from_tree};
-pub(crate) use manager::{is_used, lock, modules_of};
+pub(crate) use manager::{LOCK, is_used, lock, modules_of};

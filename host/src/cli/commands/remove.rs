@@ -3,7 +3,7 @@
 use super::{image_names, words};
 use crate::cli::request::{Effect, Request, Session};
 use clap::{ArgMatches, Command};
-use disklessset_plugin_api::{ImageName, Result};
+use disklessset_plugin_api::{ErrorKind, ImageName, Result};
 
 pub(crate) fn command() -> Command {
     Command::new("remove")
@@ -45,10 +45,16 @@ impl Request for Remove {
 
     fn run(&self, session: &Session, cleaned: &[String]) -> Result<()> {
         // All or nothing as far as it can be told beforehand: a mistyped name must not stop in the middle.
-        let left: Vec<&ImageName> =
-            self.names.iter().filter(|name| !cleaned.iter().any(|gone| gone == name.as_str())).collect();
-        for name in &left {
-            session.images().get_created_image(name)?;
+        let mut left = Vec::new();
+        for name in &self.names {
+            match session.images().get_created_image(name) {
+                Ok(_) => left.push(name),
+                // It was CORRUPTED, and the cleaning did what was asked for.
+                Err(error)
+                    if error.kind == ErrorKind::NOT_FOUND
+                        && cleaned.iter().any(|gone| gone == name.as_str()) => {}
+                Err(error) => return Err(error),
+            }
         }
         for name in left {
             session.images().remove(name)?;

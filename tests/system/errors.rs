@@ -1,0 +1,251 @@
+//! Given a disk that is full, broken or read-only: nothing is reported that did not happen, the old state stays in service,
+//! what was begun is taken back, and the room is given back.
+
+use camino::Utf8PathBuf;
+use nix::mount::{MsFlags, mount, umount};
+
+use disklessset_tests::need;
+use disklessset_tests::residue::Snapshot;
+use disklessset_tests::root::TestRoot;
+use disklessset_tests::run::Outcome;
+use disklessset_tests::stage::{Stage, listed_unchanged, served, warmed_up};
+use disklessset_tests::strace::{self, Call, Lasting};
+
+/// One action under fault: its arguments and the image it is on.
+struct Case {
+    command: &'static [&'static str],
+    image: &'static str,
+}
+
+const CREATE: Case = Case { command: &["demo", "create", "b"], image: "b" };
+const CLONE: Case = Case { command: &["clone", "a", "b"], image: "b" };
+const CHANGE: Case = Case { command: &["demo", "message", "a", "new"], image: "a" };
+const REMOVE: Case = Case { command: &["remove", "a", "--yes"], image: "a" };
+
+/// Has calls of an action fail, every so-manieth of those at which something is changed.
+#[track_caller]
+fn fail_at(case: &Case, error: &str, lasting: Lasting, every: usize) {
+    disklessset_tests::need!(need::tool("strace"));
+    let root = warmed_up(&["demo"]);
+    let _ = root.disklessset(&["demo", "create", "a", "--message", "old"]).run().expect_done();
+    let stage = Stage::of(&root);
+    let (before, old) = (Snapshot::of(&root), served(&root, case.image));
+    let (unharmed, points) = strace::record(&root, root.disklessset(case.command));
+    let _ = unharmed.expect_done();
+    let (after, new) = (Snapshot::of(&root), served(&root, case.image));
+    // What the system would never answer proves nothing: removing needs no room.
+    let possible = |call: &Call| error != "ENOSPC" || !call.name.starts_with("unlink");
+    for (_, point) in points.iter().filter(|call| possible(call)).enumerate().filter(|(i, _)| i % every == 0) {
+        stage.restore();
+        let failed = strace::failing_at(root.disklessset(case.command), point, error, lasting).run();
+        let words = format!("{error} {lasting:?} at {point} gave {failed}");
+        let now = served(&root, case.image);
+        assert!(now == old || now == new, "neither old nor new is served: {words}");
+        let listed = listed_unchanged(&root);
+        assert_ne!(listed.get(case.image).map(String::as_str), Some("IN_CREATION"), "{words}");
+        if failed.status.success() {
+            // Best effort that failed, such as a description of who holds a lock.
+            assert!(now == new, "reported what did not happen: {words}");
+        } else {
+            // With an error for good the very report may be what fails.
+            let failed = if lasting == Lasting::Once { failed.expect_refusal(&[1]) } else { failed };
+            let _ = failed.expect_code(1);
+        }
+        if lasting == Lasting::Once && now == old {
+            let left = before.differences(&Snapshot::of(&root));
+            assert!(left.is_empty(), "not taken back: {words}\n{left}");
+        }
+        let _ = root.disklessset(&["clean", "--yes"]).run().expect_done();
+        let end = Snapshot::of(&root);
+        let (from_before, from_after) = (before.differences(&end), after.differences(&end));
+        assert!(
+            from_before.is_empty() || from_after.is_empty(),
+            "{words}\nfrom before:\n{from_before}\nfrom after:\n{from_after}"
+        );
+    }
+}
+
+macro_rules! faults {
+    ($($name:ident: $error:literal $lasting:ident;)+) => {$(
+        mod $name {
+            use super::{CHANGE, CLONE, CREATE, Lasting, REMOVE, fail_at};
+            use disklessset_tests::need;
+
+            #[test]
+            fn during_a_creation() {
+                fail_at(&CREATE, $error, Lasting::$lasting, 13);
+            }
+
+            #[test]
+            fn during_a_change() {
+                fail_at(&CHANGE, $error, Lasting::$lasting, 13);
+            }
+
+            #[test]
+            fn everywhere() {
+                disklessset_tests::need!(need::full());
+                for case in [CREATE, CLONE, CHANGE, REMOVE] {
+                    fail_at(&case, $error, Lasting::$lasting, 1);
+                }
+            }
+        }
+    )+};
+}
+
+faults! {
+    no_room_once: "ENOSPC" Once;
+    no_room_for_good: "ENOSPC" ForGood;
+    a_broken_disk_once: "EIO" Once;
+    a_broken_disk_for_good: "EIO" ForGood;
+}
+
+/// A mount that is gone at the end of its test, which must end before its root does.
+struct Mounted(Utf8PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = umount(self.0.as_std_path());
+    }
+}
+
+/// A file system of so many bytes mounted as the root, with the standing directories and one image in it.
+fn small_root(root: &TestRoot, bytes: u64) -> Mounted {
+    let options = format!("size={bytes},mode=755");
+    let (kind, path) = ("tmpfs", root.path());
+    mount(Some(kind), path.as_std_path(), Some(kind), MsFlags::empty(), Some(options.as_str())).unwrap();
+    let mounted = Mounted(path);
+    let _ = root.disklessset(&["demo", "create", "a", "--message", "old"]).run().expect_done();
+    mounted
+}
+
+fn free(root: &TestRoot) -> u64 {
+    nix::sys::statvfs::statvfs(root.path().as_std_path()).unwrap().blocks_free()
+}
+
+/// Takes all the room but for so many pages, and gives it back at the end.
+fn fill(root: &TestRoot, but: u64) -> Utf8PathBuf {
+    use std::io::Write;
+    let file = root.path().join("filling");
+    let mut open = std::fs::File::create(&file).unwrap();
+    while free(root) > but {
+        open.write_all(&[1; 4096]).unwrap();
+    }
+    file
+}
+
+fn refused_for_room(outcome: Outcome) {
+    let _ = outcome.expect_refusal(&[1]).expect_said("No space left on device");
+}
+
+#[test]
+fn a_full_file_system_keeps_the_old_state_and_gets_its_room_back() {
+    disklessset_tests::need!(need::root());
+    let root = TestRoot::with_modules(&["demo"]);
+    let _mounted = small_root(&root, 1024 * 1024);
+    let commands: [&[&str]; 3] =
+        [&["demo", "create", "b"], &["clone", "a", "b"], &["demo", "message", "a", "new"]];
+    // With every number of free pages from none to enough something else does not fit any more.
+    for command in commands {
+        let mut refusals = 0;
+        for pages in 0..40 {
+            let filling = fill(&root, pages);
+            let (before, old, room) = (Snapshot::of(&root), served(&root, "a"), free(&root));
+            let outcome = root.disklessset(command).run();
+            if outcome.status.success() {
+                break;
+            }
+            refused_for_room(outcome);
+            refusals += 1;
+            assert_eq!(served(&root, "a"), old);
+            assert_eq!(listed_unchanged(&root).len(), 1);
+            let left = before.differences(&Snapshot::of(&root));
+            assert!(left.is_empty(), "with {pages} pages {command:?} left\n{left}");
+            assert_eq!(free(&root), room, "with {pages} pages {command:?} gave not all room back");
+            std::fs::remove_file(filling).unwrap();
+        }
+        assert!(refusals > 2, "{command:?} never met a full file system");
+        let _ = std::fs::remove_file(root.path().join("filling"));
+        let _ = root.disklessset(&["remove", "b", "--yes"]).run();
+    }
+    assert_eq!(root.status("a").as_deref(), Some("CREATED"));
+}
+
+#[test]
+fn removing_needs_no_more_room_than_a_line() {
+    disklessset_tests::need!(need::root());
+    let root = TestRoot::with_modules(&["demo"]);
+    let _mounted = small_root(&root, 1024 * 1024);
+    let filling = fill(&root, 2);
+    let _ = root.disklessset(&["remove", "a", "--yes"]).run().expect_done();
+    assert!(root.images().is_empty());
+    assert!(free(&root) > 2);
+    std::fs::remove_file(filling).unwrap();
+}
+
+#[test]
+fn a_full_file_system_does_not_keep_a_corrupted_image_from_being_cleaned() {
+    disklessset_tests::need!(need::root());
+    let root = TestRoot::with_modules(&["demo"]);
+    let _mounted = small_root(&root, 1024 * 1024);
+    let before = Snapshot::of(&root);
+    let _ = root.disklessset(&["demo", "create", "b", "--crash"]).run();
+    let filling = fill(&root, 0);
+    let cleaning = root.disklessset(&["clean", "--yes"]).run();
+    std::fs::remove_file(filling).unwrap();
+    if !cleaning.status.success() {
+        refused_for_room(cleaning);
+        let _ = root.disklessset(&["clean", "--yes"]).run().expect_done();
+    }
+    before.assert_same_as_now(&root);
+}
+
+/// Shows a directory read-only through itself.
+fn read_only(path: Utf8PathBuf) -> Mounted {
+    let none = None::<&str>;
+    mount(Some(path.as_std_path()), path.as_std_path(), none, MsFlags::MS_BIND, none).unwrap();
+    let mounted = Mounted(path);
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    mount(none, mounted.0.as_std_path(), none, flags, none).unwrap();
+    mounted
+}
+
+#[test]
+fn a_read_only_state_directory_refuses_clearly_and_can_be_listed() {
+    disklessset_tests::need!(need::root());
+    let root = warmed_up(&["demo"]);
+    let _ = root.disklessset(&["demo", "create", "a"]).run().expect_done();
+    let before = Snapshot::of(&root);
+    {
+        let state = root.path().join("var/lib/diskless");
+        let _mounted = read_only(state.clone());
+        let changes: [&[&str]; 5] = [
+            &["demo", "create", "b"],
+            &["demo", "message", "a", "new"],
+            &["clone", "a", "b"],
+            &["remove", "a", "--yes"],
+            &["clear", "a", "--yes"],
+        ];
+        for command in changes {
+            let refused = root.disklessset(command).run().expect_refusal(&[1, 5]);
+            let _ = refused.expect_said("Read-only file system").expect_said(state.as_str());
+        }
+        assert_eq!(root.status("a").as_deref(), Some("CREATED"));
+        let _ = root.disklessset(&["show", "a"]).run().expect_done();
+    }
+    before.assert_same_as_now(&root);
+}
+
+#[test]
+fn a_read_only_root_can_be_listed() {
+    disklessset_tests::need!(need::root());
+    let root = warmed_up(&["demo"]);
+    let _ = root.disklessset(&["demo", "create", "a"]).run().expect_done();
+    let before = Snapshot::of(&root);
+    {
+        let _mounted = read_only(root.path());
+        assert_eq!(root.status("a").as_deref(), Some("CREATED"));
+        let refused = root.disklessset(&["demo", "create", "b"]).run().expect_refusal(&[1, 5]);
+        let _ = refused.expect_said("Read-only file system");
+    }
+    before.assert_same_as_now(&root);
+}
