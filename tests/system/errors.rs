@@ -35,7 +35,8 @@ fn fail_at(case: &Case, error: &str, lasting: Lasting, every: usize) {
     let (after, new) = (Snapshot::of(&root), served(&root, case.image));
     // What the system would never answer proves nothing: removing needs no room.
     let possible = |call: &Call| error != "ENOSPC" || !call.name.starts_with("unlink");
-    for (_, point) in points.iter().filter(|call| possible(call)).enumerate().filter(|(i, _)| i % every == 0) {
+    for (_, point) in points.iter().filter(|call| possible(call)).enumerate().filter(|(i, _)| i % every == 0)
+    {
         stage.restore();
         let failed = strace::failing_at(root.disklessset(case.command), point, error, lasting).run();
         let words = format!("{error} {lasting:?} at {point} gave {failed}");
