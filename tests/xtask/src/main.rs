@@ -6,6 +6,7 @@ mod command;
 mod dist;
 mod failure;
 mod packages;
+mod plugin_api;
 mod quickstart;
 mod say;
 mod setup;
