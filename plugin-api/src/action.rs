@@ -112,7 +112,7 @@ impl ActionSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ParamKind {
-    /// One line of text ([`String`]).
+    /// Text ([`String`]), of one line or several; other control characters are refused.
     Text,
     /// A whole number ([`i64`]).
     Integer {

@@ -239,6 +239,7 @@ macro_rules! declare_module {
         const _: () = {
             assert!($crate::note::is_plain($name) && $crate::note::is_plain($title), "name and title: no quotes, backslashes or control characters");
             $(assert!($crate::note::is_plain($class), "class names: no quotes, backslashes or control characters");)+
+            $($(assert!($crate::note::is_plain($base) && $crate::note::is_plain($versions), "base classes: no quotes, backslashes or control characters");)?)+
         };
 
         #[doc(hidden)]

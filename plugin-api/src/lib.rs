@@ -62,6 +62,9 @@ mod services;
 mod size;
 mod validation;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 pub use action::{ActionSpec, ParamKind, ParamSpec, Placement, Role};
 pub use arguments::Arguments;
 pub use class::{BaseClass, DerivedImageClass, ImageClass};

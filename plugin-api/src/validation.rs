@@ -43,7 +43,9 @@ pub trait Lookup {
 /// # Errors
 /// The reason in one line.
 pub fn parse_value(param: &ParamSpec, text: &str, lookup: &dyn Lookup) -> Result<Value, String> {
-    if let Some(bad) = text.chars().find(|c| c.is_control()) {
+    // Plain text may have several lines; names, sizes and paths never have, and escape sequences are nobody's friend.
+    let lines = matches!(param.kind, ParamKind::Text | ParamKind::Command);
+    if let Some(bad) = text.chars().find(|c| c.is_control() && !(lines && matches!(c, '\n' | '\t'))) {
         return Err(format!("control character {bad:?} in {text:?}"));
     }
     match &param.kind {

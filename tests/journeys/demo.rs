@@ -28,7 +28,7 @@ fn an_image_is_made_listed_shown_and_removed_without_a_trace() {
     assert!(listed[0]["pid"].is_null(), "{listed:?}");
     let shown = root.disklessset(&["show", "hello", "--format", "json"]).run().expect_done().json();
     assert_eq!(shown["format"], 1);
-    assert_eq!(shown["image"]["attributes"]["message"], "good day", "{shown}");
+    assert_eq!(shown["image"]["attributes"]["my_message"], "good day", "{shown}");
     let table = root.disklessset(&["list"]).run().expect_done();
     assert!(table.stdout.contains("hello") && table.stdout.contains("CREATED"), "{table}");
     assert!(root.image_dir("hello").join("image_data.yml").is_file());
@@ -104,7 +104,7 @@ fn a_message_comes_back_exactly() {
         let name = format!("m{number}");
         let _ = root.disklessset(&["demo", "create", &name, "--message", message]).run().expect_done();
         let shown = root.disklessset(&["show", &name, "--format", "json"]).run().expect_done().json();
-        assert_eq!(shown["image"]["attributes"]["message"], *message, "{shown}");
+        assert_eq!(shown["image"]["attributes"]["my_message"], *message, "{shown}");
     }
     assert_eq!(root.images().len(), messages.len());
 }

@@ -1,5 +1,6 @@
 //! A user's ways through the program, with the `demo` module and no privileges.
 
+mod commands;
 mod crash;
 mod demo;
 mod empty;

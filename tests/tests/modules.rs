@@ -5,8 +5,12 @@
 )]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+#[path = "modules/eras.rs"]
+mod eras;
 #[path = "modules/forge.rs"]
 mod forge;
+#[path = "modules/installing.rs"]
+mod installing;
 #[path = "modules/loading.rs"]
 mod loading;
 #[path = "modules/refusals.rs"]

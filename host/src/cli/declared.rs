@@ -18,8 +18,10 @@ pub(crate) const NAME: &str = "name";
 
 /// The command of a module: a subcommand for each action, nested where the words are several.
 pub(crate) fn module_command(module: &str, title: &str, offered: &[OfferedAction]) -> Command {
-    let mut command =
-        Command::new(module.to_owned()).about(title.to_owned()).subcommand_required(true).arg_required_else_help(true);
+    let mut command = Command::new(module.to_owned())
+        .about(title.to_owned())
+        .subcommand_required(true)
+        .arg_required_else_help(true);
     for action in offered {
         let words: Vec<&str> = action.action.spec.words.split(' ').collect();
         command = with_action(command, &words, action);
@@ -49,7 +51,8 @@ fn action_command(word: &str, offered: &OfferedAction) -> Command {
     let command = Command::new(word.to_owned());
     if let Some(reason) = &offered.action.disabled {
         // It stays visible, and running it says why it cannot be run.
-        let anything = Arg::new("anything").num_args(0..).allow_hyphen_values(true).trailing_var_arg(true).hide(true);
+        let anything =
+            Arg::new("anything").num_args(0..).allow_hyphen_values(true).trailing_var_arg(true).hide(true);
         return command.about(format!("(cannot be used: {reason})")).arg(anything);
     }
     let name_help = match spec.role {
@@ -187,11 +190,16 @@ impl TypedValueParser for Unchecked {
 ///
 /// # Errors
 /// When a secret cannot be read.
-pub(crate) fn given(params: &[ParamSpec], matches: &ArgMatches, output: &Output) -> Result<BTreeMap<String, Raw>> {
+pub(crate) fn given(
+    params: &[ParamSpec],
+    matches: &ArgMatches,
+    output: &Output,
+) -> Result<BTreeMap<String, Raw>> {
     let typed = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
     let mut given = BTreeMap::new();
     for param in params.iter().filter(|param| param.placement != Placement::Nowhere) {
-        if param.kind == ParamKind::Flag && param.default == Some(Value::Bool(true)) && typed(&off_id(param)) {
+        if param.kind == ParamKind::Flag && param.default == Some(Value::Bool(true)) && typed(&off_id(param))
+        {
             given.insert(param.name.clone(), Raw::Text("false".to_owned()));
             continue;
         }
@@ -201,7 +209,8 @@ pub(crate) fn given(params: &[ParamSpec], matches: &ArgMatches, output: &Output)
         let raw = match &param.kind {
             ParamKind::Flag if param.placement == Placement::Flag => Raw::Text("true".to_owned()),
             kind => {
-                let texts: Vec<String> = matches.get_many(&param.name).into_iter().flatten().cloned().collect();
+                let texts: Vec<String> =
+                    matches.get_many(&param.name).into_iter().flatten().cloned().collect();
                 let texts = match kind {
                     ParamKind::Secret => {
                         texts.iter().map(|file| secret::read(file, output)).collect::<Result<_>>()?
@@ -230,17 +239,34 @@ mod tests {
         let choices = ["STANDARD", "SMALL", "CORE"].map(str::to_owned).to_vec();
         let create = ActionSpec::create("Create a sample image")
             .param(
-                ParamSpec::flag("kernel", ParamKind::Kernel { from_image: true }, "The kernel it boots").required(),
+                ParamSpec::flag("kernel", ParamKind::Kernel { from_image: true }, "The kernel it boots")
+                    .required(),
             )
-            .param(ParamSpec::flag("livenet_type", ParamKind::Choice { choices }, "The package set").as_flag("type").default("CORE"))
-            .param(ParamSpec::flag("livenet_size", ParamKind::Size { min: 100, max: 50_000, auto: true }, "Its size").as_flag("size").default("auto"))
+            .param(
+                ParamSpec::flag("livenet_type", ParamKind::Choice { choices }, "The package set")
+                    .as_flag("type")
+                    .default("CORE"),
+            )
+            .param(
+                ParamSpec::flag(
+                    "livenet_size",
+                    ParamKind::Size { min: 100, max: 50_000, auto: true },
+                    "Its size",
+                )
+                .as_flag("size")
+                .default("auto"),
+            )
             .param(ParamSpec::flag("password", ParamKind::Secret, "The password of root"))
-            .param(ParamSpec::flag("additional_packages", ParamKind::Package, "One more package").as_flag("package"))
+            .param(
+                ParamSpec::flag("additional_packages", ParamKind::Package, "One more package")
+                    .as_flag("package"),
+            )
             .param(ParamSpec::flag("selinux", ParamKind::Flag, "Use SELinux"))
             .param(ParamSpec::flag("docs", ParamKind::Flag, "Keep documentation").default(true));
         let add = ActionSpec::change("nodes add", "Add nodes")
             .param(ParamSpec::position("nodes", ParamKind::Text, "The nodes").as_flag("nodeset"));
-        let exec = ActionSpec::change("exec", "Run a command inside").param(ParamSpec::trailing("command", "What to run"));
+        let exec = ActionSpec::change("exec", "Run a command inside")
+            .param(ParamSpec::trailing("command", "What to run"));
         let broken = ActionSpec::read("nodes rename", "Rename nodes");
         [(create, None), (add, None), (exec, None), (broken, Some("the module is newer".to_owned()))]
             .into_iter()
@@ -285,14 +311,31 @@ mod tests {
 
     #[test]
     fn only_what_was_typed_is_given() {
-        assert_eq!(parse(&["create", "web01", "--kernel", "6.1"]), [("kernel".to_owned(), text("6.1"))].into());
+        assert_eq!(
+            parse(&["create", "web01", "--kernel", "6.1"]),
+            [("kernel".to_owned(), text("6.1"))].into()
+        );
     }
 
     #[test]
     fn every_kind_arrives_as_it_was_typed() {
         let given = parse(&[
-            "create", "web01", "--kernel", "from-image", "--type", "small", "--size", "1.5G", "--password-file", "-",
-            "--package", "vim", "--package", "git", "--selinux", "--no-docs",
+            "create",
+            "web01",
+            "--kernel",
+            "from-image",
+            "--type",
+            "small",
+            "--size",
+            "1.5G",
+            "--password-file",
+            "-",
+            "--package",
+            "vim",
+            "--package",
+            "git",
+            "--selinux",
+            "--no-docs",
         ]);
         assert_eq!(given["password"], text("s3cret"));
         assert_eq!(given["livenet_type"], text("small"));
@@ -312,7 +355,10 @@ mod tests {
 
     #[test]
     fn wrong_values_are_left_to_the_one_check() {
-        assert_eq!(parse(&["create", "web01", "--kernel", "../x", "--type", "huge"])["livenet_type"], text("huge"));
+        assert_eq!(
+            parse(&["create", "web01", "--kernel", "../x", "--type", "huge"])["livenet_type"],
+            text("huge")
+        );
     }
 
     #[test]

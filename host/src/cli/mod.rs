@@ -6,7 +6,7 @@ pub(crate) mod commands;
 mod declared;
 pub(crate) mod globals;
 pub(crate) mod request;
-mod secret;
+pub(crate) mod secret;
 
 use crate::{
     failure, menu,
@@ -49,30 +49,23 @@ fn code_of(error: &Error) -> u8 {
 }
 
 fn run_with(arguments: &[OsString], output: &Arc<Output>) -> Result<u8> {
+    if commands::module_change::as_child(arguments, output).is_some() {
+        return Ok(0);
+    }
     let peeked = Peeked::at(arguments);
     let first = peeked.first.as_deref();
-    let is_module = first.is_some_and(|first| !HOST_COMMANDS.contains(&first));
-    // Only where modules are part of the tree: a broken configuration must not keep `--help` or `list` from parsing.
-    let site = match (is_module, wants_modules(arguments)) {
-        (false, false) => None,
-        _ => Some(Site::open(&peeked.site()?, Arc::clone(output) as Arc<dyn Observer>)),
-    };
+    let named = first.filter(|first| !HOST_COMMANDS.contains(first));
+    // Only where modules are part of the tree: a broken configuration must not stand in the way of `list --help`.
+    let wanted = named.is_some() || wants_help(arguments);
+    let site = wanted.then(|| Site::open(&peeked.site()?, Arc::clone(output) as Arc<dyn Observer>));
     let mut tree = tree(site.as_ref().and_then(|site| site.as_ref().ok()));
     let mut offered = Vec::new();
-    if let (true, Some(name)) = (is_module, first) {
-        let site = match &site {
-            Some(Ok(site)) => site,
-            Some(Err(error)) => return Err(error.clone()),
-            None => return Err(Error::usage("no site")),
-        };
-        match module(site, name)? {
-            Some((command, actions)) => {
-                tree = tree.mut_subcommand(name, |_| command);
-                offered = actions;
-            }
-            // Not a module either: clap tells, with the names that come near.
-            None => {}
-        }
+    if let (Some(name), Some(site)) = (named, &site)
+        // Where it is no module either, clap says so, with the names that come near.
+        && let Some((command, actions)) = module(site.as_ref().map_err(Clone::clone)?, name)?
+    {
+        tree = tree.mut_subcommand(name, |_| command);
+        offered = actions;
     }
     let command_line = std::iter::once(OsString::from("disklessset")).chain(arguments.iter().cloned());
     let matches = match tree.try_get_matches_from(command_line) {
@@ -81,7 +74,13 @@ fn run_with(arguments: &[OsString], output: &Arc<Output>) -> Result<u8> {
     };
     let globals = Globals::of(&matches)?;
     output.configure(globals.settings);
-    let site = Site::open(&globals.site, Arc::clone(output) as Arc<dyn Observer>)?;
+    let site = match site {
+        Some(Ok(mut site)) => {
+            site.wait = globals.site.wait;
+            site
+        }
+        _ => Site::open(&globals.site, Arc::clone(output) as Arc<dyn Observer>)?,
+    };
     let session = Session { site, output: Arc::clone(output), run: globals.run };
     let request: Box<dyn Request> = match matches.subcommand() {
         None => return menu::run(session),
@@ -95,7 +94,7 @@ fn run_with(arguments: &[OsString], output: &Arc<Output>) -> Result<u8> {
 }
 
 /// Whether the help of the whole program may be asked for, which names the modules.
-fn wants_modules(arguments: &[OsString]) -> bool {
+fn wants_help(arguments: &[OsString]) -> bool {
     arguments.iter().any(|argument| argument == "--help" || argument == "-h" || argument == "help")
 }
 

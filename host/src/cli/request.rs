@@ -43,8 +43,8 @@ pub(crate) enum Effect {
     Changes,
     /// It changes something, and this image must not be cleaned before.
     ChangesSparing(ImageName),
-    /// It is itself a cleaning.
-    Cleans,
+    /// It changes something, and nothing is cleaned for it: a cleaning itself, or nothing of images.
+    ChangesAsIs,
 }
 
 /// A site with somebody at it.
@@ -90,9 +90,9 @@ impl Session {
     ///
     /// # Errors
     /// As there.
-    pub(crate) fn perform_cleaned(&self, request: &dyn Request, cleaned: &[String]) -> Result<()> {
+    pub(crate) fn perform_cleaned(&self, request: &dyn Request) -> Result<()> {
         if self.run == Run::Dry && request.effect() != Effect::Reads {
-            return self.tell(request, &Effect::Cleans);
+            return self.tell(request, &Effect::ChangesAsIs);
         }
         if let Some(question) = request.question() {
             match self.output.ask_yes_no(&question) {
@@ -104,7 +104,7 @@ impl Session {
                 Err(reason) => return Err(unanswered(reason)),
             }
         }
-        request.run(self, cleaned)
+        request.run(self, &[])
     }
 
     /// Cleans what crashed actions left behind, unless the site's configuration says no. What cannot be cleaned is a
@@ -115,7 +115,7 @@ impl Session {
     pub(crate) fn clean_first(&self, effect: &Effect) -> Result<Vec<String>> {
         let wanted = match effect {
             Effect::Changes | Effect::ChangesSparing(_) => self.site.configuration().autoclean(),
-            Effect::Reads | Effect::Cleans => false,
+            Effect::Reads | Effect::ChangesAsIs => false,
         };
         if !wanted || self.run == Run::Dry {
             return Ok(Vec::new());
@@ -127,7 +127,8 @@ impl Session {
         match cleaned {
             Ok(report) => {
                 for name in &report.cleaned {
-                    self.output.say(&format!("cleaned {}: an action on it had not come to its end", subject(name)));
+                    self.output
+                        .say(&format!("cleaned {}: an action on it had not come to its end", subject(name)));
                 }
                 for (name, error) in &report.kept {
                     if error.kind == ErrorKind::INTERRUPTED {

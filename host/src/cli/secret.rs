@@ -3,6 +3,7 @@
 use crate::output::Output;
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Result};
+use std::fs::Metadata;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 
@@ -16,19 +17,33 @@ const LONGEST: u64 = 4096;
 pub(crate) fn read(file: &str, output: &Output) -> Result<String> {
     let mut bytes = Vec::new();
     if file == "-" {
-        let line = output.input().secret();
+        let line =
+            if output.input().is_terminal() { output.ask_secret("Secret: ") } else { output.input().line() };
         return line.map_err(|cause| Error::usage("cannot read a secret from standard input").because(cause));
     }
     let path = Utf8Path::new(file);
-    let failed = |cause: std::io::Error| Error::usage(format!("cannot read the secret in {path}")).because(cause);
+    let failed =
+        |cause: std::io::Error| Error::usage(format!("cannot read the secret in {path}")).because(cause);
     let opened = std::fs::File::open(path).map_err(failed)?;
     let metadata = opened.metadata().map_err(failed)?;
     if metadata.is_file() && metadata.mode() & 0o077 != 0 {
         let mode = metadata.mode() & 0o777;
-        output.warn(&format!("others than its owner may read the secret in {path} (mode {mode:04o}): chmod 600 {path}"));
+        output.warn(&format!(
+            "others than its owner may read the secret in {path} (mode {mode:04o}): chmod 600 {path}"
+        ));
     }
     opened.take(LONGEST + 2).read_to_end(&mut bytes).map_err(failed)?;
     first_line(&bytes).map_err(|reason| Error::usage(format!("cannot use the secret in {path}: {reason}")))
+}
+
+/// Warns when others than the owner of a file may read the secret in it.
+pub(crate) fn warn_of_readers(path: &Utf8Path, metadata: &Metadata, output: &Output) {
+    if metadata.is_file() && metadata.mode() & 0o077 != 0 {
+        let mode = metadata.mode() & 0o777;
+        output.warn(&format!(
+            "others than its owner may read the secret in {path} (mode {mode:04o}): chmod 600 {path}"
+        ));
+    }
 }
 
 fn first_line(bytes: &[u8]) -> std::result::Result<String, &'static str> {

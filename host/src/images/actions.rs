@@ -116,7 +116,7 @@ impl ImageManager<'_> {
         match (self.status_of(name, &entries), entries.images.get(name)) {
             (ImageStatus::InCreation, Some(entry)) => Err(being_created(name, entry.pid)),
             (ImageStatus::Corrupted, _) => Err(corrupted(name)),
-            _ if self.exists(name) => Err(Error::usage(format!("there is an image {name} already"))
+            _ if self.exists(name) => Err(Error::refused(format!("there is an image {name} already"))
                 .hint("choose another name, or remove it first")),
             _ => Ok(()),
         }

@@ -219,7 +219,7 @@ impl ImageManager<'_> {
     fn unmount_by_name(&self, name: &ImageName) -> Result<()> {
         let tree = self.site.layout.image_workdir(name.as_str()).join("mnt");
         for mount in
-            [Mount::System { target: tree.clone() }, Mount::Image { file: Utf8PathBuf::new(), target: tree }]
+            [Mount::System { target: tree.clone() }, Mount::Bind { source: Utf8PathBuf::new(), target: tree }]
         {
             undo::unmount(&mount).map_err(undo::UndoError::told)?;
         }

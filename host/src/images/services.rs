@@ -151,6 +151,7 @@ impl Operation<'_> {
             tool = tool.capture_stdout(4 * 1024 * 1024);
         }
         let finished = tool.run().map_err(tool_failed)?;
+        self.took(&name, finished.duration);
         Ok(Finished::new(finished.code, String::from_utf8_lossy(&finished.stdout).into_owned()))
     }
 
@@ -254,6 +255,11 @@ impl Operation<'_> {
     fn remove(&self, path: &Utf8Path) -> Result<()> {
         self.must_be_ours(path)?;
         undo::remove(path, &self.site.layout).map_err(undo::UndoError::told)
+    }
+
+    /// Tells how long a tool took; what is left of the wall time is our own.
+    pub(crate) fn took(&self, tool: &str, duration: std::time::Duration) {
+        self.say(Level::Debug, &format!("{tool} took {:.2} s", duration.as_secs_f64()));
     }
 
     /// Passes on a line that a tool printed.

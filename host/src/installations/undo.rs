@@ -128,9 +128,11 @@ pub fn remove(path: &Utf8Path, layout: &Layout) -> Result<(), UndoError> {
 pub fn unmount(mount: &Mount) -> Result<(), UndoError> {
     match mount {
         Mount::System { target } => tree_mounts::unmount_system(target)?,
-        other if mounts::mount_at(other.target())?.is_some() => mounts::unmount(other.target())?,
-        // A reboot, or a kill before the mount: nothing is there.
-        _ => {}
+        other if mounts::mount_at(other.target())?.is_none() => {
+            // A reboot, or a kill before the mount: nothing is there.
+        }
+        Mount::Image { target, .. } => mounts::unmount_read_only(target)?,
+        other => mounts::unmount(other.target())?,
     }
     Ok(())
 }

@@ -75,11 +75,12 @@ pub(super) fn stage_modules(
     let inside = aside.join("lib/modules");
     atomic_file::create_dir_all(&inside, 0o755).map_err(failure::of)?;
     // An OS tree's files: `cp -a` keeps links and times, and shares the data where the file system can.
-    Tool::new("cp")
+    let copied = Tool::new("cp")
         .args(["--archive", "--reflink=auto", "--no-target-directory"])
         .args([from.as_str(), inside.join(version.as_str()).as_str()])
         .run()
         .map_err(tool_failed)?;
+    operation.took("cp", copied.duration);
     Ok(aside)
 }
 

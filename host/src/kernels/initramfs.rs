@@ -63,7 +63,7 @@ pub(super) fn make(
     version: &KernelVersion,
     out: &Utf8Path,
 ) -> Result<Utf8PathBuf> {
-    let parts = parts(dracut, version, out)?;
+    let parts = parts(operation, dracut, version, out)?;
     if parts.is_empty() {
         return Err(Error::failed("dracut lists no modules"));
     }
@@ -72,11 +72,52 @@ pub(super) fn make(
         return Err(Error::failed(format!("this dracut has no {}", missing.join(" and no ")))
             .hint("install the packages dracut-live and dracut-network where the initramfs is made"));
     }
-    let add: Vec<&str> = NEEDED.into_iter().chain(WANTED).filter(|part| parts.contains(*part)).collect();
-    operation.say(
-        Level::Info,
-        &format!("making the initramfs of kernel {version} with dracut: {}", add.join(" ")),
-    );
+    let mut add: Vec<&str> = NEEDED.into_iter().chain(WANTED).filter(|part| parts.contains(*part)).collect();
+    let made = out.join("initramfs");
+    loop {
+        operation.say(
+            Level::Info,
+            &format!("making the initramfs of kernel {version} with dracut: {}", add.join(" ")),
+        );
+        match run(operation, dracut, version, out, &add, &parts) {
+            Ok(()) => break,
+            Err(error) => {
+                // Listed is not installable: a part may miss its programs where dracut runs.
+                let refused = error.causes.iter().find_map(|line| part_refused(line));
+                match refused
+                    .and_then(|part| add.iter().position(|added| *added == part && WANTED.contains(added)))
+                {
+                    Some(index) => {
+                        let part = add.remove(index);
+                        let text = format!(
+                            "the initramfs of kernel {version} goes without {part}: its programs are missing"
+                        );
+                        operation.say(Level::Warning, &text);
+                    }
+                    None => {
+                        return Err(error.context(format!("cannot make the initramfs of kernel {version}")));
+                    }
+                }
+            }
+        }
+    }
+    // dracut ends well after some failures of its parts.
+    match made.metadata() {
+        Ok(meta) if meta.is_file() && meta.len() > 1_000_000 => Ok(made),
+        _ => Err(Error::failed(format!("dracut made no initramfs for kernel {version}"))
+            .hint(format!("look into {}", operation.log))),
+    }
+}
+
+/// Runs dracut once.
+fn run(
+    operation: &Operation<'_>,
+    dracut: &Dracut<'_>,
+    version: &KernelVersion,
+    out: &Utf8Path,
+    add: &[&str],
+    parts: &BTreeSet<String>,
+) -> Result<()> {
     let log = atomic_file::open_log(&operation.log).map_err(failure::of)?;
     let inside = dracut.out(out);
     let mut tool = Tool::new("dracut")
@@ -93,29 +134,45 @@ pub(super) fn make(
         tool = tool.args(["--kmoddir", modules.as_str()]);
     }
     let mut on_line = |line: &str| operation.tool_line("dracut", line);
-    tool.arg(inside.join("initramfs").as_str())
-        .isolation(dracut.isolation(out))
-        .log_to(&log)
-        .on_line(&mut on_line)
-        .run()
-        .map_err(tool_failed)
-        .map_err(|error| error.context(format!("cannot make the initramfs of kernel {version}")))?;
-    let made = out.join("initramfs");
-    // dracut ends well after some failures of its parts.
-    match made.metadata() {
-        Ok(meta) if meta.is_file() && meta.len() > 1_000_000 => Ok(made),
-        _ => Err(Error::failed(format!("dracut made no initramfs for kernel {version}"))
-            .hint(format!("look into {}", operation.log))),
-    }
+    let tool = tool.arg(inside.join("initramfs").as_str()).isolation(dracut.isolation(out));
+    let finished = tool.log_to(&log).on_line(&mut on_line).run().map_err(tool_failed)?;
+    operation.took("dracut", finished.duration);
+    Ok(())
+}
+
+/// The part that dracut says it cannot put in.
+fn part_refused(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once("dracut module '")?;
+    let (part, rest) = rest.split_once('\'')?;
+    rest.contains("cannot be found or installed").then_some(part)
 }
 
 /// The parts a dracut has; they differ between releases.
-fn parts(dracut: &Dracut<'_>, version: &KernelVersion, out: &Utf8Path) -> Result<BTreeSet<String>> {
+fn parts(
+    operation: &Operation<'_>,
+    dracut: &Dracut<'_>,
+    version: &KernelVersion,
+    out: &Utf8Path,
+) -> Result<BTreeSet<String>> {
     let mut tool = Tool::new("dracut").args(["--list-modules", "--no-kernel", "--kver", version.as_str()]);
     if let Dracut::OfServer { modules } = dracut {
         tool = tool.args(["--kmoddir", modules.as_str()]);
     }
     let listed =
         tool.capture_stdout(64 * 1024).isolation(dracut.isolation(out)).run().map_err(tool_failed)?;
+    operation.took("dracut", listed.duration);
     Ok(String::from_utf8_lossy(&listed.stdout).split_whitespace().map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_part_that_cannot_go_in_is_told_from_those_nobody_asked_for() {
+        let asked = "| dracut: dracut module 'nfs' cannot be found or installed.";
+        assert_eq!(part_refused(asked), Some("nfs"));
+        let other = "| dracut: dracut module 'nbd' will not be installed, because command 'nbd-client' could not be found!";
+        assert_eq!(part_refused(other), None);
+    }
 }

@@ -5,13 +5,16 @@
 //! class and to complete names. Only the modules that an action needs are loaded.
 
 pub mod action_rules;
+pub mod check;
 pub mod classes;
 pub mod description;
 mod elf;
+pub mod install;
 pub mod layout;
 pub mod load_error;
 pub mod loader;
 pub mod names;
+pub mod new;
 pub mod note;
 pub mod refusal;
 pub mod registry;

@@ -143,7 +143,7 @@ impl Refusal {
                     if built_for > here { "or update disklessset" } else { "or use its newer version" };
                 format!("rebuild the module against API {}, {than}", here.major)
             }
-            Self::Untrusted(untrusted) => untrusted.hint()?,
+            Self::Untrusted(untrusted) => untrusted.hint()?.to_owned(),
             Self::NoExec => "mount it with exec, or give another directory with --modules-dir".to_owned(),
             Self::SameFile { .. } | Self::NameTaken { .. } | Self::ClassTaken { .. } => {
                 "remove one of the two files".to_owned()

@@ -115,7 +115,7 @@ impl ModuleRegistry {
                 return registry;
             }
         };
-        let mut trust = Trust::of_this_process();
+        let mut trust = Trust::new();
         let exec = if forbids_running(directory) { Err(Refusal::NoExec) } else { Ok(()) };
         let mut candidates: Vec<Candidate> =
             names.into_iter().map(|name| look_at(directory, name, &mut trust, &exec)).collect();
@@ -316,9 +316,7 @@ fn refuse_doubles(candidates: &mut [Candidate]) {
             let class = class.name.to_string();
             Some(Refusal::ClassTaken { class, module: module.clone(), first: first.clone() })
         });
-        if let Some(first) = by_file.get(&identity) {
-            entry.refuse(&Refusal::SameFile { first: first.clone() });
-        } else if let Some(first) = by_name.get(&entry.name) {
+        if let Some(first) = by_name.get(&entry.name) {
             entry.refuse(&Refusal::NameTaken { name: entry.name.clone(), first: first.clone() });
         } else if let Some(refusal) = taken {
             entry.refuse(&refusal);
@@ -330,7 +328,8 @@ fn refuse_doubles(candidates: &mut [Candidate]) {
             by_file.insert(identity, own);
         }
     }
-    // A second name of a module in use usually disagrees with its note as well; that it is a second name says more.
+    // A second name of a file in use is refused already, for its name or because the module is there; that it is the same file
+    // says more.
     for Candidate { entry, identity } in candidates.iter_mut() {
         let Some(identity) = *identity else { continue };
         let first = by_file.get(&identity).filter(|first| *first != file_name(&entry.file));

@@ -44,10 +44,10 @@ impl Output {
     pub(crate) fn confirmation(&self, question: &str) -> Result<bool> {
         match self.answers() {
             Answers::Yes => Ok(true),
-            Answers::Terminal if !self.has_terminal() => {
-                Err(Error::refused(format!("this needs a confirmation, and there is no terminal: {question}"))
-                    .hint("give --yes to confirm"))
-            }
+            Answers::Terminal if !self.has_terminal() => Err(Error::refused(format!(
+                "this needs a confirmation, and there is no terminal: {question}"
+            ))
+            .hint("give --yes to confirm")),
             Answers::Terminal | Answers::Anyone => self.ask_yes_no(question).map_err(unanswered),
         }
     }

@@ -165,6 +165,35 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_not_shown_while_it_is_typed_and_the_terminal_is_as_before() {
+        let nix::pty::OpenptyResult { master, slave } = nix::pty::openpty(None, None).unwrap();
+        let before = tcgetattr(&slave).unwrap().local_flags;
+        assert!(
+            before.contains(LocalFlags::ECHO),
+            "a terminal that shows what is typed, or this proves nothing"
+        );
+        let input =
+            Input { source: Some(slave.try_clone().unwrap()), terminal: true, rest: Mutex::default() };
+        let person = std::thread::spawn(move || {
+            let mut terminal = std::fs::File::from(master);
+            let mut shown = [0; 64];
+            for line in ["visible\n", "s3cret\n"] {
+                // Typed when the program waits: sooner, the terminal would still be as it was.
+                std::thread::sleep(std::time::Duration::from_millis(200));
+                terminal.write_all(line.as_bytes()).unwrap();
+            }
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            let count = io::Read::read(&mut terminal, &mut shown).unwrap();
+            String::from_utf8_lossy(&shown[..count]).into_owned()
+        });
+        assert_eq!(input.line().unwrap(), "visible");
+        assert_eq!(input.secret().unwrap(), "s3cret");
+        assert_eq!(tcgetattr(&slave).unwrap().local_flags, before);
+        let shown = person.join().unwrap();
+        assert!(shown.contains("visible") && !shown.contains("s3cret"), "{shown:?}");
+    }
+
+    #[test]
     fn an_endless_line_is_refused() {
         let (reader, mut writer) = io::pipe().unwrap();
         let feeder = std::thread::spawn(move || while writer.write_all(&[b'x'; 4096]).is_ok() {});

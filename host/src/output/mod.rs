@@ -114,7 +114,11 @@ impl Output {
 
     /// An output whose words a test can read, and whose questions it answers.
     #[cfg(test)]
-    pub(crate) fn of_test(stdout: Box<dyn Write + Send>, stderr: Box<dyn Write + Send>, input: Input) -> Self {
+    pub(crate) fn of_test(
+        stdout: Box<dyn Write + Send>,
+        stderr: Box<dyn Write + Send>,
+        input: Input,
+    ) -> Self {
         Self::new(Stream::new(stdout, false), Stream::new(stderr, false), input)
     }
 
@@ -139,6 +143,11 @@ impl Output {
         self.lock().settings.format
     }
 
+    /// Decides who answers from now on.
+    pub(crate) fn answers_from(&self, answers: Answers) {
+        self.lock().settings.answers = answers;
+    }
+
     /// How confirmations are answered.
     pub(crate) fn answers(&self) -> Answers {
         self.lock().settings.answers
@@ -146,28 +155,36 @@ impl Output {
 
     /// Prints data that a module or this program made: a text that is complete with its line ends.
     pub(crate) fn data(&self, text: &str) {
-        self.lock().to_stdout(text);
+        self.lock().put_out(text);
     }
 
     /// Prints foreign text, such as a line of a log: as it is into a file, escaped to a terminal.
     pub(crate) fn foreign(&self, text: &str) {
         let mut inner = self.lock();
         if inner.stdout.terminal {
-            inner.to_stdout(&escape::lines(text));
+            inner.put_out(&escape::lines(text));
         } else {
-            inner.to_stdout(text);
+            inner.put_out(text);
         }
     }
 
     /// Prints one document: `{"format": 1, KEY: VALUE}`, or for people what `table` makes of it.
-    pub(crate) fn document<T: Serialize + ?Sized>(&self, key: &str, value: &T, table: impl FnOnce(&Self) -> String) {
+    pub(crate) fn document<T: Serialize + ?Sized>(
+        &self,
+        key: &str,
+        value: &T,
+        table: impl FnOnce(&Self) -> String,
+    ) {
         let document = Document { key, value };
         let text = match self.format() {
             Format::Table => return self.data(&table(self)),
             Format::Json => {
-                serde_json::to_string_pretty(&document).expect("keys are text and values are plain data") + "\n"
+                serde_json::to_string_pretty(&document).expect("keys are text and values are plain data")
+                    + "\n"
             }
-            Format::Yaml => serde_yaml::to_string(&document).expect("keys are text and values are plain data"),
+            Format::Yaml => {
+                serde_yaml::to_string(&document).expect("keys are text and values are plain data")
+            }
         };
         // JSON escapes only some of what a terminal would act on.
         self.foreign(&text);
@@ -194,9 +211,11 @@ impl Output {
             return;
         }
         self.document("result", value, |output| match value {
-            Value::Array(items) if items.iter().all(Value::is_string) => {
-                items.iter().filter_map(Value::as_str).map(|item| format!("{}\n", escape::line(item))).collect()
-            }
+            Value::Array(items) if items.iter().all(Value::is_string) => items
+                .iter()
+                .filter_map(Value::as_str)
+                .map(|item| format!("{}\n", escape::line(item)))
+                .collect(),
             Value::Object(_) | Value::Array(_) => output.tree("result", value),
             Value::String(text) => format!("{}\n", escape::lines(text.trim_end())),
             other => format!("{other}\n"),
@@ -205,12 +224,12 @@ impl Output {
 
     /// Says on standard error what was done or found.
     pub(crate) fn say(&self, text: &str) {
-        self.lock().to_stderr(&format!("{}\n", escape::line(text)));
+        self.lock().put_err(&format!("{}\n", escape::line(text)));
     }
 
     /// Says a line as it was composed here, colours and all.
     pub(crate) fn composed_for_stderr(&self, text: &str) {
-        self.lock().to_stderr(text);
+        self.lock().put_err(text);
     }
 
     /// Whether standard error, or standard output, shows colours.
@@ -228,7 +247,7 @@ impl Output {
     pub(crate) fn error(&self, error: &Error) {
         let mut inner = self.lock();
         let text = failure::render(error, inner.stderr.colour);
-        inner.to_stderr(&text);
+        inner.put_err(&text);
     }
 
     /// Takes the progress bar away: what it told of is over.
@@ -263,12 +282,13 @@ impl Output {
 }
 
 impl Inner {
-    fn to_stdout(&mut self, text: &str) {
+    fn put_out(&mut self, text: &str) {
         if self.stdout.closed {
             return;
         }
         let writer = &mut self.stdout.writer;
-        let written = self.progress.beside(|| writer.write_all(text.as_bytes()).and_then(|()| writer.flush()));
+        let written =
+            self.progress.beside(|| writer.write_all(text.as_bytes()).and_then(|()| writer.flush()));
         self.keep(written);
     }
 
@@ -281,7 +301,7 @@ impl Inner {
         }
     }
 
-    fn to_stderr(&mut self, text: &str) {
+    fn put_err(&mut self, text: &str) {
         let writer = &mut self.stderr.writer;
         // Nobody is left to be told that nobody can be told.
         let _ = self.progress.beside(|| writer.write_all(text.as_bytes()).and_then(|()| writer.flush()));

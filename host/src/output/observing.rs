@@ -17,13 +17,13 @@ impl Observer for Output {
             Level::Info => format!("{}\n", escape::line(text)),
             Level::Debug => format!("{}\n", paint(&escape::line(text), "2", colour)),
         };
-        inner.to_stderr(&text);
+        inner.put_err(&text);
     }
 
     fn progress(&self, label: &str, done: u64, total: u64) {
         let mut inner = self.lock();
         if let Some(plain) = inner.progress.report(&escape::line(label), done, total) {
-            inner.to_stderr(&plain);
+            inner.put_err(&plain);
         }
     }
 
@@ -33,8 +33,9 @@ impl Observer for Output {
             return;
         }
         let colour = inner.stderr.colour;
-        let text = format!("{} {}\n", paint(&format!("{}:", escape::line(tool)), "2", colour), escape::line(line));
-        inner.to_stderr(&text);
+        let text =
+            format!("{} {}\n", paint(&format!("{}:", escape::line(tool)), "2", colour), escape::line(line));
+        inner.put_err(&text);
     }
 
     fn output(&self, line: &str) {
@@ -46,7 +47,9 @@ impl Observer for Output {
             super::Answers::Anyone => {}
             _ if self.has_terminal() => {}
             _ => {
-                return Err(Error::refused(format!("this asks a question, and there is no terminal: {question}")));
+                return Err(Error::refused(format!(
+                    "this asks a question, and there is no terminal: {question}"
+                )));
             }
         }
         self.ask_line(&format!("{question}: ")).map_err(unanswered)
@@ -56,4 +59,3 @@ impl Observer for Output {
         self.confirmation(question)
     }
 }
-

@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 
 /// How often a plain line is worth reading.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
-/// Work shorter than this needs no plain line at all.
-const PLAIN_AFTER: Duration = Duration::from_secs(3);
 
 /// The progress of one piece of work at a time.
 pub(crate) struct Progress {
@@ -16,7 +14,6 @@ pub(crate) struct Progress {
 
 struct Current {
     label: String,
-    since: Instant,
     told: Option<Instant>,
     bar: Option<ProgressBar>,
 }
@@ -32,7 +29,7 @@ impl Progress {
         if self.current.as_ref().is_none_or(|current| current.label != label) {
             self.end();
             let bar = self.terminal.then(|| new_bar(label, total));
-            self.current = Some(Current { label: label.to_owned(), since: Instant::now(), told: None, bar });
+            self.current = Some(Current { label: label.to_owned(), told: None, bar });
         }
         let current = self.current.as_mut()?;
         if let Some(bar) = &current.bar {
@@ -42,17 +39,14 @@ impl Progress {
             }
             return None;
         }
-        let due = match current.told {
-            None => current.since.elapsed() >= PLAIN_AFTER,
-            Some(told) => told.elapsed() >= PLAIN_EVERY,
-        };
-        if !due {
+        let begins = current.told.is_none();
+        if current.told.is_some_and(|told| told.elapsed() < PLAIN_EVERY) {
             return None;
         }
         current.told = Some(Instant::now());
         Some(match done.saturating_mul(100).checked_div(total) {
-            Some(percent) => format!("{label}: {percent}%\n"),
-            None => format!("{label} …\n"),
+            Some(percent) if !begins => format!("{label}: {percent}%\n"),
+            _ => format!("{label} …\n"),
         })
     }
 
@@ -91,12 +85,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_work_prints_nothing_and_long_work_now_and_then() {
+    fn each_piece_of_work_is_named_once_and_its_progress_told_now_and_then() {
         let mut progress = Progress::new(false);
-        assert_eq!(progress.report("packing", 1, 4), None);
-        let earlier = Instant::now().checked_sub(PLAIN_AFTER).unwrap();
-        progress.current.as_mut().unwrap().since = earlier;
-        assert_eq!(progress.report("packing", 2, 4).as_deref(), Some("packing: 50%\n"));
-        assert_eq!(progress.report("packing", 3, 4), None);
+        assert_eq!(progress.report("packing", 1, 4).as_deref(), Some("packing …\n"));
+        assert_eq!(progress.report("packing", 2, 4), None);
+        progress.current.as_mut().unwrap().told = Instant::now().checked_sub(PLAIN_EVERY);
+        assert_eq!(progress.report("packing", 3, 4).as_deref(), Some("packing: 75%\n"));
+        assert_eq!(progress.report("packing", 4, 4), None);
+        assert_eq!(progress.report("copying", 0, 0).as_deref(), Some("copying …\n"));
     }
 }

@@ -56,9 +56,9 @@ pub(crate) fn render(heading: &[&str], rows: Vec<Vec<Field>>, width: Option<u16>
             let cell = Cell::new(field.text);
             match field.mood {
                 Mood::Plain => cell,
-                Mood::Good => cell.fg(Color::Green),
-                Mood::Busy => cell.fg(Color::Yellow),
-                Mood::Bad => cell.fg(Color::Red),
+                Mood::Good => cell.fg(Color::DarkGreen),
+                Mood::Busy => cell.fg(Color::DarkYellow),
+                Mood::Bad => cell.fg(Color::DarkRed),
             }
         }));
     }
@@ -81,7 +81,11 @@ mod tests {
 
     fn rows() -> Vec<Vec<Field>> {
         vec![
-            vec!["web01".into(), Field::with_mood("CREATED", Mood::Good), "a long reason that has to be wrapped".into()],
+            vec![
+                "web01".into(),
+                Field::with_mood("CREATED", Mood::Good),
+                "a long reason that has to be wrapped".into(),
+            ],
             vec!["a\u{1b}[2J".into(), "CORRUPTED".into(), "".into()],
         ]
     }

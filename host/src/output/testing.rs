@@ -29,19 +29,31 @@ impl Kept {
     }
 }
 
-/// A console at which this was typed.
+/// A console at which this was typed, and nothing will be any more.
 pub(crate) fn console(typed: &str) -> Console {
+    open_console(typed).0
+}
+
+/// A console at which this was typed; more may come until the second part is dropped.
+pub(crate) fn open_console(typed: &str) -> (Console, io::PipeWriter) {
     let (reader, mut writer) = io::pipe().unwrap();
     writer.write_all(typed.as_bytes()).unwrap();
     let (stdout, stderr) = (Kept::default(), Kept::default());
-    let output = Output::of_test(Box::new(stdout.clone()), Box::new(stderr.clone()), Input::of(reader.into()));
-    Console { output: Arc::new(output), stdout, stderr }
+    let output =
+        Output::of_test(Box::new(stdout.clone()), Box::new(stderr.clone()), Input::of(reader.into()));
+    (Console { output: Arc::new(output), stdout, stderr }, writer)
 }
 
 impl Console {
     /// What was printed as data.
     pub(crate) fn stdout(&self) -> String {
         self.stdout.text()
+    }
+
+    /// What is printed as data, for another thread that watches it.
+    pub(crate) fn reader(&self) -> impl Fn() -> String + Send + 'static {
+        let stdout = self.stdout.clone();
+        move || stdout.text()
     }
 
     /// What was said beside it.

@@ -293,6 +293,9 @@ fn is_up(line: &str) -> bool {
 /// The unit a line says has failed. systemd shortens names in its status lines, but not in the
 /// advice that follows each failure.
 fn failed_unit(line: &str) -> Option<&str> {
+    if let Some((_, said)) = line.split_once("systemd[1]: ") {
+        return said.split_once(": Failed with result ").map(|(unit, _)| unit);
+    }
     line.strip_prefix("See 'systemctl status ")?.split_once('\'').map(|(unit, _)| unit)
 }
 
@@ -326,6 +329,7 @@ mod tests {
     fn targets_are_known_by_name_and_by_description() {
         assert!(is_up("[  OK  ] Reached target multi-user.target - Multi-User System."));
         assert!(is_up("[  OK  ] Reached target Multi-User System."));
+        assert!(is_up("[   47.1] systemd[1]: Reached target multi-user.target - Multi-User System."));
         assert!(is_up("[  OK  ] Reached target Graphical Interface."));
         assert!(!is_up("[  OK  ] Reached target getty.target - Login Prompts."));
         assert!(!is_up("[  OK  ] Stopped target Multi-User System."));
@@ -334,6 +338,10 @@ mod tests {
     #[test]
     fn units_are_named_whole() {
         assert_eq!(failed_unit("See 'systemctl status ssh.service' for details."), Some("ssh.service"));
+        assert_eq!(
+            failed_unit("[ 9.1] systemd[1]: ssh.service: Failed with result 'exit-code'."),
+            Some("ssh.service")
+        );
         assert_eq!(failed_unit("[FAILED] Failed to start ssh.servic… - OpenBSD."), None);
     }
 }

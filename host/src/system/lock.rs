@@ -103,6 +103,14 @@ enum Leave {
     Nothing,
 }
 
+/// What became of one try on an open file.
+enum Attempt {
+    Got(Lock),
+    Held,
+    /// The file is not the one that others find under its name.
+    Stale,
+}
+
 impl Lock {
     /// Takes the lock file `name` in `dir`, which is made if it is missing. `what` names the locked thing in messages,
     /// `operation` says what the lock is taken for.
@@ -174,18 +182,25 @@ impl Lock {
         // A cleaner of temporary files may unlink the file between opening and locking; a lock on a file that nobody
         // else can find is none. Bounded, because nobody unlinks a hundred times in a row unless to annoy.
         for _ in 0..100 {
-            let file = open_or_create(path)?;
-            match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
-                Ok(_) => {}
-                Err(Errno::EAGAIN | Errno::EACCES) => return Ok(None),
-                Err(error) => return Err(FileError::of("lock", path)(error)),
-            }
-            if is_at(&file, path)? {
-                return Ok(Some(Lock { file, path: path.to_owned(), leave: Leave::File }));
+            match Self::take(open_or_create(path)?, path)? {
+                Attempt::Got(lock) => return Ok(Some(lock)),
+                Attempt::Held => return Ok(None),
+                Attempt::Stale => {}
             }
         }
         let source = io::Error::other("the file is replaced again and again");
         Err(FileError { act: "lock", path: path.to_owned(), source })
+    }
+
+    fn take(file: File, path: &Utf8Path) -> Result<Attempt, FileError> {
+        match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
+            Ok(_) if is_at(&file, path)? => {
+                Ok(Attempt::Got(Lock { file, path: path.to_owned(), leave: Leave::File }))
+            }
+            Ok(_) => Ok(Attempt::Stale),
+            Err(Errno::EAGAIN | Errno::EACCES) => Ok(Attempt::Held),
+            Err(error) => Err(FileError::of("lock", path)(error)),
+        }
     }
 
     /// Best effort: a full /run must not stop an operation that would free space.
@@ -386,9 +401,11 @@ mod tests {
         // Opened by one that is slow, unlinked by the cleaner, and only then locked.
         let slow = open_or_create(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
-        fcntl(&slow, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))).unwrap();
-        assert!(!is_at(&slow, &path).unwrap());
+        assert!(matches!(Lock::take(slow, &path).unwrap(), Attempt::Stale));
+        let slow = open_or_create(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
         let lock = take(&dir, "y", Wait::No).unwrap();
+        assert!(matches!(Lock::take(slow, &path).unwrap(), Attempt::Stale));
         assert!(is_at(&lock.file, &path).unwrap());
         drop(lock);
         std::fs::remove_dir_all(&dir).unwrap();

@@ -177,6 +177,23 @@ pub fn unmount(target: &Utf8Path) -> Result<(), MountError> {
     }
 }
 
+/// Unmounts a read-only file system, and when only the kernel itself still holds it, takes it out of sight.
+///
+/// A process with mounts of its own (any service with a private `/tmp`) may have a copy of a loop mount whose file lies in this one;
+/// then this one is busy although nobody works in it. Nothing can be lost by letting it go: it is read-only.
+///
+/// # Errors
+/// As [`unmount`], when a process works in it or something is mounted inside.
+pub fn unmount_read_only(target: &Utf8Path) -> Result<(), MountError> {
+    match unmount(target) {
+        Err(MountError::Busy { processes, mounts, .. }) if processes.is_empty() && mounts.is_empty() => {
+            umount2(target.as_str(), MntFlags::UMOUNT_NOFOLLOW | MntFlags::MNT_DETACH)
+                .map_err(|error| FileError::of("unmount", target)(error).into())
+        }
+        other => other,
+    }
+}
+
 fn mountinfo_path(target: &Utf8Path) -> Utf8PathBuf {
     crate::system::mountinfo::real(target)
 }
@@ -277,6 +294,9 @@ mod tests {
         }
         let place = Place::new();
         tmpfs(&place.path("a"));
+        // As on most servers, where systemd shares all mounts: what happens to one copy happens to the other.
+        mount(None::<&str>, place.path("a").as_str(), None::<&str>, MsFlags::MS_SHARED, None::<&str>)
+            .unwrap();
         std::fs::create_dir(place.path("a/sub")).unwrap();
         tmpfs(&place.path("a/sub"));
         std::fs::write(place.path("a/sub/file"), "").unwrap();

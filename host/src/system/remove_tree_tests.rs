@@ -194,7 +194,10 @@ fn immutable_files_and_directories_go_too_but_the_directory_above_stays_as_it_is
         Tool::new("chattr").args([flag, path.as_str()]).isolation(Isolation::None).run()
     };
     if chattr("+i", &place.tree().join("etc/passwd")).is_err() {
-        eprintln!("SKIPPED, this file system has no immutable flag");
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            b"SKIPPED, this file system has no immutable flag\n",
+        );
         return;
     }
     chattr("+i", &place.tree().join("etc")).unwrap();
@@ -202,6 +205,16 @@ fn immutable_files_and_directories_go_too_but_the_directory_above_stays_as_it_is
     let mode = std::fs::metadata(&place.owned).unwrap().mode();
     place.remove(&place.tree()).unwrap();
     assert!(!place.tree().exists());
+    assert_eq!(std::fs::metadata(&place.owned).unwrap().mode(), mode);
+
+    // An administrator who locked the directory above meant it.
+    std::fs::create_dir_all(place.tree()).unwrap();
+    chattr("+a", &place.owned).unwrap();
+    let refused = place.remove(&place.tree());
+    let still_locked = std::fs::rename(place.tree(), place.owned.join("renamed")).is_err();
+    chattr("-a", &place.owned).unwrap();
+    assert!(matches!(refused, Err(RemoveError::Refused { .. })), "{refused:?}");
+    assert!(still_locked);
     assert_eq!(std::fs::metadata(&place.owned).unwrap().mode(), mode);
 }
 
@@ -214,4 +227,26 @@ fn a_wide_directory_is_emptied_completely() {
     }
     let removed = place.remove(&place.tree()).unwrap();
     assert_eq!((removed.files, removed.directories), (3001, 3003));
+}
+
+#[test]
+fn a_directory_moved_away_meanwhile_stops_the_removal() {
+    let place = Place::new();
+    let open = |path: &Utf8Path| Rc::new(OwnedFd::from(File::open(path).unwrap()));
+    let (tree, etc) = (open(&place.tree()), open(&place.tree().join("etc")));
+    let level = |name: &CStr, directory: &Rc<OwnedFd>, kept| Level {
+        name: name.to_owned(),
+        identity: identity(directory).unwrap(),
+        directory: kept,
+        subdirectories: Vec::new(),
+        rounds: 0,
+    };
+    // In a deep tree the upper descriptor is closed, and the way back up is by `..`.
+    let stack = vec![level(c"web01", &tree, None), level(c"etc", &etc, Some(Rc::clone(&etc)))];
+    let mut removal = Removal { path: &place.tree(), removed: Removed::default(), stack };
+    std::fs::rename(place.tree().join("etc"), place.precious().join("etc")).unwrap();
+    std::fs::create_dir(place.precious().join("empty")).unwrap();
+    let error = removal.ascend(&tree).unwrap_err().to_string();
+    assert!(error.contains("etc was moved or filled by somebody else meanwhile"), "{error}");
+    assert!(place.precious().join("etc/passwd").exists() && place.canary_lives());
 }

@@ -1,1 +1,22 @@
-//! (being built)
+//! What the shipped modules share for making OS images: sources of trees, work inside a tree, accounts, squashfs.
+//!
+//! Rooms, from the bottom: [`tree_files`] is the only one that reads and writes single files inside an OS tree;
+//! [`accounts`], [`ssh_keys`], [`os_release`], [`anonymise`] and [`first_boot`], [`selinux`] say what goes into them; [`source`] makes trees;
+//! [`content`] measures them; [`squashfs`] packs them; [`initramfs_facts`] and [`mounts`] look around.
+
+#![forbid(unsafe_code)]
+
+pub mod accounts;
+pub mod anonymise;
+pub mod boot_line;
+pub mod content;
+pub mod first_boot;
+pub mod initramfs_facts;
+pub mod mounts;
+pub mod os_release;
+pub mod packages;
+pub mod selinux;
+pub mod source;
+pub mod squashfs;
+pub mod ssh_keys;
+pub mod tree_files;

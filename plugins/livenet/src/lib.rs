@@ -1,1 +1,90 @@
-//! (being built)
+//! Images that nodes download and run from RAM.
+#![forbid(unsafe_code)]
+
+mod boot_file;
+mod clone;
+mod create;
+mod customise;
+mod exec;
+mod existing;
+mod mount;
+mod pack;
+mod parameters;
+mod resize;
+mod show;
+mod unmount;
+
+#[cfg(test)]
+mod tests;
+
+use disklessset_plugin_api::{
+    ActionSpec, Arguments, Attributes, BootContext, Error, Host, Image, ImageClass, ImageName, Kernel,
+    Result, declare_module,
+};
+use serde_json::Value;
+
+/// The class of images that run from RAM.
+struct LivenetImage;
+
+impl ImageClass for LivenetImage {
+    fn actions(&self) -> Vec<ActionSpec> {
+        parameters::actions()
+    }
+
+    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
+        create::create(image, &parameters::Creation::from_arguments(args)?, host)
+    }
+
+    /// Mounts and the work area are on the host's record, which it undoes; there is nothing else outside the directory.
+    fn remove_files(&self, _image: &Image, _host: &Host<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// As for removal.
+    fn clean(&self, _name: &ImageName, _host: &Host<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn get_boot_file_template(&self, image: &Image, boot: &BootContext, _host: &Host<'_>) -> Result<String> {
+        boot_file::template(image, boot)
+    }
+
+    fn clone_image(&self, source: &Image, image: &mut Image, host: &Host<'_>) -> Result<()> {
+        clone::clone(source, image, host)
+    }
+
+    fn set_kernel(&self, image: &mut Image, kernel: &Kernel, host: &Host<'_>) -> Result<()> {
+        existing::check_kernel(image, kernel, host)?;
+        image.set_kernel(kernel);
+        Ok(())
+    }
+
+    fn show(&self, image: &Image, host: &Host<'_>) -> Result<Value> {
+        show::show(image, host)
+    }
+
+    fn action(&self, words: &str, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
+        match words {
+            "mount" => mount::mount(image, host),
+            "unmount" => unmount::unmount(image, unmount::Edits::from_flag(args.flag("discard")), host),
+            "resize" => resize::resize(image, args.need("livenet_size")?, host),
+            "exec" => exec::exec(image, &args.need::<Vec<String>>("command")?, host),
+            "shell" => exec::shell(image, host),
+            other => Err(Error::usage(format!("livenet images have no action {other}"))),
+        }
+    }
+
+    fn step(&self, step: &str, image: &mut Image, _attrs: &Attributes, host: &Host<'_>) -> Result<Value> {
+        match step {
+            // For `kernel add --from-image`.
+            "os_tree" => mount::show_tree(image, host).map(|tree| tree.as_str().into()),
+            other => Err(Error::not_defined(other)),
+        }
+    }
+}
+
+declare_module! {
+    name: "livenet",
+    title: "Images that run from RAM",
+    classes: { "LivenetImage" => LivenetImage },
+}

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use camino::Utf8Path;
-use disklessset::modules::{Classes, LoadError, Refusal, load};
+use disklessset::modules::{Classes, LoadError, LoadedModule, Refusal, load};
 use disklessset_plugin_api::{ErrorKind, Role};
 
 use crate::forge::{Place, built, find};
@@ -43,13 +43,17 @@ fn a_file_that_replaced_a_loaded_one_is_loaded_anew_and_one_changed_in_place_is_
     let place = Place::with(&["tuned"]);
     let file = place.path().join("tuned_module.so");
     let old = load(&file).unwrap();
-    // As `module install` does it: aside, then a rename over the old name.
-    let aside = place.forge("tuned", "new", "Classes built on others", "CLASSES BUILT ON OTHERS");
-    std::fs::rename(aside, &file).unwrap();
+    // As `module install` does it: aside, then a rename over the old name. The new code has another label.
+    let mut content = std::fs::read(built("tuned")).unwrap();
+    let label = find(&content, b"Describe the packing").unwrap();
+    content[label..label + 8].copy_from_slice(b"DESCRIBE");
+    std::fs::rename(place.put("new", &content), &file).unwrap();
     let new = load(&file).unwrap();
-    assert!(!std::ptr::eq(old, new));
-    assert_eq!(old.identity().title, "Classes built on others");
-    assert_eq!(new.identity().title, "CLASSES BUILT ON OTHERS");
+    let label = |module: &LoadedModule| {
+        module.description().class("PackedImage").unwrap().actions[1].spec.label.clone()
+    };
+    assert_eq!(label(old), "Describe the packing");
+    assert_eq!(label(new), "DESCRIBE the packing");
 
     let touched = std::fs::File::options().write(true).open(&file).unwrap();
     touched.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
@@ -162,7 +166,8 @@ fn unknown_and_unused_modules_are_named_with_the_reason() {
 fn shared_object(place: &Place, code: &str, options: &[&str]) -> camino::Utf8PathBuf {
     let demo = std::fs::read(built("demo")).unwrap();
     let note = find(&demo, b"disklessset\0{").unwrap() - 12;
-    let bytes: Vec<String> = demo[note..note + 24 + 124].iter().map(u8::to_string).collect();
+    let length = u32::from_le_bytes(demo[note + 4..note + 8].try_into().unwrap()) as usize;
+    let bytes: Vec<String> = demo[note..note + 24 + length].iter().map(u8::to_string).collect();
     let text = format!(
         "__asm__(\".section .note.disklessset,\\\"a\\\",@note\\n.p2align 2\\n.byte {}\\n.text\\n\");\n{code}",
         bytes.join(",")

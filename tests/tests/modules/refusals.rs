@@ -283,12 +283,13 @@ fn what_others_could_have_written_is_refused_with_path_and_mode() {
     let place = Place::with(&["demo"]);
     let file = place.path().join("demo_module.so");
     std::fs::set_permissions(&file, Permissions::from_mode(0o664)).unwrap();
-    assert_eq!(place.refusal("demo_module.so"), format!("{file} can be written by others (mode 0664)"));
+    let refusal = place.refusal("demo_module.so");
+    assert!(refusal.starts_with(&format!("{file} can be written by others (mode 0664")), "{refusal}");
     assert_eq!(place.entry("demo_module.so").hint.unwrap(), format!("chmod go-w {file}"));
     std::fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
     std::fs::set_permissions(place.path(), Permissions::from_mode(0o777)).unwrap();
-    let expected = format!("{} can be written by others (mode 0777)", place.path());
-    assert_eq!(place.refusal("demo_module.so"), expected);
+    let expected = format!("{} can be written by others (mode 0777", place.path());
+    assert!(place.refusal("demo_module.so").starts_with(&expected));
     std::fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
     assert_eq!(place.entry("demo_module.so").state, ModuleState::Ready);
 
@@ -297,8 +298,8 @@ fn what_others_could_have_written_is_refused_with_path_and_mode() {
         return;
     }
     chown(&file, Some(4242), None).unwrap();
-    let expected = format!("{file} belongs to user 4242, not to root");
-    assert_eq!(place.refusal("demo_module.so"), expected);
+    let refusal = place.refusal("demo_module.so");
+    assert!(refusal.starts_with(&format!("{file} belongs to uid 4242")), "{refusal}");
 }
 
 #[test]

@@ -6,7 +6,8 @@ use camino::Utf8PathBuf;
 use disklessset::modules::{Classes, HostService};
 use disklessset_plugin_api::messages::{StepCall, StepReply, StepRequest, services, steps};
 use disklessset_plugin_api::{
-    Arguments, Attributes, BootContext, Error, ErrorKind, Image, ImageName, Kernel, KernelVersion,
+    Arguments, Attributes, BootContext, Command, Error, ErrorKind, Finished, Image, ImageName, Kernel,
+    KernelVersion, Paths,
 };
 use serde_json::{Value, json};
 
@@ -26,6 +27,19 @@ impl HostService for TestHost<'_> {
                 let call: StepCall = serde_json::from_str(request)?;
                 Ok(serde_json::to_string(&self.classes.run_call(call, self)?)?)
             }
+            services::LOG | services::PROGRESS | services::CHECKPOINT | services::ACQUIRE => {
+                Ok("null".to_owned())
+            }
+            services::PATHS => {
+                let path = |name: &str| Utf8PathBuf::from("/test").join(name);
+                let paths = Paths::new(path(""), path("i"), path("k"), path("work"), path("s"), path("g"));
+                Ok(serde_json::to_string(&paths)?)
+            }
+            services::RUN => {
+                let command: Command = serde_json::from_str(request)?;
+                assert_eq!((command.program(), command.directory()), ("uname", Some("/test/work/web01")));
+                Ok(serde_json::to_string(&Finished::new(0, "6.1-of-test\n".to_owned()))?)
+            }
             "bad" => Ok(serde_json::from_str::<Value>(request)?.to_string()),
             "panic" => panic!("a fault of the host"),
             _ => Err(Error::new(ErrorKind::UNSUPPORTED, format!("there is no service {service}"))),
@@ -33,23 +47,41 @@ impl HostService for TestHost<'_> {
     }
 }
 
-struct Lab {
+pub(crate) struct Lab {
     _place: Place,
     classes: Classes,
 }
 
 impl Lab {
     fn with(modules: &[&str]) -> Self {
-        let place = Place::with(modules);
+        Self::at(Place::with(modules))
+    }
+
+    pub(crate) fn at(place: Place) -> Self {
         let classes = Classes::new(place.scan());
         Self { _place: place, classes }
     }
 
-    fn run(&self, class: &str, step: &str) -> Result<StepReply, Error> {
+    pub(crate) fn run(&self, class: &str, step: &str) -> Result<StepReply, Error> {
         self.run_with(class, step, Attributes::new())
     }
 
+    pub(crate) fn run_args(&self, class: &str, step: &str, arguments: Value) -> Result<StepReply, Error> {
+        let arguments = serde_json::from_value(arguments).unwrap();
+        self.run_step(class, step, Attributes::new(), arguments)
+    }
+
     fn run_with(&self, class: &str, step: &str, attrs: Attributes) -> Result<StepReply, Error> {
+        self.run_step(class, step, attrs, Arguments::default())
+    }
+
+    fn run_step(
+        &self,
+        class: &str,
+        step: &str,
+        attrs: Attributes,
+        arguments: Arguments,
+    ) -> Result<StepReply, Error> {
         let host = TestHost { classes: &self.classes, asked: RefCell::default() };
         let request = StepRequest {
             class: String::new(),
@@ -62,15 +94,15 @@ impl Lab {
                 Attributes::new(),
                 "/source",
             )),
-            arguments: Arguments::default(),
+            arguments,
             attrs,
         };
         self.classes.run_step(class, request, &host)
     }
 
-    fn boot_file(&self, class: &str) -> Result<StepReply, Error> {
+    pub(crate) fn boot_file(&self, class: &str) -> Result<StepReply, Error> {
         let kernel = Kernel::new(KernelVersion::parse("6.1").unwrap());
-        let boot = BootContext::new("web01", "http://x/images/web01", "http://x/kernels", &kernel);
+        let boot = BootContext::new("web01", "http://x/images/web01", "http://x/kernels", Some(&kernel));
         self.run_with(class, steps::BOOT_FILE, Attributes::from([("boot".to_owned(), json!(boot))]))
     }
 }

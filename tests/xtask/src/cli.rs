@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, v
 
 use crate::failure::Failure;
 use crate::test::tier::Tier;
-use crate::{dist, quickstart, setup, test};
+use crate::{bench, dist, quickstart, setup, test};
 
 fn tree() -> Command {
     let dest = Arg::new("dest").long("dest").value_name("DIR").required(true);
@@ -29,6 +29,12 @@ fn tree() -> Command {
         )
         .subcommand(Command::new("dist").about("Build and install the program and its modules").arg(dest))
         .subcommand(Command::new("quickstart").about("Make a first image below quickstart-root/ and boot it"))
+        .subcommand(
+            Command::new("bench").about("Measure what a listing costs, and our share of making an image"),
+        )
+        .subcommand(
+            Command::new("peak").hide(true).arg(Arg::new("words").action(ArgAction::Append).last(true)),
+        )
         .subcommand(Command::new("test").about("Check and test everything").arg(full).arg(tiers))
 }
 
@@ -37,6 +43,11 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
     match tree().get_matches().subcommand() {
         Some(("setup", _)) => setup::task(),
         Some(("dist", args)) => dist::task(args.get_one::<Utf8PathBuf>("dest").expect("clap requires it")),
+        Some(("bench", _)) => bench::task(),
+        Some(("peak", args)) => {
+            let words: Vec<String> = args.get_many("words").into_iter().flatten().cloned().collect();
+            bench::peak(&words)
+        }
         Some(("quickstart", _)) => quickstart::task(),
         Some(("test", args)) => return test::task(args.get_flag("full"), &tiers(args)),
         other => unreachable!("clap knows no {other:?}"),

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::command::Tool;
 use crate::failure::{self, Failure};
-use crate::say;
 use crate::source_tree::{SourceTree, cargo};
+use crate::{plugin_api, say};
 
 /// Where the modules of an installed program lie, below `--dest`.
 const MODULES_DIR: &str = "usr/lib/disklessset/modules.d";
@@ -36,6 +36,7 @@ pub(crate) fn task(dest: &Utf8Path) -> Result<(), Failure> {
     for file in install_modules(&built, &dest.join(MODULES_DIR))? {
         say::note(file.as_str());
     }
+    say::note(plugin_api::install(&tree, dest)?.as_str());
     // Man pages (usr/share/man/man8) and completions (usr/share/...) follow here once the program can write them.
     Ok(())
 }

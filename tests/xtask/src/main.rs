@@ -1,10 +1,12 @@
 //! Tasks of the source tree, run as `cargo xtask TASK`: set the machine up, install by hand, try it all, test it all.
 
+mod bench;
 mod cli;
 mod command;
 mod dist;
 mod failure;
 mod packages;
+mod plugin_api;
 mod quickstart;
 mod say;
 mod setup;

@@ -50,6 +50,11 @@ impl SourceTree {
         }
     }
 
+    /// A package by name, as `cargo metadata` describes it.
+    pub(crate) fn package(&self, name: &str) -> Option<&Value> {
+        self.packages.iter().find(|package| package["name"] == name)
+    }
+
     /// The modules that are shipped: shared libraries named `*_module` of packages below `plugins/`.
     pub(crate) fn modules(&self) -> Vec<Module> {
         let plugins = self.root.join("plugins");

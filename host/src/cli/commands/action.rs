@@ -102,8 +102,12 @@ impl Request for Action {
         if self.spec.terminal && !output.input().is_terminal() && output.answers() != Answers::Anyone {
             return Err(Error::refused(format!("{} needs a terminal", self.command())));
         }
-        let value =
-            session.images().run_action(self.class(session)?, &self.spec.words, &self.name, self.given.clone())?;
+        let value = session.images().run_action(
+            self.class(session)?,
+            &self.spec.words,
+            &self.name,
+            self.given.clone(),
+        )?;
         output.end_progress();
         match self.spec.role {
             Role::Create => output.say(&format!("created image {}", self.name)),

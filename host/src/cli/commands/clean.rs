@@ -6,9 +6,11 @@ use clap::{ArgMatches, Command};
 use disklessset_plugin_api::{Error, ImageName, Result};
 
 pub(crate) fn command() -> Command {
-    Command::new("clean")
-        .about("Clean up after actions that did not come to their end")
-        .arg(words("names", "NAME", "The images; all that need it without one"))
+    Command::new("clean").about("Clean up after actions that did not come to their end").arg(words(
+        "names",
+        "NAME",
+        "The images; all that need it without one",
+    ))
 }
 
 pub(crate) fn request(matches: &ArgMatches) -> Result<Clean> {
@@ -22,13 +24,21 @@ pub(crate) struct Clean {
 
 impl Request for Clean {
     fn effect(&self) -> Effect {
-        Effect::Cleans
+        Effect::ChangesAsIs
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
         let mut names = session.images().to_clean()?;
+        for name in &self.names {
+            if !names.contains(name) {
+                session.images().show(name)?;
+            }
+        }
         if !self.names.is_empty() {
             names.retain(|name| self.names.contains(name));
+        }
+        if names.is_empty() {
+            session.output.say("There is nothing to clean.");
         }
         Ok(names.iter().map(|name| format!("clean image {name}")).collect())
     }

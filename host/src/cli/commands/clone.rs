@@ -6,10 +6,11 @@ use clap::{ArgMatches, Command};
 use disklessset_plugin_api::{Error, ImageName, Result};
 
 pub(crate) fn command() -> Command {
-    Command::new("clone")
-        .about("Clone an image")
-        .arg(word("name", "NAME", "The image"))
-        .arg(word("new", "NEW", "The name of the clone"))
+    Command::new("clone").about("Clone an image").arg(word("name", "NAME", "The image")).arg(word(
+        "new",
+        "NEW",
+        "The name of the clone",
+    ))
 }
 
 pub(crate) fn request(matches: &ArgMatches) -> Result<Clone> {

@@ -3,10 +3,11 @@
 use crate::cli::{
     globals::absolute,
     request::{Effect, Request, Session},
+    secret,
 };
 use camino::Utf8PathBuf;
 use clap::{ArgMatches, Command};
-use disklessset_plugin_api::{Error, Result};
+use disklessset_plugin_api::{Error, ParamKind, ParamSpec, Result};
 
 pub(crate) fn command() -> Command {
     Command::new("create")
@@ -46,6 +47,13 @@ impl Request for Create {
         let images = session.images();
         let file = images.parse_parameters_file(&self.from)?;
         let creation = images.creation(&file.image_class)?;
+        let is_secret =
+            |param: &ParamSpec| param.kind == ParamKind::Secret && file.given.contains_key(&param.name);
+        if creation.params.iter().any(is_secret)
+            && let Ok(metadata) = self.from.metadata()
+        {
+            secret::warn_of_readers(&self.from, &metadata, &session.output);
+        }
         images.run_action(&file.image_class, &creation.words, &file.name, file.given)?;
         session.output.say(&format!("created image {}", file.name));
         Ok(())

@@ -31,7 +31,9 @@ pub(crate) fn command() -> Command {
                 .group(ArgGroup::new("source").args(["vmlinuz", "from-tree", "from-image"]).required(true)),
         )
         .subcommand(
-            Command::new("initramfs").about("Generate the initramfs of a kernel, anew if it has one").arg(version()),
+            Command::new("initramfs")
+                .about("Generate the initramfs of a kernel, anew if it has one")
+                .arg(version()),
         )
         .subcommand(
             Command::new("set")
@@ -96,7 +98,8 @@ impl Request for ListKernels {
             }
             let rows = kernels.iter().map(|kernel| {
                 let initramfs = kernel.initramfs.as_deref().unwrap_or("- (not offered for images)");
-                let users = if kernel.used_by.is_empty() { "-".to_owned() } else { kernel.used_by.join(", ") };
+                let users =
+                    if kernel.used_by.is_empty() { "-".to_owned() } else { kernel.used_by.join(", ") };
                 vec![(&kernel.version).into(), (&kernel.vmlinuz).into(), initramfs.into(), users.into()]
             });
             output.table(&["VERSION", "KERNEL", "INITRAMFS", "USED BY"], rows.collect())

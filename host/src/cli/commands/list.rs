@@ -37,7 +37,11 @@ impl Request for List {
 
 /// Prints images as the settings want them.
 pub(crate) fn print(output: &Output, images: &[ListedImage]) {
-    output.document("images", images, |output| if images.is_empty() { String::new() } else { table(output, images) });
+    output.document(
+        "images",
+        images,
+        |output| if images.is_empty() { String::new() } else { table(output, images) },
+    );
 }
 
 fn table(output: &Output, images: &[ListedImage]) -> String {
@@ -97,20 +101,24 @@ mod tests {
     use serde_json::{Value, json};
 
     fn images() -> Vec<ListedImage> {
-        let image = |name: &str, status, class: Option<&str>, module: Option<&str>, pid, problem: Option<&str>| ListedImage {
-            name: name.into(),
-            status,
-            image_class: class.map(Into::into),
-            module: module.map(Into::into),
-            pid,
-            attributes: [
-                ("kernel".to_owned(), json!("vmlinuz-6.1.0-37-amd64")),
-                ("creation_date".to_owned(), json!("2026-11-23")),
-            ]
-            .into(),
-            problem: problem.map(Into::into),
-        };
-        let mut broken = image("lost+found", ImageStatus::Created, None, None, None, Some("has no image_data.yml"));
+        let image =
+            |name: &str, status, class: Option<&str>, module: Option<&str>, pid, problem: Option<&str>| {
+                ListedImage {
+                    name: name.into(),
+                    status,
+                    image_class: class.map(Into::into),
+                    module: module.map(Into::into),
+                    pid,
+                    attributes: [
+                        ("kernel".to_owned(), json!("vmlinuz-6.1.0-37-amd64")),
+                        ("creation_date".to_owned(), json!("2026-11-23")),
+                    ]
+                    .into(),
+                    problem: problem.map(Into::into),
+                }
+            };
+        let mut broken =
+            image("lost+found", ImageStatus::Created, None, None, None, Some("has no image_data.yml"));
         broken.attributes.clear();
         vec![
             image("db", ImageStatus::InCreation, Some("LivenetImage"), Some("livenet"), Some(4711), None),
@@ -124,7 +132,13 @@ mod tests {
     fn the_table() {
         let console = testing::console("");
         print(&console.output, &images());
-        insta::assert_snapshot!(console.stdout(), @"");
+        insta::assert_snapshot!(console.stdout(), @r"
+        NAME        STATUS                  CLASS                  KERNEL          CREATED     PROBLEM
+        db          IN_CREATION (pid 4711)  LivenetImage           6.1.0-37-amd64  2026-11-23
+        lost+found  CREATED                 -                      -               -           has no image_data.yml
+        old         CORRUPTED               GoneImage (no module)  6.1.0-37-amd64  2026-11-23
+        web01       CREATED                 LivenetImage           6.1.0-37-amd64  2026-11-23
+        ");
     }
 
     #[test]

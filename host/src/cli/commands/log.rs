@@ -37,7 +37,8 @@ impl Request for Log {
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
         let path = session.images().log_path(&self.name);
-        let failed = |cause: std::io::Error| failure::of(cause).context(format!("cannot read the log {path}"));
+        let failed =
+            |cause: std::io::Error| failure::of(cause).context(format!("cannot read the log {path}"));
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(cause) if cause.kind() == IoErrorKind::NotFound => {

@@ -11,6 +11,7 @@ pub(crate) mod kernel;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod module;
+pub(crate) mod module_change;
 pub(crate) mod prove;
 pub(crate) mod remove;
 pub(crate) mod show;

@@ -1,6 +1,6 @@
 //! `module`: which modules there are, and what they are good for.
 
-use super::{boxed, text, word};
+use super::{boxed, module_change, text, word};
 use crate::{
     cli::request::{Effect, Request, Session},
     modules::{ModuleEntry, ModuleState, OfferedAction},
@@ -16,17 +16,21 @@ pub(crate) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(Command::new("list").about("List the modules, with the reason where one is not used"))
-        .subcommand(
-            Command::new("info")
-                .about("Show a module with its classes and actions")
-                .arg(word("name", "NAME", "The module")),
-        )
+        .subcommand(Command::new("info").about("Show a module with its classes and actions").arg(word(
+            "name",
+            "NAME",
+            "The module",
+        )))
+        .subcommands(module_change::commands())
 }
 
 pub(crate) fn request(matches: &ArgMatches) -> Result<Box<dyn Request>> {
     match matches.subcommand() {
         Some(("info", matches)) => boxed(Ok(ModuleInfo { name: text(matches, "name").to_owned() })),
-        _ => boxed(Ok(ListModules)),
+        Some((word, matches)) => {
+            module_change::request(word, matches).unwrap_or_else(|| boxed(Ok(ListModules)))
+        }
+        None => boxed(Ok(ListModules)),
     }
 }
 
@@ -59,7 +63,10 @@ impl Request for ListModules {
             if entries.is_empty() {
                 return String::new();
             }
-            output.table(&["NAME", "VERSION", "STATE", "CLASSES", "TITLE OR REASON"], entries.iter().map(row).collect())
+            output.table(
+                &["NAME", "VERSION", "STATE", "CLASSES", "TITLE OR REASON"],
+                entries.iter().map(row).collect(),
+            )
         });
         Ok(())
     }
@@ -131,7 +138,8 @@ impl Request for ModuleInfo {
                 // People want the commands; programs get the declarations.
                 let commands = |actions: &Value| {
                     let pairs = actions.as_array().into_iter().flatten().map(|action| {
-                        let text = action["disabled"].as_str().or(action["help"].as_str()).unwrap_or_default();
+                        let text =
+                            action["disabled"].as_str().or(action["help"].as_str()).unwrap_or_default();
                         (action["command"].as_str().unwrap_or_default().to_owned(), Value::from(text))
                     });
                     Value::Object(pairs.collect())

@@ -17,7 +17,12 @@ pub(crate) fn command() -> Command {
     Command::new("prove")
         .about("Boot an image in a throw-away virtual machine, as a node would")
         .arg(word("name", "NAME", "The image"))
-        .arg(Arg::new("memory").long("memory").value_name("SIZE").help("Give the machine so much memory [default: 1G]"))
+        .arg(
+            Arg::new("memory")
+                .long("memory")
+                .value_name("SIZE")
+                .help("Give the machine so much memory [default: 1G]"),
+        )
         .arg(
             Arg::new("timeout")
                 .long("timeout")
@@ -34,7 +39,8 @@ pub(crate) fn request(matches: &ArgMatches) -> Result<Prove> {
 }
 
 fn memory(text: &str) -> Result<Mebibytes> {
-    let size: Size = text.parse().map_err(|cause| failure::usage(cause).context("--memory cannot be used"))?;
+    let size: Size =
+        text.parse().map_err(|cause| failure::usage(cause).context("--memory cannot be used"))?;
     let mebibytes = u32::try_from(size.as_mebibytes()).ok().filter(|amount| *amount >= 64);
     mebibytes.map(Mebibytes).ok_or_else(|| Error::usage(format!("--memory: no machine can have {text}")))
 }

@@ -10,9 +10,11 @@ use disklessset_plugin_api::{Error, ImageName, Result};
 use serde::Serialize;
 
 pub(crate) fn command() -> Command {
-    Command::new("verify")
-        .about("Check records, boot files, kernels and modules of images")
-        .arg(words("names", "NAME", "The images; all without one"))
+    Command::new("verify").about("Check records, boot files, kernels and modules of images").arg(words(
+        "names",
+        "NAME",
+        "The images; all without one",
+    ))
 }
 
 pub(crate) fn request(matches: &ArgMatches) -> Result<Verify> {

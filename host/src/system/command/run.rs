@@ -177,6 +177,10 @@ fn follow(
         if ready.ended {
             output.finish_stream(OUT);
             output.finish_stream(ERR);
+            if stop.is_some() {
+                // The tool has obeyed; one of its children may just have been between fork and exec, deaf to the request.
+                link.kill(libc::SIGKILL);
+            }
             return stop.or(wanted);
         }
         if stop.is_none() {

@@ -1,0 +1,268 @@
+//! Questions made from the declaration of parameters.
+
+use super::{Menu, entries::no_kernel, page::Page, stop::Step};
+use disklessset_plugin_api::{Error, ErrorKind, ImageName, ParamKind, ParamSpec, Raw, parse_value};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+const FROM_IMAGE: &str = "from-image";
+
+impl Menu {
+    /// Asks for parameters in the order of their declaration; those left to their defaults are not among the answers.
+    pub(super) fn ask_parameters(&self, params: &[ParamSpec]) -> Step<BTreeMap<String, Raw>> {
+        let mut given = BTreeMap::new();
+        for param in params {
+            if !param.asked && !must_be_given(param) {
+                continue;
+            }
+            if let Some(raw) = self.ask_parameter(param)? {
+                given.insert(param.name.clone(), raw);
+            }
+        }
+        Ok(given)
+    }
+
+    /// Shows what was answered and asks whether that is it. Secrets stay hidden.
+    pub(super) fn approves(
+        &self,
+        name: &ImageName,
+        params: &[ParamSpec],
+        given: &BTreeMap<String, Raw>,
+    ) -> Step<bool> {
+        let output = &self.session.output;
+        let mut text = format!("\n  name: {name}\n");
+        for param in params.iter().filter(|param| param.asked || given.contains_key(&param.name)) {
+            let value = match (given.get(&param.name), &param.kind) {
+                (Some(_), ParamKind::Secret) => "(hidden)".to_owned(),
+                (Some(Raw::Text(text)), _) => text.clone(),
+                (Some(Raw::List(list)), _) => list.join(" "),
+                (None, _) => default_of(param).unwrap_or_else(|| "-".to_owned()),
+            };
+            text.push_str(&format!("  {}: {}\n", param.flag, crate::output::plain(&value)));
+        }
+        output.data(&text);
+        Ok(output.ask_yes_no("Create this image?")?)
+    }
+
+    fn ask_parameter(&self, param: &ParamSpec) -> Step<Option<Raw>> {
+        match &param.kind {
+            ParamKind::Secret => self.ask_secret(param),
+            ParamKind::Choice { choices } => {
+                self.choose_value(param, choices.iter().map(|choice| choice.to_ascii_lowercase()).collect())
+            }
+            ParamKind::Kernel { from_image } => {
+                let mut versions = self.usable_kernels()?;
+                if *from_image {
+                    versions.push(FROM_IMAGE.to_owned());
+                }
+                if versions.is_empty() && must_be_given(param) {
+                    return Err(no_kernel().into());
+                }
+                self.choose_value(param, versions)
+            }
+            ParamKind::Image { class } => {
+                let names = self.images_of(class)?;
+                if names.is_empty() && must_be_given(param) {
+                    let which = if class.is_empty() { String::new() } else { format!(" of class {class}") };
+                    return Err(Error::new(ErrorKind::NOT_FOUND, format!("there is no image{which}")).into());
+                }
+                self.choose_value(param, names)
+            }
+            _ => self.ask_text(param),
+        }
+    }
+
+    /// One of several values, by number or in full.
+    fn choose_value(&self, param: &ParamSpec, values: Vec<String>) -> Step<Option<Raw>> {
+        if values.is_empty() {
+            return Ok(None);
+        }
+        let empty = empty_answer(param);
+        let output = &self.session.output;
+        let chosen = Page::new(&param.help, &values).choose_or(output, "Your choice", empty.as_deref())?;
+        let Some(index) = chosen else { return Ok(None) };
+        let value = values[index].clone();
+        Ok(Some(if param.repeated { Raw::List(vec![value]) } else { Raw::Text(value) }))
+    }
+
+    /// A line, or several words in one; asked again until every value passes the check of its kind.
+    fn ask_text(&self, param: &ParamSpec) -> Step<Option<Raw>> {
+        let many = param.repeated || param.kind == ParamKind::Command;
+        let mut question = param.help.clone();
+        question.push_str(match &param.kind {
+            ParamKind::Flag => " (yes/no)",
+            ParamKind::Command => " (words separated by blanks)",
+            _ if many => " (several separated by blanks)",
+            _ => "",
+        });
+        let empty = empty_answer(param);
+        if let Some(meaning) = &empty {
+            question.push_str(&format!(" [{meaning}]"));
+        }
+        loop {
+            let answer = self.session.output.ask_line(&format!("{question}: "))?;
+            let texts: Vec<&str> = match &param.kind {
+                _ if many => answer.split_whitespace().collect(),
+                // Blanks at the ends of a text may be meant.
+                ParamKind::Text => vec![answer.as_str()],
+                _ => vec![answer.trim()],
+            };
+            if answer.trim().is_empty() {
+                if empty.is_some() {
+                    return Ok(None);
+                }
+                self.session.output.data("An answer is needed.\n");
+                continue;
+            }
+            let images = self.session.images();
+            match texts.iter().find_map(|text| parse_value(param, text, &images).err()) {
+                Some(reason) => self.session.output.data(&format!("{}\n", crate::output::plain(&reason))),
+                None if many => return Ok(Some(Raw::List(texts.into_iter().map(Into::into).collect()))),
+                None => return Ok(Some(Raw::Text(texts[0].to_owned()))),
+            }
+        }
+    }
+
+    /// Something that is not shown, twice.
+    fn ask_secret(&self, param: &ParamSpec) -> Step<Option<Raw>> {
+        let output = &self.session.output;
+        let optional = !must_be_given(param);
+        let hint = if optional { " (not shown) [none]" } else { " (not shown)" };
+        loop {
+            let first = output.ask_secret(&format!("{}{hint}: ", param.help))?;
+            if first.is_empty() {
+                if optional {
+                    return Ok(None);
+                }
+                output.data("An answer is needed.\n");
+                continue;
+            }
+            if let Err(reason) = parse_value(param, &first, &self.session.images()) {
+                // The reason may quote what was typed.
+                let reason = if reason.contains(&first) { "it cannot be used".to_owned() } else { reason };
+                output.data(&format!("{}\n", crate::output::plain(&reason)));
+                continue;
+            }
+            if output.ask_secret("Once more: ")? == first {
+                return Ok(Some(Raw::Text(first)));
+            }
+            output.data("The two are not the same.\n");
+        }
+    }
+}
+
+fn must_be_given(param: &ParamSpec) -> bool {
+    param.required && param.default.is_none()
+}
+
+/// What an empty answer means; nothing when there must be one.
+fn empty_answer(param: &ParamSpec) -> Option<String> {
+    if must_be_given(param) {
+        return None;
+    }
+    Some(default_of(param).unwrap_or_else(|| "none".to_owned()))
+}
+
+/// The default as a person would type it.
+fn default_of(param: &ParamSpec) -> Option<String> {
+    let text = |value: &Value| match (value, &param.kind) {
+        (Value::Bool(true), _) => "yes".to_owned(),
+        (Value::Bool(false), _) => "no".to_owned(),
+        (Value::String(text), ParamKind::Choice { .. }) => text.to_ascii_lowercase(),
+        (Value::String(text), _) => text.clone(),
+        (other, _) => other.to_string(),
+    };
+    match (&param.default, &param.kind) {
+        (None | Some(Value::Null), ParamKind::Flag) => Some("no".to_owned()),
+        (None | Some(Value::Null), _) => None,
+        (Some(Value::Array(items)), _) if items.is_empty() => None,
+        (Some(Value::Array(items)), _) => Some(items.iter().map(text).collect::<Vec<_>>().join(" ")),
+        (Some(value), _) => Some(text(value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        menu::tests::session,
+        output::{Answers, testing},
+    };
+    use serde_json::json;
+
+    /// The answers to the questions of these parameters, and what was shown.
+    fn asked(params: &[ParamSpec], typed: &str) -> (Step<BTreeMap<String, Raw>>, String) {
+        let root = tempfile::tempdir().unwrap();
+        let console = testing::console(typed);
+        console.output.answers_from(Answers::Anyone);
+        let menu = Menu { session: session(&root, &console) };
+        (menu.ask_parameters(params), console.stdout())
+    }
+
+    fn text(text: &str) -> Raw {
+        Raw::Text(text.to_owned())
+    }
+
+    #[test]
+    fn every_kind_is_asked_for_and_wrong_answers_are_asked_again_with_the_reason() {
+        let choices = ["STANDARD", "CORE"].map(str::to_owned).to_vec();
+        let params = [
+            ParamSpec::flag("message", ParamKind::Text, "A message").required(),
+            ParamSpec::flag("size", ParamKind::Size { min: 100, max: 900, auto: true }, "The size")
+                .default("auto"),
+            ParamSpec::flag("count", ParamKind::Integer { min: 1, max: 3 }, "How many").default(2),
+            ParamSpec::flag("selinux", ParamKind::Flag, "Use SELinux"),
+            ParamSpec::flag("kind", ParamKind::Choice { choices }, "The package set").default("CORE"),
+            ParamSpec::flag("packages", ParamKind::Package, "More packages"),
+            ParamSpec::flag("kernel", ParamKind::Kernel { from_image: true }, "The kernel").required(),
+            ParamSpec::flag("rare", ParamKind::Text, "Never asked for").not_asked(),
+            ParamSpec::trailing("command", "A command"),
+        ];
+        let typed = "\n a: b \n5\n700M\nmany\n3\nperhaps\nyes\n3\n1\nvim;id\nvim git\n1\n\nls -l\n";
+        let (given, shown) = asked(&params, typed);
+        let given = given.unwrap();
+        assert_eq!(given["message"], text(" a: b "));
+        assert_eq!(given["size"], text("700M"));
+        assert_eq!(given["count"], text("3"));
+        assert_eq!(given["selinux"], text("yes"));
+        assert_eq!(given["kind"], text("standard"));
+        assert_eq!(given["packages"], Raw::List(vec!["vim".into(), "git".into()]));
+        assert_eq!(given["kernel"], text("from-image"));
+        assert_eq!(given["command"], Raw::List(vec!["ls".into(), "-l".into()]));
+        assert!(!given.contains_key("rare"));
+        insta::assert_snapshot!(shown.replace(": ", ":\n"));
+    }
+
+    #[test]
+    fn an_empty_answer_leaves_it_to_the_default() {
+        let params = [
+            ParamSpec::flag("message", ParamKind::Text, "A message").default("Hello"),
+            ParamSpec::flag("docs", ParamKind::Flag, "Keep documentation").default(true),
+            ParamSpec::flag("packages", ParamKind::Package, "More packages").default(json!(["vim"])),
+            ParamSpec::flag("password", ParamKind::Secret, "The password"),
+        ];
+        let (given, shown) = asked(&params, "\n\n\n\n");
+        assert_eq!(given.unwrap(), BTreeMap::new());
+        for default in ["[Hello]", "[yes]", "[vim]", "[none]"] {
+            assert!(shown.contains(default), "{default}: {shown}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_asked_for_twice_and_never_shown() {
+        let params = [ParamSpec::flag("password", ParamKind::Secret, "The password").required()];
+        let (given, shown) = asked(&params, "\ns3cret\ns3cert\ns3cret\ns3cret\n");
+        assert_eq!(given.unwrap()["password"], text("s3cret"));
+        assert!(shown.contains("not the same") && shown.contains("An answer is needed"), "{shown}");
+        assert!(!shown.contains("s3c"), "{shown}");
+    }
+
+    #[test]
+    fn what_cannot_be_chosen_is_told() {
+        let kernel =
+            ParamSpec::flag("kernel", ParamKind::Kernel { from_image: false }, "The kernel").required();
+        let (given, _) = asked(&[kernel], "");
+        let Err(crate::menu::stop::Stop::Failed(error)) = given else { panic!("{given:?}") };
+        assert!(error.message.contains("no kernel with an initramfs"), "{error}");
+    }
+}

@@ -1,0 +1,179 @@
+//! An OS tree from Debian or Ubuntu packages, by mmdebstrap.
+
+use super::{Optimize, TreePlan, apt_sources, field, servers_os_release};
+use crate::{
+    first_boot,
+    packages::{PackageSet, for_apt},
+    tree_files::{NewFile, TreeFiles},
+};
+use camino::Utf8Path;
+use disklessset_plugin_api::{Command, Error, Host, Result};
+use serde::Deserialize;
+use std::path::Path;
+
+/// What the module's section of the configuration may say about apt.
+#[derive(Debug, Default, Deserialize)]
+struct Settings {
+    /// A sources file to use instead of the server's own entries.
+    #[serde(default)]
+    apt_sources: Option<String>,
+}
+
+/// Hooks of mmdebstrap that merge `/usr` beforehand, where the release has that: apt would else take the package that does it, and
+/// Perl with it.
+const MERGED_USR: &str = "/usr/share/mmdebstrap/hooks/maybe-merged-usr";
+
+/// Manuals, translations and documentation; licences stay, packages may only be passed on with them.
+const TRIMMED: [&str; 8] = [
+    "path-exclude=/usr/share/man/*",
+    "path-exclude=/usr/share/info/*",
+    "path-exclude=/usr/share/locale/*",
+    "path-exclude=/usr/share/doc/*",
+    "path-exclude=/usr/share/doc-base/*",
+    "path-exclude=/usr/share/lintian/*",
+    "path-include=/usr/share/doc/*/copyright",
+    "path-include=/usr/share/locale/locale.alias",
+];
+
+/// What `optimize` leaves out beyond that: completions, headers, and drivers of what a node does not have. Those of graphics cards stay,
+/// some compute on them.
+const OPTIMIZED: [&str; 10] = [
+    "path-exclude=/usr/share/bash-completion/*",
+    "path-exclude=/usr/share/zsh/*",
+    "path-exclude=/usr/include/*",
+    "path-exclude=/lib/modules/*/kernel/sound/*",
+    "path-exclude=/lib/modules/*/kernel/drivers/media/*",
+    "path-exclude=/lib/modules/*/kernel/drivers/net/wireless/*",
+    "path-exclude=/lib/modules/*/kernel/drivers/bluetooth/*",
+    "path-exclude=/lib/modules/*/kernel/drivers/staging/*",
+    "path-exclude=/lib/modules/*/kernel/drivers/iio/*",
+    "path-exclude=/lib/modules/*/kernel/net/bluetooth/*",
+];
+
+pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    let server = servers_os_release();
+    let servers_release = field(&server, "VERSION_CODENAME");
+    let release = plan.release.as_deref().unwrap_or(servers_release);
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    if release.is_empty()
+        || !release.starts_with(|c: char| c.is_ascii_alphanumeric())
+        || !release.chars().all(plain)
+    {
+        return Err(Error::usage(format!("{release:?} is not the name of a release, such as bookworm")));
+    }
+    let sources = scratch.join("disklessset.sources");
+    let text = sources_text(release, servers_release, host)?;
+    write(&sources, &text)?;
+
+    let packages = for_apt(plan.set, &plan.extras);
+    host.info(format!("installing {} packages of {release} with mmdebstrap", packages.len()));
+    host.debug(format!("package sources:\n{text}"));
+    host.progress("installing packages", 0, 0);
+    // Its temporary files go with the work area; in /tmp they would stay when we are killed.
+    let command = mmdebstrap(plan, release, &packages, tree, &sources).env("TMPDIR", scratch.as_str());
+    host.run(&command).map_err(|error| error.context(format!("cannot install the packages of {release}")))?;
+    settle(plan, tree, host)
+}
+
+fn mmdebstrap(
+    plan: &TreePlan,
+    release: &str,
+    packages: &[String],
+    tree: &Utf8Path,
+    sources: &Utf8Path,
+) -> Command {
+    // CORE has no package manager: the smaller variant has no apt either.
+    let variant = if plan.set == PackageSet::Core { "essential" } else { "minbase" };
+    let mut command = Command::new("mmdebstrap");
+    if Path::new(MERGED_USR).is_dir() {
+        command = command.arg(format!("--hook-dir={MERGED_USR}"));
+    }
+    command = command
+        // Keeps dracut's package from making an initramfs that nobody asked for, for most of a minute.
+        .env("INITRD", "No")
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .arg("--mode=root")
+        .arg(format!("--variant={variant}"))
+        .arg("--aptopt=APT::Install-Recommends \"false\"")
+        .arg(format!("--include={}", packages.join(",")));
+    if plan.set.is_trimmed() || plan.optimize == Optimize::Aggressively {
+        command = command.args(TRIMMED.map(|option| format!("--dpkgopt={option}")));
+    }
+    if plan.optimize == Optimize::Aggressively {
+        command = command.args(OPTIMIZED.map(|option| format!("--dpkgopt={option}")));
+    }
+    command.args([release, tree.as_str(), sources.as_str()])
+}
+
+fn sources_text(release: &str, servers_release: &str, host: &Host<'_>) -> Result<String> {
+    let settings: Settings = serde_json::from_value(host.config()?)
+        .map_err(|cause| Error::usage("the module's configuration cannot be read").because(cause))?;
+    if let Some(file) = settings.apt_sources {
+        return std::fs::read_to_string(&file).map_err(|cause| {
+            Error::failed(format!("cannot read the package sources {file}")).because(cause)
+        });
+    }
+    let entries = apt_sources::of_server(Path::new("/etc/apt"));
+    apt_sources::distribution_sources(&entries, release, servers_release).ok_or_else(|| {
+        Error::failed(format!("this server has no package source of its own distribution for {release}"))
+            .hint("name a sources file with apt_sources in the configuration of the module")
+    })
+}
+
+fn write(file: &Utf8Path, text: &str) -> Result<()> {
+    std::fs::File::create(file)
+        .and_then(|mut made| std::io::Write::write_all(&mut made, text.as_bytes()))
+        .map_err(|cause| Error::failed(format!("cannot write {file}")).because(cause))
+}
+
+/// What a tree fresh from packages still needs to be a node.
+fn settle(plan: &TreePlan, tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    let files = TreeFiles::open(tree)?;
+    // mmdebstrap leaves the server's own names in it.
+    if plan.set == PackageSet::Core {
+        first_boot::keep_address_with_networkd(&files)?;
+        files.link("etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf")?;
+        let enable = ["-q", "enable", "systemd-networkd.service", "systemd-resolved.service"];
+        host.run(&Command::new("systemctl").args(enable).inside(tree.as_str()))?;
+    } else {
+        files.remove("etc/resolv.conf")?;
+        files.replace("etc/resolv.conf", b"", NewFile::of_root(0o644))?;
+    }
+    // There for making the initramfs; a port that answers everybody is not what the user asked for.
+    let wanted =
+        plan.extras.additional.iter().any(|package| package == "rpcbind" || package.starts_with("nfs-"));
+    if !wanted && files.exists("usr/lib/systemd/system/rpcbind.service") {
+        let disable = ["-q", "disable", "rpcbind.service", "rpcbind.socket"];
+        host.run(&Command::new("systemctl").args(disable).inside(tree.as_str()))?;
+    }
+    // Without it the journal stays in /run: a node has no disk to keep it on.
+    files.remove_directory("var/log/journal")?;
+    if !files.exists("etc/fstab") {
+        files.replace("etc/fstab", b"", NewFile::of_root(0o644))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packages::Extras;
+
+    #[test]
+    fn package_names_are_one_argument_and_no_shell_sees_them() {
+        let plan = TreePlan {
+            set: PackageSet::Small,
+            extras: Extras::default(),
+            release: None,
+            optimize: Optimize::AsTheSetSays,
+        };
+        let packages = ["bash".to_owned(), "vim;reboot".to_owned()];
+        let command = mmdebstrap(&plan, "bookworm", &packages, "/t".into(), "/s".into());
+        assert_eq!(command.program(), "mmdebstrap");
+        assert!(command.arguments().contains(&"--include=bash,vim;reboot".to_owned()));
+        assert_eq!(command.environment()["INITRD"], "No");
+        assert!(command.arguments().iter().any(|argument| argument.contains("/usr/share/man")));
+        let last: Vec<_> = command.arguments().iter().rev().take(3).rev().map(String::as_str).collect();
+        assert_eq!(last, ["bookworm", "/t", "/s"]);
+    }
+}

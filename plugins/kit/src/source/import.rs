@@ -1,0 +1,65 @@
+//! An OS tree that is there already: a directory, or a tar archive.
+
+use camino::Utf8Path;
+use disklessset_plugin_api::{Command, Error, Host, Result};
+
+pub(super) fn must_be_tree(path: &Utf8Path) -> Result<()> {
+    let refuse = |why: &str| Err(Error::usage(format!("cannot take the tree {path}: {why}")));
+    match path.metadata() {
+        Err(cause) => refuse(&cause.to_string()),
+        Ok(metadata) if !metadata.is_dir() => refuse("it is not a directory"),
+        Ok(_) if path.join("etc/passwd").symlink_metadata().is_err() => {
+            refuse("it has no etc/passwd, so it is no operating system")
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+pub(super) fn must_be_file(path: &Utf8Path) -> Result<()> {
+    match path.metadata() {
+        Err(cause) => Err(Error::usage(format!("cannot take the archive {path}")).because(cause)),
+        Ok(metadata) if !metadata.is_file() => {
+            Err(Error::usage(format!("cannot take the archive {path}: it is not a file")))
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Copies a tree with all its attributes; what is mounted inside it stays out.
+pub(super) fn copy(from: &Utf8Path, tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    must_be_tree(from)?;
+    host.info(format!("copying the tree {from}"));
+    host.progress("copying the tree", 0, 0);
+    // Naming xattr makes cp fail when one cannot be kept; `-a` would lose it silently.
+    let keep = "--preserve=mode,ownership,timestamps,links,xattr";
+    let copy = Command::new("cp")
+        .args([
+            "--recursive",
+            "--no-dereference",
+            "--one-file-system",
+            "--reflink=auto",
+            "--sparse=auto",
+            keep,
+        ])
+        .args(["--no-target-directory", "--", from.as_str(), tree.as_str()]);
+    host.run(&copy).map_err(|error| error.context(format!("cannot copy the tree {from}")))?;
+    Ok(())
+}
+
+/// Extracts an archive whatever its compression. GNU tar itself keeps members inside the directory: it strips leading slashes,
+/// and fails on `..` and on members below links that lead out.
+pub(super) fn extract(file: &Utf8Path, tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    must_be_file(file)?;
+    host.info(format!("extracting the archive {file}"));
+    host.progress("extracting the archive", 0, 0);
+    let extract = Command::new("tar")
+        .args(["--extract", "--numeric-owner", "--same-owner", "--preserve-permissions"])
+        .args(["--xattrs", "--xattrs-include=*", "--acls", "--delay-directory-restore"])
+        .args(["--directory", tree.as_str(), "--file", file.as_str(), "--force-local"]);
+    host.run(&extract).map_err(|error| error.context(format!("cannot extract the archive {file}")))?;
+    must_be_tree(tree).map_err(|_| {
+        Error::usage(format!(
+            "the archive {file} holds no operating system: there is no etc/passwd at its top"
+        ))
+    })
+}

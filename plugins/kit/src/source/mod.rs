@@ -1,0 +1,235 @@
+//! Where an OS tree comes from.
+
+mod apt;
+mod apt_sources;
+mod import;
+
+pub use apt_sources::{AptEntry, distribution_sources};
+
+use crate::packages::{Extras, PackageSet};
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_plugin_api::{Error, Host, Result};
+use std::{fmt, str::FromStr};
+
+/// A source of OS trees, written `apt`, `dnf`, `tree:PATH`, `tar:PATH` or `oci:PATH[:REFERENCE]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Debian and Ubuntu packages, through mmdebstrap.
+    Apt,
+    /// Packages of Enterprise Linux and Fedora.
+    Dnf,
+    /// An OS tree in a directory.
+    Tree(Utf8PathBuf),
+    /// An OS tree in a tar archive, compressed or not.
+    Tar(Utf8PathBuf),
+    /// An OCI image layout.
+    Oci {
+        /// The directory or archive.
+        path: Utf8PathBuf,
+        /// Which image of it, when it has several.
+        reference: Option<String>,
+    },
+}
+
+/// Why a source is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// None of the forms.
+    #[error("{0:?} is no source: write apt, dnf, tree:PATH, tar:PATH or oci:PATH[:REFERENCE]")]
+    Shape(String),
+    /// No path where one belongs.
+    #[error("the source {0} names no path")]
+    NoPath(String),
+    /// Not built yet.
+    #[error("the source {0} is not available in this version")]
+    NotAvailable(&'static str),
+    /// The server's distribution has neither apt nor dnf.
+    #[error("no source fits this server's distribution ({0}): name one")]
+    NoDefault(String),
+}
+
+impl From<SourceError> for Error {
+    fn from(error: SourceError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl FromStr for Source {
+    type Err = SourceError;
+
+    fn from_str(text: &str) -> std::result::Result<Self, SourceError> {
+        match text.split_once(':') {
+            None if text == "apt" => Ok(Self::Apt),
+            None if text == "dnf" => Ok(Self::Dnf),
+            None => Err(SourceError::Shape(text.to_owned())),
+            Some(("tree" | "tar" | "oci", "")) => Err(SourceError::NoPath(text.to_owned())),
+            Some(("tree", path)) => Ok(Self::Tree(path.into())),
+            Some(("tar", path)) => Ok(Self::Tar(path.into())),
+            Some(("oci", rest)) => Ok(oci(rest)),
+            Some(_) => Err(SourceError::Shape(text.to_owned())),
+        }
+    }
+}
+
+/// A reference holds no slash, so a colon before the last slash belongs to the path.
+fn oci(text: &str) -> Source {
+    match text.rsplit_once(':') {
+        Some((path, reference)) if !reference.contains('/') && !path.is_empty() && !reference.is_empty() => {
+            Source::Oci { path: path.into(), reference: Some(reference.to_owned()) }
+        }
+        _ => Source::Oci { path: text.into(), reference: None },
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Apt => f.write_str("apt"),
+            Self::Dnf => f.write_str("dnf"),
+            Self::Tree(path) => write!(f, "tree:{path}"),
+            Self::Tar(path) => write!(f, "tar:{path}"),
+            Self::Oci { path, reference: None } => write!(f, "oci:{path}"),
+            Self::Oci { path, reference: Some(reference) } => write!(f, "oci:{path}:{reference}"),
+        }
+    }
+}
+
+/// What a tree is wanted for.
+#[derive(Debug, Clone)]
+pub struct TreePlan {
+    /// The package set; sources other than packages do not look at it.
+    pub set: PackageSet,
+    /// What else is installed.
+    pub extras: Extras,
+    /// The release (`bookworm`, `9`); the server's own when not given.
+    pub release: Option<String>,
+    /// Whether manuals, translations and documentation are left out, whatever the set.
+    pub optimize: Optimize,
+}
+
+/// Whether an image is trimmed as far as its source allows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Optimize {
+    /// As far as possible.
+    Aggressively,
+    /// As its package set says.
+    #[default]
+    AsTheSetSays,
+}
+
+impl Source {
+    /// The source that fits a server with this `os-release`.
+    ///
+    /// # Errors
+    /// When its distribution is of neither family.
+    pub fn of_server(os_release: &str) -> std::result::Result<Self, SourceError> {
+        let family = format!("{} {}", field(os_release, "ID"), field(os_release, "ID_LIKE"));
+        let is_like = |names: &[&str]| family.split_whitespace().any(|id| names.contains(&id));
+        if is_like(&["debian", "ubuntu"]) {
+            Ok(Self::Apt)
+        } else if is_like(&["rhel", "fedora", "centos", "rocky", "almalinux"]) {
+            Ok(Self::Dnf)
+        } else {
+            Err(SourceError::NoDefault(field(os_release, "ID").to_owned()))
+        }
+    }
+
+    /// The same source with its path made absolute from the current directory, as records and tools need it.
+    ///
+    /// # Errors
+    /// When the path is empty or not UTF-8.
+    pub fn absolute(self) -> Result<Self> {
+        let absolute = |path: Utf8PathBuf| {
+            camino::absolute_utf8(&path)
+                .map_err(|cause| Error::usage(format!("cannot use the path {path}")).because(cause))
+        };
+        Ok(match self {
+            Self::Tree(path) => Self::Tree(absolute(path)?),
+            Self::Tar(path) => Self::Tar(absolute(path)?),
+            Self::Oci { path, reference } => Self::Oci { path: absolute(path)?, reference },
+            packages => packages,
+        })
+    }
+
+    /// Whether packages are installed, so that package sets and a kernel package mean something.
+    pub fn installs_packages(&self) -> bool {
+        matches!(self, Self::Apt | Self::Dnf)
+    }
+
+    /// Makes the tree in the directory `tree`, which exists and is empty. `scratch` is a private directory for files beside it.
+    ///
+    /// # Errors
+    /// When the source cannot be read, a package cannot be installed, or a tool fails; with its last lines.
+    pub fn build(&self, plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host: &Host<'_>) -> Result<()> {
+        match self {
+            Self::Apt => apt::install(plan, tree, scratch, host),
+            Self::Dnf => Err(SourceError::NotAvailable("dnf").into()),
+            Self::Tree(path) => import::copy(path, tree, host),
+            Self::Tar(path) => import::extract(path, tree, host),
+            Self::Oci { .. } => Err(SourceError::NotAvailable("oci").into()),
+        }
+    }
+
+    /// Refuses early what [`Self::build`] could not do, before anything is made.
+    ///
+    /// # Errors
+    /// When the source is not available, its path is missing, or of the wrong kind.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Self::Apt => Ok(()),
+            Self::Dnf => Err(SourceError::NotAvailable("dnf").into()),
+            Self::Oci { .. } => Err(SourceError::NotAvailable("oci").into()),
+            Self::Tree(path) => import::must_be_tree(path),
+            Self::Tar(path) => import::must_be_file(path),
+        }
+    }
+}
+
+/// One field of an `os-release` text, quotes removed; empty when it is not there.
+pub fn field<'t>(os_release: &'t str, name: &str) -> &'t str {
+    os_release
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map_or("", |(_, value)| value.trim().trim_matches(['"', '\'']))
+}
+
+/// The `os-release` of this server; empty when it has none.
+pub fn servers_os_release() -> String {
+    ["/etc/os-release", "/usr/lib/os-release"]
+        .iter()
+        .find_map(|file| std::fs::read_to_string(file).ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_is_read_and_written_alike() {
+        for text in
+            ["apt", "dnf", "tree:/srv/tree", "tar:/srv/a:b.tar.zst", "oci:/srv/layout", "oci:/srv/l:v1"]
+        {
+            assert_eq!(text.parse::<Source>().unwrap().to_string(), text);
+        }
+        let oci = "oci:/a:b/layout".parse::<Source>().unwrap();
+        assert_eq!(oci, Source::Oci { path: "/a:b/layout".into(), reference: None });
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for bad in ["", "APT", "zip:/x", "/srv/tree", "apt:", "tree", "tree:", "tar:"] {
+            assert!(bad.parse::<Source>().is_err(), "{bad:?}");
+        }
+        let refusal = Source::Dnf.check().unwrap_err().to_string();
+        assert_eq!(refusal, "the source dnf is not available in this version");
+    }
+
+    #[test]
+    fn the_default_follows_the_server() {
+        assert_eq!(Source::of_server("ID=ubuntu\nID_LIKE=debian\n"), Ok(Source::Apt));
+        assert_eq!(Source::of_server("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n"), Ok(Source::Dnf));
+        assert_eq!(Source::of_server("ID=arch\n"), Err(SourceError::NoDefault("arch".to_owned())));
+    }
+}

@@ -1,0 +1,34 @@
+//! Packing the tree itself.
+
+use super::{Superblock, mksquashfs};
+use crate::content::{Content, LEFT_OUT};
+use camino::Utf8Path;
+use disklessset_plugin_api::{Host, Result};
+
+/// Packs a tree into a squashfs file and checks the result. `content` is what [`crate::content::measure`] said of the tree.
+///
+/// # Errors
+/// When mksquashfs fails, or the file is not whole.
+pub fn pack_flat(tree: &Utf8Path, file: &Utf8Path, content: &Content, host: &Host<'_>) -> Result<()> {
+    host.progress("packing", 0, 0);
+    // Patterns match from the top of the tree; a star leaves out names that start with a dot, so those need their own.
+    let left_out = LEFT_OUT.iter().flat_map(|dir| [format!("{dir}/*"), format!("{dir}/.*")]);
+    host.run(&mksquashfs(tree, file).args(["-wildcards", "-e"]).args(left_out))?;
+    Superblock::read(file)?.must_hold(content.inodes, file)?;
+    tell_lost_acls(content, host);
+    Ok(())
+}
+
+/// Squashfs has no place for POSIX ACLs and mksquashfs says nothing about it in its exit code.
+fn tell_lost_acls(content: &Content, host: &Host<'_>) {
+    if content.with_acl == 0 {
+        return;
+    }
+    let named: Vec<String> = content.acl_samples.iter().map(|path| path.display().to_string()).collect();
+    let more = if content.with_acl > named.len() as u64 { ", …" } else { "" };
+    host.warn(format!(
+        "squashfs cannot keep POSIX ACLs: {} files lose theirs ({}{more}); the classic layout keeps them",
+        content.with_acl,
+        named.join(", "),
+    ));
+}

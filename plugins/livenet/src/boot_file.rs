@@ -1,0 +1,101 @@
+//! The text of `boot.ipxe`.
+
+use crate::existing;
+use disklessset_kit::{boot_line, squashfs::Layout};
+use disklessset_plugin_api::{BootContext, Error, Image, Result};
+
+/// What a slow switch port needs before it passes traffic, as in 1.x.
+const PATIENCE: &str = "rd.net.timeout.carrier=30 rd.net.timeout.ifup=60 rd.net.dhcp.retry=4";
+/// Set by the site's own boot menu; nothing when it sets nothing.
+const OF_THE_SITE: &str = "${eq-console} ${eq-kernel-parameters} ${dedicated-kernel-parameters}";
+
+/// Writes the boot file: says what is booted, then kernel and initramfs as a pair.
+///
+/// The root image is fetched by dracut's livenet part. A flat image needs its overlayfs part; for a classic one the same word would
+/// leave the node without a root. What a node can write lies in the initramfs' own `/run`, a fifth of its RAM, in both layouts:
+/// dracut has no word to change that for a downloaded root (`rd.live.overlay.size` sizes a device-mapper overlay, whose store is in
+/// `/run` as well).
+pub(crate) fn template(image: &Image, boot: &BootContext) -> Result<String> {
+    if boot.kernel_url.is_empty() || boot.initramfs_url.is_empty() {
+        return Err(Error::failed(format!("image {} has no kernel", boot.image))
+            .hint(format!("disklessset kernel set {} VERSION", boot.image)));
+    }
+    // Debian's kernels start another security module unless this one is named.
+    let selinux = if image.flag("selinux") { "selinux=1 security=selinux" } else { "selinux=0" };
+    let mut line = vec![
+        format!("initrd={}", boot.initramfs),
+        format!("root=live:{}/squashfs.img", boot.image_url),
+        "rd.neednet=1 ip=dhcp".to_owned(),
+    ];
+    if existing::recorded_layout(image) == Layout::Flat {
+        line.push("rd.live.overlay.overlayfs=1".to_owned());
+    }
+    line.push(selinux.to_owned());
+    line.push(PATIENCE.to_owned());
+    let own = boot_line::check(&boot.kernel_parameters)?;
+    if !own.is_empty() {
+        line.push(own);
+    }
+    line.push(OF_THE_SITE.to_owned());
+    Ok(format!(
+        "#!ipxe\n\necho Booting image {image} (livenet) with kernel {kernel}\n\nkernel {kernel_url} {line}\n\
+         initrd --name {initramfs} {initramfs_url}\nboot\n",
+        image = boot.image,
+        kernel = image.text("kernel").unwrap_or_default(),
+        kernel_url = boot.kernel_url,
+        line = line.join(" "),
+        initramfs = boot.initramfs,
+        initramfs_url = boot.initramfs_url,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use disklessset_plugin_api::{ImageName, Kernel, KernelVersion};
+    use std::collections::BTreeMap;
+
+    fn booted(attributes: &[(&str, &str)]) -> String {
+        let kernel = Kernel::new(KernelVersion::parse("6.1.0-1-amd64").unwrap());
+        let mut image =
+            Image::new(ImageName::parse("web").unwrap(), "LivenetImage", BTreeMap::new(), "/i/web");
+        for (name, value) in attributes {
+            image.set(name, *value);
+        }
+        image.set_kernel(&kernel);
+        let mut boot = BootContext::new(
+            "web",
+            "http://${next-server}/x/images/web",
+            "http://${next-server}/x/kernels",
+            Some(&kernel),
+        );
+        boot.kernel_parameters = "quiet".to_owned();
+        template(&image, &boot).unwrap()
+    }
+
+    #[test]
+    fn kernel_and_initramfs_are_a_pair_and_flat_images_say_so() {
+        let text = booted(&[("layout", "flat"), ("selinux", "true")]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "#!ipxe");
+        assert_eq!(lines[2], "echo Booting image web (livenet) with kernel vmlinuz-6.1.0-1-amd64");
+        assert_eq!(
+            lines[4],
+            "kernel http://${next-server}/x/kernels/vmlinuz-6.1.0-1-amd64 initrd=initramfs-kernel-6.1.0-1-amd64 \
+             root=live:http://${next-server}/x/images/web/squashfs.img rd.neednet=1 ip=dhcp rd.live.overlay.overlayfs=1 \
+             selinux=1 security=selinux rd.net.timeout.carrier=30 rd.net.timeout.ifup=60 rd.net.dhcp.retry=4 quiet ${eq-console} \
+             ${eq-kernel-parameters} ${dedicated-kernel-parameters}"
+        );
+        assert_eq!(
+            lines[5],
+            "initrd --name initramfs-kernel-6.1.0-1-amd64 http://${next-server}/x/kernels/initramfs-kernel-6.1.0-1-amd64"
+        );
+        assert_eq!(lines[6], "boot");
+    }
+
+    #[test]
+    fn images_of_1x_are_classic() {
+        let text = booted(&[("selinux", "False"), ("livenet_type", "Type.CORE")]);
+        assert!(!text.contains("overlayfs") && text.contains("selinux=0"), "{text}");
+    }
+}

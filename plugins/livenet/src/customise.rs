@@ -1,0 +1,87 @@
+//! What makes a tree this user's image.
+
+use crate::parameters::Creation;
+use camino::Utf8Path;
+use disklessset_kit::{
+    accounts::{RootPassword, set_root_password},
+    anonymise, first_boot,
+    os_release::{ImageFacts, describe_image, today},
+    packages::Selinux,
+    selinux,
+    tree_files::{NewFile, TreeFiles},
+};
+use disklessset_plugin_api::{Command, Host, KernelVersion, Result};
+
+/// Where a script of the user's lies while it runs.
+const SCRIPT: &str = ".disklessset-run";
+
+/// Password, keys, the lines about the image, the user's script; then everything of one machine goes.
+pub(crate) fn customise(
+    image: &str,
+    tree: &Utf8Path,
+    kernel: &KernelVersion,
+    wanted: &Creation,
+    host: &Host<'_>,
+) -> Result<()> {
+    let files = TreeFiles::open(tree)?;
+    match &wanted.password {
+        Some(password) => set_root_password(&files, RootPassword::Clear(password))?,
+        None => set_root_password(&files, RootPassword::Locked)?,
+    }
+    if let Some((_, keys)) = &wanted.keys {
+        keys.authorise_for_root(&files)?;
+    }
+    tell_ways_in(wanted, host);
+    describe_image(&files, &ImageFacts { image, kernel: kernel.as_str(), date: &today() })?;
+    warn_of_local_disks(&files, host)?;
+    first_boot::make_host_keys_at_boot(&files)?;
+    if let Some((path, text)) = &wanted.script {
+        host.info(format!("running {path} inside the tree"));
+        run_script(&files, text, host)?;
+    }
+    anonymise::anonymise(&files)?;
+    if wanted.selinux == Selinux::On {
+        // Last: every file that is made has to have its label.
+        selinux::label(&files, host)?;
+    }
+    Ok(())
+}
+
+fn tell_ways_in(wanted: &Creation, host: &Host<'_>) {
+    match (&wanted.password, &wanted.keys) {
+        (None, None) => host.warn(
+            "no password and no key were given: root's account is locked and nobody can log in on the nodes",
+        ),
+        (None, Some(_)) => host.warn("no password was given: root's account is open to the given key only"),
+        (Some(_), _) => {}
+    }
+}
+
+/// Runs a script by the interpreter it names, with the tree's shell when it names none.
+fn run_script(files: &TreeFiles, text: &str, host: &Host<'_>) -> Result<()> {
+    files.remove(SCRIPT)?;
+    files.replace(SCRIPT, text.as_bytes(), NewFile::of_root(0o700))?;
+    let path = format!("/{SCRIPT}");
+    let command = if text.starts_with("#!") { Command::new(path) } else { Command::new("/bin/sh").arg(path) };
+    let ran = host.run(&command.inside(files.path().as_str()).with_network());
+    files.remove(SCRIPT)?;
+    ran.map(drop).map_err(|error| error.context("the script inside the tree failed"))
+}
+
+/// A tree taken from an installed machine names disks that nodes do not have, and systemd would wait for them.
+fn warn_of_local_disks(files: &TreeFiles, host: &Host<'_>) -> Result<()> {
+    let table = files.read_text("etc/fstab")?.unwrap_or_default();
+    for line in table.lines().filter(|line| !line.trim_start().starts_with('#')) {
+        let mut words = line.split_whitespace();
+        let (device, _, _, options) = (words.next(), words.next(), words.next(), words.next());
+        let local = device
+            .is_some_and(|d| ["UUID=", "LABEL=", "PARTUUID=", "/dev/"].iter().any(|p| d.starts_with(p)));
+        if local && !options.unwrap_or_default().split(',').any(|o| o == "nofail" || o == "noauto") {
+            host.warn(format!(
+                "etc/fstab of the tree names a disk that nodes would wait for: {}",
+                line.trim()
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! Making the tree of an image editable.
+
+use crate::existing::{Places, root_image};
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_kit::{
+    mounts,
+    squashfs::{INNER_IMAGE, Layout},
+};
+use disklessset_plugin_api::{Error, Hold, Host, Image, Mount, Result};
+use serde_json::{Value, json};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+
+/// Mounts the tree for the user: changes go aside, nothing is unpacked, so it costs the same whatever the size.
+pub(crate) fn mount(image: &mut Image, host: &Host<'_>) -> Result<Value> {
+    let places = Places::of(image.name(), host)?;
+    if is_live(&places)? {
+        return Err(Error::refused(format!("image {} is mounted already at {}", image.name(), places.tree)));
+    }
+    if image.flag("is_mounted") && has_changes(&places)? {
+        host.info("mounting again what was mounted before, with its changes");
+    }
+    forget_lost_mounts(&places, host);
+    host.work_area(image.name(), Hold::Image)?;
+    attach(image, &places, Hold::Image, host)?;
+    host.mount(&Mount::System { target: places.tree.clone() }, Hold::Image)?;
+    write_inventory(&places)?;
+    image.set("is_mounted", true);
+    host.info(format!("image {} is mounted at {}", image.name(), places.tree));
+    Ok(json!({ "mount": places.tree, "inventory": inventory(&places.area) }))
+}
+
+/// Shows the tree for the length of the action: where it is mounted already, or mounted for the purpose.
+pub(crate) fn show_tree(image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
+    let places = Places::of(image.name(), host)?;
+    if !is_live(&places)? {
+        host.work_area(image.name(), Hold::Action)?;
+        attach(image, &places, Hold::Action, host)?;
+    }
+    Ok(places.tree)
+}
+
+/// Whether the tree is mounted now, whatever the record says.
+pub(crate) fn is_live(places: &Places) -> Result<bool> {
+    mounts::is_mounted(&places.tree)
+        .map_err(|cause| Error::failed("cannot read the mount table").because(cause))
+}
+
+/// Whether a session changed anything.
+pub(crate) fn has_changes(places: &Places) -> Result<bool> {
+    match std::fs::read_dir(&places.upper) {
+        Ok(mut entries) => Ok(entries.next().is_some()),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(cause) => Err(Error::failed(format!("cannot read {}", places.upper)).because(cause)),
+    }
+}
+
+/// Mounts the packed tree read-only and a writable view of it at the tree's place. The work area exists.
+pub(crate) fn attach(image: &Image, places: &Places, hold: Hold, host: &Host<'_>) -> Result<Layout> {
+    for directory in [&places.packed, &places.inner, &places.tree, &places.packing] {
+        make_directory(directory, 0o755)?;
+    }
+    make_directory(&places.upper, 0o755)?;
+    make_directory(&places.overlay_work, 0o700)?;
+    host.mount(&Mount::Image { file: root_image(image), target: places.packed.clone() }, hold)?;
+    let inner = places.packed.join(INNER_IMAGE);
+    let layout = if inner.is_file() {
+        host.mount(&Mount::Image { file: inner, target: places.inner.clone() }, hold)?;
+        Layout::Classic
+    } else {
+        Layout::Flat
+    };
+    // The root directory of the view is the upper one: it needs the mode and owner of the tree's.
+    copy_root_attributes(lower(places, layout), &places.upper)?;
+    host.mount(&overlay(places, layout, &places.tree), hold)?;
+    Ok(layout)
+}
+
+/// The read-only tree.
+pub(crate) fn lower(places: &Places, layout: Layout) -> &Utf8Path {
+    match layout {
+        Layout::Flat => &places.packed,
+        Layout::Classic => &places.inner,
+    }
+}
+
+/// The writable view at a given place.
+pub(crate) fn overlay(places: &Places, layout: Layout, target: &Utf8Path) -> Mount {
+    Mount::Overlay {
+        lower: lower(places, layout).to_owned(),
+        upper: places.upper.clone(),
+        work: places.overlay_work.clone(),
+        target: target.to_owned(),
+    }
+}
+
+/// Takes mounts off the record that a reboot took away.
+pub(crate) fn forget_lost_mounts(places: &Places, host: &Host<'_>) {
+    for target in [&places.packing, &places.tree, &places.inner, &places.packed] {
+        let gone = mounts::is_mounted(target).is_ok_and(|mounted| !mounted);
+        // At most the view and the system mounts share a place.
+        for _ in 0..2 {
+            if gone && host.release(target).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+fn copy_root_attributes(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let fault = |cause| Error::failed(format!("cannot copy owner and mode of {from}")).because(cause);
+    let metadata = from.metadata().map_err(fault)?;
+    std::os::unix::fs::chown(to, Some(metadata.uid()), Some(metadata.gid())).map_err(fault)?;
+    std::fs::set_permissions(to, std::fs::Permissions::from_mode(metadata.mode() & 0o7777)).map_err(fault)
+}
+
+fn make_directory(path: &Utf8Path, mode: u32) -> Result<()> {
+    match std::fs::DirBuilder::new().mode(mode).create(path) {
+        Ok(()) => Ok(()),
+        Err(_) if path.symlink_metadata().is_ok_and(|found| found.is_dir()) => Ok(()),
+        Err(cause) => Err(Error::failed(format!("cannot make {path}")).because(cause)),
+    }
+}
+
+fn inventory(area: &Utf8Path) -> Utf8PathBuf {
+    area.join("inventory/host")
+}
+
+/// One host line, as 1.x wrote it, for `ansible-playbook -i`.
+fn write_inventory(places: &Places) -> Result<()> {
+    let file = inventory(&places.area);
+    make_directory(&places.area.join("inventory"), 0o755)?;
+    let line = format!("{} ansible_connection=chroot\n", places.tree);
+    std::fs::File::create(&file)
+        .and_then(|mut made| std::io::Write::write_all(&mut made, line.as_bytes()))
+        .map_err(|cause| Error::failed(format!("cannot write {file}")).because(cause))
+}

@@ -1,0 +1,98 @@
+//! From a tree to a root image of the right size.
+
+use camino::Utf8Path;
+use disklessset_kit::{
+    content,
+    squashfs::{Layout, classic_needs, pack_classic, pack_flat},
+};
+use disklessset_plugin_api::{Error, Host, Image, Result, Size, SizeOrAuto};
+use std::os::unix::fs::PermissionsExt;
+
+/// What was packed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Packed {
+    /// The size for the record.
+    size: Size,
+    /// What the content takes of it.
+    content: Size,
+    layout: Layout,
+}
+
+impl Packed {
+    pub(crate) fn record(self, image: &mut Image) {
+        image.set("livenet_size", self.size.as_mebibytes());
+        image.set("content_size", self.content.as_mebibytes());
+        image.set("layout", self.layout.to_string());
+    }
+}
+
+/// The size for content that needs so much: as asked for, or with a quarter more, at least 128 MiB more.
+pub(crate) fn fit(wanted: SizeOrAuto, needed: Size) -> Result<Size> {
+    let too_small = |size: Size, least: Size| {
+        Error::refused(format!("the content does not fit into {size}: it needs {needed}"))
+            .hint(format!("give a size of at least {least}, or auto"))
+    };
+    match wanted {
+        SizeOrAuto::Fixed(size) if size < needed => Err(too_small(size, needed)),
+        SizeOrAuto::Fixed(size) => Ok(size),
+        SizeOrAuto::Auto => {
+            let headroom = (needed.as_mebibytes() / 4).max(128);
+            let size = Size::mebibytes(needed.as_mebibytes() + headroom).max(Size::LEAST);
+            if size > Size::MOST { Err(too_small(Size::MOST, needed)) } else { Ok(size) }
+        }
+    }
+}
+
+/// What a tree takes in a layout.
+pub(crate) fn needed(content: &content::Content, layout: Layout) -> Size {
+    match layout {
+        Layout::Flat => Size::mebibytes(content.mebibytes()),
+        Layout::Classic => classic_needs(content),
+    }
+}
+
+/// Measures a tree.
+pub(crate) fn measure(tree: &Utf8Path) -> Result<content::Content> {
+    content::measure(tree.as_std_path())
+        .map_err(|cause| Error::failed(format!("cannot measure the tree {tree}")).because(cause))
+}
+
+/// Packs a tree into `file` and checks the result; refuses before anything is written when the content does not fit. `scratch` is
+/// an empty private directory.
+pub(crate) fn pack(
+    tree: &Utf8Path,
+    file: &Utf8Path,
+    layout: Layout,
+    wanted: SizeOrAuto,
+    scratch: &Utf8Path,
+    host: &Host<'_>,
+) -> Result<Packed> {
+    let measured = measure(tree)?;
+    let needed = needed(&measured, layout);
+    let size = fit(wanted, needed)?;
+    host.info(format!("packing {} files, {needed} of {size}, {layout}", measured.inodes));
+    match layout {
+        Layout::Flat => pack_flat(tree, file, &measured, host)?,
+        Layout::Classic => pack_classic(tree, file, size, &measured, scratch, host)?,
+    }
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644))
+        .map_err(|cause| Error::failed(format!("cannot set the mode of {file}")).because(cause))?;
+    Ok(Packed { size, content: needed, layout })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auto_leaves_room_and_fixed_sizes_are_kept_or_refused() {
+        let mib = Size::mebibytes;
+        assert_eq!(fit(SizeOrAuto::Auto, mib(10)).unwrap(), mib(138));
+        assert_eq!(fit(SizeOrAuto::Auto, mib(1000)).unwrap(), mib(1250));
+        assert!(fit(SizeOrAuto::Auto, mib(45_000)).is_err());
+        assert_eq!(fit(SizeOrAuto::Fixed(mib(300)), mib(300)).unwrap(), mib(300));
+        let error = fit(SizeOrAuto::Fixed(mib(299)), mib(300)).unwrap_err();
+        assert_eq!(error.to_string(), "the content does not fit into 299M: it needs 300M");
+        assert!(error.hint.unwrap().contains("300M"));
+    }
+}

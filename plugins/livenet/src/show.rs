@@ -1,0 +1,30 @@
+//! What `show` adds to the attributes.
+
+use crate::{
+    existing::{Places, recorded_layout, root_image},
+    mount,
+};
+use disklessset_kit::squashfs::Superblock;
+use disklessset_plugin_api::{Host, Image, Result};
+use serde_json::{Value, json};
+
+/// Facts about the root image as it lies there now.
+pub(crate) fn show(image: &Image, host: &Host<'_>) -> Result<Value> {
+    let file = root_image(image);
+    let places = Places::of(image.name(), host)?;
+    let mut facts = json!({
+        "layout": recorded_layout(image).to_string(),
+        "root_image": file,
+        "root_image_bytes": file.metadata().ok().map(|metadata| metadata.len()),
+    });
+    match Superblock::read(&file) {
+        Ok(found) => facts["root_image_files"] = found.inodes.into(),
+        Err(fault) => facts["problem"] = fault.to_string().into(),
+    }
+    if mount::is_live(&places)? {
+        facts["mounted_at"] = places.tree.as_str().into();
+    } else if image.flag("is_mounted") {
+        facts["problem"] = "the mount was lost; mount or unmount the image to get its changes back".into();
+    }
+    Ok(facts)
+}

@@ -1,0 +1,214 @@
+//! Ending an edit: packing the changes, or throwing them away.
+
+use crate::{
+    existing::{Places, ROOT_IMAGE, recorded_size, root_image},
+    mount, pack,
+};
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_kit::{
+    anonymise, mounts,
+    squashfs::{INNER_IMAGE, Layout},
+    tree_files::TreeFiles,
+};
+use disklessset_plugin_api::{Error, Hold, Host, Image, Result, SizeOrAuto};
+use serde_json::{Value, json};
+
+/// What becomes of the changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Edits {
+    /// They become the image.
+    Pack,
+    /// They are lost.
+    Discard,
+}
+
+impl Edits {
+    pub(crate) fn from_flag(discard: bool) -> Self {
+        if discard { Self::Discard } else { Self::Pack }
+    }
+}
+
+/// Unmounts an image. The image in service stays until the new one is whole; when anything fails, the changes stay mounted.
+pub(crate) fn unmount(image: &mut Image, edits: Edits, host: &Host<'_>) -> Result<Value> {
+    let places = Places::of(image.name(), host)?;
+    let live = mount::is_live(&places)?;
+    if !live && !image.flag("is_mounted") {
+        return Err(Error::refused(format!("image {} is not mounted", image.name())));
+    }
+    if edits == Edits::Pack && places.area.join("squashfs-root").is_dir() {
+        return Err(Error::refused(format!(
+            "image {} was mounted by another program, 1.x perhaps",
+            image.name()
+        ))
+        .hint("unmount it with that program, or throw its changes away with --discard"));
+    }
+    refuse_foreign_mounts(&places)?;
+    match edits {
+        Edits::Discard => discard(image, &places, host),
+        Edits::Pack => pack_changes(image, &places, live, host),
+    }
+}
+
+/// What the user, or a session of his, mounted inside the tree must neither be packed nor be lost.
+fn refuse_foreign_mounts(places: &Places) -> Result<()> {
+    let system = ["proc", "sys", "dev"].map(|directory| places.tree.join(directory));
+    let below = mounts::at_or_below(&places.tree)
+        .map_err(|cause| Error::failed("cannot read the mount table").because(cause))?;
+    let foreign = below.iter().find(|mounted| {
+        mounted.target != places.tree && !system.iter().any(|own| mounted.target.starts_with(own))
+    });
+    match foreign {
+        None => Ok(()),
+        Some(mounted) => Err(Error::refused(format!(
+            "cannot unmount {}: {} is mounted inside",
+            places.tree, mounted.target
+        ))
+        .because(format!("{} ({})", mounted.source, mounted.kind))
+        .hint(format!("umount {}", mounted.target))),
+    }
+}
+
+/// Takes the user's view away: first what we mounted into it, then itself. A busy one stays as it was.
+fn detach(places: &Places, host: &Host<'_>) -> Result<()> {
+    let mut released = 0;
+    while mount::is_live(places)? {
+        let outcome = host.release(&places.tree);
+        if outcome.is_err() && released > 0 && mount::is_live(places)? {
+            // The system mounts are gone already: whoever is inside gets them back.
+            let system = disklessset_plugin_api::Mount::System { target: places.tree.clone() };
+            if let Err(error) = host.mount(&system, Hold::Image) {
+                host.warn(format!("{error}"));
+            }
+        }
+        outcome?;
+        released += 1;
+    }
+    Ok(())
+}
+
+fn discard(image: &mut Image, places: &Places, host: &Host<'_>) -> Result<Value> {
+    detach(places, host)?;
+    put_away(places, host)?;
+    image.set("is_mounted", false);
+    Ok(json!({ "packed": false }))
+}
+
+/// Takes the read-only mounts away.
+fn release_lower(places: &Places, host: &Host<'_>) -> Result<()> {
+    mount::forget_lost_mounts(places, host);
+    for target in [&places.inner, &places.packed] {
+        if mounts::is_mounted(target).unwrap_or(true) {
+            host.release(target)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes everything of an edit away. The changes go first: they are packed or not wanted, and what is left when a mount
+/// will not go must not be packed again.
+fn put_away(places: &Places, host: &Host<'_>) -> Result<()> {
+    host.remove(&places.upper)?;
+    release_lower(places, host)?;
+    match host.release(&places.area) {
+        // Made by 1.x, so on nobody's record.
+        Err(_) if places.area.exists() => host.remove(&places.area),
+        outcome => outcome,
+    }
+}
+
+fn pack_changes(image: &mut Image, places: &Places, live: bool, host: &Host<'_>) -> Result<Value> {
+    let changed = mount::has_changes(places)?;
+    if live {
+        detach(places, host)?;
+    } else if changed {
+        host.info("the mount was lost, its changes are still there: packing them");
+        release_lower(places, host)?;
+        host.work_area(image.name(), Hold::Image)?;
+        mount::attach(image, places, Hold::Image, host)?;
+        detach(places, host)?;
+    }
+    if changed {
+        let layout = if places.packed.join(INNER_IMAGE).is_file() { Layout::Classic } else { Layout::Flat };
+        if let Err(error) = pack_view(image, places, layout, host) {
+            give_back(places, layout, host);
+            return Err(error.hint(format!("the changes are still there: {}", places.tree)));
+        }
+    } else {
+        host.info("nothing was changed: the image stays as it is");
+    }
+    put_away(places, host).map_err(|error| {
+        error
+            .context(format!("the changes of image {} are in service, but its work area stays", image.name()))
+    })?;
+    image.set("is_mounted", false);
+    Ok(json!({ "packed": changed }))
+}
+
+/// Packs the view from a place of its own, where nobody is inside and nothing else is mounted.
+fn pack_view(image: &mut Image, places: &Places, layout: Layout, host: &Host<'_>) -> Result<()> {
+    host.mount(&mount::overlay(places, layout, &places.packing), Hold::Action)?;
+    let lower = mount::lower(places, layout).to_owned();
+    let wanted = recorded_size(image).map_or(SizeOrAuto::Auto, SizeOrAuto::Fixed);
+    let repacked = repack(image, &lower, &places.packing, &places.area, layout, wanted, host);
+    let released = host.release(&places.packing);
+    repacked.and(released)
+}
+
+/// Mounts the view for the user again.
+fn give_back(places: &Places, layout: Layout, host: &Host<'_>) {
+    let view = mount::overlay(places, layout, &places.tree);
+    let system = disklessset_plugin_api::Mount::System { target: places.tree.clone() };
+    for mount in [view, system] {
+        if let Err(error) = host.mount(&mount, Hold::Image) {
+            host.warn(format!("{error}"));
+        }
+    }
+}
+
+/// Packs a changed tree and puts it in the place of the image in service.
+pub(crate) fn repack(
+    image: &mut Image,
+    before: &Utf8Path,
+    tree: &Utf8Path,
+    area: &Utf8Path,
+    layout: Layout,
+    wanted: SizeOrAuto,
+    host: &Host<'_>,
+) -> Result<()> {
+    anonymise::after_session(&TreeFiles::open(before)?, &TreeFiles::open(tree)?)?;
+    let scratch = area.join("scratch");
+    remove_scratch(&scratch)?;
+    std::fs::create_dir(&scratch)
+        .map_err(|cause| Error::failed(format!("cannot make {scratch}")).because(cause))?;
+    let aside = aside(image)?;
+    host.acquire_file(&aside, Hold::Action)?;
+    let packed = pack::pack(tree, &aside, layout, wanted, &scratch, host);
+    remove_scratch(&scratch)?;
+    match packed {
+        Ok(packed) => {
+            packed.record(image);
+            host.publish_with(image, &aside, &root_image(image))?;
+            Ok(())
+        }
+        Err(error) => {
+            host.release(&aside)?;
+            Err(error)
+        }
+    }
+}
+
+fn remove_scratch(scratch: &Utf8Path) -> Result<()> {
+    match std::fs::remove_dir_all(scratch) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::failed(format!("cannot remove {scratch}")).because(cause))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Beside the image's directory: on its file system, and no part of what is served under the image's name.
+fn aside(image: &Image) -> Result<Utf8PathBuf> {
+    let directory = image.directory();
+    let images = directory.parent().ok_or_else(|| Error::failed(format!("{directory} has no parent")))?;
+    Ok(images.join(format!(".{ROOT_IMAGE}-{}", image.name())))
+}

@@ -1,0 +1,195 @@
+//! `module check`, `install`, `remove` and `new`, from the library's side.
+
+use std::cell::Cell;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::Command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset::modules::check::{Outcome, check};
+use disklessset::modules::install::{load_here, plan_install, plan_remove};
+use disklessset::modules::new::{PluginApi, create};
+use disklessset::modules::{ModuleEntry, ModuleName, ModuleState, load};
+
+use crate::forge::{Place, built};
+
+fn install(file: &Utf8Path, into: &Utf8Path) -> Result<ModuleEntry, String> {
+    plan_install(file, into).and_then(|plan| plan.carry_out(&load_here)).map_err(|cause| cause.to_string())
+}
+
+fn names(place: &Place) -> Vec<String> {
+    let mut names: Vec<String> =
+        place.path().read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_built_module_is_installed_under_its_name_whatever_the_build_called_it() {
+    let place = Place::new();
+    let entry = install(&built("demo"), place.path()).unwrap();
+    assert_eq!((entry.state, entry.file), (ModuleState::Ready, place.path().join("demo_module.so")));
+    assert_eq!(names(&place), ["demo_module.so"]);
+    let metadata = std::fs::metadata(place.path().join("demo_module.so")).unwrap();
+    assert_eq!(metadata.mode() & 0o7777, 0o644);
+
+    let entry = install(&built("tuned"), place.path()).unwrap();
+    assert_eq!(entry.state, ModuleState::Ready, "its base is there");
+    let plan = plan_remove("demo", place.path()).unwrap();
+    assert_eq!(plan.will_wait(), ["tuned"]);
+    assert_eq!(names(&place), ["demo_module.so", "tuned_module.so"], "a plan changes nothing");
+    plan.carry_out().unwrap();
+    assert_eq!(names(&place), ["tuned_module.so"]);
+    assert_eq!(place.entry("tuned_module.so").state, ModuleState::Waiting);
+    let error = plan_remove("demo", place.path()).unwrap_err().to_string();
+    assert_eq!(error, format!("cannot remove module demo: there is none in {}", place.path()));
+}
+
+#[test]
+fn a_module_is_replaced_by_rename_under_the_name_it_has_there() {
+    let place = Place::new();
+    let file = place.copy("demo", "libdemo_module.so");
+    let before = std::fs::metadata(&file).unwrap().ino();
+    let running = load(&file).unwrap();
+    let plan = plan_install(&built("demo"), place.path()).unwrap();
+    assert_eq!(plan.replaces().unwrap().to_string(), "0.1.0");
+    plan.carry_out(&load_here).unwrap();
+    assert_eq!(names(&place), ["libdemo_module.so"]);
+    assert_ne!(std::fs::metadata(&file).unwrap().ino(), before, "never overwritten in place");
+    assert_eq!(running.description().classes.len(), 1, "who runs from the old file keeps it");
+}
+
+#[test]
+fn what_would_not_be_used_is_not_installed_and_leaves_nothing() {
+    let (place, source) = (Place::with(&["demo"]), Place::new());
+    let cases = [
+        (source.put("text_module.so", b"hello"), "not an ELF file"),
+        (source.forge("demo", "new_module.so", "1.0.0", "2.0.0"), "built against module API 2.0.0"),
+        (
+            source.forge("demo", "demp_module.so", "\"demo\"", "\"demp\""),
+            "class DemoImage is taken by module demo (demo_module.so)",
+        ),
+        (
+            source.copy("mute", "mute_module.so"),
+            "module mute panicked; this is a fault of the module: panic at",
+        ),
+    ];
+    for (file, reason) in cases {
+        let error = install(&file, place.path()).unwrap_err();
+        assert!(error.starts_with(&format!("cannot install {file}: {reason}")), "{error}");
+        assert_eq!(names(&place), ["demo_module.so"]);
+    }
+    std::fs::set_permissions(place.path(), Permissions::from_mode(0o777)).unwrap();
+    let error = install(&built("demo"), place.path()).unwrap_err();
+    assert!(error.starts_with(&format!("cannot install into {}: ", place.path())), "{error}");
+}
+
+#[test]
+fn a_check_that_says_no_leaves_the_old_module_in_place() {
+    let place = Place::with(&["demo"]);
+    let before = std::fs::metadata(place.path().join("demo_module.so")).unwrap().ino();
+    let looked_at = Cell::new(false);
+    let check = |file: &Utf8Path| {
+        looked_at.set(file.exists() && file.parent() == Some(place.path()));
+        // As a child process would say it.
+        Err(format!("{file} ended with signal 6"))
+    };
+    let error =
+        plan_install(&built("demo"), place.path()).unwrap().carry_out(&check).unwrap_err().to_string();
+    assert_eq!(error, format!("cannot install {0}: {0} ended with signal 6", built("demo")));
+    assert!(looked_at.get());
+    assert_eq!(names(&place), ["demo_module.so"]);
+    assert_eq!(std::fs::metadata(place.path().join("demo_module.so")).unwrap().ino(), before);
+}
+
+#[test]
+fn what_a_killed_installation_left_is_removed_by_the_next() {
+    let place = Place::new();
+    let mut gone = Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    place.put(&format!(".demo_module.so.{}-0.new", gone.id()), b"half");
+    place.put(&format!(".demo_module.so.{}-7.new", std::process::id()), b"somebody is at it");
+    install(&built("demo"), place.path()).unwrap();
+    let kept = format!(".demo_module.so.{}-7.new", std::process::id());
+    assert_eq!(names(&place), [kept.as_str(), "demo_module.so"]);
+}
+
+#[test]
+fn refused_files_are_removed_by_the_name_they_are_listed_under() {
+    let place = Place::new();
+    place.put("junk_module.so", b"junk");
+    plan_remove("junk", place.path()).unwrap().carry_out().unwrap();
+    assert!(names(&place).is_empty());
+    place.put("junk_module.so", b"junk");
+    place.put("libjunk_module.so", b"junk");
+    let error = plan_remove("junk", place.path()).unwrap_err().to_string();
+    assert!(error.starts_with("cannot remove module junk: which of "), "{error}");
+}
+
+#[test]
+fn a_check_says_everything_that_can_be_said() {
+    let place = Place::with(&["demo", "tuned", "raw", "mute"]);
+    let report = check(&place.path().join("demo_module.so"), &place.scan());
+    assert_eq!(report.outcome(), Outcome::Good, "{report:?}");
+    assert!(report.findings[0].text.starts_with("module demo 0.1.0, built against module API 1."));
+
+    let report = check(&place.path().join("raw_module.so"), &place.scan());
+    assert_eq!(report.outcome(), Outcome::Bad);
+    let fly = report.findings.iter().find(|finding| finding.subject == "action fly of RawImage").unwrap();
+    assert!(fly.text.starts_with("disabled: its role is unknown here"), "{fly:?}");
+
+    let report = check(&place.path().join("mute_module.so"), &place.scan());
+    let last = &report.findings[3];
+    assert_eq!((last.subject.as_str(), last.outcome), ("loading", Outcome::Bad));
+    assert!(last.text.contains("cannot describe myself"), "{last:?}");
+
+    let alone = Place::with(&["tuned"]);
+    let report = check(&alone.path().join("tuned_module.so"), &alone.scan());
+    assert_eq!(report.outcome(), Outcome::Warning, "{report:?}");
+
+    std::fs::set_permissions(alone.path().join("tuned_module.so"), Permissions::from_mode(0o666)).unwrap();
+    let report = check(&alone.path().join("tuned_module.so"), &alone.scan());
+    let last = report.findings.last().unwrap();
+    assert_eq!((last.subject.as_str(), last.outcome), ("owner and mode", Outcome::Bad), "nothing of it runs");
+}
+
+/// The target directory of this build; what a module is built of is shared with it.
+pub(crate) fn target() -> Utf8PathBuf {
+    built("demo").ancestors().nth(3).unwrap().to_owned()
+}
+
+/// Runs cargo as an author would, but with the dependencies that are built already.
+pub(crate) fn cargo_build(project: &Utf8Path) {
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--target-dir", target().as_str()])
+        .current_dir(project)
+        // The profile of the workspace, so that the same dependencies are taken.
+        .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_new_module_compiles_as_it_is_and_passes_the_check() {
+    let place = Place::new();
+    let sources =
+        Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugin-api").canonicalize_utf8().unwrap();
+    let name = ModuleName::parse("skeleton-of-test").unwrap();
+    assert_eq!(PluginApi::find(), PluginApi::Path(sources.clone()), "found beside the build");
+    let project = create(&name, place.path(), &PluginApi::at(&sources).unwrap()).unwrap();
+    cargo_build(&project);
+    let file = target().join("debug/libskeleton_of_test_module.so");
+    let modules = Place::new();
+    let entry = install(&file, modules.path()).unwrap();
+    for left in [&file, &target().join("debug/libskeleton_of_test_module.d")] {
+        std::fs::remove_file(left).unwrap();
+    }
+    assert_eq!((entry.state, entry.name.as_str()), (ModuleState::Ready, "skeleton-of-test"));
+    assert_eq!(entry.file, modules.path().join("skeleton_of_test_module.so"));
+    let report = check(&entry.file, &modules.scan());
+    assert_eq!(report.outcome(), Outcome::Good, "{report:?}");
+    let create =
+        report.findings.iter().find(|finding| finding.subject.starts_with("action create of")).unwrap();
+    assert_eq!(create.subject, "action create of SkeletonOfTestImage");
+}
