@@ -72,7 +72,8 @@ pub fn standing_still(
     let call = calls.into_iter().find(|call| call.line.contains(before));
     let call = call.unwrap_or_else(|| panic!("{command:?} does nothing with {before}"));
     let slow = around(strace::slow_at(root.disklessset(command), &call, Duration::from_secs(3)));
-    let registered = || std::fs::read_to_string(root.installations_file()).is_ok_and(|text| text.contains("image_class"));
+    let registered =
+        || std::fs::read_to_string(root.installations_file()).is_ok_and(|text| text.contains("image_class"));
     slow.start().wait_until(|| registered().then_some(())).0
 }
 

@@ -119,7 +119,8 @@ fn a_listing_in_another_pid_namespace() {
     let root = warmed_up(&["demo"]);
     let creating = standing_still(&root, &["demo", "create", "b"], "mkdir", |program| program);
     let apart = ["--pid", "--fork", "--mount-proc"];
-    let listed = root.disklessset(&["list", "--format", "json"]).behind("unshare", &apart).run().expect_done();
+    let listed =
+        root.disklessset(&["list", "--format", "json"]).behind("unshare", &apart).run().expect_done();
     assert_eq!(listed.json()["images"][0]["status"], "IN_CREATION", "{listed}");
     let _ = creating.wait().expect_done();
 }
@@ -132,7 +133,8 @@ fn an_entry_of_1x() {
     let alive = living(&root, "disklessset");
     entry_of_1x(&root, alive.pid());
     assert_eq!(root.status("b").as_deref(), Some("IN_CREATION"), "its process lives");
-    let _ = root.disklessset(&["demo", "create", "b"]).run().expect_code(4).expect_said(&alive.pid().to_string());
+    let _ =
+        root.disklessset(&["demo", "create", "b"]).run().expect_code(4).expect_said(&alive.pid().to_string());
     let _ = root.disklessset(&["clear", "b", "--yes"]).run().expect_code(4);
 
     // Dead and not waited for.

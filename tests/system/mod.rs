@@ -2,6 +2,9 @@
 
 mod concurrency;
 mod errors;
+mod foreign_mounts;
+mod hostile_files;
+mod hostile_names;
 mod identity;
 mod kill_points;
 mod livenet;
