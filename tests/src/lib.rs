@@ -7,6 +7,7 @@
 //! - [`terminal`]: the program in a real terminal, for its menu
 //! - [`residue`]: what there was before and after: mounts, loop devices, processes, files
 //! - [`stage`]: the same root again and again, for fault after fault
+//! - [`mounted`]: mounts that end with their test
 //! - [`canary`]: a tree outside the root that nothing may touch
 //! - [`mod@need`]: what a test needs of the machine, and how it says that it was skipped
 //! - [`readme`]: the commands of a document, to be run as they are written
@@ -16,6 +17,7 @@
 pub mod canary;
 pub mod facts;
 pub mod install;
+pub mod mounted;
 pub mod need;
 pub mod place;
 pub mod readme;

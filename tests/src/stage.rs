@@ -1,12 +1,16 @@
 //! The same world again and again: a test root saved once and put back before every fault.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::facts::{self, FileFacts};
 use crate::residue::Snapshot;
 use crate::root::TestRoot;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use crate::run::{Program, Running};
+use crate::strace;
 
 /// A saved test root.
 #[derive(Debug)]
@@ -22,6 +26,12 @@ impl<'a> Stage<'a> {
         let saved = root.beside().join("saved");
         copy(root, &root.path(), &saved);
         Self { root, saved }
+    }
+
+    /// Gives the saved one up.
+    pub fn forget(self) {
+        let saved = &self.saved;
+        std::fs::remove_dir_all(saved).unwrap_or_else(|cause| panic!("cannot remove {saved}: {cause}"));
     }
 
     /// Puts the root back as it was saved, whatever has become of it.
@@ -44,6 +54,27 @@ pub fn warmed_up(modules: &[&str]) -> TestRoot {
     let _ = root.disklessset(&["demo", "create", "warm-up"]).run().expect_done();
     let _ = root.disklessset(&["remove", "warm-up", "--yes"]).run().expect_done();
     root
+}
+
+/// Starts a program that stands still for some seconds before its first changing call with a text in it (a name of a file
+/// or `mkdir`), and waits until it has registered a creation, which comes before. `around` may put it behind another program.
+#[track_caller]
+pub fn standing_still(
+    root: &TestRoot,
+    command: &[&str],
+    before: &str,
+    around: impl FnOnce(Program) -> Program,
+) -> Running {
+    let stage = Stage::of(root);
+    let (_, calls) = strace::record(root, root.disklessset(command));
+    stage.restore();
+    stage.forget();
+    let call = calls.into_iter().find(|call| call.line.contains(before));
+    let call = call.unwrap_or_else(|| panic!("{command:?} does nothing with {before}"));
+    let slow = around(strace::slow_at(root.disklessset(command), &call, Duration::from_secs(3)));
+    let registered =
+        || std::fs::read_to_string(root.installations_file()).is_ok_and(|text| text.contains("image_class"));
+    slow.start().wait_until(|| registered().then_some(())).0
 }
 
 /// What nodes are served of an image: its files without the times of their last change; empty when it is not there.

@@ -2,8 +2,7 @@
 //! what was begun is taken back, and the room is given back.
 
 use camino::Utf8PathBuf;
-use nix::mount::{MsFlags, mount, umount};
-
+use disklessset_tests::mounted::Mounted;
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
@@ -100,21 +99,9 @@ faults! {
     a_broken_disk_for_good: "EIO" ForGood;
 }
 
-/// A mount that is gone at the end of its test, which must end before its root does.
-struct Mounted(Utf8PathBuf);
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = umount(self.0.as_std_path());
-    }
-}
-
 /// A file system of so many bytes mounted as the root, with the standing directories and one image in it.
 fn small_root(root: &TestRoot, bytes: u64) -> Mounted {
-    let options = format!("size={bytes},mode=755");
-    let (kind, path) = ("tmpfs", root.path());
-    mount(Some(kind), path.as_std_path(), Some(kind), MsFlags::empty(), Some(options.as_str())).unwrap();
-    let mounted = Mounted(path);
+    let mounted = Mounted::memory(&root.path(), bytes);
     let _ = root.disklessset(&["demo", "create", "a", "--message", "old"]).run().expect_done();
     mounted
 }
@@ -200,16 +187,6 @@ fn a_full_file_system_does_not_keep_a_corrupted_image_from_being_cleaned() {
     before.assert_same_as_now(&root);
 }
 
-/// Shows a directory read-only through itself.
-fn read_only(path: Utf8PathBuf) -> Mounted {
-    let none = None::<&str>;
-    mount(Some(path.as_std_path()), path.as_std_path(), none, MsFlags::MS_BIND, none).unwrap();
-    let mounted = Mounted(path);
-    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
-    mount(none, mounted.0.as_std_path(), none, flags, none).unwrap();
-    mounted
-}
-
 #[test]
 fn a_read_only_state_directory_refuses_clearly_and_can_be_listed() {
     disklessset_tests::need!(need::root());
@@ -218,7 +195,7 @@ fn a_read_only_state_directory_refuses_clearly_and_can_be_listed() {
     let before = Snapshot::of(&root);
     {
         let state = root.path().join("var/lib/diskless");
-        let _mounted = read_only(state.clone());
+        let _mounted = Mounted::read_only(&state);
         let changes: [&[&str]; 5] = [
             &["demo", "create", "b"],
             &["demo", "message", "a", "new"],
@@ -243,7 +220,7 @@ fn a_read_only_root_can_be_listed() {
     let _ = root.disklessset(&["demo", "create", "a"]).run().expect_done();
     let before = Snapshot::of(&root);
     {
-        let _mounted = read_only(root.path());
+        let _mounted = Mounted::read_only(&root.path());
         assert_eq!(root.status("a").as_deref(), Some("CREATED"));
         let refused = root.disklessset(&["demo", "create", "b"]).run().expect_refusal(&[1, 5]);
         let _ = refused.expect_said("Read-only file system");

@@ -3,9 +3,10 @@
 use super::{
     boot_file,
     generation::NewFile,
-    manager::{ImageManager, request},
+    manager::{ImageManager, being_created, corrupted, request},
     operation::{Operation, lock_image},
     record,
+    status::ImageStatus,
 };
 use crate::{
     failure,
@@ -106,20 +107,19 @@ impl ImageManager<'_> {
     }
 
     fn must_be_free(&self, name: &ImageName) -> Result<()> {
+        self.wait_for_creation(name)?;
+        self.must_be_free_now(name)
+    }
+
+    fn must_be_free_now(&self, name: &ImageName) -> Result<()> {
         let entries = self.entries()?;
-        if let Some(entry) = entries.images.get(name) {
-            let status = self.status_of(name, &entries);
-            return Err(Error::new(
-                ErrorKind::BUSY,
-                format!("image {name} is {status} already, by process {}", entry.pid),
-            )
-            .hint(format!("`disklessset clean {name}` once it is CORRUPTED")));
+        match (self.status_of(name, &entries), entries.images.get(name)) {
+            (ImageStatus::InCreation, Some(entry)) => Err(being_created(name, entry.pid)),
+            (ImageStatus::Corrupted, _) => Err(corrupted(name)),
+            _ if self.exists(name) => Err(Error::refused(format!("there is an image {name} already"))
+                .hint("choose another name, or remove it first")),
+            _ => Ok(()),
         }
-        if self.exists(name) {
-            return Err(Error::refused(format!("there is an image {name} already"))
-                .hint("choose another name, or remove it first"));
-        }
-        Ok(())
     }
 
     fn create(&self, class: &str, name: &ImageName, action: &ActionSpec, arguments: Arguments) -> Result<()> {
@@ -166,7 +166,7 @@ impl ImageManager<'_> {
         self.module_needed(class, name)?;
         self.site.prepare()?;
         let lock = lock_image(self.site, name, action, self.site.wait)?;
-        self.must_be_free(name)?; // again, now that nobody else can be at it
+        self.must_be_free_now(name)?; // again, now that nobody else can be at it
         let operation = Operation::begin(self.site, name, lock, action, class)?;
         let registered = Installation::by_this_process(class, kernel)
             .map_err(failure::of)
@@ -360,7 +360,6 @@ impl ImageManager<'_> {
         self.must_not_be_mounted(name, image.class())?;
         let layout = &self.site.layout;
         let operation = Operation::begin(self.site, name, lock, REMOVE, image.class())?;
-        // From here on there is no way back, only on: an interrupted removal is finished by the next cleaning.
         operation.retire(&layout.image_dir(name.as_str()), &layout.images_dir())?;
         let mut request = request(steps::REMOVE);
         request.class = image.class().to_owned();

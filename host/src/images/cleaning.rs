@@ -2,9 +2,8 @@
 
 use super::{
     actions::REMOVE,
-    manager::{ImageManager, no_such_image},
+    manager::{ImageManager, being_created, no_such_image},
     operation::{Operation, Subject, lock_image},
-    status::ImageStatus,
 };
 use crate::{
     failure,
@@ -19,7 +18,7 @@ use crate::{
     },
 };
 use camino::Utf8PathBuf;
-use disklessset_plugin_api::{Error, ErrorKind, Hold, ImageName, Level, Mount, Result};
+use disklessset_plugin_api::{Error, Hold, ImageName, Level, Mount, Result};
 use std::collections::BTreeSet;
 
 /// The action of clearing, as the journal names it.
@@ -45,17 +44,12 @@ impl ImageManager<'_> {
     /// # Errors
     /// When the records cannot be read.
     pub fn to_clean(&self) -> Result<Vec<ImageName>> {
-        let entries = self.entries()?;
-        let corrupted = entries
-            .images
-            .keys()
-            .filter(|name| self.status_of(name, &entries) == ImageStatus::Corrupted)
-            .cloned();
-        let mut names: BTreeSet<ImageName> = corrupted.collect();
+        let mut names: BTreeSet<ImageName> = self.corrupted_images()?.into_iter().collect();
         for name in self.journalled()? {
-            let state = journal::read(&journal::path_of(&self.site.layout.journal_dir(), name.as_str()))
-                .map_err(failure::of)?;
-            if state.needs_recovery() && !self.is_locked(&name)? {
+            let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
+            let left = || journal::read(&path).map(|state| state.needs_recovery()).map_err(failure::of);
+            // Read again once nobody is at it: it may have come to its end between the two looks.
+            if left()? && !self.is_locked(&name)? && left()? {
                 names.insert(name);
             }
         }
@@ -67,10 +61,7 @@ impl ImageManager<'_> {
     /// # Errors
     /// When the register cannot be read.
     pub fn corrupted(&self) -> Result<Vec<String>> {
-        let entries = self.entries()?;
-        let corrupted =
-            entries.images.keys().filter(|name| self.status_of(name, &entries) == ImageStatus::Corrupted);
-        Ok(corrupted.map(ToString::to_string).collect())
+        Ok(self.corrupted_images()?.iter().map(ToString::to_string).collect())
     }
 
     fn is_locked(&self, name: &ImageName) -> Result<bool> {
@@ -147,10 +138,7 @@ impl ImageManager<'_> {
             return Ok(true);
         };
         if entry.is_legacy() && self.site.installations.is_running(name, &entry) {
-            return Err(Error::new(
-                ErrorKind::BUSY,
-                format!("image {name} is being created by process {}", entry.pid),
-            ));
+            return Err(being_created(name, entry.pid));
         }
         if path.exists() {
             self.undo_journal(&path, Which::Unsettled, &Subject::Image(name.clone()))?;
@@ -190,7 +178,7 @@ impl ImageManager<'_> {
         let mut journal = Journal::reopen(path).map_err(failure::of)?;
         let in_use = |version: &str| kernels::is_used(self.site, version, subject.image());
         undo::undo(&mut journal, &self.site.layout, which, &in_use)
-            .map_err(|error| failure::refused(error).context(format!("cannot clean {subject}")))?;
+            .map_err(|error| error.told().context(format!("cannot clean {subject}")))?;
         journal.end().map_err(failure::of)
     }
 
@@ -212,7 +200,7 @@ impl ImageManager<'_> {
     fn remove_by_name(&self, name: &ImageName) -> Result<()> {
         self.unmount_by_name(name)?;
         for directory in self.site.layout.directories_of(name.as_str()) {
-            undo::remove(&directory, &self.site.layout).map_err(failure::refused)?;
+            undo::remove(&directory, &self.site.layout).map_err(undo::UndoError::told)?;
         }
         Ok(())
     }
@@ -223,7 +211,7 @@ impl ImageManager<'_> {
         for mount in
             [Mount::System { target: tree.clone() }, Mount::Bind { source: Utf8PathBuf::new(), target: tree }]
         {
-            undo::unmount(&mount).map_err(failure::refused)?;
+            undo::unmount(&mount).map_err(undo::UndoError::told)?;
         }
         Ok(())
     }
@@ -248,10 +236,7 @@ impl ImageManager<'_> {
             && entry.is_legacy()
             && self.site.installations.is_running(name, entry)
         {
-            return Err(Error::new(
-                ErrorKind::BUSY,
-                format!("image {name} is being created by process {}", entry.pid),
-            ));
+            return Err(being_created(name, entry.pid));
         }
         let class = entry
             .map(|entry| entry.image_class)
@@ -277,7 +262,6 @@ impl ImageManager<'_> {
         if let Err(error) = freed {
             return Err(operation.fail(error));
         }
-        // From here on there is no way back, only on: an interrupted clearing is finished by the next cleaning.
         let served = layout.image_dir(name.as_str());
         if served.symlink_metadata().is_ok() {
             operation.retire(&served, &layout.images_dir())?;
@@ -296,21 +280,21 @@ impl ImageManager<'_> {
     /// longer, of registers they had not finished. Nothing is wrong while they are there, so that nothing is said of them.
     fn sweep(&self) {
         let _ = self.site.installations.sweep();
+        let locks = self.site.layout.locks_dir();
         for name in self.journalled().unwrap_or_default() {
             let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
             let blank = || journal::read(&path).is_ok_and(|state| state.is_blank());
             if blank()
-                && let Ok(Some(_lock)) = Lock::sweep(&self.site.layout.locks_dir(), &image_lock(&name))
+                && let Ok(Some(_lock)) = Lock::for_a_moment(&locks, &image_lock(&name))
                 && blank()
             {
                 let _ = files::remove_file(&path);
             }
         }
-        let locks = self.site.layout.locks_dir().read_dir_utf8();
-        for entry in locks.into_iter().flatten().flatten() {
+        for entry in locks.read_dir_utf8().into_iter().flatten().flatten() {
             let name = entry.file_name().strip_suffix(".lock").filter(|name| name.starts_with("image-"));
             if let Some(name) = name {
-                let _ = Lock::sweep(&self.site.layout.locks_dir(), name);
+                drop(Lock::for_a_moment(&locks, name));
             }
         }
     }

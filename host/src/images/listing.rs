@@ -71,6 +71,19 @@ impl ImageManager<'_> {
             }
         }
         listed.extend(names.iter().map(|name| self.look_at(name, &entries)));
+        if listed.iter().any(|image| image.status == ImageStatus::Corrupted) {
+            // Some may have ended well since the register was read: one second look for all of them.
+            let now = self.entries()?;
+            for image in listed.iter_mut().filter(|image| image.status == ImageStatus::Corrupted) {
+                *image = self.look_at(&image.name.clone(), &now);
+            }
+        }
+        // What was removed since the directory was read is no problem, it is gone.
+        listed.retain(|image| {
+            image.problem.is_none()
+                || image.pid.is_some()
+                || self.site.layout.images_dir().join(&image.name).symlink_metadata().is_ok()
+        });
         listed.extend(entries.strange.iter().map(|(name, (_, reason))| ListedImage {
             name: name.clone(),
             status: ImageStatus::Corrupted,
@@ -94,6 +107,9 @@ impl ImageManager<'_> {
             return Err(no_such_image(name));
         }
         let mut listed = self.look_at(name.as_str(), &entries);
+        if listed.status == ImageStatus::Corrupted {
+            listed = self.look_at(name.as_str(), &self.entries()?);
+        }
         let mut facts = Value::Null;
         if listed.status == ImageStatus::Created && listed.problem.is_none() && listed.module.is_some() {
             let mut image = self.load(name)?;
@@ -153,7 +169,8 @@ impl ImageManager<'_> {
     fn look_at(&self, text: &str, entries: &Entries) -> ListedImage {
         let name = ImageName::parse(text);
         let entry = name.as_ref().ok().and_then(|name| entries.images.get(name));
-        let status = name.as_ref().map_or(ImageStatus::Created, |name| self.status_of(name, entries));
+        let status =
+            name.as_ref().map_or(ImageStatus::Created, |name| self.status_at_a_glance(name, entries));
         let mut listed = ListedImage {
             name: text.to_owned(),
             status,

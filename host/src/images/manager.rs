@@ -4,18 +4,21 @@ use super::{
     boot_file,
     operation::{Operation, lock_image},
     record::{ImageRecord, RecordError},
+    services::interrupted,
     status::{ImageStatus, Running, status},
 };
 use crate::{
     failure,
     installations::{Entries, Installation},
     site::Site,
+    system::{interrupt, lock::Wait},
 };
 use disklessset_plugin_api::{
     Error, ErrorKind, Image, ImageName, KernelVersion, Lookup, Result,
     messages::{StepReply, StepRequest, steps},
 };
 use serde_json::Value;
+use std::time::{Duration, Instant};
 
 /// Manages the images of a site.
 #[derive(Clone, Copy)]
@@ -34,18 +37,26 @@ impl<'s> ImageManager<'s> {
     /// # Errors
     /// When there is none of that name, it is being created or CORRUPTED, or its record cannot be read.
     pub fn get_created_image(&self, name: &ImageName) -> Result<Image> {
+        self.wait_for_creation(name)?;
         let entries = self.entries()?;
-        match self.status_of(name, &entries) {
-            ImageStatus::Created => self.load(name),
-            ImageStatus::InCreation => {
-                Err(Error::new(ErrorKind::BUSY, format!("image {name} is being created"))
-                    .hint("try again when it is done"))
-            }
-            ImageStatus::Corrupted => {
-                Err(Error::failed(format!("image {name} is CORRUPTED"))
-                    .hint(format!("disklessset clean {name}")))
-            }
+        match (self.status_of(name, &entries), entries.images.get(name)) {
+            (ImageStatus::InCreation, Some(entry)) => Err(being_created(name, entry.pid)),
+            (ImageStatus::Corrupted, _) => Err(corrupted(name)),
+            _ => self.load(name),
         }
+    }
+
+    /// Waits, as long as the user is willing to, until nobody is creating an image any more.
+    pub(super) fn wait_for_creation(&self, name: &ImageName) -> Result<()> {
+        let Wait::Seconds(seconds) = self.site.wait else { return Ok(()) };
+        let started = Instant::now();
+        while self.status_of(name, &self.entries()?) == ImageStatus::InCreation
+            && started.elapsed() < Duration::from_secs(seconds)
+        {
+            interrupt::check().map_err(interrupted)?;
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
     }
 
     /// Reads the record of an image, whatever its status.
@@ -70,7 +81,35 @@ impl<'s> ImageManager<'s> {
 
     /// The status of an image, given the register of installations.
     pub(super) fn status_of(&self, name: &ImageName, entries: &Entries) -> ImageStatus {
+        match self.status_at_a_glance(name, entries) {
+            // It may have ended well since the register was read. Then nobody runs any more, and the entry is gone.
+            ImageStatus::Corrupted => match self.entries() {
+                Ok(now) => self.status_at_a_glance(name, &now),
+                Err(_) => ImageStatus::Corrupted,
+            },
+            known => known,
+        }
+    }
+
+    /// The same without a second look at the register, for those who look at many images and take the second look for all
+    /// of them together.
+    pub(super) fn status_at_a_glance(&self, name: &ImageName, entries: &Entries) -> ImageStatus {
         status(entries.images.get(name).map(|entry| self.running(name, entry)))
+    }
+
+    /// The CORRUPTED images.
+    pub(super) fn corrupted_images(&self) -> Result<Vec<ImageName>> {
+        let entries = self.entries()?;
+        let corrupted = |name: &ImageName, entries: &Entries| {
+            self.status_at_a_glance(name, entries) == ImageStatus::Corrupted
+        };
+        let glanced: Vec<ImageName> =
+            entries.images.keys().filter(|name| corrupted(name, &entries)).cloned().collect();
+        if glanced.is_empty() {
+            return Ok(glanced);
+        }
+        let now = self.entries()?;
+        Ok(glanced.into_iter().filter(|name| corrupted(name, &now)).collect())
     }
 
     fn running(&self, name: &ImageName, entry: &Installation) -> Running {
@@ -167,6 +206,15 @@ pub(super) fn request(step: &str) -> StepRequest {
         arguments: disklessset_plugin_api::Arguments::default(),
         attrs: disklessset_plugin_api::Attributes::new(),
     }
+}
+
+pub(super) fn being_created(name: &ImageName, pid: u32) -> Error {
+    Error::new(ErrorKind::BUSY, format!("image {name} is being created by process {pid}"))
+        .hint("try again when it is done, or with --wait SECONDS")
+}
+
+pub(super) fn corrupted(name: &ImageName) -> Error {
+    Error::failed(format!("image {name} is CORRUPTED")).hint(format!("disklessset clean {name}"))
 }
 
 pub(super) fn no_such_image(name: &ImageName) -> Error {

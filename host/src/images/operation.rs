@@ -204,7 +204,7 @@ impl<'s> Operation<'s> {
         undo::undo_effect(effect, &self.site.layout, &|version| {
             kernels::is_used(self.site, version, self.subject.image())
         })
-        .map_err(failure::refused)
+        .map_err(undo::UndoError::told)
     }
 
     /// Renames something finished into its served place, on record by its inode first.
@@ -220,12 +220,17 @@ impl<'s> Operation<'s> {
         self.acquire(effect, Hold::Action, || atomic_file::rename_noreplace(from, to).map_err(failure::of))
     }
 
-    /// Takes something out of service by one rename; it is deleted when the action ends.
+    /// Takes something out of service by one rename; it is deleted when the action ends. From there on there is no way back,
+    /// only on: an interrupted removal is finished by the next cleaning.
+    ///
+    /// When it fails with the thing in service still, the action has ended.
     pub(super) fn retire(&self, path: &Utf8Path, directory: &Utf8Path) -> Result<()> {
         let trash = self.aside(directory, "trash");
-        self.acquire(Effect::Trash { path: trash.clone() }, Hold::Action, || {
+        let renamed = self.acquire(Effect::Trash { path: trash.clone() }, Hold::Action, || {
             atomic_file::rename_noreplace(path, &trash).map_err(failure::of)
-        })
+        });
+        let in_service = path.symlink_metadata().is_ok();
+        renamed.map_err(|error| if in_service { self.fail(error) } else { error })
     }
 
     /// Puts on record what goes when the action ends well.
@@ -237,7 +242,9 @@ impl<'s> Operation<'s> {
     pub(super) fn replace_files(&self, image: &Image, files: &[(&str, NewFile<'_>)]) -> Result<()> {
         let aside = self.staging(&self.site.layout.images_dir(), "next")?;
         generation::replace(image.directory(), &aside, files).map_err(failure::of)?;
-        self.release(&aside)
+        // The next state is in service. The old one stays on record where it cannot be removed now, and goes at the end.
+        let _ = self.release(&aside);
+        Ok(())
     }
 
     /// Puts on record that the action has done what it was for. Whatever stops it from here on, what it published stays.
@@ -252,7 +259,7 @@ impl<'s> Operation<'s> {
         let _ = journal.commit();
         let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
         undo::undo(&mut journal, &self.site.layout, Which::HeldForAction, &in_use)
-            .map_err(failure::refused)?;
+            .map_err(undo::UndoError::told)?;
         journal.end().map_err(failure::of)
     }
 
@@ -260,7 +267,8 @@ impl<'s> Operation<'s> {
     pub(super) fn undo_everything(&self) -> Result<()> {
         let Some(mut journal) = self.journal.take() else { return Ok(()) };
         let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
-        undo::undo(&mut journal, &self.site.layout, Which::Everything, &in_use).map_err(failure::refused)?;
+        undo::undo(&mut journal, &self.site.layout, Which::Everything, &in_use)
+            .map_err(undo::UndoError::told)?;
         journal.end().map_err(failure::of)
     }
 
@@ -269,7 +277,7 @@ impl<'s> Operation<'s> {
         let Some(mut journal) = self.journal.take() else { return error };
         let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
         let undone = undo::undo(&mut journal, &self.site.layout, Which::Unsettled, &in_use)
-            .map_err(failure::refused)
+            .map_err(undo::UndoError::told)
             .and_then(|()| journal.end().map_err(failure::of));
         match undone {
             Ok(()) => error,

@@ -254,7 +254,7 @@ impl Operation<'_> {
 
     fn remove(&self, path: &Utf8Path) -> Result<()> {
         self.must_be_ours(path)?;
-        undo::remove(path, &self.site.layout).map_err(failure::refused)
+        undo::remove(path, &self.site.layout).map_err(undo::UndoError::told)
     }
 
     /// Tells how long a tool took; what is left of the wall time is our own.

@@ -186,25 +186,24 @@ impl Journal {
         if let Some(parent) = path.parent() {
             atomic_file::create_dir_all(parent, 0o755)?;
         }
+        let blank = state.is_blank();
+        let begun = Self::open_and_begin(path, state, action, class);
+        if begun.is_err() && blank {
+            // Best effort, and nothing is lost when it fails: a blank journal goes with the next cleaning.
+            let _ = files::remove_file(path);
+        }
+        begun
+    }
+
+    fn open_and_begin(path: &Utf8Path, state: State, action: &str, class: &str) -> Result<Self, FileError> {
         let fresh = !path.exists();
         let file = files::open_append(path, 0o600)?;
-        let known =
-            if fresh { atomic_file::sync_dir(path.parent().unwrap_or(Utf8Path::new("/"))) } else { Ok(()) };
-        if let Err(error) = known {
-            let _ = files::remove_file(path);
-            return Err(error);
+        if fresh {
+            atomic_file::sync_dir(path.parent().unwrap_or(Utf8Path::new("/")))?;
         }
         let mut journal = Self { path: path.to_owned(), file, state };
-        let begun = journal
-            .end_torn_line()
-            .and_then(|()| journal.write(Fact::Begin { action: action.to_owned(), class: class.to_owned() }));
-        if let Err(error) = begun {
-            if journal.state.is_blank() {
-                // Best effort, and nothing is lost when it fails: a blank journal goes with the next cleaning.
-                let _ = files::remove_file(path);
-            }
-            return Err(error);
-        }
+        journal.end_torn_line()?;
+        journal.write(Fact::Begin { action: action.to_owned(), class: class.to_owned() })?;
         Ok(journal)
     }
 

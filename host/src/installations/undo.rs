@@ -1,15 +1,18 @@
 //! Undoes what a journal has, from the journal alone.
 
 use super::journal::{Effect, Journal, Open};
-use crate::system::{
-    FileError,
-    layout::Layout,
-    mounts::{self, MountError},
-    remove_tree::{self, RemoveError},
-    tree_mounts,
+use crate::{
+    failure,
+    system::{
+        FileError,
+        layout::Layout,
+        mounts::{self, MountError},
+        remove_tree::{self, RemoveError},
+        tree_mounts,
+    },
 };
 use camino::Utf8Path;
-use disklessset_plugin_api::{Hold, Mount};
+use disklessset_plugin_api::{Error, ErrorKind, Hold, Mount};
 use std::os::unix::fs::MetadataExt;
 
 /// Why something could not be undone. What is left stays on record.
@@ -24,6 +27,19 @@ pub enum UndoError {
     /// The record itself cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+impl UndoError {
+    /// The error of the API: a refusal where something of others is in the way, a failure where the system failed.
+    pub fn told(self) -> Error {
+        let failed = matches!(
+            &self,
+            Self::File(_)
+                | Self::Mount(MountError::File(_) | MountError::Tool(_))
+                | Self::Remove(RemoveError::File(_) | RemoveError::Refused { .. })
+        );
+        failure::with_kind(if failed { ErrorKind::FAILED } else { ErrorKind::REFUSED }, self)
+    }
 }
 
 /// Which effects to undo.

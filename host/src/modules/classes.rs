@@ -159,7 +159,11 @@ fn offer(offered: &mut Vec<OfferedAction>, class: &str, declared_by: &str, actio
 }
 
 fn load(module: &ModuleEntry) -> Result<&'static LoadedModule, Error> {
-    Ok(loader::load(&module.file)?)
+    if let Some(loaded) = module.loaded.get() {
+        return Ok(loaded);
+    }
+    let loaded = loader::load(&module.file)?;
+    Ok(module.loaded.get_or_init(|| loaded))
 }
 
 fn run_along(

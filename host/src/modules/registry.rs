@@ -1,12 +1,14 @@
 //! Which modules there are: the modules directory seen through the notes of its files. Nothing is loaded.
 
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use semver::Version;
 use serde::Serialize;
 
+use super::loader::LoadedModule;
 use super::note::{self, FileIdentity, Inspected, NotedClass};
 use super::refusal::{Refusal, file_name};
 use super::trust::Trust;
@@ -45,6 +47,8 @@ pub struct ModuleEntry {
     pub reason: Option<String>,
     /// What to do about it, in one line.
     pub hint: Option<String>,
+    /// Its code, once it was needed: whatever becomes of the file, what was begun with this code ends with it.
+    pub(super) loaded: Arc<OnceLock<&'static LoadedModule>>,
 }
 
 /// The modules of one directory at one moment, sorted by file name.
@@ -249,6 +253,7 @@ fn look_at(
         state: ModuleState::Ready,
         reason: None,
         hint: None,
+        loaded: Arc::default(),
     };
     if !is_text {
         entry.refuse(&Refusal::FileNameNotUtf8);

@@ -149,17 +149,16 @@ impl Lock {
         }
     }
 
-    /// Takes a lock whose file is there and which nobody holds; the file goes when it is released. `None` when there is no
-    /// such file or somebody holds it. For removing what killed holders left.
+    /// Takes a lock that nobody holds, without a word; the file goes when it is released. `None` when somebody holds it. For
+    /// removing what killed holders left, which is done in a moment.
     ///
     /// # Errors
     /// When the file cannot be opened or locked.
-    pub fn sweep(dir: &Utf8Path, name: &str) -> Result<Option<Self>, FileError> {
-        let path = lock_file(dir, name);
-        if !path.exists() || LockProbe::look(dir, name)?.is_held() {
+    pub fn for_a_moment(dir: &Utf8Path, name: &str) -> Result<Option<Self>, FileError> {
+        if LockProbe::look(dir, name)?.is_held() {
             return Ok(None);
         }
-        let lock = Self::try_once(&path)?.map(Self::leaving_nothing);
+        let lock = Self::try_once(&lock_file(dir, name))?.map(Self::leaving_nothing);
         if let Some(lock) = &lock {
             // The killed one must not be named as the holder of this.
             let _ = lock.file.set_len(0);
