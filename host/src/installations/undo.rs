@@ -106,6 +106,9 @@ pub fn remove(path: &Utf8Path, layout: &Layout) -> Result<(), UndoError> {
 pub fn unmount(mount: &Mount) -> Result<(), UndoError> {
     match mount {
         Mount::System { target } => tree_mounts::unmount_system(target)?,
+        Mount::Image { target, .. } if mounts::mount_at(target)?.is_some() => {
+            mounts::unmount_read_only(target)?;
+        }
         other if mounts::mount_at(other.target())?.is_some() => mounts::unmount(other.target())?,
         // A reboot, or a kill before the mount: nothing is there.
         _ => {}
