@@ -123,7 +123,8 @@ impl ImageManager<'_> {
         Ok(ShownImage { listed, facts })
     }
 
-    /// Checks images without changing them: record, boot file, kernel and initramfs. Gives each name with its problem.
+    /// Checks images without changing them: record, boot file, kernel, initramfs, and the `problem` among the facts that the
+    /// class shows. Gives each name with its problem.
     ///
     /// # Errors
     /// When one of the named images is not there, or the listing fails.
@@ -159,6 +160,12 @@ impl ImageManager<'_> {
         }
         if self.site.classes.module_of(image.class()).is_none() {
             return Some(format!("no module has the class {}", image.class()));
+        }
+        // What a class has beside record and boot file, it alone knows.
+        let shown = self.show(&name).ok()?;
+        let of_class = shown.facts.get("problem").and_then(Value::as_str).map(str::to_owned);
+        if let Some(problem) = of_class.or(shown.listed.problem) {
+            return Some(problem);
         }
         let operation = Operation::reading(self.site, &name, image.class());
         let wanted = self.boot_file(&operation, &image).ok()?;
