@@ -1,15 +1,9 @@
 //! Real OS trees, mounts and packers: needs root and the tools that `cargo xtask setup` installs.
 
-<<<<<<< HEAD
+mod apt_tree;
 mod concurrency;
 mod errors;
 mod identity;
-mod kill_points;
-mod livenet;
-mod module_gone;
-mod signals;
-=======
-mod apt_tree;
 mod kernels;
 mod kill_points;
 mod livenet;
@@ -17,5 +11,6 @@ mod livenet_edit;
 mod livenet_faults;
 mod livenet_image;
 mod livenet_sources;
+mod module_gone;
+mod signals;
 mod small;
->>>>>>> lntests
