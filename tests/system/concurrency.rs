@@ -129,7 +129,7 @@ fn who_waits_gets_it_afterwards() {
     let root = warmed_up(&["demo"]);
     let first = standing_still(&root, &["demo", "create", "b"], "mkdir", |program| program);
     let second = root.disklessset(&["--wait", "30", "demo", "create", "b"]).run();
-    let _ = second.expect_refusal(&[1, 2]).expect_said("there is an image b already");
+    let _ = second.expect_code(5).expect_said("there is an image b already");
     let _ = first.wait().expect_done();
     assert_eq!(root.status("b").as_deref(), Some("CREATED"));
 }
@@ -168,7 +168,7 @@ fn of_many_creations_of_one_name_one_wins() {
         assert_eq!(outcomes.iter().filter(|outcome| outcome.status.success()).count(), 1, "{outcomes:?}");
         for outcome in outcomes.into_iter().filter(|outcome| !outcome.status.success()) {
             // Busy while it is made, refused once it is there.
-            let _ = outcome.expect_refusal(&[2, 4]).expect_said(&name);
+            let _ = outcome.expect_refusal(&[4, 5]).expect_said(&name);
         }
         assert_eq!(root.status(&name).as_deref(), Some("CREATED"));
     }
