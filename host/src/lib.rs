@@ -26,6 +26,7 @@ pub mod system;
 
 mod menu;
 mod output;
+mod yaml;
 
 pub use images::{ImageManager, ImageStatus, ListedImage};
 pub use kernels::KernelManager;

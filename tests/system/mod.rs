@@ -3,6 +3,9 @@
 mod apt_tree;
 mod concurrency;
 mod errors;
+mod foreign_mounts;
+mod hostile_files;
+mod hostile_names;
 mod identity;
 mod kernels;
 mod kill_points;

@@ -1,6 +1,9 @@
 //! `diskless_parameters.yml`: the keys of 1.x and ours.
 
-use crate::system::{FileError, atomic_file};
+use crate::{
+    system::{FileError, atomic_file},
+    yaml,
+};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -105,7 +108,7 @@ impl Configuration {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let document: Option<Self> = serde_yaml::from_str(text).map_err(|cause| cause.to_string())?;
+        let document: Option<Self> = yaml::from_str(text)?;
         Ok(document.unwrap_or_default())
     }
 

@@ -5,7 +5,7 @@ use super::{
     generation::NewFile,
     manager::{ImageManager, being_created, corrupted, request},
     operation::{Operation, lock_image},
-    record,
+    record::{self, ImageRecord},
     status::ImageStatus,
 };
 use crate::{
@@ -220,7 +220,7 @@ impl ImageManager<'_> {
         let record = Self::record(&image);
         let write =
             |file: &str, text: &str, mode| atomic_file::replace(&staging.join(file), text.as_bytes(), mode);
-        write(record::FILE_NAME, &record.to_text(name), record.mode()).map_err(failure::of)?;
+        write(record::FILE_NAME, &kept_text(&record, name)?, record.mode()).map_err(failure::of)?;
         write(boot_file::FILE_NAME, &boot, 0o644).map_err(failure::of)?;
         files::sync_tree(&staging).map_err(failure::of)?;
         kernels::publish_staged(operation)?;
@@ -319,7 +319,7 @@ impl ImageManager<'_> {
         files: Vec<(&str, NewFile<'_>)>,
     ) -> Result<()> {
         let record = Self::record(image);
-        let text = record.to_text(image.name());
+        let text = kept_text(&record, image.name())?;
         let boot = self.boot_file(operation, image)?;
         let mut next = vec![
             (record::FILE_NAME, NewFile::Text(&text, record.mode())),
@@ -392,6 +392,11 @@ impl ImageManager<'_> {
         }
         Ok(())
     }
+}
+
+fn kept_text(record: &ImageRecord, name: &ImageName) -> Result<String> {
+    let refused = |reason| Error::usage(format!("cannot keep the attributes of image {name}: {reason}"));
+    record.kept_text(name).map_err(refused)
 }
 
 fn kernel_of(arguments: &Arguments) -> Option<KernelVersion> {

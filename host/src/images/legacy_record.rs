@@ -4,6 +4,7 @@
 //! line is read as the text after its first `: `, and only lists and booleans are looked at more closely, by the classes
 //! that expect them.
 
+use crate::yaml;
 use disklessset_plugin_api::Attributes;
 use serde_json::Value;
 
@@ -37,7 +38,7 @@ fn value_of(text: &str) -> Value {
     }
     if text.starts_with('[')
         && text.ends_with(']')
-        && let Ok(list) = serde_yaml::from_str::<Vec<String>>(text)
+        && let Ok(list) = yaml::from_str::<Vec<String>>(text)
     {
         return list.into();
     }

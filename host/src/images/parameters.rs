@@ -1,7 +1,7 @@
 //! Parameters files: an image described in YAML, as in 1.x.
 
 use super::manager::ImageManager;
-use crate::{failure, system::atomic_file};
+use crate::{failure, system::atomic_file, yaml};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, ImageName, Raw, Result};
 use serde_yaml::Value;
@@ -38,7 +38,7 @@ impl ParametersFile {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let document: Value = serde_yaml::from_str(text).map_err(|cause| cause.to_string())?;
+        let document: Value = yaml::from_str(text)?;
         let data = document
             .as_mapping()
             .filter(|top| top.len() == 1)

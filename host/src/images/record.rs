@@ -1,7 +1,10 @@
 //! `image_data.yml`: all attributes of an image.
 
 use super::legacy_record;
-use crate::system::{FileError, atomic_file};
+use crate::{
+    system::{FileError, atomic_file},
+    yaml,
+};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Attributes, ImageName};
 use serde::{Deserialize, Serialize};
@@ -60,8 +63,9 @@ impl ImageRecord {
     pub fn load(directory: &Utf8Path) -> Result<Self, RecordError> {
         let path = directory.join(FILE_NAME);
         let bytes = atomic_file::read_bounded(&path, MOST_BYTES)?;
-        let text = String::from_utf8_lossy(&bytes);
-        Self::parse(&text).map_err(|reason| RecordError::Unreadable { path, reason })
+        // Not read with replacement characters, which the next saving would make the truth.
+        let text = std::str::from_utf8(&bytes).map_err(|cause| format!("it is not UTF-8 text: {cause}"));
+        text.and_then(Self::parse).map_err(|reason| RecordError::Unreadable { path, reason })
     }
 
     /// Reads the text of a record, ours or that of 1.x.
@@ -73,7 +77,7 @@ impl ImageRecord {
         let mut attributes = match legacy_record::parse(text) {
             Some(attributes) => attributes,
             None => {
-                let document: Document = serde_yaml::from_str(text).map_err(|cause| cause.to_string())?;
+                let document: Document = yaml::from_str(text)?;
                 match document.format {
                     Some(newer) if newer > FORMAT => {
                         return Err(format!(
@@ -98,6 +102,21 @@ impl ImageRecord {
         data.insert("image_class".to_owned(), self.image_class.as_str().into());
         serde_yaml::to_string(&NewDocument { format: FORMAT, image_data: &data })
             .expect("attributes are plain data")
+    }
+
+    /// The text of the record, when it comes back exactly as it is: what is written must be readable for ever.
+    ///
+    /// # Errors
+    /// Why it could not be read again.
+    pub fn kept_text(&self, name: &ImageName) -> Result<String, String> {
+        let text = self.to_text(name);
+        if text.len() as u64 > MOST_BYTES {
+            return Err(format!("they take {} bytes, at most {MOST_BYTES} are allowed", text.len()));
+        }
+        match Self::parse(&text)? {
+            read if read == *self => Ok(text),
+            _ => Err("they would not be read back as they are".to_owned()),
+        }
     }
 
     /// The mode of the file: 0600 when it has a password's hash in it (records of 1.x do), 0644 otherwise.

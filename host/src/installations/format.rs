@@ -2,7 +2,10 @@
 //!
 //! The file of 1.x is read as it is (a class and a pid); keys added here or by a later version are kept.
 
-use crate::system::{FileError, process::ProcessIdentity};
+use crate::{
+    system::{FileError, process::ProcessIdentity},
+    yaml,
+};
 use disklessset_plugin_api::{ImageName, KernelVersion};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -80,7 +83,7 @@ impl Entries {
         if text.trim().is_empty() {
             return Ok(entries);
         }
-        let document: serde_yaml::Value = serde_yaml::from_str(text).map_err(|cause| cause.to_string())?;
+        let document: serde_yaml::Value = yaml::from_str(text)?;
         let mapping = match document {
             serde_yaml::Value::Null => return Ok(entries),
             serde_yaml::Value::Mapping(mapping) => mapping,
