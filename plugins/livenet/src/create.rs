@@ -101,7 +101,10 @@ fn keep_beside_modules(kernel: &Kernel, tree: &Utf8Path, host: &Host<'_>) -> Res
     }
     let directory = files.real_path(&format!("usr/lib/modules/{}", kernel.version))?;
     let copy = ["--reflink=auto", "--no-dereference", "--"].map(str::to_owned);
-    let paths = [files.real_path("boot")?.join(kernel.vmlinuz()).into_string(), directory.join("vmlinuz").into_string()];
+    let paths = [
+        files.real_path("boot")?.join(kernel.vmlinuz()).into_string(),
+        directory.join("vmlinuz").into_string(),
+    ];
     host.run(&Command::new("cp").args(copy).args(paths)).map_err(|error| {
         error.context(format!("cannot keep kernel {} beside its modules", kernel.version))
     })?;
