@@ -1,4 +1,5 @@
 //! Given livenet images of real packages: nodes boot them to their login prompt, and a proof that fails says why.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::OnceLock;

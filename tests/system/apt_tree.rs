@@ -1,5 +1,6 @@
 //! One OS tree of real packages for a whole test run: made by the program itself, watched while it is made, and unpacked for
 //! all tests that need a whole system.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};

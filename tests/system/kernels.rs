@@ -1,4 +1,5 @@
 //! Given kernels of all origins: pairs of files, modules that belong to them, and images that boot them.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Given a small image: mounting, editing, packing, sizes, and what must not be lost on the way.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
 use std::os::unix::fs::MetadataExt;
 

@@ -1,4 +1,5 @@
 //! Given tools that fail, are missing or are killed, and creations side by side: one line says why, and nothing is left.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Given an OS tree of the user's, well-meant or hostile: its image has all of it, and nothing outside it is touched.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

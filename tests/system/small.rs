@@ -1,4 +1,5 @@
 //! A small OS tree of the server's own shell, and a registered kernel to boot it with: an image of it takes a second.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
 use std::fs::{File, Permissions};
 use std::io::Write;
