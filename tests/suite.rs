@@ -1,5 +1,6 @@
 //! All tests of the built program, in one test binary: a folder per tier. Run by `cargo xtask test`, which builds the
 //! program first; a single tier by `cargo xtask test journeys`.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod boot;
 mod guard;
