@@ -112,7 +112,8 @@ fn as_a_record_that_is_no_plain_file() {
         nix::unistd::mkfifo(file.as_std_path(), nix::sys::stat::Mode::S_IRWXU).unwrap();
     };
     let directory = |file: &Utf8Path| std::fs::create_dir(file).unwrap();
-    let kinds: [(&str, &dyn Fn(&Utf8Path)); 4] =
+    type Make<'a> = &'a dyn Fn(&Utf8Path);
+    let kinds: [(&str, Make<'_>); 4] =
         [("100 MB", &sparse), ("a link", &link), ("a FIFO", &fifo), ("a directory", &directory)];
     for (what, make) in kinds {
         make(&bad_image(&root));
