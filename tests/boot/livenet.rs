@@ -1,28 +1,125 @@
-//! Given a livenet image of real packages: a node boots it to its login prompt.
+//! Given livenet images of real packages: nodes boot them to their login prompt, and a proof that fails says why.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
+use std::os::unix::fs::PermissionsExt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
+use disklessset_tests::run::Outcome;
 
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
+
+/// One flat image of packages for all boots of a test run. It goes with the directory of the run.
+fn world() -> &'static TestRoot {
+    static WORLD: OnceLock<TestRoot> = OnceLock::new();
+    WORLD.get_or_init(|| {
+        let root = TestRoot::with_modules(&["livenet"]);
+        let create =
+            ["livenet", "create", "node", "--kernel", "from-image", "--source", "apt", "--type", "core"];
+        let package = ["--kernel-package", "linux-image-cloud-amd64"];
+        let _ = root.disklessset(&[&create[..], &package].concat()).limit(PATIENCE).run().expect_done();
+        root
+    })
+}
+
+/// A proof, and that nothing but the log of the console is left of it.
+#[track_caller]
+fn prove(root: &TestRoot, image: &str) -> Outcome {
+    let before = Snapshot::of(root);
+    let proof = root.disklessset(&["prove", image]).limit(PATIENCE).run();
+    before.assert_same_as_now(root);
+    Snapshot::assert_nothing_held(root);
+    proof
+}
+
+#[track_caller]
+fn boots(root: &TestRoot, image: &str) {
+    let proof = prove(root, image).expect_done();
+    let said = format!("{}{}", proof.stdout, proof.stderr);
+    assert!(said.contains("login:"), "no login prompt shown: {proof}");
+    for stage in ["kernel started", "root image fetched", "login prompt"] {
+        assert!(said.contains(stage), "no {stage:?} in the times: {proof}");
+    }
+}
+
+fn initramfs(root: &TestRoot) -> Utf8PathBuf {
+    let kernels = root.path().join("var/www/html/preboot_execution_environment/diskless/kernels");
+    let mut files = kernels.read_dir_utf8().unwrap().map(|file| file.unwrap().into_path());
+    files.find(|file| file.file_name().is_some_and(|name| name.starts_with("initramfs"))).unwrap()
+}
 
 #[test]
 fn an_image_from_packages_boots_to_its_login_prompt() {
     disklessset_tests::need!(need::root(), need::tool("mmdebstrap"), need::tool("qemu-system-x86_64"));
-    let root = TestRoot::with_modules(&["livenet"]);
-    let create = ["livenet", "create", "node", "--kernel", "from-image", "--source", "apt", "--type", "core"];
-    let _ = root.disklessset(&create).limit(PATIENCE).run().expect_done();
-    let image = root.image_dir("node");
-    for file in ["boot.ipxe", "squashfs.img", "image_data.yml"] {
-        assert!(image.join(file).is_file(), "{file} is missing");
+    boots(world(), "node");
+}
+
+#[test]
+fn an_initramfs_that_nodes_may_not_read_or_that_is_gone_is_the_cause() {
+    disklessset_tests::need!(need::root(), need::tool("mmdebstrap"), need::tool("qemu-system-x86_64"));
+    let root = world();
+    let file = initramfs(root);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let unreadable = prove(root, "node");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let away = root.beside().join("initramfs");
+    std::fs::rename(&file, &away).unwrap();
+    let gone = prove(root, "node");
+    std::fs::rename(&away, &file).unwrap();
+    for (proof, reason) in [(unreadable, "may not be read"), (gone, "does not exist")] {
+        assert!(proof.took < Duration::from_secs(60), "took {:?} to see it", proof.took);
+        let proof = proof.expect_code(1).expect_said("does not boot").expect_said(reason);
+        let _ = proof.expect_said("initramfs");
     }
-    let before = Snapshot::of(&root);
-    let proof = root.disklessset(&["prove", "node"]).limit(PATIENCE).run().expect_done();
-    assert!(
-        proof.stdout.contains("login:") || proof.stderr.contains("login:"),
-        "no login prompt shown: {proof}"
+}
+
+#[test]
+fn a_damaged_root_image_is_the_cause() {
+    disklessset_tests::need!(
+        need::root(),
+        need::tool("mmdebstrap"),
+        need::tool("qemu-system-x86_64"),
+        need::full()
     );
-    before.assert_same_as_now(&root);
+    let root = world();
+    let _ = root.disklessset(&["clone", "node", "damaged"]).run().expect_done();
+    let file = root.image_dir("damaged").join("squashfs.img");
+    std::fs::File::options().write(true).open(file).unwrap().set_len(1 << 20).unwrap();
+    let _ = prove(root, "damaged").expect_code(1).expect_said("root image");
+    let _ = root.disklessset(&["remove", "damaged", "--yes"]).run().expect_done();
+}
+
+#[test]
+fn a_classic_image_boots_and_so_does_one_that_was_edited() {
+    disklessset_tests::need!(
+        need::root(),
+        need::tool("mmdebstrap"),
+        need::tool("qemu-system-x86_64"),
+        need::full()
+    );
+    let root = world();
+    let unpacked = tempfile::tempdir_in(root.beside()).unwrap();
+    let tree = unpacked.path().join("tree");
+    let image = root.image_dir("node").join("squashfs.img");
+    let unsquash = ["-q", "-n", "-d", tree.to_str().unwrap(), image.as_str()];
+    let _ = root.tool("unsquashfs", &unsquash).run().expect_done();
+    let source = format!("tree:{}", tree.display());
+    let create =
+        ["livenet", "create", "classic", "--kernel", "from-image", "--layout", "classic", "--source"];
+    let _ = root.disklessset(&[&create[..], &[&source]].concat()).limit(PATIENCE).run().expect_done();
+    boots(root, "classic");
+
+    let _ = root.disklessset(&["clone", "node", "edited"]).run().expect_done();
+    let _ = root.disklessset(&["livenet", "mount", "edited"]).run().expect_done();
+    let issue = root.path().join("var/tmp/diskless/workdir/edited/mnt/etc/issue");
+    std::fs::copy("/proc/self/comm", &issue).unwrap();
+    let _ = root.disklessset(&["livenet", "unmount", "edited"]).limit(PATIENCE).run().expect_done();
+    boots(root, "edited");
+    for name in ["classic", "edited"] {
+        let _ = root.disklessset(&["remove", name, "--yes"]).run().expect_done();
+    }
 }

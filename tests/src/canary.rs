@@ -21,6 +21,11 @@ impl Canary {
     /// Makes a tree of files, directories and links at `dir`, which must not exist.
     pub fn plant(dir: &Utf8Path) -> Self {
         plant_files(dir).unwrap_or_else(|cause| panic!("cannot plant a canary at {dir}: {cause}"));
+        Self::watch(dir)
+    }
+
+    /// Watches a tree that is there already.
+    pub fn watch(dir: &Utf8Path) -> Self {
         let canary = Self { dir: dir.to_owned(), before: BTreeMap::new() };
         Self { before: canary.now(), ..canary }
     }

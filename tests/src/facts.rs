@@ -163,6 +163,54 @@ pub fn processes_with(name: &str, start: &str) -> io::Result<BTreeMap<i32, Strin
     Ok(found)
 }
 
+/// Running processes that name a directory on their command line, or work or have their root at or below it: tools that the
+/// program runs have an environment of their own, without any mark.
+pub fn processes_at(dir: &Utf8Path) -> io::Result<BTreeMap<i32, String>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let entry = entry?;
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
+        let inside = |link: &str| {
+            std::fs::read_link(entry.path().join(link)).is_ok_and(|target| target.starts_with(dir))
+        };
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ").trim_end().to_owned();
+        if line.contains(dir.as_str()) || inside("cwd") || inside("root") {
+            found.insert(pid, line);
+        }
+    }
+    Ok(found)
+}
+
+/// Running processes that descend from some: in a chroot and a namespace of their own these still have their parents.
+pub fn descendants_of(ancestors: &BTreeMap<i32, String>) -> io::Result<BTreeMap<i32, String>> {
+    let mut parents = BTreeMap::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let entry = entry?;
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
+        let status = std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+        if let Some(parent) = parent.and_then(|text| text.trim().parse::<i32>().ok()) {
+            parents.insert(pid, parent);
+        }
+    }
+    let descends = |pid: &i32| {
+        std::iter::successors(parents.get(pid), |above| parents.get(above))
+            .any(|above| ancestors.contains_key(above))
+    };
+    Ok(parents.keys().filter(|pid| descends(pid)).map(|pid| (*pid, command_line(*pid))).collect())
+}
+
+/// The words a process was started with, or an empty line when it is gone.
+fn command_line(pid: i32) -> String {
+    let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&words).replace('\0', " ").trim_end().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,5 +246,7 @@ mod tests {
         let pair = std::str::from_utf8(pair).unwrap();
         let (name, value) = pair.split_once('=').unwrap();
         assert!(processes_with(name, value).unwrap().contains_key(&(std::process::id() as i32)));
+        let here = camino::Utf8PathBuf::from_path_buf(std::env::current_dir().unwrap()).unwrap();
+        assert!(processes_at(&here).unwrap().contains_key(&(std::process::id() as i32)));
     }
 }

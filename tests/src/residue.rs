@@ -23,6 +23,9 @@ pub struct Snapshot {
 /// What may come and go below a root: locks are files that stay, logs tell of what happened.
 const COMES_AND_GOES: [&str; 2] = ["run", "var/log"];
 
+/// As long as a tool of another test may take.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
 impl Snapshot {
     /// Looks at a root.
     pub fn of(root: &TestRoot) -> Self {
@@ -44,17 +47,20 @@ impl Snapshot {
     /// Panics with a list of differences when the world is not as it was in this snapshot.
     #[track_caller]
     pub fn assert_same_as_now(&self, root: &TestRoot) {
-        let differences = self.differences(&Self::of(root));
+        let differences = settled(|| self.differences(&Self::of(root)));
         assert!(differences.is_empty(), "not as before below {}:\n{differences}", self.root);
     }
 
     /// Panics when something is mounted, attached or still running, whatever the files are.
     #[track_caller]
     pub fn assert_nothing_held(root: &TestRoot) {
-        let now = Self::of(root);
-        let held = Self { mounts: vec![], loops: BTreeMap::new(), processes: BTreeMap::new(), ..now.clone() };
-        let differences = held.differences(&now);
-        assert!(differences.is_empty(), "left behind below {}:\n{differences}", now.root);
+        let differences = settled(|| {
+            let now = Self::of(root);
+            let held =
+                Self { mounts: vec![], loops: BTreeMap::new(), processes: BTreeMap::new(), ..now.clone() };
+            held.differences(&now)
+        });
+        assert!(differences.is_empty(), "left behind below {}:\n{differences}", root.path());
     }
 
     /// Lists what differs, one line each, empty when nothing does. Times do not count.
@@ -84,6 +90,20 @@ impl Snapshot {
             }
         }
         text
+    }
+}
+
+/// Looks again for a while as long as loop devices are all that differs: tools of other tests run in copies of the mount
+/// table, and hold what was mounted when they began until they end.
+fn settled(mut look: impl FnMut() -> String) -> String {
+    let started = std::time::Instant::now();
+    loop {
+        let differences = look();
+        let loops = differences.lines().all(|line| line.starts_with("  + loop device"));
+        if differences.is_empty() || !loops || started.elapsed() > PATIENCE {
+            return differences;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
     }
 }
 

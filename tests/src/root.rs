@@ -126,9 +126,22 @@ impl TestRoot {
         Some(found["status"].as_str().unwrap_or_else(|| panic!("no status in {found}")).to_owned())
     }
 
-    /// Processes started from this root that still run.
+    /// Processes started from this root that still run, and those of others that are at work in it.
     pub fn processes(&self) -> BTreeMap<i32, String> {
-        facts::processes_with(run::MARK, &self.mark).unwrap_or_default()
+        let mut found = facts::processes_at(&self.base).unwrap_or_default();
+        found.extend(facts::processes_with(run::MARK, &self.mark).unwrap_or_default());
+        found
+    }
+
+    /// The tool of a name that the program, started from this root, runs now: its process id.
+    pub fn tool_at_work(&self, name: &str) -> Option<i32> {
+        let runs = |line: &str| {
+            let first = line.split(' ').take(3).map(|word| word.rsplit('/').next().unwrap_or(word));
+            first.into_iter().any(|word| word == name)
+        };
+        let ours = facts::processes_with(run::MARK, &self.mark).ok()?;
+        let tools = facts::descendants_of(&ours).ok()?;
+        tools.into_iter().find(|(_, line)| runs(line)).map(|(pid, _)| pid)
     }
 
     /// Kills all of them.

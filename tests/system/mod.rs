@@ -1,12 +1,19 @@
 //! Real OS trees, mounts and packers: needs root and the tools that `cargo xtask setup` installs.
 
+mod apt_tree;
 mod concurrency;
 mod errors;
 mod foreign_mounts;
 mod hostile_files;
 mod hostile_names;
 mod identity;
+mod kernels;
 mod kill_points;
 mod livenet;
+mod livenet_edit;
+mod livenet_faults;
+mod livenet_image;
+mod livenet_sources;
 mod module_gone;
 mod signals;
+mod small;

@@ -4,7 +4,6 @@ use super::{
     actions::REMOVE,
     manager::{ImageManager, being_created, no_such_image},
     operation::{Operation, Subject, lock_image},
-    status::ImageStatus,
 };
 use crate::{
     failure,
@@ -45,13 +44,7 @@ impl ImageManager<'_> {
     /// # Errors
     /// When the records cannot be read.
     pub fn to_clean(&self) -> Result<Vec<ImageName>> {
-        let entries = self.entries()?;
-        let corrupted = entries
-            .images
-            .keys()
-            .filter(|name| self.status_of(name, &entries) == ImageStatus::Corrupted)
-            .cloned();
-        let mut names: BTreeSet<ImageName> = corrupted.collect();
+        let mut names: BTreeSet<ImageName> = self.corrupted_images()?.into_iter().collect();
         for name in self.journalled()? {
             let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
             let left = || journal::read(&path).map(|state| state.needs_recovery()).map_err(failure::of);
@@ -68,10 +61,7 @@ impl ImageManager<'_> {
     /// # Errors
     /// When the register cannot be read.
     pub fn corrupted(&self) -> Result<Vec<String>> {
-        let entries = self.entries()?;
-        let corrupted =
-            entries.images.keys().filter(|name| self.status_of(name, &entries) == ImageStatus::Corrupted);
-        Ok(corrupted.map(ToString::to_string).collect())
+        Ok(self.corrupted_images()?.iter().map(ToString::to_string).collect())
     }
 
     fn is_locked(&self, name: &ImageName) -> Result<bool> {

@@ -71,6 +71,13 @@ impl ImageManager<'_> {
             }
         }
         listed.extend(names.iter().map(|name| self.look_at(name, &entries)));
+        if listed.iter().any(|image| image.status == ImageStatus::Corrupted) {
+            // Some may have ended well since the register was read: one second look for all of them.
+            let now = self.entries()?;
+            for image in listed.iter_mut().filter(|image| image.status == ImageStatus::Corrupted) {
+                *image = self.look_at(&image.name.clone(), &now);
+            }
+        }
         // What was removed since the directory was read is no problem, it is gone.
         listed.retain(|image| {
             image.problem.is_none()
@@ -100,6 +107,9 @@ impl ImageManager<'_> {
             return Err(no_such_image(name));
         }
         let mut listed = self.look_at(name.as_str(), &entries);
+        if listed.status == ImageStatus::Corrupted {
+            listed = self.look_at(name.as_str(), &self.entries()?);
+        }
         let mut facts = Value::Null;
         if listed.status == ImageStatus::Created && listed.problem.is_none() && listed.module.is_some() {
             let mut image = self.load(name)?;
@@ -113,7 +123,8 @@ impl ImageManager<'_> {
         Ok(ShownImage { listed, facts })
     }
 
-    /// Checks images without changing them: record, boot file, kernel and initramfs. Gives each name with its problem.
+    /// Checks images without changing them: record, boot file, kernel, initramfs, and the `problem` among the facts that the
+    /// class shows. Gives each name with its problem.
     ///
     /// # Errors
     /// When one of the named images is not there, or the listing fails.
@@ -150,6 +161,12 @@ impl ImageManager<'_> {
         if self.site.classes.module_of(image.class()).is_none() {
             return Some(format!("no module has the class {}", image.class()));
         }
+        // What a class has beside record and boot file, it alone knows.
+        let shown = self.show(&name).ok()?;
+        let of_class = shown.facts.get("problem").and_then(Value::as_str).map(str::to_owned);
+        if let Some(problem) = of_class.or(shown.listed.problem) {
+            return Some(problem);
+        }
         let operation = Operation::reading(self.site, &name, image.class());
         let wanted = self.boot_file(&operation, &image).ok()?;
         let found = std::fs::read_to_string(image.directory().join(super::boot_file::FILE_NAME)).ok()?;
@@ -159,7 +176,8 @@ impl ImageManager<'_> {
     fn look_at(&self, text: &str, entries: &Entries) -> ListedImage {
         let name = ImageName::parse(text);
         let entry = name.as_ref().ok().and_then(|name| entries.images.get(name));
-        let status = name.as_ref().map_or(ImageStatus::Created, |name| self.status_of(name, entries));
+        let status =
+            name.as_ref().map_or(ImageStatus::Created, |name| self.status_at_a_glance(name, entries));
         let mut listed = ListedImage {
             name: text.to_owned(),
             status,

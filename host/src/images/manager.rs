@@ -81,18 +81,35 @@ impl<'s> ImageManager<'s> {
 
     /// The status of an image, given the register of installations.
     pub(super) fn status_of(&self, name: &ImageName, entries: &Entries) -> ImageStatus {
-        let running = entries.images.get(name).map(|entry| self.running(name, entry));
-        match status(running) {
+        match self.status_at_a_glance(name, entries) {
             // It may have ended well since the register was read. Then nobody runs any more, and the entry is gone.
-            ImageStatus::Corrupted => {
-                let now = self.entries().map(|now| now.images.get(name).cloned());
-                match now {
-                    Ok(now) => status(now.map(|entry| self.running(name, &entry))),
-                    Err(_) => ImageStatus::Corrupted,
-                }
-            }
+            ImageStatus::Corrupted => match self.entries() {
+                Ok(now) => self.status_at_a_glance(name, &now),
+                Err(_) => ImageStatus::Corrupted,
+            },
             known => known,
         }
+    }
+
+    /// The same without a second look at the register, for those who look at many images and take the second look for all
+    /// of them together.
+    pub(super) fn status_at_a_glance(&self, name: &ImageName, entries: &Entries) -> ImageStatus {
+        status(entries.images.get(name).map(|entry| self.running(name, entry)))
+    }
+
+    /// The CORRUPTED images.
+    pub(super) fn corrupted_images(&self) -> Result<Vec<ImageName>> {
+        let entries = self.entries()?;
+        let corrupted = |name: &ImageName, entries: &Entries| {
+            self.status_at_a_glance(name, entries) == ImageStatus::Corrupted
+        };
+        let glanced: Vec<ImageName> =
+            entries.images.keys().filter(|name| corrupted(name, &entries)).cloned().collect();
+        if glanced.is_empty() {
+            return Ok(glanced);
+        }
+        let now = self.entries()?;
+        Ok(glanced.into_iter().filter(|name| corrupted(name, &now)).collect())
     }
 
     fn running(&self, name: &ImageName, entry: &Installation) -> Running {

@@ -111,6 +111,9 @@ pub struct State {
     pub committed: bool,
     /// The class the last action was for.
     pub class: Option<String>,
+    /// Mounts of earlier actions that the current one took away. Made again, they are as settled as they were: an action that
+    /// fails gives its user back what it found.
+    taken: Vec<Effect>,
     next: u64,
 }
 
@@ -132,12 +135,21 @@ impl State {
                 self.unfinished = Some(action);
                 self.committed = false;
                 self.class = Some(class);
+                self.taken.clear();
             }
             Fact::Intent { number, effect, hold } => {
-                self.open.push(Open { number, effect, hold, settled: false });
+                let settled = hold == Hold::Image && self.taken.contains(&effect);
+                self.open.push(Open { number, effect, hold, settled });
                 self.next = number + 1;
             }
-            Fact::Undone { number } => self.open.retain(|open| open.number != number),
+            Fact::Undone { number } => {
+                if let Some(at) = self.open.iter().position(|open| open.number == number) {
+                    let gone = self.open.remove(at);
+                    if gone.settled && matches!(gone.effect, Effect::Mount { .. }) {
+                        self.taken.push(gone.effect);
+                    }
+                }
+            }
             Fact::Committed => self.committed = true,
             Fact::End => {
                 self.unfinished = None;
@@ -347,6 +359,22 @@ mod tests {
         assert_eq!((left.open.len(), left.committed), (1, false), "only what is held");
         let second = Journal::begin(&path, "unmount", "DemoImage").unwrap();
         assert!(!second.state().committed);
+    }
+
+    #[test]
+    fn a_mount_taken_away_and_made_again_is_as_settled_as_it_was() {
+        let (_dir, path) = journal();
+        let mount = |target: &str| Effect::Mount { mount: Mount::System { target: target.into() } };
+        let mut first = Journal::begin(&path, "mount", "DemoImage").unwrap();
+        first.intend(mount("/a"), Hold::Image).unwrap();
+        first.end().unwrap();
+        let mut second = Journal::begin(&path, "unmount", "DemoImage").unwrap();
+        second.undone(second.state().open[0].number);
+        second.intend(mount("/a"), Hold::Image).unwrap();
+        second.intend(mount("/b"), Hold::Image).unwrap();
+        drop(second);
+        let settled: Vec<_> = read(&path).unwrap().open.iter().map(|open| open.settled).collect();
+        assert_eq!(settled, [true, false], "one that the action itself brought is its own to undo");
     }
 
     #[test]

@@ -34,10 +34,10 @@ pub(crate) fn task() -> Result<(), Failure> {
     let site = Site { built: &built, place, modules: &modules };
     listing(&site)?;
     if nix::unistd::geteuid().is_root() {
-        creation(&site)
-    } else {
-        Ok(say::note("making an image needs root: left out"))
+        return creation(&site);
     }
+    say::note("making an image needs root: left out");
+    Ok(())
 }
 
 struct Site<'a> {

@@ -1,4 +1,4 @@
-//! Licences, duplicates, sources and known faults of the crates used, by cargo-deny when it is there.
+//! Licences, repeated versions, sources and known faults of the crates used, by cargo-deny when it is there.
 
 use super::report::Report;
 use crate::command::{Output, Tool};

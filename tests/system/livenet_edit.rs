@@ -1,0 +1,283 @@
+//! Given a small image: mounting, editing, packing, sizes, and what must not be lost on the way.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
+
+use std::os::unix::fs::MetadataExt;
+
+use camino::Utf8Path;
+use disklessset_tests::canary::Canary;
+use disklessset_tests::need;
+use disklessset_tests::residue::Snapshot;
+use disklessset_tests::stage::served;
+
+use super::small::{Small, put};
+
+/// Inode and content: what a node that is fetching has hold of.
+fn identity(file: &Utf8Path) -> (u64, Vec<u8>) {
+    (file.metadata().unwrap().ino(), std::fs::read(file).unwrap())
+}
+
+/// Says whether the unpacked image has the edit that tests make.
+fn has_edit(small: &Small, name: &str) -> bool {
+    std::fs::read_to_string(small.unpacked(name).join("etc/motd")).is_ok_and(|text| text == "edited")
+}
+
+#[test]
+fn an_edit_is_in_the_new_image_and_the_old_one_serves_until_then() {
+    disklessset_tests::need!(need::root());
+    for layout in ["flat", "classic"] {
+        let small = Small::new();
+        let before = Snapshot::of(&small.root);
+        let mnt = small.mounted("web", &["--layout", layout]);
+        let old = identity(&small.squashfs("web"));
+        let inventory = std::fs::read_to_string(mnt.parent().unwrap().join("inventory/host")).unwrap();
+        // Data is written without the root, as in a chroot; the inventory is for the server's own Ansible.
+        assert_eq!(inventory.split_whitespace().last(), Some("ansible_connection=chroot"), "{inventory}");
+        assert!(inventory.starts_with(mnt.as_str()), "{inventory}");
+        for place in ["proc/self", "sys/kernel", "dev/null"] {
+            assert!(mnt.join(place).exists(), "{place} is not there");
+        }
+        let _ = small.run(&["livenet", "mount", "web"]).expect_code(5).expect_said("mounted already");
+        put(&mnt.join("etc/motd"), b"edited", 0o751);
+        std::fs::remove_file(mnt.join("etc/gone")).unwrap();
+        put(&mnt.join("etc/ssh/ssh_host_rsa_key"), b"secret", 0o600);
+        put(&mnt.join("etc/machine-id"), b"4567\n", 0o444);
+        assert_eq!(identity(&small.squashfs("web")), old, "{layout}: the image in service changed");
+
+        let unmount = small.root.disklessset(&["livenet", "unmount", "web"]).start();
+        let mut last = old.clone();
+        while small.root.processes().contains_key(&(unmount.pid() as i32)) {
+            // A node that opens the file at any time gets a whole one.
+            let now = identity(&small.squashfs("web"));
+            assert!(now == old || now.1.starts_with(b"hsqs"), "{layout}: half a file is served");
+            last = now;
+        }
+        let _ = unmount.wait().expect_done();
+        drop(last);
+        assert_ne!(identity(&small.squashfs("web")), old, "{layout}: nothing was packed");
+        let tree = small.unpacked("web");
+        assert_eq!(std::fs::read_to_string(tree.join("etc/motd")).unwrap(), "edited");
+        assert_eq!(tree.join("etc/motd").metadata().unwrap().mode() & 0o7777, 0o751);
+        assert!(!tree.join("etc/gone").exists(), "{layout}: a removed file is back");
+        assert!(!tree.join("etc/ssh/ssh_host_rsa_key").exists(), "{layout}: a host key is in the image");
+        assert_eq!(std::fs::read_to_string(tree.join("etc/machine-id")).unwrap(), "", "{layout}");
+        assert_eq!(small.squashfs("web").metadata().unwrap().mode() & 0o7777, 0o644);
+        Snapshot::assert_nothing_held(&small.root);
+        let _ = small.run(&["verify"]).expect_done();
+        let _ = small.run(&["remove", "web", "--yes"]).expect_done();
+        before.assert_same_as_now(&small.root);
+    }
+}
+
+#[test]
+fn a_busy_tree_stays_with_its_edits_and_the_process_is_named() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let mnt = small.mounted("web", &[]);
+    put(&mnt.join("etc/motd"), b"edited", 0o644);
+    let old = identity(&small.squashfs("web"));
+    let sitting = small.root.tool("sleep", &["300"]).dir(&mnt.join("etc")).start();
+    let pid = format!("pid {}", sitting.pid());
+    for more in [&[][..], &["--discard"]] {
+        let args = [&["livenet", "unmount", "web", "--yes"][..], more].concat();
+        let _ = small.run(&args).expect_refusal(&[4, 5]).expect_said(&pid).expect_said("sleep");
+        assert!(mnt.join("proc/self").exists(), "who is inside cannot go on");
+        assert_eq!(std::fs::read_to_string(mnt.join("etc/motd")).unwrap(), "edited");
+    }
+    assert_eq!(identity(&small.squashfs("web")), old);
+    let _ = sitting.kill_nine();
+    let _ = small.run(&["livenet", "unmount", "web"]).expect_done();
+    assert!(has_edit(&small, "web"));
+    Snapshot::assert_nothing_held(&small.root);
+}
+
+#[test]
+fn discarded_edits_leave_the_image_as_it_was() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let _ = small.create("web", &[]).run().expect_done();
+    let before = Snapshot::of(&small.root);
+    let old = identity(&small.squashfs("web"));
+    let _ = small.run(&["livenet", "mount", "web"]).expect_done();
+    put(&small.mnt("web").join("etc/motd"), b"edited", 0o644);
+    let _ = small.run(&["livenet", "unmount", "web", "--discard", "--yes"]).expect_done();
+    assert_eq!(identity(&small.squashfs("web")), old);
+    before.assert_same_as_now(&small.root);
+    small.refused(&["livenet", "unmount", "web"], 5, "not mounted");
+}
+
+#[test]
+fn a_mount_of_somebody_else_inside_is_named_and_its_files_survive() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let canary = Canary::plant(&small.root.beside().join("canary"));
+    let mnt = small.mounted("web", &[]);
+    put(&mnt.join("etc/motd"), b"edited", 0o644);
+    let inside = mnt.join("srv");
+    let bind = ["--bind", canary.path().as_str(), inside.as_str()];
+    let _ = small.root.tool("mount", &bind).run().expect_done();
+    let commands: [&[&str]; 4] = [
+        &["livenet", "unmount", "web"],
+        &["livenet", "unmount", "web", "--discard", "--yes"],
+        &["remove", "web", "--yes"],
+        &["clear", "web", "--yes"],
+    ];
+    for args in commands {
+        let _ = small.run(args).expect_refusal(&[1, 4, 5]).expect_said("mounted");
+        canary.assert_untouched();
+        assert!(inside.join("precious").exists(), "{args:?} took the other mount away");
+    }
+    let _ = small.root.tool("umount", &[inside.as_str()]).run().expect_done();
+    let _ = small.run(&["livenet", "unmount", "web"]).expect_done();
+    assert!(has_edit(&small, "web"));
+    assert!(!small.unpacked("web").join("srv/precious").exists());
+    canary.assert_untouched();
+}
+
+#[test]
+fn packing_killed_half_way_loses_neither_image_nor_edits() {
+    disklessset_tests::need!(need::root());
+    for layout in ["flat", "classic"] {
+        let small = Small::new();
+        let mnt = small.mounted("web", &["--layout", layout]);
+        put(&mnt.join("etc/motd"), b"edited", 0o644);
+        // Noise does not compress: packing takes long enough to be met.
+        let noise = format!("of={}", mnt.join("srv/noise"));
+        let dd = ["if=/dev/urandom", &noise, "bs=1M", "count=120"];
+        let _ = small.root.tool("dd", &dd).run().expect_done();
+        let old = identity(&small.squashfs("web"));
+        let unmount = small.root.disklessset(&["livenet", "unmount", "web"]).start();
+        let (unmount, _) = unmount.wait_until(|| small.root.tool_at_work("mksquashfs"));
+        let _ = unmount.kill_nine();
+        let _ = small.run(&["list"]).expect_done();
+        assert_eq!(identity(&small.squashfs("web")), old, "{layout}: the image in service changed");
+        // The user does what the message of the next commands says.
+        let again = small.run(&["livenet", "unmount", "web"]);
+        let _ = again.expect_done();
+        assert!(has_edit(&small, "web"), "{layout}: the edits are lost");
+        assert!(small.unpacked("web").join("srv/noise").exists());
+        assert_eq!(small.root.status("web").as_deref(), Some("CREATED"));
+        Snapshot::assert_nothing_held(&small.root);
+        let images = small.root.image_dir("web").parent().unwrap().to_owned();
+        assert_eq!(
+            images.read_dir_utf8().unwrap().count(),
+            1,
+            "{layout}: something is left beside the image"
+        );
+    }
+}
+
+#[test]
+fn edits_survive_a_reboot() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let mnt = small.mounted("web", &[]);
+    put(&mnt.join("etc/motd"), b"edited", 0o644);
+    // What a reboot does to mounts; locks in /run are gone too.
+    let points = disklessset_tests::facts::mount_points().unwrap();
+    for point in points.iter().rev().filter(|point| point.starts_with(small.root.path())) {
+        let _ = small.root.tool("umount", &[point]).run().expect_done();
+    }
+    std::fs::remove_dir_all(small.root.path().join("run")).unwrap();
+    let _ = small.run(&["livenet", "exec", "web", "--", "/bin/sh", "-c", "exit 0"]).expect_code(5);
+    let _ = small.run(&["livenet", "unmount", "web"]).expect_done();
+    assert!(has_edit(&small, "web"));
+    Snapshot::assert_nothing_held(&small.root);
+}
+
+#[test]
+fn a_mounted_image_is_cloned_without_its_edits_and_not_removed() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let mnt = small.mounted("web", &[]);
+    put(&mnt.join("etc/motd"), b"edited", 0o644);
+    let _ = small.run(&["clone", "web", "copy"]).expect_done().expect_said("mounted");
+    assert!(!has_edit(&small, "copy"));
+    assert!(small.record("copy").contains("is_mounted: false"), "{}", small.record("copy"));
+    let _ = small.run(&["remove", "web", "--yes"]).expect_refusal(&[4, 5]).expect_said("mounted");
+    let _ = small.run(&["remove", "copy", "--yes"]).expect_done();
+    let _ = small.run(&["livenet", "unmount", "web"]).expect_done();
+    assert!(has_edit(&small, "web"));
+    let _ = small.run(&["remove", "web", "--yes"]).expect_done();
+}
+
+#[test]
+fn a_command_inside_counts_when_it_ends_well() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let _ = small.create("web", &[]).run().expect_done();
+    let old = served(&small.root, "web");
+    let exec = |script: &str| small.run(&["livenet", "exec", "web", "--", "/bin/sh", "-c", script]);
+    let _ = exec("echo x >/etc/motd; exit 3").expect_code(1).expect_said("exit code 3");
+    assert_eq!(served(&small.root, "web"), old, "a failed command changed the image");
+    let heard = exec("echo out; echo err >&2").expect_done();
+    assert!(heard.stdout.contains("out\n"), "{heard}");
+    assert_eq!(served(&small.root, "web"), old, "nothing was changed, and it was packed");
+    let _ = exec("printf edited >/etc/motd").expect_done();
+    assert!(has_edit(&small, "web"));
+    let missing = small.run(&["livenet", "exec", "web", "--", "no-such-program"]);
+    let _ = missing.expect_code(1).expect_said("no-such-program");
+    Snapshot::assert_nothing_held(&small.root);
+}
+
+#[test]
+fn sizes_are_kept_and_content_beyond_them_is_refused() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    put(&small.tree.join("srv/weight"), &vec![1; 150 << 20], 0o644);
+    for layout in ["flat", "classic"] {
+        let create = ["--layout", layout];
+        let before = Snapshot::of(&small.root);
+        let tight = small.create("web", &[&create[..], &["--size", "110M"]].concat()).run();
+        let _ = tight.expect_code(5).expect_said("does not fit into 110M");
+        before.assert_same_as_now(&small.root);
+        let _ = small.create("web", &[&create[..], &["--size", "700M"]].concat()).run().expect_done();
+        let size = || {
+            let shown = small.run(&["show", "web", "--format", "json"]).expect_done().json();
+            shown["image"]["attributes"]["livenet_size"]
+                .as_u64()
+                .unwrap_or_else(|| panic!("no size: {shown}"))
+        };
+        assert_eq!(size(), 700);
+        small.refused(&["livenet", "resize", "web", "110M"], 5, "does not fit");
+        for bad in ["99M", "50001M", "7", "-1M", "1T", "5.G", "", "auto5"] {
+            small.refused(&["livenet", "resize", "web", bad], 2, "");
+            small.refused(
+                &["livenet", "create", "x", "--kernel", "1", "--source", "apt", "--size", bad],
+                2,
+                "",
+            );
+        }
+        let old = identity(&small.squashfs("web"));
+        for (given, mebibytes) in [("1.5G", 1536), ("400M", 400)] {
+            let _ = small.run(&["livenet", "resize", "web", given]).expect_done();
+            assert_eq!(size(), mebibytes);
+            assert_eq!(identity(&small.squashfs("web")) == old, layout == "flat", "{layout} {given}");
+        }
+        if layout == "classic" {
+            let inner = tempfile::tempdir_in(small.root.beside()).unwrap();
+            let out = inner.path().join("out");
+            let image = small.squashfs("web");
+            let unsquash = ["-q", "-n", "-d", out.to_str().unwrap(), image.as_str()];
+            let _ = small.root.tool("unsquashfs", &unsquash).run().expect_done();
+            assert_eq!(out.join("LiveOS/rootfs.img").metadata().unwrap().len(), 400 << 20);
+        }
+        let _ = small.run(&["livenet", "resize", "web", "auto"]).expect_done();
+        assert!((250..400).contains(&size()), "{}", size());
+        let _ = small.run(&["remove", "web", "--yes"]).expect_done();
+    }
+}
+
+#[test]
+fn a_mounted_image_that_has_grown_is_refused_until_it_is_resized() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let mnt = small.mounted("web", &["--size", "100M"]);
+    let old = identity(&small.squashfs("web"));
+    put(&mnt.join("srv/large"), &vec![1; 150 << 20], 0o644);
+    let _ = small.run(&["livenet", "unmount", "web"]).expect_code(5).expect_said("does not fit into 100M");
+    assert!(mnt.join("srv/large").exists() && mnt.join("proc/self").exists(), "the edits are out of reach");
+    assert_eq!(identity(&small.squashfs("web")), old);
+    let _ = small.run(&["livenet", "resize", "web", "300M"]).expect_done();
+    let _ = small.run(&["livenet", "unmount", "web"]).expect_done();
+    assert!(small.unpacked("web").join("srv/large").exists());
+}
