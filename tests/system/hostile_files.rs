@@ -106,19 +106,14 @@ fn as_a_record_that_is_no_plain_file() {
     disklessset_tests::need!(need::tool("prlimit"));
     let root = one_image();
     let canary = Canary::plant(&root.beside().join("canary"));
-    let sparse = |file: &Utf8Path| std::fs::File::create(file).unwrap().set_len(100 * 1024 * 1024).unwrap();
-    let link = |file: &Utf8Path| std::os::unix::fs::symlink(canary.path().join("precious"), file).unwrap();
-    let fifo = |file: &Utf8Path| {
-        nix::unistd::mkfifo(file.as_std_path(), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    };
-    let directory = |file: &Utf8Path| std::fs::create_dir(file).unwrap();
-    type Make<'a> = &'a dyn Fn(&Utf8Path);
-    let kinds: [(&str, Make<'_>); 4] =
-        [("100 MB", &sparse), ("a link", &link), ("a FIFO", &fifo), ("a directory", &directory)];
-    for (what, make) in kinds {
-        make(&bad_image(&root));
-        one_bad_record(&root, what);
-    }
+    std::fs::File::create(bad_image(&root)).unwrap().set_len(100 * 1024 * 1024).unwrap();
+    one_bad_record(&root, "100 MB");
+    std::os::unix::fs::symlink(canary.path().join("precious"), bad_image(&root)).unwrap();
+    one_bad_record(&root, "a link");
+    nix::unistd::mkfifo(bad_image(&root).as_std_path(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    one_bad_record(&root, "a FIFO");
+    std::fs::create_dir(bad_image(&root)).unwrap();
+    one_bad_record(&root, "a directory");
     canary.assert_untouched();
 }
 
