@@ -16,6 +16,9 @@ pub trait Observer: Send + Sync {
     /// A line of output that is the very result asked for (of `exec`).
     fn output(&self, _line: &str) {}
 
+    /// A line of errors that belongs to such output.
+    fn error_output(&self, _line: &str) {}
+
     /// Asks for a line of text.
     ///
     /// # Errors

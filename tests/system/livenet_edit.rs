@@ -210,7 +210,8 @@ fn a_command_inside_counts_when_it_ends_well() {
     let _ = exec("echo x >/etc/motd; exit 3").expect_code(1).expect_said("exit code 3");
     assert_eq!(served(&small.root, "web"), old, "a failed command changed the image");
     let heard = exec("echo out; echo err >&2").expect_done();
-    assert!(heard.stdout.contains("out\n"), "{heard}");
+    assert_eq!(heard.stdout, "out\n", "{heard}");
+    assert!(heard.stderr.contains("err\n"), "{heard}");
     assert_eq!(served(&small.root, "web"), old, "nothing was changed, and it was packed");
     let _ = exec("printf edited >/etc/motd").expect_done();
     assert!(has_edit(&small, "web"));

@@ -181,7 +181,7 @@ fn what_is_no_tree_is_refused_before_anything_is_made() {
     let whole = format!("tree:{}", small.tree);
     let before = Snapshot::of(&small.root);
     let unknown = small.run(&["livenet", "create", "web", "--kernel", "9.9.9", "--source", &whole]);
-    let _ = unknown.expect_refusal(&[2, 3]).expect_said("9.9.9");
+    let _ = unknown.expect_code(3).expect_said("9.9.9");
     before.assert_same_as_now(&small.root);
 }
 

@@ -5,6 +5,7 @@ use super::{
     generation::NewFile,
     manager::{ImageManager, being_created, corrupted, request},
     operation::{Operation, lock_image},
+    parameters,
     record::{self, ImageRecord},
     status::ImageStatus,
 };
@@ -74,12 +75,8 @@ impl ImageManager<'_> {
             }
             _ => return Err(Error::failed(format!("action {words} needs a newer disklessset"))),
         }
-        let arguments = check_arguments(&action.params, given, self).map_err(|refusals| {
-            let mut lines = refusals.iter().map(ToString::to_string);
-            let mut error = Error::usage(lines.next().unwrap_or_default());
-            error.causes = lines.collect();
-            error
-        })?;
+        let arguments = check_arguments(&action.params, given.clone(), self)
+            .map_err(|refusals| parameters::refused(&action.params, &given, &refusals))?;
         Ok((action, arguments))
     }
 

@@ -3,7 +3,9 @@
 use super::manager::ImageManager;
 use crate::{failure, system::atomic_file, yaml};
 use camino::Utf8Path;
-use disklessset_plugin_api::{Error, ImageName, Raw, Result};
+use disklessset_plugin_api::{
+    Error, ErrorKind, ImageName, Kernel, ParamKind, ParamSpec, Raw, Refusal, Result,
+};
 use serde_yaml::Value;
 use std::collections::BTreeMap;
 
@@ -84,6 +86,29 @@ fn scalar(value: &Value) -> Result<String, String> {
     }
 }
 
+/// The error of parameters that were refused: the first is the message, the others are below it.
+///
+/// A single good name of a kernel or an image that is not there is "not found", as for the commands of the host; everything else
+/// is wrong usage.
+pub(super) fn refused(params: &[ParamSpec], given: &BTreeMap<String, Raw>, refusals: &[Refusal]) -> Error {
+    let names_nothing = |refusal: &Refusal| {
+        let kind = params.iter().find(|param| param.name == refusal.parameter).map(|param| &param.kind);
+        match (kind, given.get(&refusal.parameter)) {
+            (Some(ParamKind::Kernel { .. }), Some(Raw::Text(text))) => Kernel::from_attribute(text).is_some(),
+            (Some(ParamKind::Image { .. }), Some(Raw::Text(text))) => ImageName::parse(text).is_ok(),
+            _ => false,
+        }
+    };
+    let kind = match refusals {
+        [only] if names_nothing(only) => ErrorKind::NOT_FOUND,
+        _ => ErrorKind::USAGE,
+    };
+    let mut lines = refusals.iter().map(ToString::to_string);
+    let mut error = Error::new(kind, lines.next().unwrap_or_default());
+    error.causes = lines.collect();
+    error
+}
+
 impl ImageManager<'_> {
     /// Reads a parameters file.
     ///
@@ -107,6 +132,18 @@ mod tests {
         assert_eq!(file.given["additional_packages"], Raw::List(vec!["vim".into(), "git".into()]));
         assert_eq!(file.given["selinux"], Raw::Text("false".into()));
         assert!(!file.given.contains_key("release_version"), "empty is not given");
+    }
+
+    #[test]
+    fn a_good_name_of_nothing_is_not_found_and_a_bad_one_is_wrong_usage() {
+        let params = [ParamSpec::flag("kernel", ParamKind::Kernel { from_image: false }, "")];
+        let refusals = [Refusal { parameter: "kernel".into(), reason: "there is none".into() }];
+        let kind = |text: &str| {
+            let given = BTreeMap::from([("kernel".to_owned(), Raw::Text(text.to_owned()))]);
+            refused(&params, &given, &refusals).kind
+        };
+        assert_eq!(kind("9.9"), ErrorKind::NOT_FOUND);
+        assert_eq!(kind("../9"), ErrorKind::USAGE);
     }
 
     #[test]

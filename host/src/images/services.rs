@@ -23,6 +23,11 @@ use disklessset_plugin_api::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, PipeReader},
+    os::fd::OwnedFd,
+};
 
 impl HostService for Operation<'_> {
     fn call(&self, service: &str, request: &str) -> Result<String> {
@@ -138,19 +143,27 @@ impl Operation<'_> {
             tool = tool.stdin_data(input.as_bytes());
         }
         let name = command.program().rsplit('/').next().unwrap_or_default().to_owned();
-        let mut on_line = |line: &str| {
-            if command.is_shown() {
-                self.site.observer.output(line);
-            } else {
-                self.site.observer.tool_line(&name, line);
-            }
-        };
         let log = atomic_file::open_log(&self.log).map_err(failure::of)?;
+        let observer = &self.site.observer;
+        let mut on_line = |line: &str| match command.is_shown() {
+            true => observer.error_output(line),
+            false => observer.tool_line(&name, line),
+        };
         let mut tool = tool.accept(command.accepted()).log_to(&log).on_line(&mut on_line);
         if command.is_captured() {
             tool = tool.capture_stdout(4 * 1024 * 1024);
         }
-        let finished = tool.run().map_err(tool_failed)?;
+        let finished = if command.is_shown() {
+            // What it prints on its standard output is the user's data, and only that.
+            let (reader, writer) = std::io::pipe()?;
+            std::thread::scope(|scope| {
+                scope.spawn(move || pass_on(reader, &|line| observer.output(line)));
+                tool.stdout_file(File::from(OwnedFd::from(writer))).run()
+            })
+        } else {
+            tool.run()
+        };
+        let finished = finished.map_err(tool_failed)?;
         self.took(&name, finished.duration);
         Ok(Finished::new(finished.code, String::from_utf8_lossy(&finished.stdout).into_owned()))
     }
@@ -270,6 +283,15 @@ impl Operation<'_> {
     /// Tells the observer.
     pub(crate) fn say(&self, level: Level, text: &str) {
         self.site.observer.line(level, text);
+    }
+}
+
+/// Hands over lines as they come, until nobody writes any more.
+fn pass_on(reader: PipeReader, to: &dyn Fn(&str)) {
+    for line in BufReader::new(reader).split(b'\n') {
+        // A pipe of our own does not fail; if it did, its writer is told when it writes on.
+        let Ok(line) = line else { return };
+        to(&String::from_utf8_lossy(&line));
     }
 }
 

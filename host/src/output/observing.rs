@@ -42,6 +42,10 @@ impl Observer for Output {
         self.foreign(&format!("{line}\n"));
     }
 
+    fn error_output(&self, line: &str) {
+        self.lock().put_err(&format!("{}\n", escape::line(line)));
+    }
+
     fn ask(&self, question: &str) -> Result<String> {
         match self.answers() {
             super::Answers::Anyone => {}
