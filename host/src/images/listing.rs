@@ -7,7 +7,7 @@ use super::{
     status::ImageStatus,
 };
 use crate::{failure, installations::Entries};
-use disklessset_plugin_api::{Attributes, Error, ErrorKind, ImageName, Result, messages::steps};
+use disklessset_plugin_api::{Attributes, Error, ErrorKind, ImageName, Level, Result, messages::steps};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -48,9 +48,15 @@ impl ImageManager<'_> {
     /// an image, with the problem named.
     ///
     /// # Errors
-    /// When the register or the directory of images cannot be read.
+    /// When the directory of images cannot be read.
     pub fn list(&self) -> Result<Vec<ListedImage>> {
-        let entries = self.entries()?;
+        // A broken register must not hide the images: they are listed, and whoever changes something is refused.
+        let entries = self.entries().unwrap_or_else(|error| {
+            let text =
+                format!("{error}; until that is mended nobody can tell which images are being created");
+            self.site.observer.line(Level::Warning, &text);
+            Entries::default()
+        });
         let mut listed = Vec::new();
         let mut names: BTreeSet<String> = entries.images.keys().map(ToString::to_string).collect();
         let directory = self.site.layout.images_dir();
