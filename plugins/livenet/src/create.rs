@@ -5,6 +5,7 @@ use crate::{
     existing::root_image,
     pack,
     parameters::{Creation, KernelChoice},
+    show,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
@@ -37,6 +38,7 @@ pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> R
     let staging = make_directory(&area, "packing", 0o700)?;
     let packed = pack::pack(&tree, &root_image(image), layout, wanted.size, &staging, host)?;
     packed.record(image);
+    host.info(format!("what a node can write: {}", show::WRITABLE));
     image.set_kernel(&kernel);
     record(image, wanted);
     Ok(())

@@ -8,6 +8,10 @@ use disklessset_kit::squashfs::Superblock;
 use disklessset_plugin_api::{Host, Image, Result};
 use serde_json::{Value, json};
 
+/// What a node can write, in words for users. dracut's livenet has no parameter for it when the root is downloaded: changes go to the
+/// initramfs' `/run`, which systemd makes a fifth of the memory large.
+pub(crate) const WRITABLE: &str = "commonly a fifth of the node's memory, as its initramfs sets it";
+
 /// Facts about the root image as it lies there now.
 pub(crate) fn show(image: &Image, host: &Host<'_>) -> Result<Value> {
     let file = root_image(image);
@@ -15,6 +19,7 @@ pub(crate) fn show(image: &Image, host: &Host<'_>) -> Result<Value> {
     let mut facts = json!({
         "layout": recorded_layout(image).to_string(),
         "root_image": file,
+        "writable": WRITABLE,
         "root_image_bytes": file.metadata().ok().map(|metadata| metadata.len()),
     });
     match Superblock::read(&file) {
