@@ -153,6 +153,23 @@ fn what_is_wrong_with_an_image_is_verified() {
 }
 
 #[test]
+fn what_cannot_be_verified_is_not_good() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let _ = small.create("web", &[]).run().expect_done();
+    let record = small.root.image_dir("web").join("image_data.yml");
+    let text = std::fs::read_to_string(&record).unwrap();
+    put(&record, format!("{text}  kernel_parameters: audit=0 ${{evil}}\n").as_bytes(), 0o644);
+    let told = small.run(&["verify", "web"]).expect_code(1);
+    assert!(told.stdout.contains("kernel parameters may not hold"), "{told}");
+    put(&record, text.as_bytes(), 0o644);
+    let _ = small.run(&["verify", "web"]).expect_done();
+    put(&small.root.image_dir("web").join("boot.ipxe"), b"#!ipxe\n\xff\n", 0o644);
+    let told = small.run(&["verify", "web"]).expect_code(1);
+    assert!(told.stdout.contains("boot.ipxe is not what"), "{told}");
+}
+
+#[test]
 fn files_that_are_no_kernels_are_refused() {
     disklessset_tests::need!(need::root());
     let small = Small::new();

@@ -3,10 +3,10 @@
 use super::{
     manager::{ImageManager, no_such_image, request},
     operation::Operation,
-    record::{ImageRecord, RecordError},
+    record::{ImageRecord, MOST_BYTES, RecordError},
     status::ImageStatus,
 };
-use crate::{failure, installations::Entries};
+use crate::{failure, installations::Entries, system::atomic_file};
 use disklessset_plugin_api::{Attributes, Error, ErrorKind, ImageName, Level, Result, messages::steps};
 use serde::Serialize;
 use serde_json::Value;
@@ -153,30 +153,38 @@ impl ImageManager<'_> {
         if listed.status != ImageStatus::Created {
             return Some(format!("is {}", listed.status));
         }
-        let name = ImageName::parse(&listed.name).ok()?;
-        let image = self.load(&name).ok()?;
-        if !image.directory().join(super::boot_file::FILE_NAME).is_file() {
-            return Some("has no boot.ipxe".to_owned());
+        // What cannot be checked is not good.
+        self.check_created(&listed.name).unwrap_or_else(|error| {
+            let causes = error.causes.iter().map(|cause| format!(": {cause}"));
+            Some(std::iter::once(error.message.clone()).chain(causes).collect())
+        })
+    }
+
+    /// What is wrong with a created image; `Err` when that cannot be found out.
+    fn check_created(&self, name: &str) -> Result<Option<String>> {
+        let name = ImageName::parse(name).map_err(failure::usage)?;
+        let image = self.load(&name)?;
+        let boot_file = image.directory().join(super::boot_file::FILE_NAME);
+        if !boot_file.is_file() {
+            return Ok(Some("has no boot.ipxe".to_owned()));
         }
         if let Some(kernel) = image.kernel() {
-            let usable = crate::kernels::KernelManager::new(self.site).usable(&kernel.version);
-            if let Err(error) = usable {
-                return Some(error.to_string());
-            }
+            crate::kernels::KernelManager::new(self.site).usable(&kernel.version)?;
         }
         if self.site.classes.module_of(image.class()).is_none() {
-            return Some(format!("no module has the class {}", image.class()));
+            return Ok(Some(format!("no module has the class {}", image.class())));
         }
         // What a class has beside record and boot file, it alone knows.
-        let shown = self.show(&name).ok()?;
+        let shown = self.show(&name)?;
         let of_class = shown.facts.get("problem").and_then(Value::as_str).map(str::to_owned);
         if let Some(problem) = of_class.or(shown.listed.problem) {
-            return Some(problem);
+            return Ok(Some(problem));
         }
         let operation = Operation::reading(self.site, &name, image.class());
-        let wanted = self.boot_file(&operation, &image).ok()?;
-        let found = std::fs::read_to_string(image.directory().join(super::boot_file::FILE_NAME)).ok()?;
-        (found != wanted).then(|| "boot.ipxe is not what its class would write now".to_owned())
+        let wanted = self.boot_file(&operation, &image)?;
+        let found = atomic_file::read_bounded(&boot_file, MOST_BYTES).map_err(failure::of)?;
+        let differs = found != wanted.as_bytes();
+        Ok(differs.then(|| "boot.ipxe is not what its class would write now".to_owned()))
     }
 
     fn look_at(&self, text: &str, entries: &Entries) -> ListedImage {
