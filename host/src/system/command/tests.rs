@@ -414,6 +414,14 @@ fn a_shell_inside_a_tree_has_the_terminal_and_gives_it_back() {
         .unwrap();
     let mut keys = script.stdin.take().unwrap();
     let mut screen = script.stdout.take().unwrap();
+    // What never comes must fail the test, not hang it: without its terminal everything ends, and the screen with it.
+    let (done, over) = std::sync::mpsc::channel::<()>();
+    let terminal = nix::unistd::Pid::from_raw(i32::try_from(script.id()).unwrap());
+    std::thread::spawn(move || {
+        if over.recv_timeout(Duration::from_secs(60)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            let _ = nix::sys::signal::kill(terminal, nix::sys::signal::Signal::SIGKILL);
+        }
+    });
     let mut shown = String::new();
     let mut wait_for = |text: &str| {
         let mut buffer = [0; 4096];
@@ -424,12 +432,15 @@ fn a_shell_inside_a_tree_has_the_terminal_and_gives_it_back() {
         }
     };
     wait_for("inside# ");
-    keys.write_all(b"sleep 1000; echo after-$((40+2))\n").unwrap();
+    // A key pressed before its program runs goes to the prompt, so each program says first that it is its turn.
+    keys.write_all(b"echo one-$((1+1)); sleep 1000; echo after-$((40+2))\n").unwrap();
+    wait_for("one-2");
     std::thread::sleep(Duration::from_millis(500));
     keys.write_all(b"\x03").unwrap();
-    std::thread::sleep(Duration::from_millis(200));
-    keys.write_all(b"sleep 1000\n").unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_millis(500));
+    keys.write_all(b"echo two-$((3+3)); sleep 1000\n").unwrap();
+    wait_for("two-6");
+    std::thread::sleep(Duration::from_millis(500));
     keys.write_all(b"\x1a").unwrap();
     wait_for("Stopped");
     keys.write_all(b"kill -9 %1; read x </dev/tty; echo read-$x-$((2+2))\ntyped\n").unwrap();
@@ -439,6 +450,7 @@ fn a_shell_inside_a_tree_has_the_terminal_and_gives_it_back() {
     wait_for("FOREGROUND true");
     drop(keys);
     script.wait().unwrap();
+    drop(done);
     assert!(!shown.contains("job control"), "{shown}");
 }
 
