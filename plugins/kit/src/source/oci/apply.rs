@@ -145,5 +145,8 @@ fn remove(directory: &rustix::fd::OwnedFd, path: &[u8], parts: &[&[u8]]) -> Resu
 }
 
 fn cannot(path: &[u8], cause: Errno) -> Fault {
+    if cause == Errno::NAMETOOLONG {
+        return Fault::member(path, "removes directories that lie too deep in each other");
+    }
     Fault::member(path, format!("cannot be carried out: {}", std::io::Error::from(cause)))
 }

@@ -17,6 +17,8 @@ mod place;
 mod section;
 mod sparse;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use crate::tree_files::TreeFiles;

@@ -124,14 +124,11 @@ fn make_directory(parent: BorrowedFd<'_>, name: &CStr) -> rustix::io::Result<()>
 }
 
 fn attributes(path: &std::path::Path) -> rustix::io::Result<Vec<std::ffi::CString>> {
-    let mut list = Vec::with_capacity(match rustix::fs::llistxattr(path, &mut [0u8; 0][..]) {
-        Ok(length) => length,
-        Err(Errno::NOTSUP) => 0,
-        Err(cause) => return Err(cause),
-    });
-    if list.capacity() == 0 {
-        return Ok(Vec::new());
-    }
+    let length = match rustix::fs::llistxattr_query(path) {
+        Ok(0) | Err(Errno::NOTSUP) => return Ok(Vec::new()),
+        length => length?,
+    };
+    let mut list = Vec::with_capacity(length);
     rustix::fs::llistxattr(path, rustix::buffer::spare_capacity(&mut list))?;
     // The security module of the server gives every file its label, and takes it from nobody.
     let names = list.split(|byte| *byte == 0).filter(|name| !name.is_empty() && *name != b"security.selinux");

@@ -83,10 +83,8 @@ impl BufRead for Seekable {
 }
 
 impl Skip for Seekable {
-    fn skip(&mut self, bytes: u64) -> Result<(), Fault> {
-        if self.left() < bytes {
-            return Err(Fault::Damaged("its tar archive ends too early".to_owned()));
-        }
+    fn skip(&mut self, bytes: u64) -> Result<u64, Fault> {
+        let bytes = bytes.min(self.left());
         let buffered = self.0.buffer().len();
         match usize::try_from(bytes) {
             Ok(few) if few <= buffered => self.0.consume(few),
@@ -95,6 +93,6 @@ impl Skip for Seekable {
                 self.0.get_mut().at += bytes - buffered as u64;
             }
         }
-        Ok(())
+        Ok(bytes)
     }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Directories in each other, as deep as an operating system never has them: each takes open files while it is removed.
-const DEEPEST: usize = 200;
+const DEEPEST: usize = 400;
 /// A path resolved in a root is tried again when something else was renamed meanwhile, anywhere on the server.
 const ATTEMPTS: usize = 64;
 
