@@ -15,5 +15,7 @@ mod livenet_faults;
 mod livenet_image;
 mod livenet_sources;
 mod module_gone;
+mod oci;
 mod signals;
 mod small;
+mod tar_archives;

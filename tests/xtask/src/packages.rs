@@ -56,7 +56,11 @@ const PACKAGES: &[Package] = &[
     both(Purpose::Tests, "acl", "acl"),
     both(Purpose::Tests, "attr", "attr"),
     both(Purpose::Tests, "libcap2-bin", "libcap"),
+    both(Purpose::Tests, "bzip2", "bzip2"),
+    both(Purpose::Tests, "skopeo", "skopeo"),
     both(Purpose::Tests, "strace", "strace"),
+    debian(Purpose::Tests, "umoci"),
+    both(Purpose::Tests, "xz-utils", "xz"),
 ];
 
 impl Purpose {
