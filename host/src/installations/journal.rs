@@ -48,6 +48,14 @@ pub enum Effect {
         /// Where it lies now.
         path: Utf8PathBuf,
     },
+    /// A directory offered to NFS clients.
+    Export {
+        /// Which, as clients see it.
+        path: Utf8PathBuf,
+        /// The line it had before, for an action that fails.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous: Option<String>,
+    },
     /// Something in service that goes once the action is committed, and not before.
     Doomed {
         /// Where.
@@ -85,6 +93,16 @@ pub struct Open {
 }
 
 impl Open {
+    /// The effect as it is to be undone: what a settled export replaced is long gone.
+    pub(super) fn to_undo(&self) -> Effect {
+        match &self.effect {
+            Effect::Export { path, .. } if self.settled => {
+                Effect::Export { path: path.clone(), previous: None }
+            }
+            effect => effect.clone(),
+        }
+    }
+
     /// Whether it is there for longer than the action. What was published is what the action was for, and nobody's to undo
     /// once it ended well.
     fn stays(&self) -> bool {
@@ -244,6 +262,8 @@ impl Journal {
             | Effect::Trash { path: at }
             | Effect::Doomed { path: at } => at == path,
             Effect::Mount { mount } => mount.target() == path,
+            // Not a thing at that place: the directory itself may be on record, too.
+            Effect::Export { .. } => false,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use super::journal::{Effect, Journal, Open};
 use crate::{
+    exports::{self, ExportsError},
     failure,
     system::{
         FileError,
@@ -24,6 +25,9 @@ pub enum UndoError {
     /// A file or directory stays.
     #[error(transparent)]
     Remove(#[from] RemoveError),
+    /// An export stays.
+    #[error(transparent)]
+    Export(#[from] ExportsError),
     /// The record itself cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -35,6 +39,7 @@ impl UndoError {
         let failed = matches!(
             &self,
             Self::File(_)
+                | Self::Export(_)
                 | Self::Mount(MountError::File(_) | MountError::Tool(_))
                 | Self::Remove(RemoveError::File(_) | RemoveError::Refused { .. })
         );
@@ -82,7 +87,7 @@ pub fn undo(
     for open in chosen {
         let spared = which == Which::Unsettled && matches!(open.effect, Effect::Doomed { .. });
         if !spared {
-            undo_effect(&open.effect, layout, kernel_in_use)?;
+            undo_effect(&open.to_undo(), layout, kernel_in_use)?;
         }
         journal.undone(open.number);
     }
@@ -104,6 +109,11 @@ pub fn undo_effect(
         | Effect::Trash { path }
         | Effect::Doomed { path } => remove(path, layout),
         Effect::Mount { mount } => unmount(mount),
+        Effect::Export { path, previous } => {
+            // The next change tells a server that could not be told of this one.
+            exports::set(layout, path, previous.as_deref(), &|_| {})?;
+            Ok(())
+        }
         Effect::Published { kernel: Some(version), .. } if kernel_in_use(version) => Ok(()),
         Effect::Published { path, device, inode, .. } => {
             let ours = std::fs::symlink_metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (*device, *inode));
