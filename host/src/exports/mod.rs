@@ -20,6 +20,7 @@ use disklessset_plugin_api::messages::Exported;
 
 /// Changes take a moment: whoever waits longer than this waits for something that hangs.
 const PATIENCE: Wait = Wait::Seconds(30);
+const LOCK: &str = "exports";
 /// More is no exports file.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -53,8 +54,9 @@ pub fn set(
     line: Option<&str>,
     warn: &dyn Fn(&str),
 ) -> Result<Option<String>, ExportsError> {
-    let _lock = Lock::acquire(&layout.locks_dir(), "exports", "the exports", "change exports", PATIENCE)?;
+    let _lock = Lock::acquire(&layout.locks_dir(), LOCK, "the exports", "change exports", PATIENCE)?;
     let file = layout.exports_file();
+    files::sweep_asides(&file)?;
     let mut block = read(&file)?;
     let previous = block.set(path, line);
     if previous.as_deref() == line {
@@ -72,6 +74,19 @@ pub fn set(
         server::refresh(warn);
     }
     Ok(previous)
+}
+
+/// Removes what a process that was killed while it changed exports left beside the file.
+///
+/// # Errors
+/// As for changes.
+pub fn sweep(layout: &Layout) -> Result<(), ExportsError> {
+    // Looked at first without the lock: next to always there is nothing.
+    if files::has_asides(&layout.exports_file()) {
+        let _lock = Lock::acquire(&layout.locks_dir(), LOCK, "the exports", "clean", PATIENCE)?;
+        files::sweep_asides(&layout.exports_file())?;
+    }
+    Ok(())
 }
 
 /// What is exported now, in the order of the file.

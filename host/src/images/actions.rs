@@ -332,18 +332,29 @@ impl ImageManager<'_> {
         let operation = Operation::begin(self.site, name, lock, action, image.class())?;
         let outcome = run(&operation, &mut image).and_then(|value| {
             self.register_image(&operation, &image)?;
+            operation.commit()?;
             Ok(value)
         });
         match outcome {
             Ok(value) => {
+                operation.put_next()?;
                 self.tidy(&operation);
                 Ok(value)
             }
-            Err(error) => Err(operation.fail(error)),
+            Err(error) => {
+                let error = operation.fail(error);
+                // Of some actions a part stays: the record has to agree.
+                let settled = operation.into_lock().map(|lock| self.settle(name, action, lock));
+                Err(match settled {
+                    Some(Ok(Some(said))) => error.because(said),
+                    // Where something could not be undone the error says so, and the next cleaning settles.
+                    _ => error,
+                })
+            }
         }
     }
 
-    /// Saves an image: record and boot file together, in one step, when one of them changed.
+    /// Saves an image when the action is committed: record and boot file together, in one step, when one of them changed.
     pub(super) fn register_image(&self, operation: &Operation<'_>, image: &Image) -> Result<()> {
         let boot = self.boot_file(operation, image)?;
         let is_now = |file: &str, wanted: &str| {
@@ -354,10 +365,17 @@ impl ImageManager<'_> {
         if unchanged && is_now(boot_file::FILE_NAME, &boot) {
             return Ok(());
         }
-        self.replace_with(operation, image, Vec::new())
+        let record = Self::record(image);
+        let text = kept_text(&record, image.name())?;
+        let next = [
+            (record::FILE_NAME, NewFile::Text(&text, record.mode())),
+            (boot_file::FILE_NAME, NewFile::Text(&boot, 0o644)),
+        ];
+        operation.prepare_next(image, &next)
     }
 
-    /// Brings an image to its next state in one step: these files, and the record and the boot file that belong to them.
+    /// Brings an image to its next state in one step and at once: these files, and the record and the boot file that belong to
+    /// them.
     pub(super) fn replace_with(
         &self,
         operation: &Operation<'_>,

@@ -170,9 +170,9 @@ impl ImageManager<'_> {
         Ok(Cleaned::Done)
     }
 
-    /// Lets the class of a created image set what follows from what is on disk, now that an interrupted action is undone. Its
+    /// Lets the class of a created image set what follows from what is on disk, now that an action that came to no good end is undone. Its
     /// record is right as far as the host can tell: a class that is gone, or fails, is told of and stops nothing.
-    fn settle(&self, name: &ImageName, action: &str, lock: Lock) -> Result<Option<String>> {
+    pub(super) fn settle(&self, name: &ImageName, action: &str, lock: Lock) -> Result<Option<String>> {
         let Ok(mut image) = self.load(name) else { return Ok(None) };
         if self.site.classes.module_of(image.class()).is_none() {
             return Ok(None);
@@ -182,10 +182,14 @@ impl ImageManager<'_> {
         recovery.attrs.insert("action".to_owned(), action.into());
         let outcome = self.step(&operation, &mut image, recovery).and_then(|said| {
             self.register_image(&operation, &image)?;
+            operation.commit()?;
             Ok(said.as_str().map(str::to_owned))
         });
         match outcome {
-            Ok(said) => operation.succeed().map(|()| said),
+            Ok(said) => {
+                operation.put_next()?;
+                operation.succeed().map(|()| said)
+            }
             Err(error) => {
                 let error = operation.fail(error);
                 if error.kind != ErrorKind::NOT_DEFINED {
@@ -325,6 +329,7 @@ impl ImageManager<'_> {
     /// longer, of registers they had not finished. Nothing is wrong while they are there, so that nothing is said of them.
     fn sweep(&self) {
         let _ = self.site.installations.sweep();
+        let _ = crate::exports::sweep(&self.site.layout);
         let locks = self.site.layout.locks_dir();
         for name in self.journalled().unwrap_or_default() {
             let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());

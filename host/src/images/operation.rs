@@ -304,6 +304,32 @@ impl<'s> Operation<'s> {
         Ok(())
     }
 
+    /// Builds the next state of an image's directory, which comes into service when the action is committed: then what the
+    /// action did elsewhere and what the record says of it cannot disagree.
+    pub(super) fn prepare_next(&self, image: &Image, files: &[(&str, NewFile<'_>)]) -> Result<()> {
+        let aside = self.staging(&self.site.layout.images_dir(), "next")?;
+        generation::prepare(image.directory(), &aside, files).map_err(failure::of)?;
+        let meta = std::fs::symlink_metadata(&aside)
+            .map_err(|cause| Error::failed(format!("cannot look at {aside}")).because(cause))?;
+        let effect = Effect::Next { path: image.directory().to_owned(), aside, inode: meta.ino() };
+        self.acquire(effect, Hold::Action, || Ok(()))
+    }
+
+    /// Puts the state that was prepared in service. The action is committed: there is no way back.
+    pub(super) fn put_next(&self) -> Result<()> {
+        let open = self.on_journal(|journal| journal.state().open.clone())?;
+        for open in open {
+            let Effect::Next { path, aside, inode } = &open.effect else { continue };
+            undo::put_next(path, aside, *inode).map_err(|cause| {
+                failure::of(cause)
+                    .context(format!("image {} is not in its new state yet", self.subject))
+                    .hint("disklessset clean")
+            })?;
+            self.on_journal(|journal| journal.undone(open.number))?;
+        }
+        Ok(())
+    }
+
     /// Puts on record that the action has done what it was for. Whatever stops it from here on, what it published stays.
     pub(crate) fn commit(&self) -> Result<()> {
         self.on_journal(Journal::commit)?.map_err(failure::of)

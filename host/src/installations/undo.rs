@@ -5,7 +5,7 @@ use crate::{
     exports::{self, ExportsError},
     failure,
     system::{
-        FileError,
+        FileError, files,
         layout::Layout,
         mounts::{self, MountError},
         remove_tree::{self, RemoveError},
@@ -85,7 +85,9 @@ pub fn undo(
         .cloned()
         .collect();
     for open in chosen {
-        let spared = which == Which::Unsettled && matches!(open.effect, Effect::Doomed { .. });
+        // What waits for the commit of an action that has none.
+        let waiting = matches!(open.effect, Effect::Doomed { .. } | Effect::Next { .. });
+        let spared = which == Which::Unsettled && waiting;
         if !spared {
             undo_effect(&open.to_undo(), layout, kernel_in_use)?;
         }
@@ -109,6 +111,7 @@ pub fn undo_effect(
         | Effect::Trash { path }
         | Effect::Doomed { path } => remove(path, layout),
         Effect::Mount { mount } => unmount(mount),
+        Effect::Next { path, aside, inode } => put_next(path, aside, *inode).map_err(UndoError::File),
         Effect::Export { path, previous } => {
             // The next change tells a server that could not be told of this one.
             exports::set(layout, path, previous.as_deref(), &|_| {})?;
@@ -120,6 +123,15 @@ pub fn undo_effect(
             if ours { remove(path, layout) } else { Ok(()) }
         }
     }
+}
+
+/// Puts the next state of a directory in service, unless it is.
+///
+/// # Errors
+/// When the two cannot be exchanged; the old state is then still in service.
+pub fn put_next(path: &Utf8Path, aside: &Utf8Path, inode: u64) -> Result<(), FileError> {
+    let waits = std::fs::symlink_metadata(aside).is_ok_and(|found| found.ino() == inode);
+    if waits { files::exchange(aside, path) } else { Ok(()) }
 }
 
 /// Removes a file or tree of ours; one that is not there is fine.
