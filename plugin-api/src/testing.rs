@@ -52,6 +52,7 @@ struct State {
     answers: Vec<Value>,
     config: Option<Value>,
     output: String,
+    stopped: bool,
 }
 
 /// The services of a host, for tests.
@@ -126,6 +127,11 @@ impl TestHost {
         self.state().answers.extend(answers);
     }
 
+    /// From now on the user wants to stop: what asks whether to go on is told so.
+    pub fn interrupt(&self) {
+        self.state().stopped = true;
+    }
+
     /// Everything the class said, in order.
     pub fn lines(&self) -> Vec<(Level, String)> {
         self.state().lines.clone()
@@ -197,6 +203,9 @@ impl TestHost {
                 let line: messages::LogLine = read(request)?;
                 self.state().lines.push((line.level, line.text));
                 reply(())
+            }
+            services::CHECKPOINT if self.state().stopped => {
+                Err(Error::new(ErrorKind::INTERRUPTED, "interrupted"))
             }
             services::PROGRESS | services::CHECKPOINT => reply(()),
             services::PATHS => reply(self.places()),

@@ -17,3 +17,4 @@ mod livenet_sources;
 mod module_gone;
 mod signals;
 mod small;
+mod trees;
