@@ -53,6 +53,7 @@ struct State {
     config: Option<Value>,
     output: String,
     exports: BTreeMap<Utf8PathBuf, Export>,
+    stopped: bool,
 }
 
 /// The services of a host, for tests.
@@ -125,6 +126,11 @@ impl TestHost {
     /// What the person at the menu will answer, in this order.
     pub fn will_answer(&self, answers: impl IntoIterator<Item = Value>) {
         self.state().answers.extend(answers);
+    }
+
+    /// From now on the user wants to stop: what asks whether to go on is told so.
+    pub fn interrupt(&self) {
+        self.state().stopped = true;
     }
 
     /// Everything the class said, in order.
@@ -203,6 +209,9 @@ impl TestHost {
                 let line: messages::LogLine = read(request)?;
                 self.state().lines.push((line.level, line.text));
                 reply(())
+            }
+            services::CHECKPOINT if self.state().stopped => {
+                Err(Error::new(ErrorKind::INTERRUPTED, "interrupted"))
             }
             services::PROGRESS | services::CHECKPOINT => reply(()),
             services::PATHS => reply(self.places()),

@@ -18,3 +18,4 @@ mod module_gone;
 mod nfs;
 mod signals;
 mod small;
+mod trees;

@@ -55,8 +55,10 @@ const PACKAGES: &[Package] = &[
     both(Purpose::BootProof, "iproute2", "iproute"),
     both(Purpose::Tests, "acl", "acl"),
     both(Purpose::Tests, "attr", "attr"),
+    debian(Purpose::Tests, "btrfs-progs"), // Enterprise Linux has no btrfs
     both(Purpose::Tests, "libcap2-bin", "libcap"),
     both(Purpose::Tests, "strace", "strace"),
+    both(Purpose::Tests, "xfsprogs", "xfsprogs"),
 ];
 
 impl Purpose {
