@@ -16,6 +16,8 @@ mod livenet_image;
 mod livenet_sources;
 mod module_gone;
 mod nfs;
+mod oci;
 mod signals;
 mod small;
+mod tar_archives;
 mod trees;

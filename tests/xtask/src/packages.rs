@@ -57,8 +57,12 @@ const PACKAGES: &[Package] = &[
     both(Purpose::Tests, "attr", "attr"),
     debian(Purpose::Tests, "btrfs-progs"), // Enterprise Linux has no btrfs
     both(Purpose::Tests, "libcap2-bin", "libcap"),
+    both(Purpose::Tests, "bzip2", "bzip2"),
+    both(Purpose::Tests, "skopeo", "skopeo"),
     both(Purpose::Tests, "strace", "strace"),
     both(Purpose::Tests, "xfsprogs", "xfsprogs"),
+    debian(Purpose::Tests, "umoci"),
+    both(Purpose::Tests, "xz-utils", "xz"),
 ];
 
 impl Purpose {

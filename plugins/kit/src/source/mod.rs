@@ -2,7 +2,9 @@
 
 mod apt;
 mod apt_sources;
+mod compression;
 mod import;
+mod oci;
 
 pub use apt_sources::{AptEntry, distribution_sources};
 
@@ -166,7 +168,7 @@ impl Source {
             Self::Dnf => Err(SourceError::NotAvailable("dnf").into()),
             Self::Tree(path) => import::copy(path, tree, host),
             Self::Tar(path) => import::extract(path, tree, host),
-            Self::Oci { .. } => Err(SourceError::NotAvailable("oci").into()),
+            Self::Oci { path, reference } => oci::unpack(path, reference.as_deref(), tree, scratch, host),
         }
     }
 
@@ -178,7 +180,7 @@ impl Source {
         match self {
             Self::Apt => Ok(()),
             Self::Dnf => Err(SourceError::NotAvailable("dnf").into()),
-            Self::Oci { .. } => Err(SourceError::NotAvailable("oci").into()),
+            Self::Oci { path, reference } => oci::check(path, reference.as_deref()),
             Self::Tree(path) => import::must_be_tree(path),
             Self::Tar(path) => import::must_be_file(path),
         }
