@@ -15,5 +15,6 @@ mod livenet_faults;
 mod livenet_image;
 mod livenet_sources;
 mod module_gone;
+mod node_sets;
 mod signals;
 mod small;

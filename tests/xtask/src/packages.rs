@@ -55,6 +55,7 @@ const PACKAGES: &[Package] = &[
     both(Purpose::BootProof, "iproute2", "iproute"),
     both(Purpose::Tests, "acl", "acl"),
     both(Purpose::Tests, "attr", "attr"),
+    debian(Purpose::Tests, "clustershell"), // the reference for node sets
     both(Purpose::Tests, "libcap2-bin", "libcap"),
     both(Purpose::Tests, "strace", "strace"),
 ];
