@@ -16,6 +16,7 @@ mod livenet_image;
 mod livenet_sources;
 mod module_gone;
 mod nfs;
+mod node_sets;
 mod oci;
 mod signals;
 mod small;

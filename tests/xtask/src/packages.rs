@@ -56,6 +56,7 @@ const PACKAGES: &[Package] = &[
     both(Purpose::Tests, "acl", "acl"),
     both(Purpose::Tests, "attr", "attr"),
     debian(Purpose::Tests, "btrfs-progs"), // Enterprise Linux has no btrfs
+    debian(Purpose::Tests, "clustershell"), // the reference for node sets
     both(Purpose::Tests, "libcap2-bin", "libcap"),
     both(Purpose::Tests, "bzip2", "bzip2"),
     both(Purpose::Tests, "skopeo", "skopeo"),

@@ -18,7 +18,7 @@
 //! `deny.toml` does not allow (MPL-2.0, CC0-1.0).
 //!
 //! What ClusterShell reads, this reads alike, and what is written here it reads back (a system test holds both to it).
-//! Two things differ on purpose: `c1[8-12]` is refused (there it gives c18 to c112), and so are negative numbers.
+//! Two things differ on purpose: `c1[8-12]` and `c1[9,10]` are refused (there they give c18 to c112, c19 to c110), and so are negative numbers.
 
 mod error;
 mod fold;

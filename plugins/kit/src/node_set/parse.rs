@@ -174,18 +174,17 @@ impl<'a> Reader<'a> {
             if range.trim().is_empty() {
                 return Err(self.part(bracket, "lacks a number"));
             }
-            self.range(range.trim(), touched, &mut numbers)?;
+            self.range(range.trim(), &mut numbers)?;
+        }
+        let length = numbers.first().map_or(0, String::len);
+        if touched && numbers.iter().any(|number| number.len() != length) {
+            return Err(self.part(bracket, "has numbers of different lengths, and digits right before it"));
         }
         Ok(numbers)
     }
 
     /// One number, or a range with or without a step.
-    fn range(
-        &mut self,
-        range: &'a str,
-        touched: bool,
-        into: &mut BTreeSet<String>,
-    ) -> Result<(), NodeSetError> {
+    fn range(&mut self, range: &'a str, into: &mut BTreeSet<String>) -> Result<(), NodeSetError> {
         let (ends, step) = match range.split_once('/') {
             Some((ends, step)) => (ends.trim(), Some(step.trim())),
             None => (range, None),
@@ -219,11 +218,6 @@ impl<'a> Reader<'a> {
         let is_padded = |number: &str| number.len() > 1 && number.starts_with('0');
         if (is_padded(first) || is_padded(last)) && first.len() != last.len() {
             return Err(self.part(range, "has leading zeros and ends of different lengths"));
-        }
-        if touched && first.len() != last.len() {
-            return Err(
-                self.part(range, "has ends of different lengths, with digits right before its bracket")
-            );
         }
         let count = usize::try_from((to - from) / step).unwrap_or(usize::MAX).saturating_add(1);
         if count > self.most {
