@@ -3,6 +3,7 @@
 
 mod crash;
 mod exports;
+mod file_systems;
 mod images;
 mod legacy;
 mod nodes;
