@@ -14,6 +14,7 @@ use disklessset_kit::{
     source::{Optimize, TreePlan, field, servers_os_release},
     squashfs::Layout,
     tree_files::TreeFiles,
+    trees::copy_directory,
 };
 use disklessset_plugin_api::{Command, Error, Hold, Host, Image, Kernel, KernelVersion, Result};
 use std::os::unix::fs::DirBuilderExt;
@@ -128,15 +129,7 @@ fn registered_kernel(
         host.info(format!("copying the modules of kernel {version} into the tree"));
         files.make_directory("usr/lib/modules", 0o755)?;
         let target = files.real_path("usr/lib/modules")?.join(version.as_str());
-        let copy = Command::new("cp").args([
-            "--archive",
-            "--reflink=auto",
-            "--no-target-directory",
-            "--",
-            modules.as_str(),
-            target.as_str(),
-        ]);
-        host.run(&copy)
+        copy_directory(&modules, &target, host)
             .map_err(|error| error.context(format!("cannot copy the modules of kernel {version}")))?;
     } else {
         host.warn(format!(

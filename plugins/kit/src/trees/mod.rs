@@ -126,11 +126,29 @@ pub fn copy_tree(source: &Utf8Path, target: &Utf8Path, method: Method, host: &Ho
             snapshot::make(source, target, host)?;
             Ok(Copied { method, entries: 0, bytes: 0, lost: Vec::new() })
         }
-        Method::Reflink | Method::Copy => {
+        Method::Reflink => {
             make_root(target, host)?;
-            copy::copy(source, target, method, host)
+            copy::copy(source, target, copy::Sharing::Always, host)
+        }
+        Method::Copy => {
+            make_root(target, host)?;
+            copy::copy(source, target, copy::Sharing::Never, host)
         }
     }
+}
+
+/// Copies a directory into a tree, or anywhere else, with its data shared where that is possible, and as faithfully as
+/// [`copy_tree`]. It becomes an ordinary directory, no subvolume that would be missing in snapshots of the tree. `target` is not there
+/// yet, while its parent is.
+///
+/// # Errors
+/// As [`copy_tree`].
+pub fn copy_directory(source: &Utf8Path, target: &Utf8Path, host: &Host<'_>) -> Result<Copied> {
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(target)
+        .map_err(|cause| Error::failed(format!("cannot make the directory {target}")).because(cause))?;
+    copy::copy(source, target, copy::Sharing::WherePossible, host)
 }
 
 /// Makes an empty directory for a tree, root's with mode 0755: a btrfs subvolume where that is possible, so that the tree can

@@ -15,7 +15,7 @@ const STEP: u64 = 16 << 20;
 pub(super) enum Way {
     /// Both files have the same blocks.
     Share,
-    /// The kernel copies.
+    /// The kernel copies; some file systems share what they are asked to copy.
     InKernel,
     /// We copy, so that the file system cannot share.
     ReadAndWrite,

@@ -41,6 +41,17 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How often the progress is told.
 const TELL: Duration = Duration::from_millis(500);
 
+/// Whether a copy has blocks in common with its original.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// As many as it can; those that it cannot are told.
+    Always,
+    /// Whatever is possible between the two places.
+    WherePossible,
+    /// None: who asks for a copy wants data of its own.
+    Never,
+}
+
 /// One copy of one tree, as all its threads see it.
 struct Task<'a> {
     source: OwnedFd,
@@ -56,8 +67,13 @@ struct Task<'a> {
 }
 
 /// Copies the tree into the directory `target`, which is there and empty.
-pub(super) fn copy(source: &Utf8Path, target: &Utf8Path, method: Method, host: &Host<'_>) -> Result<Copied> {
-    let task = Task::new(source, target, method)?;
+pub(super) fn copy(
+    source: &Utf8Path,
+    target: &Utf8Path,
+    sharing: Sharing,
+    host: &Host<'_>,
+) -> Result<Copied> {
+    let task = Task::new(source, target, sharing)?;
     std::thread::scope(|scope| {
         for _ in 0..threads() {
             scope.spawn(|| walk::work(&task));
@@ -70,6 +86,7 @@ pub(super) fn copy(source: &Utf8Path, target: &Utf8Path, method: Method, host: &
     for line in task.lost.remarks() {
         host.info(format!("{source}: {line}"));
     }
+    let method = if sharing == Sharing::Never { Method::Copy } else { Method::Reflink };
     let lost = task.lost.losses();
     for line in &lost {
         host.warn(format!("the copy of {source} loses {line}"));
@@ -98,19 +115,19 @@ fn supervise(task: &Task<'_>, host: &Host<'_>) -> Result<()> {
 }
 
 impl<'a> Task<'a> {
-    fn new(source_path: &'a Utf8Path, target: &Utf8Path, method: Method) -> Result<Self> {
+    fn new(source_path: &'a Utf8Path, target: &Utf8Path, sharing: Sharing) -> Result<Self> {
         let open = |path: &Utf8Path| {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             rustix::fs::open(path.as_std_path(), flags, Mode::empty())
                 .map_err(|cause| Fault::new("open", path, cause))
         };
         let (source, target_fd) = (open(source_path)?, open(target)?);
-        // Some file systems share what they are asked to copy; who asks for a copy wants data of its own.
+        // These share what the kernel is asked to copy.
         let shares = matches!(kind(target)?, Kind::Btrfs | Kind::Xfs);
-        let way = match (method, shares) {
-            (Method::Reflink, _) => data::Way::Share,
-            (_, true) => data::Way::ReadAndWrite,
-            (_, false) => data::Way::InKernel,
+        let way = match (sharing, shares) {
+            (Sharing::Always, _) => data::Way::Share,
+            (Sharing::Never, true) => data::Way::ReadAndWrite,
+            (Sharing::Never, false) | (Sharing::WherePossible, _) => data::Way::InKernel,
         };
         attributes::make_private(&target_fd).map_err(|cause| Fault::new("make private", target, cause))?;
         let links =
