@@ -23,7 +23,8 @@ use std::{
 pub enum Method {
     /// A btrfs snapshot: nothing is copied, whatever the size.
     Snapshot,
-    /// Every file is made anew and shares its data with the original until one of them is written to.
+    /// Every file is made anew and shares its data with the original until one of them is written to. Files that cannot share (of a
+    /// subvolume with other rules, say) are copied.
     Reflink,
     /// Everything is copied.
     Copy,
@@ -104,7 +105,7 @@ impl FromStr for Wanted {
 /// What [`copy_tree`] made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copied {
-    /// How.
+    /// How: a copy, when sharing was asked for and no file could be shared.
     pub method: Method,
     /// Files, directories and everything else, the topmost directory included; 0 after a snapshot, which looks at none.
     pub entries: u64,
@@ -118,8 +119,8 @@ pub struct Copied {
 /// source stays out. When it returns, the tree is on disk. A tree that was begun and failed is left for the caller to remove.
 ///
 /// # Errors
-/// When something cannot be read, made or given an attribute, with its name; when the user stops it; when the method is not
-/// possible here (see [`choose`]).
+/// When something cannot be read, made or given an attribute, with its name; when the user stops it; when the target lies inside the
+/// source; when a snapshot is not possible here (see [`choose`]).
 pub fn copy_tree(source: &Utf8Path, target: &Utf8Path, method: Method, host: &Host<'_>) -> Result<Copied> {
     match method {
         Method::Snapshot => {

@@ -19,7 +19,7 @@ use super::{
 };
 use attributes::New;
 use camino::Utf8Path;
-use disklessset_plugin_api::{Host, Result};
+use disklessset_plugin_api::{Error, Host, Result};
 use fault::Fault;
 use links::Links;
 use lost::Lost;
@@ -30,7 +30,8 @@ use rustix::{
 };
 use std::{
     num::NonZero,
-    sync::atomic::{AtomicU64, Ordering},
+    os::unix::fs::MetadataExt,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -64,6 +65,7 @@ struct Task<'a> {
     lost: Lost,
     entries: AtomicU64,
     bytes: AtomicU64,
+    has_shared: AtomicBool,
 }
 
 /// Copies the tree into the directory `target`, which is there and empty.
@@ -73,6 +75,7 @@ pub(super) fn copy(
     sharing: Sharing,
     host: &Host<'_>,
 ) -> Result<Copied> {
+    refuse_itself(source, target)?;
     let task = Task::new(source, target, sharing)?;
     std::thread::scope(|scope| {
         for _ in 0..threads() {
@@ -86,12 +89,30 @@ pub(super) fn copy(
     for line in task.lost.remarks() {
         host.info(format!("{source}: {line}"));
     }
-    let method = if sharing == Sharing::Never { Method::Copy } else { Method::Reflink };
+    let shared = sharing == Sharing::Always && task.has_shared.load(Ordering::Relaxed);
+    let method = if shared { Method::Reflink } else { Method::Copy };
     let lost = task.lost.losses();
     for line in &lost {
         host.warn(format!("the copy of {source} loses {line}"));
     }
     Ok(Copied { method, entries, bytes, lost })
+}
+
+/// A copy inside its original would be copied too, and again, until the disk is full. Directories are compared, not paths: one can be
+/// bound somewhere else.
+fn refuse_itself(source: &Utf8Path, target: &Utf8Path) -> Result<()> {
+    let identity = |path: &Utf8Path| path.metadata().map(|metadata| (metadata.dev(), metadata.ino()));
+    let inside = || -> std::io::Result<bool> {
+        let top = identity(source)?;
+        let target = target.canonicalize_utf8()?;
+        Ok(target.ancestors().any(|above| identity(above).is_ok_and(|above| above == top)))
+    };
+    let cannot = |why| Error::refused(format!("cannot copy the tree {source} to {target}")).because(why);
+    match inside() {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(cannot("the copy would lie inside the tree".to_owned())),
+        Err(cause) => Err(cannot(cause.to_string())),
+    }
 }
 
 fn threads() -> usize {
@@ -145,6 +166,7 @@ impl<'a> Task<'a> {
             lost: Lost::default(),
             entries: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            has_shared: AtomicBool::new(false),
         })
     }
 
