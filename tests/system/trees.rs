@@ -434,9 +434,15 @@ fn a_copy_inside_its_original_is_refused_wherever_it_is_seen_from() {
         assert_eq!(refused.causes, ["the copy would lie inside the tree"], "{refused:?}");
         std::fs::remove_dir(&target).unwrap();
     }
-    // Sharing that is not possible is not claimed.
+    // What is mounted inside is no part of it.
     let disk = disk(&root, Disk::Ext4);
-    let copied = copy_tree(&tree, &disk.path().join("copy"), Method::Reflink, &host).unwrap();
+    std::fs::create_dir(tree.join("var")).unwrap();
+    let inside = Mounted::bind(disk.path(), &tree.join("var"));
+    let copied = copy_tree(&tree, &tree.join("var/copy"), Method::Reflink, &host).unwrap();
+    assert_eq!(copied.entries, 4);
+    assert_eq!(std::fs::read_dir(tree.join("var/copy/var")).unwrap().count(), 0);
+    drop(inside);
+    // Sharing that is not possible is not claimed.
     assert_eq!(copied.method, Method::Copy);
 }
 

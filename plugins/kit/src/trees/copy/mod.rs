@@ -26,11 +26,10 @@ use lost::Lost;
 use queue::Queue;
 use rustix::{
     fd::OwnedFd,
-    fs::{Mode, OFlags},
+    fs::{AtFlags, CWD, Mode, OFlags, Statx, StatxFlags},
 };
 use std::{
     num::NonZero,
-    os::unix::fs::MetadataExt,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
@@ -99,13 +98,19 @@ pub(super) fn copy(
 }
 
 /// A copy inside its original would be copied too, and again, until the disk is full. Directories are compared, not paths: one can be
-/// bound somewhere else.
+/// bound somewhere else. What is mounted inside the original is none of it.
 fn refuse_itself(source: &Utf8Path, target: &Utf8Path) -> Result<()> {
-    let identity = |path: &Utf8Path| path.metadata().map(|metadata| (metadata.dev(), metadata.ino()));
+    let look = |path: &Utf8Path| {
+        let wanted = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+        rustix::fs::statx(CWD, path.as_std_path(), AtFlags::empty(), wanted)
+    };
+    let identity = |stat: &Statx| (stat.stx_dev_major, stat.stx_dev_minor, stat.stx_ino);
     let inside = || -> std::io::Result<bool> {
-        let top = identity(source)?;
+        let top = identity(&look(source)?);
         let target = target.canonicalize_utf8()?;
-        Ok(target.ancestors().any(|above| identity(above).is_ok_and(|above| above == top)))
+        let mount = look(&target)?.stx_mnt_id;
+        let above = target.ancestors().map_while(|above| look(above).ok());
+        Ok(above.take_while(|above| above.stx_mnt_id == mount).any(|above| identity(&above) == top))
     };
     let cannot = |why| Error::refused(format!("cannot copy the tree {source} to {target}")).because(why);
     match inside() {
