@@ -189,7 +189,7 @@ fn directories(tree: &Utf8Path) {
     let mut here: OwnedFd =
         rustix::fs::open(tree.as_std_path(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
     for level in 0..150 {
-        rustix::fs::mkdirat(&here, &name, Mode::from_raw_mode(0o700 | level % 8)).unwrap();
+        rustix::fs::mkdirat(&here, &name, Mode::from_raw_mode(0o700 | (level % 8))).unwrap();
         let below = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW;
         here = rustix::fs::openat(&here, &name, below, Mode::empty()).unwrap();
         rustix::fs::mkdirat(&here, "aside", Mode::from_raw_mode(0o711)).unwrap();

@@ -419,6 +419,34 @@ fn a_copy_stops_when_the_user_wants_it_to() {
 }
 
 #[test]
+fn a_copy_inside_its_original_is_refused_wherever_it_is_seen_from() {
+    need!(needs());
+    let root = TestRoot::bare();
+    let test = TestHost::new();
+    let host = test.host("Test");
+    let (tree, elsewhere) = (root.beside().join("tree"), root.beside().join("elsewhere"));
+    put(&tree.join("etc/passwd"), b"root:x:0:0::/root:/bin/sh\n", 0o644);
+    std::fs::create_dir(&elsewhere).unwrap();
+    let bound = Mounted::bind(&tree, &elsewhere);
+    for source in [tree.as_path(), bound.at()] {
+        let target = tree.join("etc/copy");
+        let refused = copy_tree(source, &target, Method::Copy, &host).unwrap_err();
+        assert_eq!(refused.causes, ["the copy would lie inside the tree"], "{refused:?}");
+        std::fs::remove_dir(&target).unwrap();
+    }
+    // What is mounted inside is no part of it.
+    let disk = disk(&root, Disk::Ext4);
+    std::fs::create_dir(tree.join("var")).unwrap();
+    let inside = Mounted::bind(disk.path(), &tree.join("var"));
+    let copied = copy_tree(&tree, &tree.join("var/copy"), Method::Reflink, &host).unwrap();
+    assert_eq!(copied.entries, 4);
+    assert_eq!(std::fs::read_dir(tree.join("var/copy/var")).unwrap().count(), 0);
+    drop(inside);
+    // Sharing that is not possible is not claimed.
+    assert_eq!(copied.method, Method::Copy);
+}
+
+#[test]
 fn a_full_disk_is_an_error_that_names_a_file() {
     need!(needs());
     let root = TestRoot::bare();

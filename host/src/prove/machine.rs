@@ -137,7 +137,11 @@ impl MachineSpec {
     pub(super) fn start(&self, boot: &Boot) -> io::Result<Machine> {
         #[allow(clippy::disallowed_methods, reason = "this room owns QEMU's process")]
         let mut command = Command::new(&self.program);
-        command.args(self.arguments(boot)).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(self.arguments(boot))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         dies_with_this_thread(&mut command);
         let mut child = command.spawn()?;
         let errors = child.stderr.take().map(keep_last_words);

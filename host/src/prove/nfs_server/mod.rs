@@ -30,12 +30,8 @@ const TICK: Duration = Duration::from_millis(100);
 const PROGRAMS: [&str; 3] =
     ["/usr/bin/ganesha.nfsd", "/usr/sbin/ganesha.nfsd", "/usr/local/bin/ganesha.nfsd"];
 /// Where its file system modules are: Debian, Enterprise Linux, others.
-const PLUGINS: [&str; 4] = [
-    "/usr/lib/x86_64-linux-gnu/ganesha",
-    "/usr/lib64/ganesha",
-    "/usr/lib/ganesha",
-    "/usr/local/lib/ganesha",
-];
+const PLUGINS: [&str; 4] =
+    ["/usr/lib/x86_64-linux-gnu/ganesha", "/usr/lib64/ganesha", "/usr/lib/ganesha", "/usr/local/lib/ganesha"];
 const VFS: &str = "libfsalvfs.so";
 
 /// The installed server.

@@ -23,7 +23,8 @@ use std::{
 pub enum Method {
     /// A btrfs snapshot: nothing is copied, whatever the size.
     Snapshot,
-    /// Every file is made anew and shares its data with the original until one of them is written to.
+    /// Every file is made anew and shares its data with the original until one of them is written to. Files that cannot share (of a
+    /// subvolume with other rules, say) are copied.
     Reflink,
     /// Everything is copied.
     Copy,
@@ -104,7 +105,7 @@ impl FromStr for Wanted {
 /// What [`copy_tree`] made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copied {
-    /// How.
+    /// How: a copy, when sharing was asked for and no file could be shared.
     pub method: Method,
     /// Files, directories and everything else, the topmost directory included; 0 after a snapshot, which looks at none.
     pub entries: u64,
@@ -118,19 +119,37 @@ pub struct Copied {
 /// source stays out. When it returns, the tree is on disk. A tree that was begun and failed is left for the caller to remove.
 ///
 /// # Errors
-/// When something cannot be read, made or given an attribute, with its name; when the user stops it; when the method is not
-/// possible here (see [`choose`]).
+/// When something cannot be read, made or given an attribute, with its name; when the user stops it; when the target lies inside the
+/// source; when a snapshot is not possible here (see [`choose`]).
 pub fn copy_tree(source: &Utf8Path, target: &Utf8Path, method: Method, host: &Host<'_>) -> Result<Copied> {
     match method {
         Method::Snapshot => {
             snapshot::make(source, target, host)?;
             Ok(Copied { method, entries: 0, bytes: 0, lost: Vec::new() })
         }
-        Method::Reflink | Method::Copy => {
+        Method::Reflink => {
             make_root(target, host)?;
-            copy::copy(source, target, method, host)
+            copy::copy(source, target, copy::Sharing::Always, host)
+        }
+        Method::Copy => {
+            make_root(target, host)?;
+            copy::copy(source, target, copy::Sharing::Never, host)
         }
     }
+}
+
+/// Copies a directory into a tree, or anywhere else, with its data shared where that is possible, and as faithfully as
+/// [`copy_tree`]. It becomes an ordinary directory, no subvolume that would be missing in snapshots of the tree. `target` is not there
+/// yet, while its parent is.
+///
+/// # Errors
+/// As [`copy_tree`].
+pub fn copy_directory(source: &Utf8Path, target: &Utf8Path, host: &Host<'_>) -> Result<Copied> {
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(target)
+        .map_err(|cause| Error::failed(format!("cannot make the directory {target}")).because(cause))?;
+    copy::copy(source, target, copy::Sharing::WherePossible, host)
 }
 
 /// Makes an empty directory for a tree, root's with mode 0755: a btrfs subvolume where that is possible, so that the tree can

@@ -105,8 +105,10 @@ impl Bench<'_> {
             .collect();
         directories.iter().try_for_each(make_dir)?;
         let noise: Vec<u8> = (0..1 << 21).flat_map(|_| random.next().to_le_bytes()).collect();
-        // Twelve halvings between small and large: the mean is some six times the median.
-        let weights: Vec<u64> = (0..FILES).map(|_| 1 << random.below(13)).collect();
+        // Half of the files are small, and each doubling of the size is half as frequent: up to some 10 MB.
+        let weight =
+            |random: &mut Random| (1000 + random.below(1000)) << random.next().trailing_zeros().min(12);
+        let weights: Vec<u64> = (0..FILES).map(|_| weight(&mut random)).collect();
         let all: u64 = weights.iter().sum();
         for (number, weight) in weights.into_iter().enumerate() {
             let size = (weight * BYTES / all) as usize;

@@ -6,6 +6,7 @@ use rustix::{
     fs::{IFlags, SeekFrom, Statx},
     io::Errno,
 };
+use std::sync::atomic::Ordering;
 
 /// The most that is copied between two looks at whether to stop.
 const STEP: u64 = 16 << 20;
@@ -15,7 +16,7 @@ const STEP: u64 = 16 << 20;
 pub(super) enum Way {
     /// Both files have the same blocks.
     Share,
-    /// The kernel copies.
+    /// The kernel copies; some file systems share what they are asked to copy.
     InKernel,
     /// We copy, so that the file system cannot share.
     ReadAndWrite,
@@ -42,7 +43,10 @@ pub(super) fn copy(
     }
     if task.way == Way::Share {
         match share(source, target) {
-            Ok(()) => return Ok(Shared::AsAsked),
+            Ok(()) => {
+                task.has_shared.store(true, Ordering::Relaxed);
+                return Ok(Shared::AsAsked);
+            }
             Err(Errno::XDEV | Errno::OPNOTSUPP | Errno::NOTTY | Errno::INVAL | Errno::TXTBSY) => {}
             Err(cause) => return Err(cause),
         }

@@ -19,18 +19,18 @@ use super::{
 };
 use attributes::New;
 use camino::Utf8Path;
-use disklessset_plugin_api::{Host, Result};
+use disklessset_plugin_api::{Error, Host, Result};
 use fault::Fault;
 use links::Links;
 use lost::Lost;
 use queue::Queue;
 use rustix::{
     fd::OwnedFd,
-    fs::{Mode, OFlags},
+    fs::{AtFlags, CWD, Mode, OFlags, Statx, StatxFlags},
 };
 use std::{
     num::NonZero,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -40,6 +40,17 @@ const MOST_THREADS: usize = 4;
 const LOOK: Duration = Duration::from_millis(50);
 /// How often the progress is told.
 const TELL: Duration = Duration::from_millis(500);
+
+/// Whether a copy has blocks in common with its original.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// As many as it can; those that it cannot are told.
+    Always,
+    /// Whatever is possible between the two places.
+    WherePossible,
+    /// None: who asks for a copy wants data of its own.
+    Never,
+}
 
 /// One copy of one tree, as all its threads see it.
 struct Task<'a> {
@@ -53,11 +64,18 @@ struct Task<'a> {
     lost: Lost,
     entries: AtomicU64,
     bytes: AtomicU64,
+    has_shared: AtomicBool,
 }
 
 /// Copies the tree into the directory `target`, which is there and empty.
-pub(super) fn copy(source: &Utf8Path, target: &Utf8Path, method: Method, host: &Host<'_>) -> Result<Copied> {
-    let task = Task::new(source, target, method)?;
+pub(super) fn copy(
+    source: &Utf8Path,
+    target: &Utf8Path,
+    sharing: Sharing,
+    host: &Host<'_>,
+) -> Result<Copied> {
+    refuse_itself(source, target)?;
+    let task = Task::new(source, target, sharing)?;
     std::thread::scope(|scope| {
         for _ in 0..threads() {
             scope.spawn(|| walk::work(&task));
@@ -70,11 +88,36 @@ pub(super) fn copy(source: &Utf8Path, target: &Utf8Path, method: Method, host: &
     for line in task.lost.remarks() {
         host.info(format!("{source}: {line}"));
     }
+    let shared = sharing == Sharing::Always && task.has_shared.load(Ordering::Relaxed);
+    let method = if shared { Method::Reflink } else { Method::Copy };
     let lost = task.lost.losses();
     for line in &lost {
         host.warn(format!("the copy of {source} loses {line}"));
     }
     Ok(Copied { method, entries, bytes, lost })
+}
+
+/// A copy inside its original would be copied too, and again, until the disk is full. Directories are compared, not paths: one can be
+/// bound somewhere else. What is mounted inside the original is none of it.
+fn refuse_itself(source: &Utf8Path, target: &Utf8Path) -> Result<()> {
+    let look = |path: &Utf8Path| {
+        let wanted = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+        rustix::fs::statx(CWD, path.as_std_path(), AtFlags::empty(), wanted)
+    };
+    let identity = |stat: &Statx| (stat.stx_dev_major, stat.stx_dev_minor, stat.stx_ino);
+    let inside = || -> std::io::Result<bool> {
+        let top = identity(&look(source)?);
+        let target = target.canonicalize_utf8()?;
+        let mount = look(&target)?.stx_mnt_id;
+        let above = target.ancestors().map_while(|above| look(above).ok());
+        Ok(above.take_while(|above| above.stx_mnt_id == mount).any(|above| identity(&above) == top))
+    };
+    let cannot = |why| Error::refused(format!("cannot copy the tree {source} to {target}")).because(why);
+    match inside() {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(cannot("the copy would lie inside the tree".to_owned())),
+        Err(cause) => Err(cannot(cause.to_string())),
+    }
 }
 
 fn threads() -> usize {
@@ -98,19 +141,19 @@ fn supervise(task: &Task<'_>, host: &Host<'_>) -> Result<()> {
 }
 
 impl<'a> Task<'a> {
-    fn new(source_path: &'a Utf8Path, target: &Utf8Path, method: Method) -> Result<Self> {
+    fn new(source_path: &'a Utf8Path, target: &Utf8Path, sharing: Sharing) -> Result<Self> {
         let open = |path: &Utf8Path| {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             rustix::fs::open(path.as_std_path(), flags, Mode::empty())
                 .map_err(|cause| Fault::new("open", path, cause))
         };
         let (source, target_fd) = (open(source_path)?, open(target)?);
-        // Some file systems share what they are asked to copy; who asks for a copy wants data of its own.
+        // These share what the kernel is asked to copy.
         let shares = matches!(kind(target)?, Kind::Btrfs | Kind::Xfs);
-        let way = match (method, shares) {
-            (Method::Reflink, _) => data::Way::Share,
-            (_, true) => data::Way::ReadAndWrite,
-            (_, false) => data::Way::InKernel,
+        let way = match (sharing, shares) {
+            (Sharing::Always, _) => data::Way::Share,
+            (Sharing::Never, true) => data::Way::ReadAndWrite,
+            (Sharing::Never, false) | (Sharing::WherePossible, _) => data::Way::InKernel,
         };
         attributes::make_private(&target_fd).map_err(|cause| Fault::new("make private", target, cause))?;
         let links =
@@ -128,6 +171,7 @@ impl<'a> Task<'a> {
             lost: Lost::default(),
             entries: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            has_shared: AtomicBool::new(false),
         })
     }
 
