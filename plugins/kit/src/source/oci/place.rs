@@ -12,7 +12,7 @@ use rustix::{
     io::Errno,
 };
 use std::{
-    ffi::CStr,
+    ffi::{CStr, CString},
     fs::File,
     io::{Read, Write},
     os::unix::fs::FileExt,
@@ -112,18 +112,13 @@ fn make_directory(parent: BorrowedFd<'_>, name: &CStr) -> rustix::io::Result<()>
     }
     let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
     if tree::kind(&stat) == FileType::Directory {
-        // What it had beyond what the layer says is the lower layer's.
-        let path = tree::own_path(parent, name);
-        for attribute in attributes(&path)? {
-            rustix::fs::lremovexattr(&path, &*attribute)?;
-        }
         return Ok(());
     }
     tree::remove(parent, name)?;
     rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o700))
 }
 
-fn attributes(path: &std::path::Path) -> rustix::io::Result<Vec<std::ffi::CString>> {
+fn attributes(path: &std::path::Path) -> rustix::io::Result<Vec<CString>> {
     let length = match rustix::fs::llistxattr_query(path) {
         Ok(0) | Err(Errno::NOTSUP) => return Ok(Vec::new()),
         length => length?,
@@ -207,12 +202,18 @@ fn write(parent: BorrowedFd<'_>, name: &CStr, member: &Member, data: &mut dyn Re
     }
 }
 
-/// Owner, mode, attributes, times: in this order, as changing the owner takes setuid bits and capabilities away.
+/// Owner, mode, attributes, times: in this order, as changing the owner takes setuid bits and capabilities away. Attributes that the
+/// layer does not tell of go: those a directory has from a lower layer, and access rules inherited from the directory above.
 fn settle(parent: BorrowedFd<'_>, name: &CStr, member: &Member, lost: &mut Lost) -> Result<(), Fault> {
     let (uid, gid) = (Uid::from_raw(member.uid), Gid::from_raw(member.gid));
     rustix::fs::chownat(parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
         .map_err(fault(member, "set the owner"))?;
     if member.kind != Kind::Symlink {
+        let path = tree::own_path(parent, name);
+        let clear = |attribute: CString| rustix::fs::lremovexattr(&path, &*attribute);
+        attributes(&path)
+            .and_then(|all| all.into_iter().try_for_each(clear))
+            .map_err(fault(member, "clear its attributes"))?;
         let mode = Mode::from_raw_mode(member.mode);
         rustix::fs::chmodat(parent, name, mode, AtFlags::empty()).map_err(fault(member, "set the mode"))?;
     }
@@ -240,7 +241,8 @@ fn set_attributes(
         let called = cstring(attribute).map_err(fault(member, &act))?;
         match rustix::fs::lsetxattr(&path, &*called, value, XattrFlags::empty()) {
             Ok(()) => {}
-            Err(Errno::NOTSUP) => {
+            // A security module may know no such label.
+            Err(cause) if cause == Errno::NOTSUP || attribute == b"security.selinux" => {
                 lost.attributes += 1;
                 let (attribute, path) = (super::fault::shown(attribute), super::fault::shown(&member.path));
                 lost.first.get_or_insert_with(|| format!("{attribute} of {path}"));

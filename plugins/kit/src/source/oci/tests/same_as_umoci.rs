@@ -41,6 +41,9 @@ fn first_layer(test: &TestHost, at: &Utf8Path) {
     run(test, "setcap", &["cap_net_raw,cap_net_admin=ep", at.join("usr/bin/ping").as_str()]);
     run(test, "setfacl", &["-m", "u:7:r", at.join("etc/passwd").as_str()]);
     run(test, "setfacl", &["-d", "-m", "u:7:rx", at.join("etc/dir").as_str()]);
+    // Beside others that inherit its rules, one that does not.
+    put(&at.join("etc/dir/without rules"), b"x");
+    run(test, "setfacl", &["-b", at.join("etc/dir/without rules").as_str()]);
     run(test, "setfattr", &["-n", "user.note", "-v", "0x000a3d0a", at.join("etc/dir").as_str()]);
     symlink("usr/bin", at.join("bin")).unwrap();
     symlink("/no/where", at.join("dangling")).unwrap();
