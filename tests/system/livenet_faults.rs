@@ -143,12 +143,26 @@ fn killed_in_the_middle_of_a_tool_a_creation_is_cleaned_up() {
 #[test]
 fn killed_in_the_middle_of_any_tool_a_creation_is_cleaned_up() {
     disklessset_tests::need!(need::root(), need::full());
-    killed_in(&[("cp", "flat"), ("mksquashfs", "flat"), ("mksquashfs", "classic")]);
+    killed_in(&[("mksquashfs", "flat"), ("mksquashfs", "classic")]);
+}
+
+#[test]
+fn killed_while_the_tree_is_copied_a_creation_is_cleaned_up() {
+    disklessset_tests::need!(need::root());
+    killed_when(&[("the copier", "flat")], |small, _| {
+        small.root.path().join("var/tmp/diskless/workdir/web/tree/usr").exists().then_some(Duration::ZERO)
+    });
 }
 
 /// Kills a creation while it runs a tool, with a layout each.
 #[track_caller]
 fn killed_in(tools: &[(&str, &str)]) {
+    killed_when(tools, |small, tool| small.root.tool_at_work(tool).map(|_| Duration::from_millis(300)));
+}
+
+/// Kills a creation as long after a moment as that says.
+#[track_caller]
+fn killed_when(moments: &[(&str, &str)], has_come: impl Fn(&Small, &str) -> Option<Duration>) {
     let shared = super::apt_tree::shared();
     let small = Small::new();
     let before = Snapshot::of(&small.root);
@@ -160,13 +174,13 @@ fn killed_in(tools: &[(&str, &str)]) {
             .collect::<std::collections::BTreeSet<_>>()
     };
     let tmp = in_tmp();
-    for (tool, layout) in tools {
+    for (tool, layout) in moments {
         let source = format!("tree:{}", shared.tree());
         let args =
             ["livenet", "create", "web", "--kernel", "from-image", "--source", &source, "--layout", layout];
         let create = small.root.disklessset(&args).limit(PATIENCE).start();
-        let (create, _) = create.wait_until(|| small.root.tool_at_work(tool));
-        std::thread::sleep(Duration::from_millis(300));
+        let (create, later) = create.wait_until(|| has_come(&small, tool));
+        std::thread::sleep(later);
         let _ = create.kill_nine();
         let _ = small.run(&["list"]).expect_done();
         assert_eq!(small.root.status("web").as_deref(), Some("CORRUPTED"), "killed in {tool}");

@@ -128,17 +128,32 @@ const INITRAMFS: [&str; 10] = [
     "ca-certificates",
 ];
 
+/// What a tree whose root is mounted over NFS needs to look after that mount.
+const NFS: [&str; 1] = ["nfs-common"];
+
 const SELINUX: [&str; 2] = ["selinux-policy-default", "policycoreutils"];
 
 /// What else a tree from packages gets, beside its set.
 #[derive(Debug, Clone, Default)]
 pub struct Extras {
+    /// What the tree is for.
+    pub purpose: Purpose,
     /// The kernel package, with what an initramfs needs, for images that use the kernel of their own tree.
     pub kernel_package: Option<String>,
     /// Whether SELinux is wanted.
     pub selinux: Selinux,
     /// Packages that the user named.
     pub additional: Vec<String>,
+}
+
+/// What a node does with its tree, from which follows what else must be in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// Runs from a copy in its RAM.
+    #[default]
+    Livenet,
+    /// Has it mounted over NFS.
+    Nfs,
 }
 
 /// Whether a node runs with SELinux.
@@ -192,6 +207,9 @@ pub fn for_apt(set: PackageSet, extras: &Extras) -> Vec<String> {
         add(&[kernel.as_str()]);
         add(&INITRAMFS);
     }
+    if extras.purpose == Purpose::Nfs {
+        add(&NFS);
+    }
     if extras.selinux == Selinux::On {
         add(&SELINUX);
     }
@@ -221,6 +239,13 @@ mod tests {
             assert_eq!(set.iter().filter(|package| *package == "curl").count(), 1);
             assert!(set.contains(&"vim".to_owned()) && set.contains(&"openssh-server".to_owned()));
         }
+    }
+
+    #[test]
+    fn an_nfs_root_has_its_tools_whoever_brings_the_kernel() {
+        let extras = Extras { purpose: Purpose::Nfs, ..Extras::default() };
+        assert!(for_apt(PackageSet::Core, &extras).contains(&"nfs-common".to_owned()));
+        assert!(!for_apt(PackageSet::Core, &Extras::default()).contains(&"nfs-common".to_owned()));
     }
 
     #[test]

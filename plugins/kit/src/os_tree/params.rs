@@ -1,0 +1,101 @@
+//! The parameters of a tree, declared once for all classes: a class takes the groups it wants, in the order its menu asks.
+
+use crate::packages::PackageSet;
+use disklessset_plugin_api::{ParamKind, ParamSpec};
+
+/// `--kernel` and `--source`.
+pub fn origin() -> Vec<ParamSpec> {
+    vec![
+        ParamSpec::flag(
+            "kernel",
+            ParamKind::Kernel { from_image: true },
+            "The kernel that nodes boot, or from-image for the one the tree brings",
+        )
+        .required()
+        .sample("from-image"),
+        ParamSpec::flag(
+            "source",
+            ParamKind::Text,
+            "Where the tree comes from: apt, dnf, tree:PATH, tar:PATH, oci:PATH[:REFERENCE]; this server's own kind by default",
+        ),
+    ]
+}
+
+/// `--type`, under the name of 1.x.
+pub fn package_set() -> ParamSpec {
+    let choices = PackageSet::NAMES.iter().map(|word| (*word).to_owned()).collect();
+    ParamSpec::flag(
+        "livenet_type",
+        ParamKind::Choice { choices },
+        "How much goes in (sources of packages only)",
+    )
+    .as_flag("type")
+    .default("STANDARD")
+}
+
+/// `--password-file` and `--ssh-pub-key`: who gets in.
+pub fn access() -> Vec<ParamSpec> {
+    vec![
+        ParamSpec::flag(
+            "password",
+            ParamKind::Secret,
+            "Root's password; without one the account stays locked",
+        ),
+        ParamSpec::flag("ssh_pub_key", ParamKind::Path, "A file of public keys that open root's account"),
+    ]
+}
+
+/// `--package` and `--release`: what is installed.
+pub fn packages() -> Vec<ParamSpec> {
+    vec![
+        ParamSpec::flag("additional_packages", ParamKind::Package, "Another package to install")
+            .as_flag("package"),
+        ParamSpec::flag(
+            "release_version",
+            ParamKind::Text,
+            "The release of the distribution, this server's by default",
+        )
+        .as_flag("release"),
+    ]
+}
+
+/// `--selinux` and `--optimize`.
+pub fn content() -> Vec<ParamSpec> {
+    vec![
+        ParamSpec::flag("selinux", ParamKind::Flag, "Install and boot with SELinux").default(false),
+        ParamSpec::flag("optimize", ParamKind::Flag, "Leave out manuals, translations and other weight")
+            .default(false),
+    ]
+}
+
+/// `--kernel-parameters`, `--run` and `--kernel-package`, which no menu asks for.
+pub fn rare() -> Vec<ParamSpec> {
+    vec![
+        ParamSpec::flag("kernel_parameters", ParamKind::Text, "More kernel parameters for this image")
+            .not_asked(),
+        ParamSpec::flag("run", ParamKind::Path, "A script to run inside the tree at the end").not_asked(),
+        ParamSpec::flag(
+            "kernel_package",
+            ParamKind::Text,
+            "The kernel package that --kernel from-image installs (with a source of packages)",
+        )
+        .not_asked(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_keep_their_names_of_1x_and_flags_are_short() {
+        let all: Vec<ParamSpec> =
+            [origin(), vec![package_set()], access(), packages(), content(), rare()].concat();
+        let flag = |name: &str| all.iter().find(|p| p.name == name).unwrap().flag.clone();
+        assert_eq!(flag("livenet_type"), "type");
+        assert_eq!(flag("additional_packages"), "package");
+        assert_eq!(flag("release_version"), "release");
+        assert_eq!(flag("kernel_parameters"), "kernel-parameters");
+        assert_eq!(flag("ssh_pub_key"), "ssh-pub-key");
+    }
+}
