@@ -2,7 +2,7 @@
 
 mod hostile;
 mod look;
-mod make;
+pub(super) mod make;
 mod refused;
 mod rules;
 mod same_as_umoci;
