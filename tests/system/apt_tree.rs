@@ -100,7 +100,8 @@ fn make() -> Shared {
     Shared { printed: format!("{}{}", created.stdout, created.stderr), root, tree, leaks }
 }
 
-fn processes_showing(text: &str) -> BTreeSet<String> {
+/// Command lines and environments of processes that have a text in them.
+pub(super) fn processes_showing(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         for file in ["cmdline", "environ"] {

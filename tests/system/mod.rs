@@ -2,6 +2,9 @@
 
 mod apt_tree;
 mod concurrency;
+mod dnf;
+mod dnf_faults;
+mod dnf_world;
 mod errors;
 mod foreign_mounts;
 mod hostile_files;

@@ -31,6 +31,12 @@ const KERNEL_SCRIPTS: [&str; 5] = [
 const KERNEL_SCRIPTS_OFF: &str = "etc/kernel/install.d";
 
 pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    // Its options are lists, and it knows no way to quote.
+    if scratch.as_str().contains([' ', ',', '\t']) {
+        return Err(Error::refused(format!(
+            "dnf cannot work in {scratch}: there is a blank or a comma in the path"
+        )));
+    }
     let release = release_of(plan, &servers_os_release())?;
     let mut options = if plan.repositories.are_the_servers() {
         vec![servers_repositories()?]
