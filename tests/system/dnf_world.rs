@@ -54,24 +54,30 @@ const SCRIPT: &str = "echo noise >/dev/null\n\
      test -c /dev/null && test -e /proc/self/status && echo \"$SYSTEMD_OFFLINE $KERNEL_INSTALL_BYPASS\" >/etc/by-scriptlet";
 
 /// A root with a registered kernel, and a repository beside it.
-pub(super) struct World {
-    pub(super) small: Small,
+pub(crate) struct World {
+    pub(crate) small: Small,
     pub(super) repo: Utf8PathBuf,
 }
 
 impl World {
     /// The repository; nothing in it is signed.
     #[track_caller]
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let small = Small::new();
         put(&small.tree.join("usr/lib/os-release"), b"ID=rocky\nNAME=\"Test Linux\"\n", 0o644);
         symlink("../usr/lib/os-release", small.tree.join("etc/os-release")).unwrap();
         let tree = small.root.beside().join("tree-of-package");
         std::fs::rename(&small.tree, &tree).unwrap();
         let world = Self { repo: small.root.beside().join("repo"), small };
-        world.add_tree(&tree, &format!("{}\n%post\n{SCRIPT}\n", markers()));
-        world.index();
+        world.build_tree(&tree);
         world
+    }
+
+    /// Packs the tree, and all packages with it.
+    #[track_caller]
+    pub(crate) fn build_tree(&self, tree: &Utf8Path) {
+        self.add_tree(tree, &format!("{}\n%post\n{SCRIPT}\n", markers()));
+        self.index();
     }
 
     /// Makes the package `os-tree` of a tree; more sections of its spec may follow.
@@ -142,6 +148,14 @@ impl World {
         let repo = format!("file://{}", self.repo);
         let own = ["--repo", &repo, "--release", "9"];
         self.small.create_from(name, "dnf", &[&own[..], more].concat())
+    }
+
+    /// A creation for another kernel.
+    pub(crate) fn create_with_kernel(&self, kernel: &str, name: &str, more: &[&str]) -> Program {
+        let repo = format!("file://{}", self.repo);
+        let args = ["livenet", "create", name, "--kernel", kernel, "--source", "dnf", "--repo", &repo];
+        let own = ["--release", "9", "--unsigned"];
+        self.small.root.disklessset(&[&args[..], &own, more].concat())
     }
 
     /// The packages that left their mark in a tree.

@@ -1,10 +1,11 @@
 //! Real OS trees, mounts and packers: needs root and the tools that `cargo xtask setup` installs.
 
-mod apt_tree;
+mod apt_repos;
+pub(crate) mod apt_tree;
 mod concurrency;
 mod dnf;
 mod dnf_faults;
-mod dnf_world;
+pub(crate) mod dnf_world;
 mod errors;
 mod foreign_mounts;
 mod hostile_files;
@@ -19,4 +20,4 @@ mod livenet_image;
 mod livenet_sources;
 mod module_gone;
 mod signals;
-mod small;
+pub(crate) mod small;

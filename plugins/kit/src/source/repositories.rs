@@ -215,7 +215,15 @@ fn has_login(word: &str) -> bool {
 
 /// Adds what to do when a tool refused packages for their signatures.
 pub(super) fn with_hint(error: Error, repositories: &Repositories) -> Error {
-    let signs = ["is not signed", "GPG check FAILED", "NO_PUBKEY", "isn't signed", "signature", "GPG key"];
+    let signs = [
+        "is not signed",
+        "does not have a Release file",
+        "GPG check FAILED",
+        "NO_PUBKEY",
+        "isn't signed",
+        "signature",
+        "GPG key",
+    ];
     let about = |line: &String| signs.iter().any(|sign| line.contains(sign));
     if repositories.trust == Trust::Signed && error.causes.iter().any(about) {
         return error.hint("name the key that signs the packages with --signing-key FILE, or accept unsigned ones with --unsigned");
