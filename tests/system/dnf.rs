@@ -9,7 +9,9 @@ use disklessset_tests::facts::{FileFacts, files_below};
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 
+use super::dnf_http::{SECRET, Server};
 use super::dnf_world::World;
+use super::small::put;
 
 /// Where dnf and rpm would leave something of theirs on the server.
 const OF_SERVER: [&str; 6] =
@@ -153,7 +155,7 @@ fn a_file_of_repositories_and_a_mirror_are_sources_too() {
     let world = World::new();
     let file = world.small.root.beside().join("site.repo");
     let text = format!("[site]\nname=site\nbaseurl=file://{}\ngpgcheck=0\n", world.repo);
-    super::small::put(&file, text.as_bytes(), 0o644);
+    put(&file, text.as_bytes(), 0o644);
     let own = ["--release", "9", "--type", "core", "--repo-file", file.as_str()];
     let refused = world.small.create_from("web", "dnf", &own);
     world.fails(refused, 2, &["site.repo", "does not check signatures", "--unsigned"]);
@@ -171,4 +173,59 @@ fn a_file_of_repositories_and_a_mirror_are_sources_too() {
     let more = ["--release", "9", "--type", "core", "--unsigned", "--mirror", &mirror];
     let _ = world.small.create_from("mirrored", "dnf", &more).run().expect_done();
     assert!(world.small.record("mirrored").contains(&mirror));
+}
+
+#[test]
+fn a_tree_whose_rpm_keeps_another_database_gets_that_one() {
+    disklessset_tests::need!(
+        need::root(),
+        need::tool("dnf"),
+        need::tool("rpmbuild"),
+        need::tool("createrepo_c")
+    );
+    let world = World::new();
+    let tree = world.small.root.beside().join("tree-of-package");
+    // The server's own rpm, which knows one kind of database only, told to keep it elsewhere.
+    world.lend(&tree, "/usr/bin/rpm");
+    let _ = world
+        .small
+        .root
+        .tool("cp", &["-rL", "/usr/lib/rpm", tree.join("usr/lib/rpm").as_str()])
+        .run()
+        .expect_done();
+    let own = b"%_dbpath /var/lib/own\n";
+    put(&tree.join("usr/lib/rpm/macros.d/macros.own"), own, 0o644);
+    world.build_tree(&tree);
+    let server = Server::start(&world.repo);
+    let repo = format!("http://bob:{SECRET}@{}/", server.address);
+    let more = ["--release", "8", "--unsigned", "--type", "core", "--repo", &repo];
+    let created = world.small.create_from("web", "dnf", &more).run().expect_done();
+    assert!(!created.stderr.contains("does not read"), "{created}");
+    let tree = world.small.unpacked("web");
+    assert!(tree.join("var/lib/own/rpmdb.sqlite").is_file(), "no database of the tree's own");
+    assert!(!tree.join("var/lib/rpm/rpmdb.sqlite").exists(), "two databases");
+    let inside = [tree.as_str(), "/usr/bin/rpm", "--query", "os-tree", "openssh-server"];
+    let seen = world.small.root.tool("chroot", &inside).run().expect_done().stdout;
+    assert_eq!(seen.lines().count(), 2, "{seen}");
+    assert!(!tree.join("var/cache/dnf").read_dir_utf8().is_ok_and(|mut left| left.next().is_some()));
+}
+
+#[test]
+fn a_kernel_whose_modules_nobody_listed_has_them_listed() {
+    disklessset_tests::need!(
+        need::root(),
+        need::tool("dnf"),
+        need::tool("rpmbuild"),
+        need::tool("createrepo_c"),
+        need::tool("depmod")
+    );
+    let world = World::new();
+    let tree = world.small.root.beside().join("tree-of-package");
+    world.lend(&tree, "/usr/sbin/depmod");
+    put(&tree.join("usr/lib/modules/9.9.9-test/modules.order"), b"", 0o644);
+    std::os::unix::fs::symlink("../usr/lib/modules", tree.join("lib/modules"))
+        .unwrap_or_else(|cause| panic!("{cause}"));
+    world.build_tree(&tree);
+    let _ = world.create("web", &["--type", "core"]).run().expect_done();
+    assert!(world.small.unpacked("web").join("usr/lib/modules/9.9.9-test/modules.dep").is_file());
 }

@@ -2,16 +2,15 @@
 //! and nothing is left.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 
 use super::apt_tree::processes_showing;
+use super::dnf_http::{SECRET, Server};
 use super::dnf_world::World;
 use super::small::{KERNEL, put};
 
@@ -165,6 +164,13 @@ fn a_killed_creation_is_cleaned_up() {
     create.signal(nix::sys::signal::Signal::SIGTERM);
     let _ = create.wait().expect_code(143);
     before.assert_same_as_now(root);
+    // And when only the package manager is killed.
+    let create = world.create("web", &["--type", "core", "--package", "slow"]).start();
+    let (create, _) = create.wait_until(|| root.tool_at_work("sleep"));
+    let dnf = nix::unistd::Pid::from_raw(root.tool_at_work("dnf").unwrap());
+    nix::sys::signal::kill(dnf, nix::sys::signal::Signal::SIGKILL).unwrap();
+    let _ = create.wait().expect_code(1).expect_said("dnf");
+    before.assert_same_as_now(root);
 }
 
 #[test]
@@ -175,7 +181,7 @@ fn a_tree_whose_rpm_does_not_see_its_packages_is_told() {
         need::tool("rpmbuild"),
         need::tool("createrepo_c")
     );
-    // An rpm that cannot read what the server's wrote is nowhere to be had here: one that sees nothing, and one that sees.
+    // Nothing was fetched from a repository on the same disk, so that there is nothing to write a database anew from.
     for (answer, told) in [("", true), ("echo os-tree", false)] {
         let world = World::new();
         let tree = world.small.root.beside().join("tree-of-package");
@@ -184,71 +190,6 @@ fn a_tree_whose_rpm_does_not_see_its_packages_is_told() {
         let created = world.create("web", &["--type", "core"]).run().expect_done();
         assert_eq!(created.stderr.contains("does not read the package database"), told, "{created}");
     }
-}
-
-/// Serves a directory to who knows the password, and counts those turned away.
-struct Server {
-    address: String,
-    stop: Arc<AtomicBool>,
-    refused: Arc<Mutex<u32>>,
-}
-
-/// `bob:clear-secret-8812` as HTTP wants it.
-const BASIC: &str = "Basic Ym9iOmNsZWFyLXNlY3JldC04ODEy";
-const SECRET: &str = "clear-secret-8812";
-
-impl Server {
-    fn start(dir: &Utf8Path) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = Self {
-            address: listener.local_addr().unwrap().to_string(),
-            stop: Arc::default(),
-            refused: Arc::default(),
-        };
-        let (dir, stop, refused) = (dir.to_owned(), server.stop.clone(), server.refused.clone());
-        std::thread::spawn(move || {
-            for stream in listener.incoming().take_while(|_| !stop.load(Ordering::Relaxed)) {
-                let (dir, refused) = (dir.clone(), refused.clone());
-                std::thread::spawn(move || answer(&mut stream.unwrap(), &dir, &refused));
-            }
-        });
-        server
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        let _ = TcpStream::connect(&self.address); // wakes it
-    }
-}
-
-fn answer(stream: &mut TcpStream, dir: &Utf8Path, refused: &Mutex<u32>) {
-    let mut asked = Vec::new();
-    while !asked.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        if stream.read(&mut byte).unwrap_or(0) == 0 {
-            return;
-        }
-        asked.push(byte[0]);
-    }
-    let asked = String::from_utf8_lossy(&asked).into_owned();
-    let path = asked.split(' ').nth(1).unwrap_or_default();
-    let known = asked.lines().any(|line| line.eq_ignore_ascii_case(&format!("authorization: {BASIC}")));
-    let head = |status: &str, length: usize| {
-        format!(
-            "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\r\n"
-        )
-    };
-    let (status, body) = match std::fs::read(dir.join(path.trim_start_matches('/'))) {
-        _ if !known => {
-            *refused.lock().unwrap() += 1;
-            ("401 Unauthorized", Vec::new())
-        }
-        Ok(body) => ("200 OK", body),
-        Err(_) => ("404 Not Found", Vec::new()),
-    };
-    let _ = stream.write_all(head(status, body.len()).as_bytes()).and_then(|()| stream.write_all(&body));
 }
 
 #[test]

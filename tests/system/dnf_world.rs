@@ -80,6 +80,18 @@ impl World {
         self.index();
     }
 
+    /// Puts a program of the server with its libraries into the tree.
+    #[track_caller]
+    pub(super) fn lend(&self, tree: &Utf8Path, program: &str) {
+        let libraries = self.small.root.tool("ldd", &[program]).run().expect_done().stdout;
+        let files = libraries.split_whitespace().filter(|word| word.starts_with('/')).chain([program]);
+        for file in files {
+            let target = tree.join(file.trim_start_matches('/'));
+            std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+            std::fs::copy(file, target).unwrap();
+        }
+    }
+
     /// Makes the package `os-tree` of a tree; more sections of its spec may follow.
     #[track_caller]
     pub(super) fn add_tree(&self, tree: &Utf8Path, more: &str) {

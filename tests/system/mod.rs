@@ -5,6 +5,7 @@ pub(crate) mod apt_tree;
 mod concurrency;
 mod dnf;
 mod dnf_faults;
+mod dnf_http;
 pub(crate) mod dnf_world;
 mod errors;
 mod foreign_mounts;

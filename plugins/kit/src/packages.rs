@@ -10,7 +10,7 @@
 
 mod of_dnf;
 
-pub use of_dnf::{KERNEL_OF_DNF, for_dnf, left_out_of_dnf};
+pub use of_dnf::{KERNEL_OF_DNF, OfRelease, for_dnf, left_out_of_dnf};
 
 use std::{fmt, str::FromStr};
 

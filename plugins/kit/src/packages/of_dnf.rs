@@ -2,17 +2,9 @@
 
 use super::{Extras, PackageSet, Purpose, Selinux, add_to};
 
-/// What a node needs to come up, whatever the set: the release (its key, its presets), init, devices, an address.
-const BASE: [&str; 8] = [
-    "system-release",
-    "systemd",
-    "systemd-udev",
-    "util-linux",
-    "kmod",
-    "shadow-utils",
-    "NetworkManager",
-    "openssh-server",
-];
+/// What a node needs to come up, whatever the set: init, devices, an address.
+const BASE: [&str; 7] =
+    ["systemd", "systemd-udev", "util-linux", "kmod", "shadow-utils", "NetworkManager", "openssh-server"];
 
 const CORE: [&str; 3] = ["iproute", "procps-ng", "openssh-server"];
 
@@ -61,10 +53,18 @@ const LEFT_OUT: [&str; 13] = [
 /// The kernel package that `from-image` takes with dnf when none is named: the one that brings the drivers of real machines along.
 pub const KERNEL_OF_DNF: &str = "kernel";
 
-/// All packages and groups to install with dnf, in a stable order, each once. `dhcp_client`: whether dracut of that release
-/// gets its address by dhclient.
-pub fn for_dnf(set: PackageSet, extras: &Extras, dhcp_client: bool) -> Vec<String> {
-    let mut packages = Vec::new();
+/// What differs between releases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OfRelease {
+    /// The package that makes a tree one of its distribution: name, keys, which services start.
+    pub release: &'static str,
+    /// The client that dracut gets addresses with, where it is not NetworkManager.
+    pub dhcp_client: Option<&'static str>,
+}
+
+/// All packages and groups to install with dnf, in a stable order, each once.
+pub fn for_dnf(set: PackageSet, extras: &Extras, of_release: OfRelease) -> Vec<String> {
+    let mut packages = vec![of_release.release.to_owned()];
     add_to(&mut packages, &BASE);
     match set {
         PackageSet::Core => add_to(&mut packages, &CORE),
@@ -77,9 +77,7 @@ pub fn for_dnf(set: PackageSet, extras: &Extras, dhcp_client: bool) -> Vec<Strin
     if let Some(kernel) = &extras.kernel_package {
         add_to(&mut packages, &[kernel.as_str()]);
         add_to(&mut packages, &INITRAMFS);
-        if dhcp_client {
-            add_to(&mut packages, &["dhcp-client"]);
-        }
+        add_to(&mut packages, of_release.dhcp_client.as_slice());
     }
     if extras.purpose == Purpose::Nfs {
         add_to(&mut packages, &NFS);
@@ -107,10 +105,12 @@ pub fn left_out_of_dnf(selinux: Selinux) -> Vec<&'static str> {
 mod tests {
     use super::*;
 
+    const NINE: OfRelease = OfRelease { release: "system-release", dhcp_client: Some("dhcp-client") };
+
     #[test]
     fn sets_are_those_of_1x_and_repeat_nothing() {
         let extras = Extras { kernel_package: Some("kernel".to_owned()), ..Extras::default() };
-        let of = |set| for_dnf(set, &extras, true);
+        let of = |set| for_dnf(set, &extras, NINE);
         assert!(of(PackageSet::Standard).contains(&"@core".to_owned()));
         for name in SMALL {
             assert!(of(PackageSet::Small).iter().any(|found| found == name), "{name}");
@@ -129,10 +129,10 @@ mod tests {
     #[test]
     fn selinux_and_nfs_bring_their_tools() {
         let extras = Extras { purpose: Purpose::Nfs, selinux: Selinux::On, ..Extras::default() };
-        let names = for_dnf(PackageSet::Core, &extras, false);
+        let names = for_dnf(PackageSet::Core, &extras, NINE);
         for name in ["nfs-utils", "selinux-policy-targeted", "policycoreutils"] {
             assert!(names.iter().any(|found| found == name), "{name}");
         }
-        assert!(!for_dnf(PackageSet::Core, &Extras::default(), true).contains(&"dracut".to_owned()));
+        assert!(!for_dnf(PackageSet::Core, &Extras::default(), NINE).contains(&"dracut".to_owned()));
     }
 }

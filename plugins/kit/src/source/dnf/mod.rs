@@ -13,8 +13,8 @@ use crate::{
     tree_files::{NewFile, TreeFiles},
 };
 use camino::Utf8Path;
-use disklessset_plugin_api::{Command, Error, Hold, Host, Mount, Result};
-use release::{Family, Release};
+use disklessset_plugin_api::{Command, Error, Hold, Host, KernelVersion, Mount, Result};
+use release::Release;
 
 /// Where a server has repositories, and variables for them; dnf would look for them in the empty tree.
 const SERVERS_REPOSITORIES: [&str; 3] = ["/etc/yum.repos.d", "/etc/yum/repos.d", "/etc/distro.repos.d"];
@@ -60,8 +60,8 @@ pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host
         repositories::with_hint(error, &plan.repositories)
     })?;
     host.release(tree)?;
-    settle(&files)?;
-    rpm::tell_if_unreadable(&files, host)
+    rpm::settle_database(&files, &release, host)?;
+    settle(&files, host)
 }
 
 fn release_of(plan: &TreePlan, server: &str) -> Result<Release> {
@@ -90,7 +90,8 @@ fn servers_repositories() -> Result<String> {
 
 fn dnf(plan: &TreePlan, release: &Release, options: &[String], tree: &Utf8Path) -> Command {
     let optimized = plan.optimize == Optimize::Aggressively;
-    let mut all = vec!["plugins=False".to_owned(), "keepcache=False".to_owned()];
+    // The packages go from the cache later: the tree's own rpm may need them.
+    let mut all = vec!["plugins=False".to_owned(), "keepcache=True".to_owned()];
     all.extend_from_slice(options);
     all.extend(release.module_platform().map(|platform| format!("module_platform_id={platform}")));
     // Trimmed sets name what a node needs; a best version that needs what is left out is no reason to fail.
@@ -105,10 +106,9 @@ fn dnf(plan: &TreePlan, release: &Release, options: &[String], tree: &Utf8Path) 
         command =
             command.args(left_out_of_dnf(plan.extras.selinux).iter().map(|name| format!("--exclude={name}")));
     }
-    let dhcp_client = matches!(release.family(), Family::Enterprise(8 | 9));
     command
         .arg("install")
-        .args(for_dnf(plan.set, &plan.extras, dhcp_client))
+        .args(for_dnf(plan.set, &plan.extras, release.packages()))
         // Scripts of packages talk to no running system, and the kernel's make nothing.
         .env("SYSTEMD_OFFLINE", "1")
         .env("KERNEL_INSTALL_BYPASS", "1")
@@ -131,15 +131,29 @@ fn switch_kernel_scripts_off(files: &TreeFiles) -> Result<()> {
 }
 
 /// What a tree fresh from packages still needs to be a node.
-fn settle(files: &TreeFiles) -> Result<()> {
+fn settle(files: &TreeFiles, host: &Host<'_>) -> Result<()> {
     for script in KERNEL_SCRIPTS {
         files.remove(&format!("{KERNEL_SCRIPTS_OFF}/{script}"))?;
     }
+    list_modules(files, host)?;
     for cache in ["var/cache/dnf", "var/cache/libdnf5"] {
         files.empty_directory(cache)?;
     }
     if !files.exists("etc/fstab") {
         files.replace("etc/fstab", b"", NewFile::of_root(0o644))?;
+    }
+    Ok(())
+}
+
+/// The list of a kernel's modules is made by the scripts that were kept from running, unless another package made it.
+fn list_modules(files: &TreeFiles, host: &Host<'_>) -> Result<()> {
+    for version in files.list("usr/lib/modules")? {
+        let inside = format!("usr/lib/modules/{version}");
+        let plain = KernelVersion::parse(&version).is_ok() && files.is_directory(&inside);
+        if plain && !files.exists(&format!("{inside}/modules.dep")) && files.exists("usr/sbin/depmod") {
+            host.run(&Command::new("depmod").args(["-a", &version]).inside(files.path().as_str()))
+                .map_err(|error| error.context(format!("cannot list the modules of kernel {version}")))?;
+        }
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Releases of the distributions that dnf installs, and what differs between them.
 
+use crate::packages::OfRelease;
 use disklessset_plugin_api::Error;
 use std::{fmt, str::FromStr};
 
@@ -58,6 +59,19 @@ impl Release {
             Family::Enterprise(number @ 8..) => Some(format!("platform:el{number}")),
             Family::Fedora(number @ 28..) => Some(format!("platform:f{number}")),
             _ => None,
+        }
+    }
+
+    /// What its package sets need beside what all have.
+    pub(super) fn packages(&self) -> OfRelease {
+        match self.family {
+            // dracut of these has networking by shell scripts and dhclient; that of later ones by NetworkManager.
+            Family::Enterprise(0..=9) => {
+                OfRelease { release: "system-release", dhcp_client: Some("dhcp-client") }
+            }
+            Family::Enterprise(_) => OfRelease { release: "system-release", dhcp_client: None },
+            // Every edition of Fedora calls itself a system release.
+            _ => OfRelease { release: "fedora-release", dhcp_client: None },
         }
     }
 
