@@ -83,6 +83,32 @@ pub fn rare() -> Vec<ParamSpec> {
     ]
 }
 
+/// `--repo`, `--mirror`, `--repo-file`, `--signing-key` and `--unsigned`: where packages come from, which no menu asks for.
+pub fn repositories() -> Vec<ParamSpec> {
+    let all = [
+        ParamSpec::flag(
+            "repositories",
+            ParamKind::Text,
+            "A repository to install from instead of the server's own: an address, with apt its suite and components after it",
+        )
+        .as_flag("repo")
+        .repeated(),
+        ParamSpec::flag("mirror", ParamKind::Text, "A mirror of the distribution to install from: the address that its releases lie below"),
+        ParamSpec::flag(
+            "repository_files",
+            ParamKind::Path,
+            "A file of repositories to install from: .repo for dnf, .sources or .list for apt",
+        )
+        .as_flag("repo-file")
+        .repeated(),
+        ParamSpec::flag("signing_keys", ParamKind::Path, "A public key that signs what these have, armoured")
+            .as_flag("signing-key")
+            .repeated(),
+        ParamSpec::flag("unsigned", ParamKind::Flag, "Accept packages from these that nobody signed").default(false),
+    ];
+    all.into_iter().map(ParamSpec::not_asked).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,11 +116,12 @@ mod tests {
     #[test]
     fn parameters_keep_their_names_of_1x_and_flags_are_short() {
         let all: Vec<ParamSpec> =
-            [origin(), vec![package_set()], access(), packages(), content(), rare()].concat();
+            [origin(), vec![package_set()], access(), packages(), content(), rare(), repositories()].concat();
         let flag = |name: &str| all.iter().find(|p| p.name == name).unwrap().flag.clone();
         assert_eq!(flag("livenet_type"), "type");
         assert_eq!(flag("additional_packages"), "package");
         assert_eq!(flag("release_version"), "release");
+        assert_eq!(flag("repository_files"), "repo-file");
         assert_eq!(flag("kernel_parameters"), "kernel-parameters");
         assert_eq!(flag("ssh_pub_key"), "ssh-pub-key");
     }

@@ -3,7 +3,7 @@
 use crate::{
     boot_line,
     packages::{PackageSet, Purpose, Selinux},
-    source::{Optimize, Source, servers_os_release},
+    source::{Optimize, Repositories, Source, servers_os_release},
     ssh_keys::PublicKeys,
 };
 use camino::Utf8PathBuf;
@@ -27,6 +27,8 @@ pub struct Wish {
     pub kernel: KernelChoice,
     /// Where the tree comes from; it was checked to be usable.
     pub source: Source,
+    /// Where packages come from.
+    pub repositories: Repositories,
     /// The package set.
     pub set: PackageSet,
     /// Root's password; without one the account stays locked.
@@ -61,6 +63,8 @@ impl Wish {
             None => Source::of_server(&servers_os_release())?,
         };
         source.check()?;
+        let repositories = Repositories::from_arguments(args)?;
+        repositories.check(&source)?;
         let set = args.get::<String>("livenet_type")?.unwrap_or_else(|| "STANDARD".to_owned());
         let parameters: String = args.get("kernel_parameters")?.unwrap_or_default();
         Ok(Self {
@@ -72,6 +76,7 @@ impl Wish {
                 ),
             },
             source,
+            repositories,
             set: set.parse::<PackageSet>().map_err(|cause| Error::usage(cause.to_string()))?,
             password: args.get("password")?,
             keys: args.get::<Utf8PathBuf>("ssh_pub_key")?.map(read_keys).transpose()?,
@@ -89,6 +94,7 @@ impl Wish {
     /// password's hash is no attribute: it stands in the tree alone.
     pub fn record(&self, image: &mut Image) {
         image.set("source", self.source.to_string());
+        self.repositories.record(image);
         image.set("selinux", self.selinux == Selinux::On);
         image.set("optimize", self.optimize == Optimize::Aggressively);
         if let Some((path, _)) = &self.keys {
@@ -133,7 +139,8 @@ mod tests {
     use serde_json::json;
 
     fn wish(more: serde_json::Value) -> Result<Wish> {
-        let mut all = json!({"kernel": "from-image", "source": "apt"});
+        // The directory has an etc/passwd: this server's own.
+        let mut all = json!({"kernel": "from-image", "source": "tree:/"});
         all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         Wish::from_arguments(Purpose::Nfs, &serde_json::from_value(all).unwrap())
     }
@@ -155,7 +162,7 @@ mod tests {
             "/nowhere",
         );
         wish(all).unwrap().record(&mut image);
-        assert_eq!(image.text("source").unwrap(), "apt");
+        assert_eq!(image.text("source").unwrap(), "tree:/");
         assert_eq!(image.get::<Vec<String>>("additional_packages").unwrap().unwrap(), ["vim"]);
         assert!(image.attributes().values().all(|value| !value.to_string().contains("hunter2")));
     }
@@ -164,7 +171,8 @@ mod tests {
     fn faults_are_told_before_anything_is_made() {
         for (bad, reason) in [
             (json!({"source": "zip:/x"}), "is no source"),
-            (json!({"source": "dnf"}), "not available in this version"),
+            (json!({"source": "oci:/x"}), "not available in this version"),
+            (json!({"mirror": "ftp://x/"}), "not by ftp"),
             (json!({"source": "tree:/nowhere"}), "cannot take the tree /nowhere"),
             (json!({"source": "tar:/nowhere"}), "cannot take the archive /nowhere"),
             (json!({"kernel_parameters": "quiet ${net0/mac}"}), "the boot loader reads it"),

@@ -28,6 +28,7 @@ fn unpack(test: &TestHost, source: &str) -> Result<Utf8PathBuf> {
         std::fs::create_dir(directory).unwrap();
     }
     let plan = TreePlan {
+        repositories: crate::source::Repositories::default(),
         set: crate::packages::PackageSet::Core,
         extras: crate::packages::Extras::default(),
         release: None,
