@@ -71,10 +71,12 @@ fn a_missing_tool_is_named_with_its_package() {
         ("mksquashfs", "squashfs-tools", "tree"),
         ("mkfs.ext4", "e2fsprogs", "tree"),
         ("mmdebstrap", "mmdebstrap", "apt"),
+        ("dnf", "dnf", "dnf"),
     ] {
         let before = Snapshot::of(&small.root);
         let create = match source {
             "apt" => small.create_from("web", "apt", &["--type", "core"]),
+            "dnf" => small.create_from("web", "dnf", &["--release", "9"]),
             _ => small.create("web", &["--layout", "classic"]),
         };
         let created = without(&small, tool, create).run();

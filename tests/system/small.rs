@@ -22,8 +22,8 @@ pub(super) fn put(path: &Utf8Path, text: &[u8], mode: u32) {
 }
 
 /// A root with the module, the kernel and the tree.
-pub(super) struct Small {
-    pub(super) root: TestRoot,
+pub(crate) struct Small {
+    pub(crate) root: TestRoot,
     pub(super) tree: Utf8PathBuf,
 }
 

@@ -1,4 +1,4 @@
-//! What goes into an OS tree that is made from packages: the sets of 1.x, for apt.
+//! What goes into an OS tree that is made from packages: the sets of 1.x, for apt here, for dnf in a room of their own.
 //!
 //! | set | 1.x with dnf | with apt |
 //! |---|---|---|
@@ -7,6 +7,10 @@
 //! | CORE | iproute, procps, openssh | openssh, the base; dpkg stays, Debian cannot be without it; addresses by systemd-networkd |
 //!
 //! The base is what a node needs to come up at all: init, udev, message bus, login, network tools.
+
+mod of_dnf;
+
+pub use of_dnf::{KERNEL_OF_DNF, OfRelease, for_dnf, left_out_of_dnf};
 
 use std::{fmt, str::FromStr};
 
@@ -186,14 +190,8 @@ pub fn default_kernel_package(distribution: &str) -> String {
 
 /// All packages to install with apt, in a stable order, each once.
 pub fn for_apt(set: PackageSet, extras: &Extras) -> Vec<String> {
-    let mut packages: Vec<String> = Vec::new();
-    let mut add = |more: &[&str]| {
-        for package in more {
-            if !packages.iter().any(|known| known == package) {
-                packages.push((*package).to_owned());
-            }
-        }
-    };
+    let mut packages = Vec::new();
+    let mut add = |more: &[&str]| add_to(&mut packages, more);
     add(&BASE);
     match set {
         PackageSet::Core => add(&CORE),
@@ -217,6 +215,15 @@ pub fn for_apt(set: PackageSet, extras: &Extras) -> Vec<String> {
         add(&[package.as_str()]);
     }
     packages
+}
+
+/// Adds what is not there yet.
+fn add_to(packages: &mut Vec<String>, more: &[&str]) {
+    for package in more {
+        if !packages.iter().any(|known| known == package) {
+            packages.push((*package).to_owned());
+        }
+    }
 }
 
 #[cfg(test)]

@@ -69,12 +69,13 @@ fn creation() -> ActionSpec {
     ];
     let groups = [
         params::origin(),
-        vec![params::package_set()],
+        vec![params::package_set(params::LIVENET_TYPE)],
         packing.to_vec(),
         params::access(),
         params::packages(),
         params::content(),
         params::rare(),
+        params::repositories(),
     ];
     let create = ActionSpec::create("Create a livenet image")
         .help("Create an image that nodes download and run from RAM");
@@ -104,7 +105,12 @@ mod tests {
                 "optimize",
                 "kernel_parameters",
                 "run",
-                "kernel_package"
+                "kernel_package",
+                "repositories",
+                "mirror",
+                "repository_files",
+                "signing_keys",
+                "unsigned"
             ]
         );
     }

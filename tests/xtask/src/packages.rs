@@ -35,6 +35,10 @@ const fn debian(purpose: Purpose, name: &'static str) -> Package {
     Package { purpose, debian: Some(name), enterprise: None }
 }
 
+const fn enterprise(purpose: Purpose, name: &'static str) -> Package {
+    Package { purpose, debian: None, enterprise: Some(name) }
+}
+
 /// Everything. On Debian dracut comes without its metapackage `dracut`, which conflicts with initramfs-tools and would
 /// take the server's own initramfs generator away; these three do not (tried on Debian 12).
 const PACKAGES: &[Package] = &[
@@ -54,6 +58,13 @@ const PACKAGES: &[Package] = &[
     both(Purpose::BootProof, "ipxe-qemu", "ipxe-roms-qemu"),
     both(Purpose::BootProof, "iproute2", "iproute"),
     both(Purpose::Tests, "acl", "acl"),
+    both(Purpose::Tests, "dnf", "dnf"),
+    both(Purpose::Tests, "createrepo-c", "createrepo_c"),
+    // rpm, rpmbuild and rpmsign; on Enterprise Linux in packages of their own.
+    debian(Purpose::Tests, "rpm"),
+    enterprise(Purpose::Tests, "rpm-build"),
+    enterprise(Purpose::Tests, "rpm-sign"),
+    both(Purpose::Tests, "gpg", "gnupg2"),
     both(Purpose::Tests, "attr", "attr"),
     debian(Purpose::Tests, "btrfs-progs"), // Enterprise Linux has no btrfs
     debian(Purpose::Tests, "clustershell"), // the reference for node sets

@@ -12,10 +12,7 @@ pub use crate::packages::Purpose;
 pub use kernel::{Initramfs, TreesKernel};
 pub use wish::{KernelChoice, Wish};
 
-use crate::{
-    packages::{Extras, default_kernel_package},
-    source::{TreePlan, field, servers_os_release},
-};
+use crate::{packages::Extras, source::TreePlan};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Host, Result};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -55,7 +52,7 @@ pub fn make_directory(path: &Utf8Path, mode: u32) -> Result<()> {
 }
 
 fn plan(wish: &Wish) -> TreePlan {
-    let of_distribution = || default_kernel_package(field(&servers_os_release(), "ID"));
+    let of_distribution = || wish.source.default_kernel_package();
     let kernel_package = match wish.kernel {
         KernelChoice::FromImage => Some(wish.kernel_package.clone().unwrap_or_else(of_distribution)),
         KernelChoice::Version(_) => None,
@@ -70,13 +67,23 @@ fn plan(wish: &Wish) -> TreePlan {
         },
         release: wish.release.clone(),
         optimize: wish.optimize,
+        repositories: wish.repositories.clone(),
     }
 }
 
 fn tell_what_means_nothing(wish: &Wish, host: &Host<'_>) {
-    if !wish.source.installs_packages() && (!wish.packages.is_empty() || wish.release.is_some()) {
+    if wish.source.installs_packages() {
+        return;
+    }
+    if !wish.packages.is_empty() || wish.release.is_some() {
         host.warn(format!(
             "the source {} installs no packages: package and release are not looked at",
+            wish.source
+        ));
+    }
+    if !wish.repositories.are_silent() {
+        host.warn(format!(
+            "the source {} installs no packages: repositories, mirror and keys are not looked at",
             wish.source
         ));
     }

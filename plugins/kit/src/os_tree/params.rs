@@ -21,16 +21,17 @@ pub fn origin() -> Vec<ParamSpec> {
     ]
 }
 
-/// `--type`, under the name of 1.x.
-pub fn package_set() -> ParamSpec {
+/// The name of the package set of livenet images in parameters files and records, that of 1.x.
+pub const LIVENET_TYPE: &str = "livenet_type";
+/// The name of the package set of all other images.
+pub const PACKAGE_SET: &str = "package_set";
+
+/// `--type`, with its name in parameters files: [`LIVENET_TYPE`] or [`PACKAGE_SET`].
+pub fn package_set(name: &str) -> ParamSpec {
     let choices = PackageSet::NAMES.iter().map(|word| (*word).to_owned()).collect();
-    ParamSpec::flag(
-        "livenet_type",
-        ParamKind::Choice { choices },
-        "How much goes in (sources of packages only)",
-    )
-    .as_flag("type")
-    .default("STANDARD")
+    ParamSpec::flag(name, ParamKind::Choice { choices }, "How much goes in (sources of packages only)")
+        .as_flag("type")
+        .default("STANDARD")
 }
 
 /// `--password-file` and `--ssh-pub-key`: who gets in.
@@ -83,18 +84,53 @@ pub fn rare() -> Vec<ParamSpec> {
     ]
 }
 
+/// `--repo`, `--mirror`, `--repo-file`, `--signing-key` and `--unsigned`: where packages come from, which no menu asks for.
+pub fn repositories() -> Vec<ParamSpec> {
+    let all = [
+        ParamSpec::flag(
+            "repositories",
+            ParamKind::Text,
+            "A repository to install from instead of the server's own: an address, with apt its suite and components after it",
+        )
+        .as_flag("repo")
+        .repeated(),
+        ParamSpec::flag("mirror", ParamKind::Text, "A mirror of the distribution to install from: the address that its releases lie below"),
+        ParamSpec::flag(
+            "repository_files",
+            ParamKind::Path,
+            "A file of repositories to install from: .repo for dnf, .sources or .list for apt",
+        )
+        .as_flag("repo-file")
+        .repeated(),
+        ParamSpec::flag("signing_keys", ParamKind::Path, "A public key that signs what these have, armoured")
+            .as_flag("signing-key")
+            .repeated(),
+        ParamSpec::flag("unsigned", ParamKind::Flag, "Accept packages from these that nobody signed").default(false),
+    ];
+    all.into_iter().map(ParamSpec::not_asked).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn parameters_keep_their_names_of_1x_and_flags_are_short() {
-        let all: Vec<ParamSpec> =
-            [origin(), vec![package_set()], access(), packages(), content(), rare()].concat();
+        let all: Vec<ParamSpec> = [
+            origin(),
+            vec![package_set(LIVENET_TYPE)],
+            access(),
+            packages(),
+            content(),
+            rare(),
+            repositories(),
+        ]
+        .concat();
         let flag = |name: &str| all.iter().find(|p| p.name == name).unwrap().flag.clone();
         assert_eq!(flag("livenet_type"), "type");
         assert_eq!(flag("additional_packages"), "package");
         assert_eq!(flag("release_version"), "release");
+        assert_eq!(flag("repository_files"), "repo-file");
         assert_eq!(flag("kernel_parameters"), "kernel-parameters");
         assert_eq!(flag("ssh_pub_key"), "ssh-pub-key");
     }

@@ -1,9 +1,10 @@
 //! What a user wants of an OS tree, in types of their own.
 
+use super::params;
 use crate::{
     boot_line,
     packages::{PackageSet, Purpose, Selinux},
-    source::{Optimize, Source, servers_os_release},
+    source::{Optimize, Repositories, Source, servers_os_release},
     ssh_keys::PublicKeys,
 };
 use camino::Utf8PathBuf;
@@ -27,6 +28,8 @@ pub struct Wish {
     pub kernel: KernelChoice,
     /// Where the tree comes from; it was checked to be usable.
     pub source: Source,
+    /// Where packages come from.
+    pub repositories: Repositories,
     /// The package set.
     pub set: PackageSet,
     /// Root's password; without one the account stays locked.
@@ -50,7 +53,7 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// Reads the parameters of [`super::params`]. The package set is that of `livenet_type`, STANDARD for a class without it.
+    /// Reads the parameters of [`super::params`]. The package set is STANDARD for a class without one.
     ///
     /// # Errors
     /// When a value cannot be used, a file of the user's cannot be read, or the source is not there.
@@ -61,7 +64,13 @@ impl Wish {
             None => Source::of_server(&servers_os_release())?,
         };
         source.check()?;
-        let set = args.get::<String>("livenet_type")?.unwrap_or_else(|| "STANDARD".to_owned());
+        let repositories = Repositories::from_arguments(args)?;
+        repositories.check(&source)?;
+        let set = match args.get::<String>(params::LIVENET_TYPE)? {
+            None => args.get::<String>(params::PACKAGE_SET)?,
+            given => given,
+        };
+        let set = set.unwrap_or_else(|| "STANDARD".to_owned());
         let parameters: String = args.get("kernel_parameters")?.unwrap_or_default();
         Ok(Self {
             purpose,
@@ -72,6 +81,7 @@ impl Wish {
                 ),
             },
             source,
+            repositories,
             set: set.parse::<PackageSet>().map_err(|cause| Error::usage(cause.to_string()))?,
             password: args.get("password")?,
             keys: args.get::<Utf8PathBuf>("ssh_pub_key")?.map(read_keys).transpose()?,
@@ -89,6 +99,7 @@ impl Wish {
     /// password's hash is no attribute: it stands in the tree alone.
     pub fn record(&self, image: &mut Image) {
         image.set("source", self.source.to_string());
+        self.repositories.record(image);
         image.set("selinux", self.selinux == Selinux::On);
         image.set("optimize", self.optimize == Optimize::Aggressively);
         if let Some((path, _)) = &self.keys {
@@ -133,7 +144,8 @@ mod tests {
     use serde_json::json;
 
     fn wish(more: serde_json::Value) -> Result<Wish> {
-        let mut all = json!({"kernel": "from-image", "source": "apt"});
+        // The directory has an etc/passwd: this server's own.
+        let mut all = json!({"kernel": "from-image", "source": "tree:/"});
         all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         Wish::from_arguments(Purpose::Nfs, &serde_json::from_value(all).unwrap())
     }
@@ -155,7 +167,7 @@ mod tests {
             "/nowhere",
         );
         wish(all).unwrap().record(&mut image);
-        assert_eq!(image.text("source").unwrap(), "apt");
+        assert_eq!(image.text("source").unwrap(), "tree:/");
         assert_eq!(image.get::<Vec<String>>("additional_packages").unwrap().unwrap(), ["vim"]);
         assert!(image.attributes().values().all(|value| !value.to_string().contains("hunter2")));
     }
@@ -164,7 +176,8 @@ mod tests {
     fn faults_are_told_before_anything_is_made() {
         for (bad, reason) in [
             (json!({"source": "zip:/x"}), "is no source"),
-            (json!({"source": "dnf"}), "not available in this version"),
+            (json!({"source": "oci:/x"}), "cannot take the OCI image /x"),
+            (json!({"mirror": "ftp://x/"}), "not by ftp"),
             (json!({"source": "tree:/nowhere"}), "cannot take the tree /nowhere"),
             (json!({"source": "tar:/nowhere"}), "cannot take the archive /nowhere"),
             (json!({"kernel_parameters": "quiet ${net0/mac}"}), "the boot loader reads it"),
