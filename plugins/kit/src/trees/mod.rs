@@ -10,6 +10,7 @@ pub use choose::{Choice, choose};
 
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Host, Result};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::{
     fmt,
@@ -148,6 +149,7 @@ pub fn copy_directory(source: &Utf8Path, target: &Utf8Path, host: &Host<'_>) -> 
     std::fs::DirBuilder::new()
         .mode(0o700)
         .create(target)
+        .and_then(|()| Ok(inherit_nothing(target)?))
         .map_err(|cause| Error::failed(format!("cannot make the directory {target}")).because(cause))?;
     copy::copy(source, target, copy::Sharing::WherePossible, host)
 }
@@ -162,9 +164,21 @@ pub fn make_root(path: &Utf8Path, host: &Host<'_>) -> Result<()> {
     if !snapshot::make_subvolume(path, host) {
         std::fs::DirBuilder::new().mode(0o700).create(path).map_err(fault)?;
     }
+    inherit_nothing(path).map_err(|cause| fault(cause.into()))?;
     std::os::unix::fs::lchown(path, Some(0), Some(0)).map_err(fault)?;
     // The umask of the server must not shape the root directory of nodes.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).map_err(fault)
+}
+
+/// Takes the access rules off a new directory that the one above gives to all new ones: every file of the tree would have them.
+fn inherit_nothing(path: &Utf8Path) -> rustix::io::Result<()> {
+    for name in [c"system.posix_acl_default", c"system.posix_acl_access"] {
+        match rustix::fs::lremovexattr(path.as_std_path(), name) {
+            Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
+            Err(cause) => return Err(cause),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

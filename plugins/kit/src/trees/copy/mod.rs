@@ -67,7 +67,7 @@ struct Task<'a> {
     has_shared: AtomicBool,
 }
 
-/// Copies the tree into the directory `target`, which is there and empty.
+/// Copies the tree into the directory `target`, which is there, empty and without inherited access rules.
 pub(super) fn copy(
     source: &Utf8Path,
     target: &Utf8Path,
@@ -155,7 +155,9 @@ impl<'a> Task<'a> {
             (Sharing::Never, true) => data::Way::ReadAndWrite,
             (Sharing::Never, false) | (Sharing::WherePossible, _) => data::Way::InKernel,
         };
-        attributes::make_private(&target_fd).map_err(|cause| Fault::new("make private", target, cause))?;
+        // Until it is whole, nobody but root looks in.
+        rustix::fs::fchmod(&target_fd, Mode::RWXU)
+            .map_err(|cause| Fault::new("make private", target, cause))?;
         let links =
             Links::new(&target_fd).map_err(|cause| Fault::new("make a directory in", target, cause))?;
         let new =
