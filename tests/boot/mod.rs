@@ -1,3 +1,4 @@
 //! Images booted in virtual machines through their own boot files: one at a time, under emulation where need be.
 
 mod livenet;
+mod nfs;

@@ -6,13 +6,12 @@
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::thread::JoinHandle;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::sys::signal::Signal;
 
 use super::boot_file::ENTRY_PATH;
-use super::child::{dies_with_this_thread, keep_last_words};
+use super::child::{LastWords, dies_with_this_thread};
 use super::node::NodeName;
 use super::report::UsedAccelerator;
 use super::request::Mebibytes;
@@ -137,10 +136,14 @@ impl MachineSpec {
     pub(super) fn start(&self, boot: &Boot) -> io::Result<Machine> {
         #[allow(clippy::disallowed_methods, reason = "this room owns QEMU's process")]
         let mut command = Command::new(&self.program);
-        command.args(self.arguments(boot)).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(self.arguments(boot))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         dies_with_this_thread(&mut command);
         let mut child = command.spawn()?;
-        let errors = child.stderr.take().map(keep_last_words);
+        let errors = child.stderr.take().map(LastWords::of);
         Ok(Machine { child, errors })
     }
 }
@@ -149,7 +152,7 @@ impl MachineSpec {
 #[derive(Debug)]
 pub(super) struct Machine {
     child: Child,
-    errors: Option<JoinHandle<String>>,
+    errors: Option<LastWords>,
 }
 
 impl Machine {
@@ -189,7 +192,7 @@ impl Machine {
             },
             Err(error) => format!("cannot wait for QEMU: {error}"),
         };
-        let errors = self.errors.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
+        let errors = self.errors.take().map(LastWords::whole).unwrap_or_default();
         MachineEnd { status, errors }
     }
 }

@@ -119,7 +119,9 @@ mod tests {
     #[test]
     fn what_a_proof_cannot_serve_is_told() {
         let refused = |root: &str| NfsRoot::parse(root).unwrap_err();
-        assert!(matches!(refused("nfs:nfs.site:/d/a,rw"), NfsRootError::OtherServer(server) if server == "nfs.site"));
+        assert!(
+            matches!(refused("nfs:nfs.site:/d/a,rw"), NfsRootError::OtherServer(server) if server == "nfs.site")
+        );
         assert!(matches!(refused("nfs:/d/${mac},rw"), NfsRootError::UnknownVariable(_)));
         for path in ["/", "/d/../etc", "d/a", "", "/d/\"a", "/d/a\\b", "/d/a'"] {
             let root = format!("nfs:${{next-server}}:{path},rw");

@@ -12,7 +12,9 @@ pub struct NodeName(String);
 
 /// A word that cannot be a node's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no name of a node: letters, digits, '.', '_' and '-', starting with a letter or digit, at most 64 bytes")]
+#[error(
+    "{0:?} is no name of a node: letters, digits, '.', '_' and '-', starting with a letter or digit, at most 64 bytes"
+)]
 pub struct BadNodeName(String);
 
 impl NodeName {

@@ -86,9 +86,7 @@ impl Site {
         let site = Self { close: Some(close), thread: Some(thread) };
         match opened.recv() {
             Ok(machines) => machines.map(|machines| (site, machines)),
-            Err(_) => {
-                Err(ProveError::io("set up the private network")(io::Error::other("its thread ended")))
-            }
+            Err(_) => Err(ProveError::io("set up the private network")(io::Error::other("its thread ended"))),
         }
     }
 
@@ -182,9 +180,8 @@ fn start(
     let subnet = Subnet::of(place).ok_or(ProveError::TooManyNodes { most: Subnet::MOST })?;
     let boot = Boot::Network { node: node.clone(), subnet };
     let mut machine = spec.start(&boot).map_err(ProveError::io(format!("start {}", spec.program)))?;
-    let (input, output) = machine
-        .console()
-        .ok_or_else(|| ProveError::io("open the console")(io::Error::other("no pipe")))?;
+    let (input, output) =
+        machine.console().ok_or_else(|| ProveError::io("open the console")(io::Error::other("no pipe")))?;
     let reader = read_console(place, output, tell.clone());
     Ok(SiteMachine { machine, input, reader })
 }

@@ -35,6 +35,9 @@ const fn debian(purpose: Purpose, name: &'static str) -> Package {
     Package { purpose, debian: Some(name), enterprise: None }
 }
 
+/// Its package on Debian has the server started, and enabled for every boot: neither is wanted for proofs.
+pub(crate) const NFS_SERVER: &str = "nfs-ganesha";
+
 /// Everything. On Debian dracut comes without its metapackage `dracut`, which conflicts with initramfs-tools and would
 /// take the server's own initramfs generator away; these three do not (tried on Debian 12).
 const PACKAGES: &[Package] = &[
@@ -53,6 +56,8 @@ const PACKAGES: &[Package] = &[
     both(Purpose::BootProof, "qemu-system-x86", "qemu-kvm"),
     both(Purpose::BootProof, "ipxe-qemu", "ipxe-roms-qemu"),
     both(Purpose::BootProof, "iproute2", "iproute"),
+    both(Purpose::BootProof, NFS_SERVER, NFS_SERVER),
+    both(Purpose::BootProof, "nfs-ganesha-vfs", "nfs-ganesha-vfs"),
     both(Purpose::Tests, "acl", "acl"),
     both(Purpose::Tests, "attr", "attr"),
     both(Purpose::Tests, "libcap2-bin", "libcap"),

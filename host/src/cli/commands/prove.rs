@@ -188,8 +188,7 @@ fn tell(session: &Session, several: bool, event: ProveEvent) {
         ProveEvent::Started { accelerator, reason, cpus, nodes } => {
             let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
             let cpus = if cpus == 1 { "one processor".to_owned() } else { format!("{cpus} processors") };
-            let nodes =
-                if several { format!(" each: {}", names(&nodes)) } else { String::new() };
+            let nodes = if several { format!(" each: {}", names(&nodes)) } else { String::new() };
             output.say(&format!("booting with {accelerator}{reason}, {cpus}{nodes}"));
         }
         ProveEvent::Stage { node, at, stage } => {
@@ -231,8 +230,7 @@ fn print(session: &Session, proof: &Proof) {
     session.output.document("proof", &document, |_| {
         let mut text = String::new();
         for machine in &proof.machines {
-            let who =
-                if proof.machines.len() > 1 { format!("{}: ", machine.node) } else { String::new() };
+            let who = if proof.machines.len() > 1 { format!("{}: ", machine.node) } else { String::new() };
             text.push_str(&format!("{who}login line: {}\n", crate::output::plain(&machine.login_line)));
             text.push_str(&format!("{who}memory: {} for the machine", proof.memory));
             if let Some(peak) = machine.qemu_peak {

@@ -23,7 +23,11 @@ pub(super) struct Unquotable(String);
 ///
 /// # Errors
 /// When a path cannot be written between quotes.
-pub(super) fn text(exports: &[Export<'_>], plugins: &Utf8Path, state: &Utf8Path) -> Result<String, Unquotable> {
+pub(super) fn text(
+    exports: &[Export<'_>],
+    plugins: &Utf8Path,
+    state: &Utf8Path,
+) -> Result<String, Unquotable> {
     let mut text = format!(
         "NFS_CORE_PARAM {{\n  Protocols = 4;\n  NFS_Port = {port};\n  Enable_NLM = false;\n  Enable_RQUOTA = false;\n  \
          Enable_UDP = false;\n  Plugins_Dir = {plugins};\n}}\n\
@@ -70,7 +74,11 @@ mod tests {
         for line in ["Export_Id = 1;", "Pseudo = \"/d/c001\";", "Export_Id = 2;", "Pseudo = \"/d/c 2#;{\";"] {
             assert!(text.lines().any(|found| found.trim() == line), "no {line} in {text}");
         }
-        assert_eq!(text.matches('{').count() - 1, text.matches('}').count(), "the one in a path counts for nothing");
+        assert_eq!(
+            text.matches('{').count() - 1,
+            text.matches('}').count(),
+            "the one in a path counts for nothing"
+        );
     }
 
     #[test]

@@ -37,7 +37,10 @@ pub(super) fn prepare(exported: &[Exported]) -> Result<Vec<Utf8PathBuf>, ProveEr
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     mount(Some("disklessset"), PLACE, Some("tmpfs"), flags, Some("mode=0755"))
         .map_err(|cause| ProveError::io(format!("cover {PLACE}"))(cause.into()))?;
-    (1..).zip(exported.iter().zip(&trees)).map(|(number, (export, tree))| show(number, export, tree)).collect()
+    (1..)
+        .zip(exported.iter().zip(&trees))
+        .map(|(number, (export, tree))| show(number, export, tree))
+        .collect()
 }
 
 fn enter_private() -> io::Result<()> {
@@ -76,8 +79,7 @@ fn overlay(lower: &str, own: &Utf8Path, view: &Utf8Path) -> io::Result<()> {
     for directory in [&upper, &work] {
         std::fs::create_dir(directory)?;
     }
-    let options =
-        format!("lowerdir={lower},upperdir={upper},workdir={work},index=on,nfs_export=on,xino=on");
+    let options = format!("lowerdir={lower},upperdir={upper},workdir={work},index=on,nfs_export=on,xino=on");
     let target = view.as_std_path();
     mount(Some("disklessset"), target, Some("overlay"), MsFlags::empty(), Some(options.as_str()))?;
     // A file system that cannot do it gets a mount without, and a line in the kernel's log.
@@ -106,7 +108,10 @@ fn copy(export: &Exported, tree: &File, view: &Utf8Path) -> Result<(), ProveErro
         .run()
         .map(drop)
         .map_err(|cause| {
-            let act = format!("copy {} into memory, as its file system has no exportable overlays", export.directory);
+            let act = format!(
+                "copy {} into memory, as its file system has no exportable overlays",
+                export.directory
+            );
             ProveError::io(act)(io::Error::other(cause))
         })
 }
@@ -140,8 +145,7 @@ mod tests {
     fn a_view_is_thrown_away_and_a_tree_as_it_is_is_changed() {
         apart(|top| {
             let tree = top.join("tree");
-            let views =
-                prepare(&[exported(&tree, View::ThrowAway), exported(&tree, View::AsItIs)]).unwrap();
+            let views = prepare(&[exported(&tree, View::ThrowAway), exported(&tree, View::AsItIs)]).unwrap();
             assert!(options_of(&views[0]).unwrap().iter().any(|option| option == "xino=on"));
             std::fs::remove_file(views[0].join("etc/file")).unwrap();
             std::fs::create_dir(views[0].join("new")).unwrap();
