@@ -158,7 +158,7 @@ impl Cause {
     /// Whether another try of the same image may end differently: the machine failed, not the image.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::MachineExited { .. } | Self::TimedOut { .. })
+        matches!(self, Self::MachineExited { .. } | Self::TimedOut { .. } | Self::NfsServerSilent { .. })
     }
 }
 

@@ -248,7 +248,7 @@ impl Evidence {
                 other_servers: self.boot_file.other_servers.clone(),
             };
         }
-        if let (true, Some(cause)) = (reached < Some(Stage::SystemUp), self.nfs_cause()) {
+        if let (true, Some(cause)) = (reached < Some(Stage::SystemUp), self.nfs_cause(&end)) {
             return cause;
         }
         let root_fetched = self.stage_fetched(NeededFile::RootImage);
@@ -282,7 +282,7 @@ impl Evidence {
     }
 
     /// What keeps a system from its NFS root, if something does.
-    fn nfs_cause(&self) -> Option<Cause> {
+    fn nfs_cause(&self, end: &End) -> Option<Cause> {
         if let Some(line) = self.no_nfs.clone() {
             let kernel = self.boot_file.kernel_version().map(str::to_owned);
             return Some(Cause::InitramfsWithoutNfs { line, kernel });
@@ -290,7 +290,9 @@ impl Evidence {
         let refused = self.nfs_refused.clone().map(|line| Cause::NfsRootRefused { line });
         let silent = || self.nfs_silent.clone().map(|line| Cause::NfsServerSilent { line });
         let read_only = || self.read_only.clone().map(|line| Cause::NfsRootReadOnly { line });
-        let denied = || self.nfs_denied.clone().map(|line| Cause::NfsRootDenied { line });
+        // Many a healthy system says it once: it explains a boot that fails, not one that is slow.
+        let decided = *end == End::Decided;
+        let denied = || self.nfs_denied.clone().filter(|_| decided).map(|line| Cause::NfsRootDenied { line });
         refused.or_else(silent).or_else(read_only).or_else(denied)
     }
 
