@@ -110,8 +110,10 @@ fn empty_world() -> TestRoot {
     for file in ["vmlinuz-1.0", "initramfs-kernel-1.0"] {
         put(&kernels.join(file), "no kernel", 0o644);
     }
-    for tree in ["staging/base/proc", "golden/pool/nodes/c001/proc"] {
-        std::fs::create_dir_all(root.path().join(TREES).join(tree)).unwrap();
+    for tree in ["staging/base", "golden/pool/nodes/c001"] {
+        for directory in ["proc", "etc"] {
+            std::fs::create_dir_all(root.path().join(TREES).join(tree).join(directory)).unwrap();
+        }
     }
     root
 }
@@ -201,6 +203,8 @@ fn what_cannot_be_booted_is_said_before_anything_starts() {
     refused(&["pool", "--node", "../c001"], 2, "no name of a node");
     // No node is named, and the tree the nodes' trees come from is not there.
     refused(&["pool"], 1, "golden/pool/image");
+    std::fs::remove_dir(root.path().join(TREES).join("staging/base/proc")).unwrap();
+    refused(&["base"], 1, "no OS tree");
     std::fs::remove_dir_all(root.path().join(TREES).join("staging")).unwrap();
     refused(&["base"], 1, "staging/base");
     image_of_1x(&root, "base", "NfsStagingImage", "staging/../../../../etc", "1.0");
