@@ -8,7 +8,7 @@ mod effects;
 mod programs;
 
 use crate::{
-    Hold, Host, Image, ImageName, KernelVersion, Level, Mount, Paths,
+    Export, Hold, Host, Image, ImageName, KernelVersion, Level, Mount, Paths,
     abi::{AbiError, HostServices, HostServices_TO},
     error::{Error, ErrorKind, Result},
     messages::{self, Acquired, services},
@@ -52,6 +52,8 @@ struct State {
     answers: Vec<Value>,
     config: Option<Value>,
     output: String,
+    exports: BTreeMap<Utf8PathBuf, Export>,
+    stopped: bool,
 }
 
 /// The services of a host, for tests.
@@ -126,6 +128,11 @@ impl TestHost {
         self.state().answers.extend(answers);
     }
 
+    /// From now on the user wants to stop: what asks whether to go on is told so.
+    pub fn interrupt(&self) {
+        self.state().stopped = true;
+    }
+
     /// Everything the class said, in order.
     pub fn lines(&self) -> Vec<(Level, String)> {
         self.state().lines.clone()
@@ -150,6 +157,11 @@ impl TestHost {
     /// What programs whose output is the user's printed.
     pub fn output(&self) -> String {
         self.state().output.clone()
+    }
+
+    /// What is offered to NFS clients.
+    pub fn exported(&self) -> Vec<Export> {
+        self.state().exports.values().cloned().collect()
     }
 
     /// What was acquired and is still there.
@@ -198,6 +210,9 @@ impl TestHost {
                 self.state().lines.push((line.level, line.text));
                 reply(())
             }
+            services::CHECKPOINT if self.state().stopped => {
+                Err(Error::new(ErrorKind::INTERRUPTED, "interrupted"))
+            }
             services::PROGRESS | services::CHECKPOINT => reply(()),
             services::PATHS => reply(self.places()),
             services::RUN => reply(self.run(&read(request)?)?),
@@ -240,6 +255,23 @@ impl TestHost {
                     return Err(Error::refused("nobody is there to answer"));
                 }
                 reply(state.answers.remove(0))
+            }
+            services::EXPORT => {
+                let export = read::<messages::ExportRequest>(request)?.export;
+                self.state().exports.insert(export.path.clone(), export);
+                reply(())
+            }
+            services::UNEXPORT => {
+                let path = read::<messages::OnePath>(request)?.path;
+                reply(self.state().exports.remove(&path).is_some())
+            }
+            services::EXPORTS => {
+                let all = self.exported().into_iter().map(|export| messages::Exported {
+                    path: Utf8Path::new("/")
+                        .join(export.path.strip_prefix(&self.base).unwrap_or(&export.path)),
+                    clients: format!("{}({})", export.clients.join(" "), export.options.join(",")),
+                });
+                reply(all.collect::<Vec<_>>())
             }
             other => Err(Error::new(ErrorKind::UNSUPPORTED, format!("the test host has no service {other}"))),
         }

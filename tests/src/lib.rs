@@ -8,15 +8,20 @@
 //! - [`residue`]: what there was before and after: mounts, loop devices, processes, files
 //! - [`stage`]: the same root again and again, for fault after fault
 //! - [`mounted`]: mounts that end with their test
+//! - [`loop_disk`]: file systems in files, and the tools that make them
+//! - [`hostile_tree`]: an OS tree with everything that copies lose
+//! - [`tree_facts`]: all that can be told of a tree, and what differs between two
 //! - [`canary`]: a tree outside the root that nothing may touch
 //! - [`mod@need`]: what a test needs of the machine, and how it says that it was skipped
 //! - [`readme`]: the commands of a document, to be run as they are written
 //!
-//! `xtask` shares [`place`], [`install`], [`facts`] and [`mod@need`].
+//! `xtask` shares [`place`], [`install`], [`facts`], [`loop_disk`] and [`mod@need`].
 
 pub mod canary;
 pub mod facts;
+pub mod hostile_tree;
 pub mod install;
+pub mod loop_disk;
 pub mod mounted;
 pub mod need;
 pub mod place;
@@ -28,3 +33,4 @@ pub mod stage;
 pub mod strace;
 #[cfg(feature = "terminal")]
 pub mod terminal;
+pub mod tree_facts;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
+use disklessset_tests::run::Program;
 
 use super::small::{KERNEL, Small, kernels};
 
@@ -48,6 +49,20 @@ fn noise(small: &Small, mebibytes: &str) {
     let _ = small.root.tool("dd", &["if=/dev/urandom", &to, "bs=1M", &count]).run().expect_done();
 }
 
+/// The program on a server that does not have a tool.
+pub(super) fn without(small: &Small, tool: &str, program: Program) -> Program {
+    // Deleted in an overlay: a file that is not there cannot be made by a bind mount.
+    let layers = small.root.beside().join(format!("layers-{tool}"));
+    let script = format!(
+        "set -e; mkdir -p {layers}; mount -t tmpfs none {layers}; mkdir {layers}/u {layers}/w; \
+         for d in /usr/bin /usr/sbin; do \
+         mkdir {layers}/u$d {layers}/w$d -p; \
+         mount -t overlay -o lowerdir=$d,upperdir={layers}/u$d,workdir={layers}/w$d none $d; done; \
+         rm -f /usr/bin/{tool} /usr/sbin/{tool}; exec \"$0\" \"$@\""
+    );
+    program.behind("unshare", &["--mount", "sh", "-c", &script])
+}
+
 #[test]
 fn a_missing_tool_is_named_with_its_package() {
     disklessset_tests::need!(need::root());
@@ -64,16 +79,7 @@ fn a_missing_tool_is_named_with_its_package() {
             "dnf" => small.create_from("web", "dnf", &["--release", "9"]),
             _ => small.create("web", &["--layout", "classic"]),
         };
-        // Deleted in an overlay: a file that is not there cannot be made by a bind mount.
-        let layers = small.root.beside().join(format!("layers-{tool}"));
-        let script = format!(
-            "set -e; mkdir -p {layers}; mount -t tmpfs none {layers}; mkdir {layers}/u {layers}/w; \
-             for d in /usr/bin /usr/sbin; do \
-             mkdir {layers}/u$d {layers}/w$d -p; \
-             mount -t overlay -o lowerdir=$d,upperdir={layers}/u$d,workdir={layers}/w$d none $d; done; \
-             rm -f /usr/bin/{tool} /usr/sbin/{tool}; exec \"$0\" \"$@\""
-        );
-        let created = create.behind("unshare", &["--mount", "sh", "-c", &script]).run();
+        let created = without(&small, tool, create).run();
         let created = created.expect_refusal(&[1, 5]).expect_said(package);
         let first = created.stderr.lines().find(|line| line.starts_with("error")).unwrap_or_default();
         assert!(first.contains(tool) || created.stderr.contains(tool), "{created}");
@@ -139,12 +145,26 @@ fn killed_in_the_middle_of_a_tool_a_creation_is_cleaned_up() {
 #[test]
 fn killed_in_the_middle_of_any_tool_a_creation_is_cleaned_up() {
     disklessset_tests::need!(need::root(), need::full());
-    killed_in(&[("cp", "flat"), ("mksquashfs", "flat"), ("mksquashfs", "classic")]);
+    killed_in(&[("mksquashfs", "flat"), ("mksquashfs", "classic")]);
+}
+
+#[test]
+fn killed_while_the_tree_is_copied_a_creation_is_cleaned_up() {
+    disklessset_tests::need!(need::root());
+    killed_when(&[("the copier", "flat")], |small, _| {
+        small.root.path().join("var/tmp/diskless/workdir/web/tree/usr").exists().then_some(Duration::ZERO)
+    });
 }
 
 /// Kills a creation while it runs a tool, with a layout each.
 #[track_caller]
 fn killed_in(tools: &[(&str, &str)]) {
+    killed_when(tools, |small, tool| small.root.tool_at_work(tool).map(|_| Duration::from_millis(300)));
+}
+
+/// Kills a creation as long after a moment as that says.
+#[track_caller]
+fn killed_when(moments: &[(&str, &str)], has_come: impl Fn(&Small, &str) -> Option<Duration>) {
     let shared = super::apt_tree::shared();
     let small = Small::new();
     let before = Snapshot::of(&small.root);
@@ -156,13 +176,13 @@ fn killed_in(tools: &[(&str, &str)]) {
             .collect::<std::collections::BTreeSet<_>>()
     };
     let tmp = in_tmp();
-    for (tool, layout) in tools {
+    for (tool, layout) in moments {
         let source = format!("tree:{}", shared.tree());
         let args =
             ["livenet", "create", "web", "--kernel", "from-image", "--source", &source, "--layout", layout];
         let create = small.root.disklessset(&args).limit(PATIENCE).start();
-        let (create, _) = create.wait_until(|| small.root.tool_at_work(tool));
-        std::thread::sleep(Duration::from_millis(300));
+        let (create, later) = create.wait_until(|| has_come(&small, tool));
+        std::thread::sleep(later);
         let _ = create.kill_nine();
         let _ = small.run(&["list"]).expect_done();
         assert_eq!(small.root.status("web").as_deref(), Some("CORRUPTED"), "killed in {tool}");

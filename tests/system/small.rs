@@ -128,7 +128,8 @@ pub(super) fn unpack(root: &TestRoot, image: &Utf8Path) -> Utf8PathBuf {
     tree
 }
 
-fn make_tree(root: &TestRoot, tree: &Utf8Path) {
+/// Makes a tree of the server's own shell.
+pub(super) fn make_tree(root: &TestRoot, tree: &Utf8Path) {
     for dir in ["boot", "dev", "etc", "proc", "root", "run", "srv", "sys", "tmp", "usr/bin", "var/log"] {
         std::fs::create_dir_all(tree.join(dir)).unwrap();
     }

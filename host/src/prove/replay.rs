@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::boot_file::BootFile;
 use super::cause::{Cause, FlatOverlay, NeededFile};
 use super::evidence::End;
+use super::node::NodeName;
 use super::report::{ProveEvent, Stage};
 use super::request::Mebibytes;
 use super::watch::{Verdict, Watch};
@@ -31,6 +32,7 @@ fn asked(path: &str, agent: &str, status: u16) -> RequestReport {
         method: "GET".into(),
         path: path.into(),
         agent: agent.into(),
+        host: "10.0.2.2".into(),
         status,
         bytes: 1,
         transfer: Transfer::Complete,
@@ -54,7 +56,7 @@ fn served(root: Option<RequestReport>) -> Vec<RequestReport> {
 /// One boot told again: firmware requests come before the kernel's first word, the others right
 /// after the initramfs has started.
 fn replay(console: &[u8], parameters: &str, requests: Vec<RequestReport>) -> (Watch, Vec<ProveEvent>) {
-    let mut watch = Watch::new(BootFile::parse(BOOT, &boot_text(parameters)));
+    let mut watch = Watch::new(BootFile::parse(BOOT, &boot_text(parameters)), NodeName::made_up());
     let mut events = Vec::new();
     let mut at = Duration::ZERO;
     let (early, late): (Vec<_>, Vec<_>) =
@@ -116,7 +118,7 @@ fn a_boot_that_comes_up_passes_all_stages_and_names_its_failed_unit() {
     assert_eq!(watch.login_line.as_deref(), Some("prove login:"));
     // sysroot.mount failed too, in the initramfs of a boot that works: not worth a word.
     assert_eq!(watch.failed_units, ["ssh.service"]);
-    let told = events.iter().filter(|event| matches!(event, ProveEvent::UnitFailed(_))).count();
+    let told = events.iter().filter(|event| matches!(event, ProveEvent::UnitFailed { .. })).count();
     assert_eq!(told, 1, "each unit is told once");
     assert_eq!(watch.verdict(Duration::ZERO), Verdict::Up);
 }
@@ -230,7 +232,7 @@ fn a_kernel_without_usable_initramfs_tells_why() {
 #[test]
 fn a_machine_that_dies_and_one_that_is_silent_are_told_apart() {
     let text = boot_text("").replace(" ${eq-console}", "");
-    let mut watch = Watch::new(BootFile::parse(BOOT, &text));
+    let mut watch = Watch::new(BootFile::parse(BOOT, &text), NodeName::made_up());
     for request in served(Some(initramfs(ROOT, 200))) {
         watch.request(Duration::ZERO, &request);
     }

@@ -21,6 +21,7 @@ pub mod trusted_path;
 mod busy;
 mod error;
 mod mountinfo;
+mod subvolume;
 mod syscalls;
 
 pub use error::FileError;

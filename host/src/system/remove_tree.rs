@@ -18,14 +18,14 @@ use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::system::trusted_path::{self, TrustError};
-use crate::system::{FileError, mountinfo, syscalls};
+use crate::system::{FileError, mountinfo, subvolume, syscalls};
 
 /// Descriptors kept open on the way down; deeper trees are climbed again by `..`, with a check.
 const KEPT_OPEN: usize = 64;
 /// How often a directory that others fill meanwhile is emptied again.
 const MOST_ROUNDS: u8 = 5;
 
-/// What a removal removed.
+/// What a removal removed. A btrfs subvolume goes as a whole: it counts as one directory, and its space comes back later.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Removed {
     /// Everything that is no directory.
@@ -215,6 +215,15 @@ impl Removal<'_> {
             Err(Errno::ENOENT) => return Ok(()),
             Err(error) => return Err(self.refused_at(&name, error)),
         };
+        if subvolume::is_subvolume(&directory) {
+            // Destroying it would take mounts away that came after the first look, unasked.
+            if refuse_mounts(self.path, parent, &name.to_string_lossy()).is_err() {
+                return Err(self.mount_appeared(&name));
+            }
+            if self.destroy(parent, &name, &directory) {
+                return Ok(());
+            }
+        }
         let identity = identity(&directory).map_err(|error| self.refused_at(&name, error))?;
         // Pushed first, so that errors name the path below it.
         let open = Some(Rc::clone(&directory));
@@ -228,6 +237,22 @@ impl Removal<'_> {
             level.subdirectories = subdirectories;
         }
         Ok(())
+    }
+
+    /// Removes a subvolume in one call. Where that cannot be, because others are inside or the user may not, it is emptied like any
+    /// directory, and is an ordinary one when it is empty.
+    fn destroy(&mut self, parent: &OwnedFd, name: &CStr, directory: &OwnedFd) -> bool {
+        match subvolume::destroy(parent, name, directory) {
+            Ok(()) => {
+                self.removed.directories += 1;
+                true
+            }
+            Err(_) => {
+                // What forbids it then shows with the first file.
+                let _ = subvolume::make_writable(directory);
+                false
+            }
+        }
     }
 
     fn empty(&mut self, directory: &OwnedFd) -> Result<Vec<CString>, RemoveError> {
@@ -273,6 +298,14 @@ impl Removal<'_> {
         let Some(done) = self.stack.pop() else { return Ok(()) };
         let above = self.reach_top(&done)?;
         let above = above.as_deref().unwrap_or(above_all);
+        // A kernel before 4.18 does not remove a subvolume as it does a directory.
+        let emptied = done.directory.as_ref().is_some_and(|directory| {
+            subvolume::is_subvolume(directory) && subvolume::destroy(above, &done.name, directory).is_ok()
+        });
+        if emptied {
+            self.removed.directories += 1;
+            return Ok(());
+        }
         match unlinkat(above, done.name.as_c_str(), UnlinkatFlags::RemoveDir) {
             // Somebody put something in meanwhile, or the file system's listing left something out.
             Err(Errno::ENOTEMPTY | Errno::EEXIST) if done.rounds + 1 < MOST_ROUNDS => {

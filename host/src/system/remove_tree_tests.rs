@@ -250,3 +250,100 @@ fn a_directory_moved_away_meanwhile_stops_the_removal() {
     assert!(error.contains("etc was moved or filled by somebody else meanwhile"), "{error}");
     assert!(place.precious().join("etc/passwd").exists() && place.canary_lives());
 }
+
+/// Runs a tool as the tests of this room do.
+fn tool(name: &str, args: &[&str]) {
+    Tool::new(name).args(args).isolation(Isolation::None).run().unwrap();
+}
+
+/// A btrfs of its own below the owned directory; unmounted when it is dropped.
+struct Btrfs(Utf8PathBuf);
+
+impl Btrfs {
+    /// `None`, said loudly, where the machine has none.
+    fn new(place: &Place) -> Option<Self> {
+        let (file, at) = (place.precious().join("disk"), place.owned.clone());
+        std::fs::remove_dir_all(&at).unwrap();
+        std::fs::create_dir(&at).unwrap();
+        let known = std::fs::read_to_string("/proc/filesystems").unwrap().contains("btrfs");
+        let made = Tool::new("mkfs.btrfs").args(["-q", "-f", file.as_str()]).isolation(Isolation::None);
+        File::create(&file).unwrap().set_len(300 << 20).unwrap();
+        if !known || made.run().is_err() {
+            let said = b"SKIPPED, needs btrfs in the kernel and btrfs-progs\n";
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), said);
+            return None;
+        }
+        tool("mount", &["-o", "loop", file.as_str(), at.as_str()]);
+        Some(Self(at))
+    }
+}
+
+impl Drop for Btrfs {
+    fn drop(&mut self) {
+        let _ = umount(self.0.as_str());
+    }
+}
+
+#[test]
+fn subvolumes_and_read_only_snapshots_go_at_once_and_what_is_mounted_inside_forbids_it() {
+    if !is_root("subvolumes_and_read_only_snapshots_go_at_once_and_what_is_mounted_inside_forbids_it") {
+        return;
+    }
+    let place = Place::new();
+    let Some(_disk) = Btrfs::new(&place) else { return };
+    let tree = place.tree();
+    let create = |path: &Utf8Path| tool("btrfs", &["-q", "subvolume", "create", path.as_str()]);
+    let snapshot = |options: &[&str], to: &Utf8Path| {
+        let words = [&["-q", "subvolume", "snapshot"], options, &[tree.as_str(), to.as_str()]].concat();
+        tool("btrfs", &words);
+    };
+    create(&tree);
+    std::fs::create_dir_all(tree.join("etc/deep")).unwrap();
+    for number in 0..500 {
+        File::create(tree.join(format!("etc/{number}"))).unwrap();
+    }
+    tool("chattr", &["+i", tree.join("etc/7").as_str()]);
+    let (node, locked) = (place.owned.join("node"), place.owned.join("read-only"));
+    snapshot(&[], &node);
+    snapshot(&["-r"], &locked);
+    tool("chattr", &["+i", node.as_str()]);
+
+    for path in [&node, &locked] {
+        let removed = place.remove(path).unwrap();
+        assert_eq!((removed.files, removed.directories), (0, 1), "{path} was visited file by file");
+        assert!(!path.exists());
+    }
+
+    // Others inside, one of them read-only with one inside itself.
+    create(&tree.join("var"));
+    create(&tree.join("var/deep"));
+    create(&tree.join("var/deep/down"));
+    File::create(tree.join("var/deep/down/file")).unwrap();
+    tool("btrfs", &["property", "set", "-t", "subvol", tree.join("var/deep").as_str(), "ro", "true"]);
+    symlink(place.precious(), tree.join("var/link")).unwrap();
+
+    let inside = tree.join("etc/deep");
+    let canary = place.precious().join("canary");
+    mount(Some(place.precious().as_str()), inside.as_str(), None::<&str>, MsFlags::MS_BIND, None::<&str>)
+        .unwrap();
+    let error = place.remove(&tree).unwrap_err().to_string();
+    assert_eq!(error, format!("cannot remove {tree}: still mounted: {inside}"));
+    assert!(tree.join("var/deep/down/file").exists() && canary.exists(), "something was deleted");
+    // The same when the mount came after the look.
+    let mut late = Removal { path: &tree, removed: Removed::default(), stack: Vec::new() };
+    let parent: OwnedFd = File::open(&place.owned).unwrap().into();
+    let error = late.tree(&parent, c"web01".to_owned()).unwrap_err();
+    assert!(matches!(error, RemoveError::MountAppeared { .. }), "{error}");
+    assert!(inside.join("canary").exists() && tree.join("etc/8").exists(), "something was deleted");
+    drop(parent);
+    umount(inside.as_str()).unwrap();
+
+    place.remove(&tree).unwrap();
+    assert!(!tree.exists() && canary.exists());
+    // A plain tree with a subvolume in it.
+    std::fs::create_dir(&tree).unwrap();
+    create(&tree.join("home"));
+    File::create(tree.join("home/file")).unwrap();
+    assert_eq!(place.remove(&tree).unwrap().directories, 2);
+    assert_eq!(std::fs::read_dir(&place.owned).unwrap().count(), 0);
+}

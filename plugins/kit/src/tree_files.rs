@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::Error;
 use rustix::{
     fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Uid},
+    fs::{AtFlags, Dir, FileType, Gid, IFlags, Mode, OFlags, ResolveFlags, Stat, Uid},
     io::Errno,
 };
 use std::{
@@ -178,8 +178,8 @@ impl TreeFiles {
         let _ = rustix::fs::unlinkat(&parent, &aside, AtFlags::empty());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&parent, &aside, flags, Mode::from_raw_mode(0o600)).map_err(&fault)?;
-        let written = write_with(fd, bytes, like)
-            .and_then(|()| rustix::fs::renameat(&parent, &aside, &parent, &name).map_err(Into::into));
+        let put = || unlocking(&parent, &name, || rustix::fs::renameat(&parent, &aside, &parent, &name));
+        let written = write_with(fd, bytes, like).and_then(|()| put().map_err(Into::into));
         written.map_err(|cause| {
             let _ = rustix::fs::unlinkat(&parent, &aside, AtFlags::empty());
             TreeFileError { source: cause, ..fault(Errno::IO) }
@@ -228,7 +228,7 @@ impl TreeFiles {
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
             Err(cause) => return Err(fault(cause)),
         };
-        match rustix::fs::unlinkat(&parent, &name, AtFlags::empty()) {
+        match unlocking(&parent, &name, || rustix::fs::unlinkat(&parent, &name, AtFlags::empty())) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(cause) => Err(fault(cause)),
         }
@@ -305,6 +305,30 @@ enum Keep {
     Directories,
 }
 
+/// Does something to a file. One that somebody made unchangeable (`chattr +i`, as is done to a `resolv.conf`) is freed before.
+fn unlocking(
+    parent: &OwnedFd,
+    name: &str,
+    act: impl Fn() -> rustix::io::Result<()>,
+) -> rustix::io::Result<()> {
+    let outcome = act();
+    if outcome != Err(Errno::PERM) {
+        return outcome;
+    }
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let is_file = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    // Opening a device could wake it up.
+    if rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(is_file)
+        && let Ok(file) = rustix::fs::openat(parent, name, flags, Mode::empty())
+        && let Ok(has) = rustix::fs::ioctl_getflags(&file)
+        && has.intersects(IFlags::IMMUTABLE | IFlags::APPEND)
+    {
+        rustix::fs::ioctl_setflags(&file, has - (IFlags::IMMUTABLE | IFlags::APPEND))?;
+        return act();
+    }
+    outcome
+}
+
 fn write_with(fd: OwnedFd, bytes: &[u8], like: NewFile) -> std::io::Result<()> {
     let mut out = std::fs::File::from(fd);
     out.write_all(bytes)?;
@@ -368,6 +392,28 @@ mod tests {
 
     fn put(path: &Utf8Path, text: &str) {
         std::fs::File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn an_unchangeable_file_is_replaced_and_removed_like_any_other() {
+        let (_dir, files, base) = tree();
+        let names = ["etc/resolv.conf", "etc/log"].map(|name| base.join("tree").join(name));
+        for (path, flag) in names.iter().zip([IFlags::IMMUTABLE, IFlags::APPEND]) {
+            put(path, "old");
+            let file = std::fs::File::open(path).unwrap();
+            let set = rustix::fs::ioctl_getflags(&file)
+                .and_then(|has| rustix::fs::ioctl_setflags(&file, has | flag));
+            if set.is_err() {
+                // Not root, or a file system without such flags.
+                let said = "SKIPPED, files cannot be made unchangeable here\n";
+                std::io::stderr().write_all(said.as_bytes()).unwrap();
+                return;
+            }
+        }
+        files.replace("etc/resolv.conf", b"new", NewFile::of_root(0o644)).unwrap();
+        assert_eq!(files.read("etc/resolv.conf").unwrap().unwrap(), b"new");
+        files.remove("etc/log").unwrap();
+        assert!(!files.exists("etc/log"));
     }
 
     #[test]

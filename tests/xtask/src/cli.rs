@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use camino::Utf8PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
 
+use crate::bench::Subject;
 use crate::failure::Failure;
 use crate::test::tier::Tier;
 use crate::{bench, dist, quickstart, setup, test};
@@ -18,6 +19,10 @@ fn tree() -> Command {
     let tiers = Arg::new("tier").value_name("TIER").action(ArgAction::Append);
     let tiers =
         tiers.value_parser(PossibleValuesParser::new(Tier::ALL.map(Tier::name))).help("Run only these tiers");
+    let subjects = Arg::new("subject").value_name("SUBJECT").action(ArgAction::Append);
+    let subjects = subjects
+        .value_parser(PossibleValuesParser::new(Subject::ALL.map(Subject::name)))
+        .help("Measure only these");
     Command::new("xtask")
         .bin_name("cargo xtask")
         .about("Tasks of the source tree")
@@ -30,7 +35,11 @@ fn tree() -> Command {
         .subcommand(Command::new("dist").about("Build and install the program and its modules").arg(dest))
         .subcommand(Command::new("quickstart").about("Make a first image below quickstart-root/ and boot it"))
         .subcommand(
-            Command::new("bench").about("Measure what a listing costs, and our share of making an image"),
+            Command::new("bench")
+                .about(
+                    "Measure what a listing costs, our share of making an image, and trees made from others",
+                )
+                .arg(subjects),
         )
         .subcommand(
             Command::new("peak").hide(true).arg(Arg::new("words").action(ArgAction::Append).last(true)),
@@ -43,7 +52,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
     match tree().get_matches().subcommand() {
         Some(("setup", _)) => setup::task(),
         Some(("dist", args)) => dist::task(args.get_one::<Utf8PathBuf>("dest").expect("clap requires it")),
-        Some(("bench", _)) => bench::task(),
+        Some(("bench", args)) => bench::task(&subjects(args)),
         Some(("peak", args)) => {
             let words: Vec<String> = args.get_many("words").into_iter().flatten().cloned().collect();
             bench::peak(&words)
@@ -53,6 +62,11 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
         other => unreachable!("clap knows no {other:?}"),
     }
     .map(|()| ExitCode::SUCCESS)
+}
+
+fn subjects(args: &ArgMatches) -> Vec<Subject> {
+    let named = args.get_many::<String>("subject").into_iter().flatten();
+    named.filter_map(|name| Subject::ALL.into_iter().find(|subject| subject.name() == name)).collect()
 }
 
 fn tiers(args: &ArgMatches) -> Vec<Tier> {

@@ -72,7 +72,7 @@ fn build_command<'a>(tree: &SourceTree, packages: impl Iterator<Item = &'a str>)
 }
 
 /// The target name and the file of a message of cargo's that tells of a program or a shared library.
-fn artifact(line: &str) -> Option<(String, Utf8PathBuf)> {
+pub(crate) fn artifact(line: &str) -> Option<(String, Utf8PathBuf)> {
     let message: Value = serde_json::from_str(line).ok()?;
     let name = message["target"]["name"].as_str()?.to_owned();
     let program = message["executable"].as_str();

@@ -66,8 +66,15 @@ const PACKAGES: &[Package] = &[
     enterprise(Purpose::Tests, "rpm-sign"),
     both(Purpose::Tests, "gpg", "gnupg2"),
     both(Purpose::Tests, "attr", "attr"),
+    debian(Purpose::Tests, "btrfs-progs"), // Enterprise Linux has no btrfs
+    debian(Purpose::Tests, "clustershell"), // the reference for node sets
     both(Purpose::Tests, "libcap2-bin", "libcap"),
+    both(Purpose::Tests, "bzip2", "bzip2"),
+    both(Purpose::Tests, "skopeo", "skopeo"),
     both(Purpose::Tests, "strace", "strace"),
+    both(Purpose::Tests, "xfsprogs", "xfsprogs"),
+    debian(Purpose::Tests, "umoci"),
+    both(Purpose::Tests, "xz-utils", "xz"),
 ];
 
 impl Purpose {

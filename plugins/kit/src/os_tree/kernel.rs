@@ -1,6 +1,6 @@
 //! The kernel of a tree: the one it brings, or a registered one whose modules it gets.
 
-use crate::tree_files::TreeFiles;
+use crate::{tree_files::TreeFiles, trees::copy_directory};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Command, Host, Kernel, KernelVersion, Result};
 
@@ -63,15 +63,7 @@ pub(super) fn registered(version: &KernelVersion, tree: &Utf8Path, host: &Host<'
         host.info(format!("copying the modules of kernel {version} into the tree"));
         files.make_directory("usr/lib/modules", 0o755)?;
         let target = files.real_path("usr/lib/modules")?.join(version.as_str());
-        let copy = Command::new("cp").args([
-            "--archive",
-            "--reflink=auto",
-            "--no-target-directory",
-            "--",
-            modules.as_str(),
-            target.as_str(),
-        ]);
-        host.run(&copy)
+        copy_directory(&modules, &target, host)
             .map_err(|error| error.context(format!("cannot copy the modules of kernel {version}")))?;
     } else {
         host.warn(format!(

@@ -1,7 +1,10 @@
 //! An OS tree that is there already: a directory, or a tar archive.
 
+use super::compression::Compression;
+use crate::trees::{self, Choice, Wanted};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Command, Error, Host, Result};
+use std::io::Read;
 
 pub(super) fn must_be_tree(path: &Utf8Path) -> Result<()> {
     let refuse = |why: &str| Err(Error::usage(format!("cannot take the tree {path}: {why}")));
@@ -25,31 +28,37 @@ pub(super) fn must_be_file(path: &Utf8Path) -> Result<()> {
     }
 }
 
-/// Copies a tree with all its attributes; what is mounted inside it stays out.
+/// Makes the tree from another with all its attributes, without copying data where that is possible; what is mounted inside it
+/// stays out.
 pub(super) fn copy(from: &Utf8Path, tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
     must_be_tree(from)?;
     host.info(format!("copying the tree {from}"));
     host.progress("copying the tree", 0, 0);
-    // Naming xattr makes cp fail when one cannot be kept; `-a` would lose it silently.
-    let keep = "--preserve=mode,ownership,timestamps,links,xattr";
-    let copy = Command::new("cp")
-        .args([
-            "--recursive",
-            "--no-dereference",
-            "--one-file-system",
-            "--reflink=auto",
-            "--sparse=auto",
-            keep,
-        ])
-        .args(["--no-target-directory", "--", from.as_str(), tree.as_str()]);
-    host.run(&copy).map_err(|error| error.context(format!("cannot copy the tree {from}")))?;
+    let fault = |error: Error| error.context(format!("cannot copy the tree {from}"));
+    // A snapshot takes the place of the empty directory.
+    std::fs::remove_dir(tree).map_err(|cause| fault(cause.into()))?;
+    let beside = tree.parent().unwrap_or(Utf8Path::new("/"));
+    let Choice { method, why } = trees::choose(from, beside, Wanted::Auto, host).map_err(fault)?;
+    host.info(format!("the tree {from} is taken by {method}: {why}"));
+    trees::copy_tree(from, tree, method, host).map_err(fault)?;
     Ok(())
+}
+
+/// GNU tar has other programs decompress; of one that is missing it says little, and the host names its package.
+fn must_be_unpackable(file: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    let cannot = |cause| Error::usage(format!("cannot read the archive {file}")).because(cause);
+    let mut start = Vec::new();
+    std::fs::File::open(file).and_then(|file| file.take(6).read_to_end(&mut start)).map_err(cannot)?;
+    let Some(program) = Compression::of(&start).program() else { return Ok(()) };
+    let asked = host.run(&Command::new(program).arg("--help"));
+    asked.map(drop).map_err(|error| error.context(format!("cannot decompress the archive {file}")))
 }
 
 /// Extracts an archive whatever its compression. GNU tar itself keeps members inside the directory: it strips leading slashes,
 /// and fails on `..` and on members below links that lead out.
 pub(super) fn extract(file: &Utf8Path, tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
     must_be_file(file)?;
+    must_be_unpackable(file, host)?;
     host.info(format!("extracting the archive {file}"));
     host.progress("extracting the archive", 0, 0);
     let extract = Command::new("tar")

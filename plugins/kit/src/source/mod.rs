@@ -4,8 +4,10 @@ mod address;
 mod apt;
 mod apt_given;
 mod apt_sources;
+mod compression;
 mod dnf;
 mod import;
+mod oci;
 mod repositories;
 
 pub use address::{Address, AddressError};
@@ -46,9 +48,6 @@ pub enum SourceError {
     /// No path where one belongs.
     #[error("the source {0} names no path")]
     NoPath(String),
-    /// Not built yet.
-    #[error("the source {0} is not available in this version")]
-    NotAvailable(&'static str),
     /// The server's distribution has neither apt nor dnf.
     #[error("no source fits this server's distribution ({0}): name one")]
     NoDefault(String),
@@ -182,7 +181,7 @@ impl Source {
             Self::Dnf => dnf::install(plan, tree, scratch, host),
             Self::Tree(path) => import::copy(path, tree, host),
             Self::Tar(path) => import::extract(path, tree, host),
-            Self::Oci { .. } => Err(SourceError::NotAvailable("oci").into()),
+            Self::Oci { path, reference } => oci::unpack(path, reference.as_deref(), tree, scratch, host),
         }
     }
 
@@ -194,7 +193,7 @@ impl Source {
         match self {
             Self::Apt => must_have("mmdebstrap"),
             Self::Dnf => must_have("dnf"),
-            Self::Oci { .. } => Err(SourceError::NotAvailable("oci").into()),
+            Self::Oci { path, reference } => oci::check(path, reference.as_deref()),
             Self::Tree(path) => import::must_be_tree(path),
             Self::Tar(path) => import::must_be_file(path),
         }

@@ -1,5 +1,4 @@
-//! `cargo xtask bench`: what a listing costs, and what disklessset adds to the tools that make an image. Ratios hold between
-//! machines, seconds do not.
+//! `cargo xtask bench program`: what a listing costs, and what disklessset adds to the tools that make an image.
 #![allow(
     clippy::disallowed_methods,
     reason = "programs are timed bare, without the watching that other tasks do"
@@ -20,7 +19,7 @@ use crate::source_tree::SourceTree;
 const RUNS: usize = 15;
 
 /// Builds with optimisation, measures, prints.
-pub(crate) fn task() -> Result<(), Failure> {
+pub(super) fn task() -> Result<(), Failure> {
     let tree = SourceTree::find()?;
     let built = dist::build(&tree)?;
     let place = tempfile::Builder::new()

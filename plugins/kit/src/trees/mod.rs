@@ -1,0 +1,188 @@
+//! Making one OS tree from another: a btrfs snapshot, a copy that shares its data, or a plain copy. Every way keeps all that
+//! a file has; what the target cannot hold is said.
+
+mod choose;
+mod copy;
+mod file_system;
+mod snapshot;
+
+pub use choose::{Choice, choose};
+
+use camino::Utf8Path;
+use disklessset_plugin_api::{Error, Host, Result};
+use serde::{Deserialize, Serialize};
+use std::{
+    fmt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    str::FromStr,
+};
+
+/// A way to make a tree from another, the better ones first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// A btrfs snapshot: nothing is copied, whatever the size.
+    Snapshot,
+    /// Every file is made anew and shares its data with the original until one of them is written to. Files that cannot share (of a
+    /// subvolume with other rules, say) are copied.
+    Reflink,
+    /// Everything is copied.
+    Copy,
+}
+
+impl Method {
+    /// All of them, the better ones first.
+    pub const ALL: [Self; 3] = [Self::Snapshot, Self::Reflink, Self::Copy];
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Snapshot => "snapshot",
+            Self::Reflink => "reflink",
+            Self::Copy => "copy",
+        })
+    }
+}
+
+/// Not the word of a method.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no way to make a tree: it is none of {words}", words = words(.1))]
+pub struct UnknownMethod(String, Words);
+
+/// Which words would have been good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Words {
+    Methods,
+    WithAuto,
+}
+
+fn words(which: &Words) -> &'static str {
+    match which {
+        Words::Methods => "snapshot, reflink, copy",
+        Words::WithAuto => "auto, snapshot, reflink, copy",
+    }
+}
+
+impl FromStr for Method {
+    type Err = UnknownMethod;
+
+    fn from_str(text: &str) -> Result<Self, UnknownMethod> {
+        let known = Self::ALL.into_iter().find(|method| method.to_string() == text);
+        known.ok_or_else(|| UnknownMethod(text.to_owned(), Words::Methods))
+    }
+}
+
+/// What the user asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// The best that works.
+    Auto,
+    /// This or nothing.
+    Only(Method),
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Only(method) => method.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Wanted {
+    type Err = UnknownMethod;
+
+    fn from_str(text: &str) -> Result<Self, UnknownMethod> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            text => text.parse().map(Self::Only).map_err(|_| UnknownMethod(text.to_owned(), Words::WithAuto)),
+        }
+    }
+}
+
+/// What [`copy_tree`] made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// How: a copy, when sharing was asked for and no file could be shared.
+    pub method: Method,
+    /// Files, directories and everything else, the topmost directory included; 0 after a snapshot, which looks at none.
+    pub entries: u64,
+    /// Bytes of file content, holes included, files with several names once; 0 after a snapshot.
+    pub bytes: u64,
+    /// What the copy could not keep, a line each, the first of many. All of it was told as a warning.
+    pub lost: Vec<String>,
+}
+
+/// Makes the tree `target`, which is not there yet while its parent is, from the tree `source`. What is mounted inside the
+/// source stays out. When it returns, the tree is on disk. A tree that was begun and failed is left for the caller to remove.
+///
+/// # Errors
+/// When something cannot be read, made or given an attribute, with its name; when the user stops it; when the target lies inside the
+/// source; when a snapshot is not possible here (see [`choose`]).
+pub fn copy_tree(source: &Utf8Path, target: &Utf8Path, method: Method, host: &Host<'_>) -> Result<Copied> {
+    match method {
+        Method::Snapshot => {
+            snapshot::make(source, target, host)?;
+            Ok(Copied { method, entries: 0, bytes: 0, lost: Vec::new() })
+        }
+        Method::Reflink => {
+            make_root(target, host)?;
+            copy::copy(source, target, copy::Sharing::Always, host)
+        }
+        Method::Copy => {
+            make_root(target, host)?;
+            copy::copy(source, target, copy::Sharing::Never, host)
+        }
+    }
+}
+
+/// Copies a directory into a tree, or anywhere else, with its data shared where that is possible, and as faithfully as
+/// [`copy_tree`]. It becomes an ordinary directory, no subvolume that would be missing in snapshots of the tree. `target` is not there
+/// yet, while its parent is.
+///
+/// # Errors
+/// As [`copy_tree`].
+pub fn copy_directory(source: &Utf8Path, target: &Utf8Path, host: &Host<'_>) -> Result<Copied> {
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(target)
+        .map_err(|cause| Error::failed(format!("cannot make the directory {target}")).because(cause))?;
+    copy::copy(source, target, copy::Sharing::WherePossible, host)
+}
+
+/// Makes an empty directory for a tree, root's with mode 0755: a btrfs subvolume where that is possible, so that the tree can
+/// be snapshotted later, else a plain directory. `path` is not there yet.
+///
+/// # Errors
+/// When the directory cannot be made.
+pub fn make_root(path: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    let fault = |cause| Error::failed(format!("cannot make the directory {path}")).because(cause);
+    if !snapshot::make_subvolume(path, host) {
+        std::fs::DirBuilder::new().mode(0o700).create(path).map_err(fault)?;
+    }
+    std::os::unix::fs::lchown(path, Some(0), Some(0)).map_err(fault)?;
+    // The umask of the server must not shape the root directory of nodes.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).map_err(fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_read_and_written_alike() {
+        for text in ["auto", "snapshot", "reflink", "copy"] {
+            assert_eq!(text.parse::<Wanted>().unwrap().to_string(), text);
+        }
+        assert!(Method::ALL.is_sorted());
+        assert_eq!(serde_json::to_string(&Method::Reflink).unwrap(), "\"reflink\"");
+        let refused = "overlay".parse::<Wanted>().unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "\"overlay\" is no way to make a tree: it is none of auto, snapshot, reflink, copy"
+        );
+        assert!("auto".parse::<Method>().is_err());
+    }
+}

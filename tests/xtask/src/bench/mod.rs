@@ -1,0 +1,40 @@
+//! `cargo xtask bench`: what things cost, beside the tools that do the same. Ratios hold between machines, seconds do not.
+
+mod program;
+mod samples;
+mod trees;
+
+pub(crate) use program::peak;
+
+use crate::failure::Failure;
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// A listing, and our share of making an image.
+    Program,
+    /// Making an OS tree from another.
+    Trees,
+}
+
+impl Subject {
+    /// All, in the order they are measured.
+    pub(crate) const ALL: [Self; 2] = [Self::Program, Self::Trees];
+
+    /// The name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Program => "program",
+            Self::Trees => "trees",
+        }
+    }
+}
+
+/// Measures these, or everything when none is named.
+pub(crate) fn task(subjects: &[Subject]) -> Result<(), Failure> {
+    let subjects = if subjects.is_empty() { &Subject::ALL } else { subjects };
+    subjects.iter().try_for_each(|subject| match subject {
+        Subject::Program => program::task(),
+        Subject::Trees => trees::task(),
+    })
+}

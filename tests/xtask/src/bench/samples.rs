@@ -1,0 +1,81 @@
+//! Measurements taken several times, and what was demanded of them.
+
+use std::fmt;
+
+use crate::failure::Failure;
+use crate::say;
+
+/// Values of one measurement, at least one.
+#[derive(Debug, Clone)]
+pub(super) struct Samples(Vec<f64>);
+
+impl Samples {
+    /// Takes so many, one after the other.
+    pub(super) fn take(
+        count: usize,
+        mut one: impl FnMut(usize) -> Result<f64, Failure>,
+    ) -> Result<Self, Failure> {
+        Ok(Self::of((0..count).map(&mut one).collect::<Result<_, _>>()?))
+    }
+
+    pub(super) fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        Self(values)
+    }
+
+    pub(super) fn median(&self) -> f64 {
+        self.0.get(self.0.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+}
+
+impl fmt::Display for Samples {
+    /// The median, and the spread.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, last) = (self.0.first().unwrap_or(&f64::NAN), self.0.last().unwrap_or(&f64::NAN));
+        write!(f, "{:.3} ({first:.3} to {last:.3}, {} runs)", self.median(), self.0.len())
+    }
+}
+
+/// Demands, and how many do not hold.
+#[derive(Debug, Default)]
+pub(super) struct Demands {
+    missed: usize,
+}
+
+impl Demands {
+    /// Says what was measured, what was demanded, and whether that holds.
+    pub(super) fn check(&mut self, what: &str, measured: &dyn fmt::Display, demanded: &str, holds: bool) {
+        let verdict = if holds { "holds" } else { "DOES NOT HOLD" };
+        say::note(&format!("{what}: {measured}; demanded {demanded}: {verdict}"));
+        self.missed += usize::from(!holds);
+    }
+
+    /// Fails when one did not hold.
+    pub(super) fn verdict(&self) -> Result<(), Failure> {
+        match self.missed {
+            0 => Ok(()),
+            1 => Err(Failure::Plain("a demand does not hold".to_owned())),
+            many => Err(Failure::Plain(format!("{many} demands do not hold"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_told_with_the_spread() {
+        let samples = Samples::of(vec![3.0, 1.0, 2.0]);
+        assert_eq!(samples.to_string(), "2.000 (1.000 to 3.000, 3 runs)");
+    }
+
+    #[test]
+    fn one_that_does_not_hold_is_a_failure() {
+        let mut demands = Demands::default();
+        demands.check("speed", &1, "2", true);
+        assert!(demands.verdict().is_ok());
+        demands.check("speed", &1, "2", false);
+        assert!(demands.verdict().is_err());
+    }
+}

@@ -1,0 +1,258 @@
+//! `cargo xtask bench trees`: an OS tree made from another, beside `cp -a` with its `sync` on the same file system.
+//!
+//! Both take turns on the same tree, so that what else the machine does meets both; a ratio is of two neighbours in time.
+
+use std::fs::File;
+use std::io::Write;
+use std::time::Instant;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_tests::loop_disk::{Disk, LoopDisk, tool};
+use disklessset_tests::need;
+use serde_json::Value;
+
+use super::samples::{Demands, Samples};
+use crate::command::{Output, Tool};
+use crate::dist;
+use crate::failure::{self, Failure};
+use crate::say;
+use crate::source_tree::{SourceTree, cargo};
+
+/// The tree.
+const FILES: u64 = 15_000;
+const DIRECTORIES: u64 = 1_500;
+const BYTES: u64 = 500_000_000;
+/// Pairs of runs of which the median counts.
+const ROUNDS: usize = 9;
+const SNAPSHOTS: usize = 20;
+const NODES: usize = 100;
+const TOOLS: [&str; 6] = ["mkfs.ext4", "mkfs.xfs", "mkfs.btrfs", "btrfs", "filefrag", "cp"];
+
+/// Builds with optimisation, measures, prints, and fails when a demand does not hold.
+pub(super) fn task() -> Result<(), Failure> {
+    if !nix::unistd::geteuid().is_root() {
+        return Err(Failure::Plain("bench trees makes file systems and needs root".to_owned()));
+    }
+    if let Some(lack) = TOOLS.iter().find(|tool| need::find_tool(tool).is_none()) {
+        return Err(Failure::Plain(format!("bench trees needs {lack}: cargo xtask setup installs it")));
+    }
+    let copier = build(&SourceTree::find()?)?;
+    let place = tempfile::Builder::new()
+        .prefix("disklessset-bench-")
+        .tempdir_in("/var/tmp")
+        .map_err(|cause| Failure::Plain(format!("cannot make a directory in /var/tmp: {cause}")))?;
+    let place = Utf8Path::from_path(place.path()).expect("the prefix is plain text");
+    let mut demands = Demands::default();
+    // One disk at a time: each takes 1.5 GB.
+    for kind in Disk::ALL {
+        say::step(&format!("{FILES} files with {} MB on {kind}", BYTES / 1_000_000));
+        let disk = LoopDisk::new(place, kind, 4 << 10).map_err(said)?;
+        let bench = Bench { copier: &copier, disk: &disk, source: disk.path().join("tree") };
+        bench.fill()?;
+        bench.copies("copy", 0.9, &mut demands)?;
+        if kind != Disk::Ext4 {
+            bench.copies("reflink", 0.4, &mut demands)?;
+            bench.blocks(&mut demands)?;
+        }
+        if kind == Disk::Btrfs {
+            bench.snapshots(&mut demands)?;
+        }
+    }
+    demands.verdict()
+}
+
+fn said(cause: std::io::Error) -> Failure {
+    Failure::Plain(cause.to_string())
+}
+
+/// The kit's copier as a program of its own.
+fn build(tree: &SourceTree) -> Result<Utf8PathBuf, Failure> {
+    say::step("build");
+    let mut program = None;
+    let build = cargo().dir(&tree.root).args(["build", "--release", "--package", "disklessset-kit"]);
+    let build = build.args(["--example", "copy_tree", "--message-format", "json-render-diagnostics"]);
+    build.minutes(30).output(Output::Messages).run_watched(|line| {
+        if let Some((name, file)) = dist::artifact(line)
+            && name == "copy_tree"
+        {
+            program = Some(file);
+        }
+    })?;
+    program.ok_or_else(|| Failure::Plain("cargo built no copy_tree".to_owned()))
+}
+
+struct Bench<'a> {
+    copier: &'a Utf8Path,
+    disk: &'a LoopDisk,
+    source: Utf8PathBuf,
+}
+
+impl Bench<'_> {
+    fn at(&self, name: &str) -> Utf8PathBuf {
+        self.disk.path().join(name)
+    }
+
+    /// Makes the tree: sizes as in an operating system, many small files and few large ones.
+    fn fill(&self) -> Result<(), Failure> {
+        if self.disk.path().ends_with("btrfs") {
+            tool("btrfs", &["-q", "subvolume", "create", self.source.as_str()]).map_err(said)?;
+        } else {
+            make_dir(&self.source)?;
+        }
+        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        let directories: Vec<Utf8PathBuf> = (0..DIRECTORIES)
+            .map(|number| self.source.join(format!("usr/{}/{}/{number}", number % 12, number / 12 % 10)))
+            .collect();
+        directories.iter().try_for_each(make_dir)?;
+        let noise: Vec<u8> = (0..1 << 21).flat_map(|_| random.next().to_le_bytes()).collect();
+        // Half of the files are small, and each doubling of the size is half as frequent: up to some 10 MB.
+        let weight =
+            |random: &mut Random| (1000 + random.below(1000)) << random.next().trailing_zeros().min(12);
+        let weights: Vec<u64> = (0..FILES).map(|_| weight(&mut random)).collect();
+        let all: u64 = weights.iter().sum();
+        for (number, weight) in weights.into_iter().enumerate() {
+            let size = (weight * BYTES / all) as usize;
+            let begin = random.below((noise.len() - size) as u64) as usize;
+            let directory = &directories[random.below(DIRECTORIES) as usize];
+            let path = directory.join(format!("file{number}"));
+            let written =
+                File::create_new(&path).and_then(|mut file| file.write_all(&noise[begin..begin + size]));
+            written.map_err(failure::file("write", &path))?;
+            if number % 10 == 0 {
+                let link = directory.join(format!("link{number}"));
+                std::os::unix::fs::symlink(format!("file{number}"), &link)
+                    .map_err(failure::file("make the link", &link))?;
+            }
+        }
+        self.settle()
+    }
+
+    /// Nothing is left to be written that would slow the next run down.
+    fn settle(&self) -> Result<(), Failure> {
+        tool("sync", &["--file-system", self.disk.path().as_str()]).map(drop).map_err(said)
+    }
+
+    fn remove(&self, path: &Utf8Path) -> Result<(), Failure> {
+        tool("rm", &["-rf", "--", path.as_str()]).map_err(said)?;
+        self.settle()
+    }
+
+    /// Makes trees, seconds each.
+    fn make(&self, method: &str, targets: &[Utf8PathBuf]) -> Result<Vec<f64>, Failure> {
+        let targets = targets.iter().map(|target| target.as_str());
+        let done = Tool::new(self.copier.as_str()).args([method, self.source.as_str()]).args(targets);
+        let done = done.output(Output::Kept).run()?;
+        done.stdout
+            .lines()
+            .map(|line| {
+                let told: Option<Value> = serde_json::from_str(line).ok();
+                told.and_then(|told| told["seconds"].as_f64())
+                    .ok_or_else(|| Failure::Plain(format!("copy_tree said {line:?}")))
+            })
+            .collect()
+    }
+
+    fn ours(&self, method: &str) -> Result<f64, Failure> {
+        let target = self.at("ours");
+        let seconds = self.make(method, std::slice::from_ref(&target))?;
+        self.remove(&target)?;
+        Ok(seconds.iter().sum())
+    }
+
+    fn cp(&self) -> Result<f64, Failure> {
+        let target = self.at("cp");
+        let begun = Instant::now();
+        tool("cp", &["-a", "--reflink=never", self.source.as_str(), target.as_str()]).map_err(said)?;
+        self.settle()?;
+        let seconds = begun.elapsed().as_secs_f64();
+        self.remove(&target)?;
+        Ok(seconds)
+    }
+
+    /// One method against `cp -a`, by turns, each first in every other round.
+    fn copies(&self, method: &str, most: f64, demands: &mut Demands) -> Result<(), Failure> {
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let ratios = Samples::take(ROUNDS, |round| {
+            let (mine, cp) = if round % 2 == 0 {
+                let cp = self.cp()?;
+                (self.ours(method)?, cp)
+            } else {
+                (self.ours(method)?, self.cp()?)
+            };
+            ours.push(mine);
+            theirs.push(cp);
+            Ok(mine / cp)
+        })?;
+        say::note(&format!("{method}: {} s; cp -a and sync: {} s", Samples::of(ours), Samples::of(theirs)));
+        let holds = ratios.median() <= most;
+        demands.check(&format!("{method} to cp -a"), &ratios, &format!("at most {most}"), holds);
+        Ok(())
+    }
+
+    /// Whether a shared tree has blocks of its own: every piece of every file is another's too, or lies in the metadata.
+    fn blocks(&self, demands: &mut Demands) -> Result<(), Failure> {
+        let target = self.at("shared");
+        self.make("reflink", std::slice::from_ref(&target))?;
+        self.settle()?;
+        let list = tool("find", &[target.as_str(), "-type", "f", "-exec", "filefrag", "-v", "{}", "+"]);
+        let list = list.map_err(said)?;
+        let pieces = list.lines().filter(|line| is_piece(line));
+        let (shared, own): (Vec<&str>, Vec<&str>) =
+            pieces.partition(|line| line.contains("shared") || line.contains("inline"));
+        let measured = format!("{} pieces shared, {} of its own", shared.len(), own.len());
+        let holds = own.is_empty() && shared.len() as u64 >= FILES * 9 / 10;
+        demands.check("data blocks of a reflink", &measured, "none of its own", holds);
+        self.remove(&target)
+    }
+
+    fn snapshots(&self, demands: &mut Demands) -> Result<(), Failure> {
+        let times = Samples::take(SNAPSHOTS, |_| Ok(self.ours("snapshot")? * 1000.0))?;
+        demands.check("a snapshot, ms", &times, "less than 50", times.median() < 50.0);
+        let nodes: Vec<_> = (1..=NODES).map(|number| self.at(&format!("n{number:03}"))).collect();
+        let begun = Instant::now();
+        self.make("snapshot", &nodes)?;
+        let seconds = format!("{:.2}", begun.elapsed().as_secs_f64());
+        let holds = begun.elapsed().as_secs_f64() < 5.0;
+        demands.check(&format!("{NODES} nodes by snapshot, s"), &seconds, "less than 5", holds);
+        Ok(())
+    }
+}
+
+/// A line of `filefrag -v` that tells of a piece: `   0:        0..       3:      34..      37:      4:             last,shared,eof`.
+fn is_piece(line: &str) -> bool {
+    let number = line.split(':').next().unwrap_or_default();
+    number.starts_with(' ') && number.trim().parse::<u32>().is_ok()
+}
+
+fn make_dir(path: &Utf8PathBuf) -> Result<(), Failure> {
+    std::fs::create_dir_all(path).map_err(failure::file("make", path))
+}
+
+/// Numbers that look random and are the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_told_from_headings() {
+        assert!(is_piece("   0:        0..       3:      34..      37:      4:             last,shared,eof"));
+        assert!(!is_piece(" ext:     logical_offset:        physical_offset: length:   expected: flags:"));
+        assert!(!is_piece("File size of /a/b: 1 is 4096 (1 block of 4096 bytes)"));
+        assert!(!is_piece("/a/b: 1 extent found"));
+    }
+}
