@@ -47,7 +47,15 @@ fn node() -> ParamSpec {
 pub(crate) fn create_staging() -> ActionSpec {
     let content = params::content().into_iter().filter(|param| param.name != "selinux").collect();
     let set = params::package_set().not_asked();
-    let groups = [params::origin(), params::access(), params::packages(), vec![set], content, params::rare()];
+    let groups = [
+        params::origin(),
+        params::access(),
+        params::packages(),
+        vec![set],
+        content,
+        params::rare(),
+        params::repositories(),
+    ];
     let create = ActionSpec::create("Create a staging image")
         .words("create-staging")
         .help("Create a staging image: a tree to customise, from which golden images are made");
