@@ -9,8 +9,8 @@ use disklessset_tests::facts::{FileFacts, files_below};
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 
-use super::dnf_http::{SECRET, Server};
 use super::dnf_world::World;
+use super::repo_server::{SECRET, Server};
 use super::small::put;
 
 /// Where dnf and rpm would leave something of theirs on the server.

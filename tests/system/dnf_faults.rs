@@ -5,13 +5,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 
 use super::apt_tree::processes_showing;
-use super::dnf_http::{SECRET, Server};
 use super::dnf_world::World;
+use super::repo_server::{SECRET, Server};
+use super::signing::Key;
 use super::small::{KERNEL, put};
 
 #[test]
@@ -61,49 +62,6 @@ fn what_cannot_work_is_refused_before_anything_is_made() {
     }
 }
 
-/// A throw-away key in a place of its own: `gpg` keeps sockets there, whose paths may not be long.
-struct Key {
-    home: tempfile::TempDir,
-    public: Utf8PathBuf,
-}
-
-impl Key {
-    fn make(world: &World) -> Self {
-        let home = tempfile::Builder::new().prefix("key-").tempdir_in("/tmp").unwrap();
-        let key = Self { home, public: world.small.root.beside().join("signing key.asc") };
-        let new = [
-            "--batch",
-            "--quiet",
-            "--passphrase",
-            "",
-            "--quick-gen-key",
-            "Test <test@example.org>",
-            "rsa2048",
-            "sign",
-            "never",
-        ];
-        let _ = key.tool(world, "gpg", &new).run().expect_done();
-        let public = key.tool(world, "gpg", &["--armor", "--export"]).run().expect_done().stdout;
-        put(&key.public, public.as_bytes(), 0o644);
-        key
-    }
-
-    fn tool(&self, world: &World, name: &str, args: &[&str]) -> disklessset_tests::run::Program {
-        world.small.root.tool(name, args).env("GNUPGHOME", self.home.path())
-    }
-
-    fn sign(&self, world: &World) {
-        let packages =
-            world.small.root.tool("find", &[world.repo.as_str(), "-name", "*.rpm"]).run().expect_done();
-        let define =
-            ["--define", "__gpg /usr/bin/gpg", "--define", "_gpg_name test@example.org", "--addsign"];
-        let sign = self.tool(world, "rpmsign", &define).args(packages.stdout.lines());
-        let _ = sign.limit(std::time::Duration::from_secs(120)).run().expect_done();
-        let _ = self.tool(world, "gpgconf", &["--kill", "all"]).run().expect_done();
-        world.index();
-    }
-}
-
 #[test]
 fn signatures_are_demanded_and_checked() {
     disklessset_tests::need!(
@@ -115,13 +73,14 @@ fn signatures_are_demanded_and_checked() {
         need::tool("gpg")
     );
     let world = World::new();
-    let key = Key::make(&world);
+    let key = Key::make(&world.small.root);
     let signed_by = ["--type", "core", "--signing-key", key.public.as_str()];
     // Nobody signed these packages, whatever key is named.
     let create = world.create_without_trust("web", &signed_by);
     world.fails(create, 1, &["is not signed", "--unsigned"]);
 
-    key.sign(&world);
+    key.sign_packages(&world.repo);
+    world.index();
     let _ = world.create_without_trust("web", &signed_by).run().expect_done();
     assert!(world.small.record("web").contains(key.public.as_str()));
     let tree = world.small.unpacked("web");
@@ -130,11 +89,10 @@ fn signatures_are_demanded_and_checked() {
     assert!(all.contains("os-tree") && all.contains("gpg-pubkey"), "the tree trusts the key too: {all}");
 
     // Another key than the one that signed.
-    let other = Key::make(&world);
+    let other = Key::make(&world.small.root);
     let create =
         world.create_without_trust("other", &["--type", "core", "--signing-key", other.public.as_str()]);
     world.fails(create, 1, &["GPG", "--signing-key"]);
-    let _ = other.tool(&world, "gpgconf", &["--kill", "all"]).run().expect_done();
 }
 
 #[test]

@@ -1,15 +1,16 @@
 //! Addresses of package repositories. A login in one is kept apart, so that it cannot be shown by accident.
 
-use percent_encoding::percent_decode_str;
+use fluent_uri::{Uri, component::Authority};
 use std::{fmt, str::FromStr};
-use url::Url;
 
 /// The address of a repository or mirror: `http`, `https` or `file`, in one line, without fragment.
 ///
 /// What is shown and written into an image is the address without its login.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
-    url: Url,
+    /// Everything but the login.
+    shown: String,
+    local: bool,
     login: Option<Login>,
 }
 
@@ -25,7 +26,7 @@ pub(super) struct Login {
 /// Why an address is refused. The address itself is not in it: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// The address parser would drop them silently, and package managers would read more than one line.
+    /// Package managers would read more than one line, or an option.
     #[error("the address of a repository may hold neither blanks nor control characters")]
     Blank,
     /// No address.
@@ -49,37 +50,39 @@ impl FromStr for Address {
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(AddressError::Blank);
         }
-        let mut url = Url::parse(text).map_err(|cause| AddressError::Shape(cause.to_string()))?;
-        if !["http", "https", "file"].contains(&url.scheme()) {
-            return Err(AddressError::Scheme(url.scheme().to_owned()));
+        let uri = Uri::parse(text).map_err(|cause| AddressError::Shape(cause.to_string()))?;
+        let scheme = uri.scheme().as_str().to_ascii_lowercase();
+        if !["http", "https", "file"].contains(&scheme.as_str()) {
+            return Err(AddressError::Scheme(scheme));
         }
-        if url.fragment().is_some() || url.query().is_some() {
+        if uri.fragment().is_some() || uri.query().is_some() {
             return Err(AddressError::Rest);
         }
-        if url.scheme() == "file" && url.host().is_some() {
-            return Err(AddressError::Shape("file:///PATH names no host".to_owned()));
+        let local = scheme == "file";
+        let authority = uri.authority();
+        let host = authority.map_or("", |authority| authority.host());
+        if local != host.is_empty() || (local && !uri.path().as_str().starts_with('/')) {
+            return Err(AddressError::Shape(
+                "write http://HOST/PATH, https://HOST/PATH or file:///PATH".to_owned(),
+            ));
         }
-        let login = take_login(&mut url)?;
-        Ok(Self { url, login })
+        let port =
+            authority.and_then(|authority| authority.port()).map_or(String::new(), |port| format!(":{port}"));
+        let login = authority.map(login_of).transpose()?.flatten();
+        Ok(Self { shown: format!("{scheme}://{host}{port}{}", uri.path()), local, login })
     }
 }
 
-fn take_login(url: &mut Url) -> Result<Option<Login>, AddressError> {
-    if url.username().is_empty() && url.password().is_none() {
-        return Ok(None);
-    }
-    let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(String::from);
-    let login = Login {
-        user: decoded(url.username()).map_err(|_| AddressError::Login)?,
-        password: decoded(url.password().unwrap_or_default()).map_err(|_| AddressError::Login)?,
+fn login_of(authority: Authority<'_>) -> Result<Option<Login>, AddressError> {
+    let Some(info) = authority.userinfo() else { return Ok(None) };
+    let (user, password) =
+        info.split_once(':').map_or((info, None), |(user, password)| (user, Some(password)));
+    let decoded = |text: &fluent_uri::pct_enc::EStr<_>| {
+        let text = text.decode().to_string().map_err(|_| AddressError::Login)?.into_owned();
+        let blank = text.contains(|c: char| c.is_control() || c.is_whitespace());
+        if blank { Err(AddressError::Login) } else { Ok(text) }
     };
-    let blank = |c: char| c.is_control() || c.is_whitespace();
-    if login.user.contains(blank) || login.password.contains(blank) {
-        return Err(AddressError::Login);
-    }
-    let taken = url.set_username("").and_then(|()| url.set_password(None));
-    taken.map_err(|()| AddressError::Login)?;
-    Ok(Some(login))
+    Ok(Some(Login { user: decoded(user)?, password: password.map(decoded).transpose()?.unwrap_or_default() }))
 }
 
 impl Address {
@@ -90,24 +93,24 @@ impl Address {
 
     /// Whether it lies on this server's own disk.
     pub(super) fn is_local(&self) -> bool {
-        self.url.scheme() == "file"
+        self.local
     }
 
     /// The address of something below this one.
     pub(super) fn below(&self, path: &str) -> String {
-        format!("{}/{path}", self.url.as_str().trim_end_matches('/'))
+        format!("{}/{path}", self.shown.trim_end_matches('/'))
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.url.as_str())
+        f.write_str(&self.shown)
     }
 }
 
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Address({})", self.url)
+        write!(f, "Address({})", self.shown)
     }
 }
 
