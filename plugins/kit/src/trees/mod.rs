@@ -9,6 +9,7 @@ mod snapshot;
 pub use choose::{Choice, choose};
 
 use camino::Utf8Path;
+use copy::Telling;
 use disklessset_plugin_api::{Error, Host, Result};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -123,6 +124,30 @@ pub struct Copied {
 /// When something cannot be read, made or given an attribute, with its name; when the user stops it; when the target lies inside the
 /// source; when a snapshot is not possible here (see [`choose`]).
 pub fn copy_tree(source: &Utf8Path, target: &Utf8Path, method: Method, host: &Host<'_>) -> Result<Copied> {
+    make(source, target, method, Telling::All, host)
+}
+
+/// The same for one of many trees from the same source: the user hears of no progress and of nothing lost, which the caller
+/// tells once for all of them.
+///
+/// # Errors
+/// As [`copy_tree`].
+pub fn copy_one_of_many(
+    source: &Utf8Path,
+    target: &Utf8Path,
+    method: Method,
+    host: &Host<'_>,
+) -> Result<Copied> {
+    make(source, target, method, Telling::Nothing, host)
+}
+
+fn make(
+    source: &Utf8Path,
+    target: &Utf8Path,
+    method: Method,
+    telling: Telling,
+    host: &Host<'_>,
+) -> Result<Copied> {
     match method {
         Method::Snapshot => {
             snapshot::make(source, target, host)?;
@@ -130,11 +155,11 @@ pub fn copy_tree(source: &Utf8Path, target: &Utf8Path, method: Method, host: &Ho
         }
         Method::Reflink => {
             make_root(target, host)?;
-            copy::copy(source, target, copy::Sharing::Always, host)
+            copy::copy(source, target, copy::Sharing::Always, telling, host)
         }
         Method::Copy => {
             make_root(target, host)?;
-            copy::copy(source, target, copy::Sharing::Never, host)
+            copy::copy(source, target, copy::Sharing::Never, telling, host)
         }
     }
 }
@@ -151,7 +176,7 @@ pub fn copy_directory(source: &Utf8Path, target: &Utf8Path, host: &Host<'_>) -> 
         .create(target)
         .and_then(|()| Ok(inherit_nothing(target)?))
         .map_err(|cause| Error::failed(format!("cannot make the directory {target}")).because(cause))?;
-    copy::copy(source, target, copy::Sharing::WherePossible, host)
+    copy::copy(source, target, copy::Sharing::WherePossible, Telling::All, host)
 }
 
 /// Makes an empty directory for a tree, root's with mode 0755: a btrfs subvolume where that is possible, so that the tree can
