@@ -19,29 +19,30 @@ fn main() -> ExitCode {
     let temporary = std::env::temp_dir().join(format!("prove-{image}.log"));
     let request = ProveRequest {
         memory: Mebibytes(number(0, 1024)),
-        timeout: Duration::from_secs(number(1, 180).into()),
+        timeout: Some(Duration::from_secs(number(1, 180).into())),
         cache_dir: Some("/run/disklessset".into()),
         ..ProveRequest::new(root, boot_path, temporary.to_string_lossy().into_owned())
     };
     let verbose = std::env::var_os("PROVE_CONSOLE").is_some();
     let started = Instant::now();
     let proven = prove(&request, &|| false, &mut |event| match event {
-        ProveEvent::Console(line) if verbose => {
+        ProveEvent::Console { line, .. } if verbose => {
             println!("{:6.1} |  {line}", started.elapsed().as_secs_f64());
         }
-        ProveEvent::Console(_) => {}
-        ProveEvent::Stage { at, stage } => println!("{:6.1} s  {stage}", at.as_secs_f64()),
+        ProveEvent::Console { .. } => {}
+        ProveEvent::Stage { at, stage, .. } => println!("{:6.1} s  {stage}", at.as_secs_f64()),
         other => println!("          {other:?}"),
     });
     match proven {
         Ok(proof) => {
-            println!("{}", proof.login_line);
+            proof.machines.iter().for_each(|machine| println!("{}", machine.login_line));
             println!("{proof:#?}");
             ExitCode::SUCCESS
         }
         Err(error) => {
             if let ProveError::Failed(failure) = &error {
-                failure.last_lines.iter().for_each(|line| eprintln!("  | {line}"));
+                let lines = failure.machines.iter().flat_map(|machine| &machine.last_lines);
+                lines.into_iter().for_each(|line| eprintln!("  | {line}"));
             }
             eprintln!("{error}");
             ExitCode::FAILURE

@@ -6,6 +6,7 @@
 //! - [`cli`]: the command line, the menu, and all that is printed or asked;
 //! - [`images`], [`kernels`]: what the product is about; they neither print nor prompt, an [`Observer`] hears of them;
 //! - [`installations`]: the records that make every crash clean up;
+//! - [`exports`]: what NFS clients may mount;
 //! - [`modules`]: finds, checks and loads what was dropped into the modules directory;
 //! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`]: the HTTP tree as a web server gives it;
 //! - [`configuration`], [`site`]: where everything is;
@@ -13,6 +14,7 @@
 
 pub mod cli;
 pub mod configuration;
+pub mod exports;
 pub mod failure;
 pub mod images;
 pub mod installations;

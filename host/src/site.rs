@@ -8,7 +8,7 @@ use crate::{
     observer::Observer,
     system::{atomic_file, layout::Layout, lock::Wait, trusted_path},
 };
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::Result;
 use std::sync::Arc;
 
@@ -120,18 +120,24 @@ impl Site {
         ] {
             atomic_file::create_dir_all(&directory, 0o755).map_err(privilege_needed)?;
         }
-        // A link planted in a directory others may write would send root's deletions elsewhere.
-        for directory in [layout.images_dir(), layout.kernels_dir(), layout.workdir(), layout.state_dir()] {
-            // The root is the user's choice to answer for; what is below it is ours.
-            let from = match layout.is_system_root() {
-                true => trusted_path::From::Top,
-                false => trusted_path::From::Directory(layout.root()),
-            };
-            trusted_path::audit(&directory, from).map_err(|cause| {
-                failure::refused(cause)
-                    .context(format!("{} cannot be relied on", layout.published(&directory)))
-            })?;
-        }
+        [layout.images_dir(), layout.kernels_dir(), layout.workdir(), layout.state_dir()]
+            .iter()
+            .try_for_each(|directory| self.make_reliable(directory))
+    }
+
+    /// Makes one of the site's own directories if it is missing. A link planted in a directory others may write would send
+    /// root's deletions elsewhere: such a place is refused.
+    pub(crate) fn make_reliable(&self, directory: &Utf8Path) -> Result<()> {
+        let layout = &self.layout;
+        atomic_file::create_dir_all(directory, 0o755).map_err(privilege_needed)?;
+        // The root is the user's choice to answer for; what is below it is ours.
+        let from = match layout.is_system_root() {
+            true => trusted_path::From::Top,
+            false => trusted_path::From::Directory(layout.root()),
+        };
+        trusted_path::audit(directory, from).map_err(|cause| {
+            failure::refused(cause).context(format!("{} cannot be relied on", layout.published(directory)))
+        })?;
         Ok(())
     }
 }

@@ -51,14 +51,15 @@ fn an_image_comes_up_through_its_own_boot_file() {
     let lab = lab();
     let mut lines = 0;
     let proof = prove(&lab.request, &|| false, &mut |event| {
-        lines += usize::from(matches!(event, ProveEvent::Console(_)));
+        lines += usize::from(matches!(event, ProveEvent::Console { .. }));
     })
     .unwrap();
-    assert_eq!(proof.login_line, "prove login:", "the name came by DHCP");
-    let stages: Vec<Stage> = proof.timeline.iter().map(|(_, stage)| *stage).collect();
+    let machine = &proof.machines[0];
+    assert_eq!(machine.login_line, "prove login:", "the name came by DHCP");
+    let stages: Vec<Stage> = machine.timeline.iter().map(|(_, stage)| *stage).collect();
     assert!(stages.contains(&Stage::RootImageFetched) && stages.contains(&Stage::SystemUp));
-    assert!(proof.timeline.is_sorted_by_key(|(at, _)| *at));
-    assert!(proof.qemu_peak.is_some_and(|peak| peak > Mebibytes(100)));
+    assert!(machine.timeline.is_sorted_by_key(|(at, _)| *at));
+    assert!(machine.qemu_peak.is_some_and(|peak| peak > Mebibytes(100)));
     assert!(lines > 50);
     let log = std::fs::metadata(&lab.request.console_log).unwrap();
     assert!(log.len() > 10_000);
@@ -73,8 +74,9 @@ fn too_little_memory_fails_early_and_says_so() {
     let ProveError::Failed(failure) = error else {
         panic!("{error}");
     };
-    assert!(matches!(failure.cause, Cause::OutOfMemory { .. }), "{:?}", failure.cause);
-    assert!(!failure.last_lines.is_empty());
+    let failed = &failure.machines[0];
+    assert!(matches!(failed.cause, Cause::OutOfMemory { .. }), "{:?}", failed.cause);
+    assert!(!failed.last_lines.is_empty());
 }
 
 #[test]

@@ -9,6 +9,7 @@ use serde_json::Value;
 /// What an action is to the image it works on; the host locks, loads and records accordingly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Role {
     /// Makes a new image; the first parameter is its name, which the host adds itself.
     Create,
@@ -16,6 +17,8 @@ pub enum Role {
     Change,
     /// Only reads an existing image; the first parameter is its name, which the host adds itself.
     Read,
+    /// Only reads, and is about no single image: it takes no image's name (since 1.1).
+    Overview,
     /// A role of a newer API: the host refuses the action and says so.
     #[serde(other)]
     Unknown,
@@ -70,6 +73,11 @@ impl ActionSpec {
     /// An action that only reads an image.
     pub fn read(words: &str, label: &str) -> Self {
         Self::with_role(words, label, Role::Read)
+    }
+
+    /// An action about all images of a class, which reads and takes no image's name.
+    pub fn overview(words: &str, label: &str) -> Self {
+        Self::with_role(words, label, Role::Overview)
     }
 
     /// Other command words than `create`, for a module with several classes.

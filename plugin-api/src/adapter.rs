@@ -38,19 +38,23 @@ fn subject(image: Option<Image>, step: &str) -> Result<Image> {
     image.ok_or_else(|| Error::usage(format!("step {step} came without an image")))
 }
 
-/// The `words` of an action step.
-fn words(request: &StepRequest) -> String {
-    request.attrs.get("words").and_then(Value::as_str).unwrap_or_default().to_owned()
+/// A text among the attributes of a step, such as the `words` of an action.
+fn text(request: &StepRequest, name: &str) -> String {
+    request.attrs.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 macro_rules! dispatch {
     ($class:expr, $request:expr, $host:expr, $done:ident) => {{
         let (class, request, host) = ($class, $request, $host);
         let step = request.step.as_str();
-        let words = words(&request);
+        let words = text(&request, "words");
         if step == steps::CLEAN {
             let name = request.name.as_ref().ok_or_else(|| Error::usage("clean came without a name"))?;
             return Ok(StepReply { image: None, value: $done(class.clean(name, host)?, step)?.into_value() });
+        }
+        if step == steps::OVERVIEW {
+            let value = $done(class.overview(&words, &request.arguments, host)?, step)?.into_value();
+            return Ok(StepReply { image: None, value });
         }
         let mut image = subject(request.image.clone(), step)?;
         let value = match step {
@@ -71,6 +75,11 @@ macro_rules! dispatch {
                     serde_json::from_value(request.attrs.get("kernel").cloned().unwrap_or_default())?;
                 $done(class.set_kernel(&mut image, &kernel, host)?, step)?.into_value()
             }
+            steps::CHECK_REMOVAL => $done(class.check_removal(&image, host)?, step)?.into_value(),
+            steps::RECOVER => {
+                let action = text(&request, "action");
+                $done(class.recovered(&mut image, &action, host)?, step)?.into_value()
+            }
             steps::SHOW => $done(class.show(&image, host)?, step)?.into_value(),
             steps::ACTION => {
                 $done(class.action(&words, &mut image, &request.arguments, host)?, step)?.into_value()
@@ -90,6 +99,11 @@ impl IntoValue for () {
     }
 }
 impl IntoValue for String {
+    fn into_value(self) -> Value {
+        self.into()
+    }
+}
+impl IntoValue for Option<String> {
     fn into_value(self) -> Value {
         self.into()
     }

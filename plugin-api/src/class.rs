@@ -82,6 +82,31 @@ pub trait ImageClass: Send + Sync + 'static {
         Err(Error::usage(format!("this class has no action {words}")))
     }
 
+    /// Runs one of the actions with [`crate::Role::Overview`], which are about no single image.
+    ///
+    /// # Errors
+    /// When it cannot be found out.
+    fn overview(&self, words: &str, _args: &Arguments, _host: &Host<'_>) -> Result<Value> {
+        Err(Error::usage(format!("this class has no action {words}")))
+    }
+
+    /// Objects to the removal of an image that something else needs, before anything is touched.
+    ///
+    /// # Errors
+    /// The objection: it names who needs the image.
+    fn check_removal(&self, _image: &Image, _host: &Host<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Settles a created image after `action` on it was killed. What was on record is undone already; a class whose attributes
+    /// follow from what is on disk sets them here. Gives back a sentence about what stays, for the user.
+    ///
+    /// # Errors
+    /// When it cannot be told what is there.
+    fn recovered(&self, _image: &mut Image, _action: &str, _host: &Host<'_>) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     /// Runs a step of the class's own, which classes built on this one may override.
     ///
     /// # Errors
@@ -175,6 +200,35 @@ pub trait DerivedImageClass: Send + Sync + 'static {
         _args: &Arguments,
         _host: &Host<'_>,
     ) -> Result<Option<Value>> {
+        Ok(None)
+    }
+
+    /// See [`ImageClass::overview`].
+    ///
+    /// # Errors
+    /// As there.
+    fn overview(&self, _words: &str, _args: &Arguments, _host: &Host<'_>) -> Result<Option<Value>> {
+        Ok(None)
+    }
+
+    /// See [`ImageClass::check_removal`].
+    ///
+    /// # Errors
+    /// As there.
+    fn check_removal(&self, _image: &Image, _host: &Host<'_>) -> Result<Option<()>> {
+        Ok(None)
+    }
+
+    /// See [`ImageClass::recovered`]. `Ok(None)` leaves it to the base, `Ok(Some(None))` has nothing to say.
+    ///
+    /// # Errors
+    /// As there.
+    fn recovered(
+        &self,
+        _image: &mut Image,
+        _action: &str,
+        _host: &Host<'_>,
+    ) -> Result<Option<Option<String>>> {
         Ok(None)
     }
 

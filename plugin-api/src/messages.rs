@@ -1,6 +1,6 @@
 //! What is said across the ABI, as JSON. Fields are added with a default, never renamed or removed.
 
-use crate::{ActionSpec, Arguments, Attributes, Hold, Image, ImageName, Level, Mount};
+use crate::{ActionSpec, Arguments, Attributes, Export, Hold, Image, ImageName, Level, Mount};
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,6 +23,13 @@ pub mod steps {
     pub const SHOW: &str = "show";
     /// Run one of the class's own actions; `attrs["words"]` says which.
     pub const ACTION: &str = "action";
+    /// Run an action about all images of the class; `attrs["words"]` says which (since 1.1).
+    pub const OVERVIEW: &str = "overview";
+    /// Object to a removal before it begins (since 1.1).
+    pub const CHECK_REMOVAL: &str = "check_removal";
+    /// Settle a created image whose action `attrs["action"]` was killed, once the host has undone what was on record; the
+    /// value is a sentence about what stays, or null (since 1.1).
+    pub const RECOVER: &str = "recover";
 }
 
 /// What a module says of itself once it is loaded.
@@ -113,6 +120,12 @@ pub mod services {
     pub const ASK: &str = "ask";
     /// null → null, or the error "interrupted" once the user asked to stop.
     pub const CHECKPOINT: &str = "checkpoint";
+    /// [`super::ExportRequest`] → null: offers a directory to NFS clients, on record first (since 1.1).
+    pub const EXPORT: &str = "export";
+    /// [`super::OnePath`] → whether it was offered: no longer offers a directory (since 1.1).
+    pub const UNEXPORT: &str = "unexport";
+    /// null → list of [`super::Exported`]: what disklessset offers now (since 1.1).
+    pub const EXPORTS: &str = "exports";
 }
 
 /// One line for the log.
@@ -163,6 +176,22 @@ pub enum Acquired {
         /// What is mounted where.
         mount: Mount,
     },
+}
+
+/// A directory to offer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExportRequest {
+    /// Which, to whom, how.
+    pub export: Export,
+}
+
+/// A directory that is offered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exported {
+    /// The directory as clients see it: without the root of `--root`.
+    pub path: Utf8PathBuf,
+    /// To whom and how, as in `/etc/exports`: `client(option,option) …`.
+    pub clients: String,
 }
 
 /// A request about one path.

@@ -82,6 +82,17 @@ impl Mount {
     }
 }
 
+/// A directory offered to NFS clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Export {
+    /// The directory, a real path.
+    pub path: Utf8PathBuf,
+    /// Who may mount it, as `/etc/exports` writes them: `*`, a host name, `10.0.0.0/16`, `@netgroup`.
+    pub clients: Vec<String>,
+    /// How, the same for all of them: `rw`, `no_root_squash`, `fsid=…`.
+    pub options: Vec<String>,
+}
+
 /// Places on the server, real paths (below `--root` where one is given) unless said otherwise.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -273,6 +284,31 @@ impl<'a> Host<'a> {
     pub fn publish_with(&self, image: &Image, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         let (from, to) = (from.to_owned(), to.to_owned());
         self.call(services::PUBLISH, &messages::Publish { from, to, image: Some(image.clone()) })
+    }
+
+    /// Offers a directory to NFS clients until it is withdrawn or the image is removed, on record first. A directory that is
+    /// offered already gets the new clients and options.
+    ///
+    /// # Errors
+    /// When it lies outside disklessset's directories, a client or option cannot be written, or the exports file cannot.
+    pub fn export(&self, export: &Export) -> Result<()> {
+        self.call(services::EXPORT, &messages::ExportRequest { export: export.clone() })
+    }
+
+    /// No longer offers a directory; gives back whether it was offered.
+    ///
+    /// # Errors
+    /// When the exports file cannot be written.
+    pub fn unexport(&self, path: &Utf8Path) -> Result<bool> {
+        self.call(services::UNEXPORT, &messages::OnePath { path: path.to_owned() })
+    }
+
+    /// What disklessset offers to NFS clients now.
+    ///
+    /// # Errors
+    /// When the exports file cannot be read.
+    pub fn exports(&self) -> Result<Vec<messages::Exported>> {
+        self.call(services::EXPORTS, &Value::Null)
     }
 
     /// Removes a file or tree below disklessset's directories, never following links or crossing mounts. A path that is

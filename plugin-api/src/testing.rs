@@ -8,7 +8,7 @@ mod effects;
 mod programs;
 
 use crate::{
-    Hold, Host, Image, ImageName, KernelVersion, Level, Mount, Paths,
+    Export, Hold, Host, Image, ImageName, KernelVersion, Level, Mount, Paths,
     abi::{AbiError, HostServices, HostServices_TO},
     error::{Error, ErrorKind, Result},
     messages::{self, Acquired, services},
@@ -52,6 +52,7 @@ struct State {
     answers: Vec<Value>,
     config: Option<Value>,
     output: String,
+    exports: BTreeMap<Utf8PathBuf, Export>,
     stopped: bool,
     missing: Vec<String>,
 }
@@ -164,6 +165,11 @@ impl TestHost {
         self.state().output.clone()
     }
 
+    /// What is offered to NFS clients.
+    pub fn exported(&self) -> Vec<Export> {
+        self.state().exports.values().cloned().collect()
+    }
+
     /// What was acquired and is still there.
     pub fn open(&self) -> Vec<Open> {
         self.state().open.clone()
@@ -255,6 +261,23 @@ impl TestHost {
                     return Err(Error::refused("nobody is there to answer"));
                 }
                 reply(state.answers.remove(0))
+            }
+            services::EXPORT => {
+                let export = read::<messages::ExportRequest>(request)?.export;
+                self.state().exports.insert(export.path.clone(), export);
+                reply(())
+            }
+            services::UNEXPORT => {
+                let path = read::<messages::OnePath>(request)?.path;
+                reply(self.state().exports.remove(&path).is_some())
+            }
+            services::EXPORTS => {
+                let all = self.exported().into_iter().map(|export| messages::Exported {
+                    path: Utf8Path::new("/")
+                        .join(export.path.strip_prefix(&self.base).unwrap_or(&export.path)),
+                    clients: format!("{}({})", export.clients.join(" "), export.options.join(",")),
+                });
+                reply(all.collect::<Vec<_>>())
             }
             other => Err(Error::new(ErrorKind::UNSUPPORTED, format!("the test host has no service {other}"))),
         }

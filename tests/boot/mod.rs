@@ -1,3 +1,5 @@
 //! Images booted in virtual machines through their own boot files: one at a time, under emulation where need be.
 
+mod dnf;
 mod livenet;
+mod nfs;

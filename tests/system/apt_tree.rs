@@ -20,7 +20,7 @@ pub(super) const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIP7Bh0QdaGTwBDNXu9kGZPvTDO2u1v0bYfRZ2Q2Jb8rJ test@example\n";
 
 /// The image and what was seen on the way.
-pub(super) struct Shared {
+pub(crate) struct Shared {
     /// Where it was made. It goes with the directory of the test run.
     pub(super) root: TestRoot,
     tree: Utf8PathBuf,
@@ -32,13 +32,13 @@ pub(super) struct Shared {
 
 impl Shared {
     /// The tree of the image, with its kernel beside its modules. Nobody may change it.
-    pub(super) fn tree(&self) -> &Utf8Path {
+    pub(crate) fn tree(&self) -> &Utf8Path {
         &self.tree
     }
 }
 
 /// The shared image, made by the first who asks; the others wait.
-pub(super) fn shared() -> &'static Shared {
+pub(crate) fn shared() -> &'static Shared {
     static SHARED: OnceLock<Shared> = OnceLock::new();
     SHARED.get_or_init(make)
 }
@@ -100,7 +100,8 @@ fn make() -> Shared {
     Shared { printed: format!("{}{}", created.stdout, created.stderr), root, tree, leaks }
 }
 
-fn processes_showing(text: &str) -> BTreeSet<String> {
+/// Command lines and environments of processes that have a text in them.
+pub(super) fn processes_showing(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         for file in ["cmdline", "environ"] {

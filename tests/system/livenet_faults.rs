@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
+use disklessset_tests::run::Program;
 
 use super::small::{KERNEL, Small, kernels};
 
@@ -48,6 +49,20 @@ fn noise(small: &Small, mebibytes: &str) {
     let _ = small.root.tool("dd", &["if=/dev/urandom", &to, "bs=1M", &count]).run().expect_done();
 }
 
+/// The program on a server that does not have a tool.
+pub(super) fn without(small: &Small, tool: &str, program: Program) -> Program {
+    // Deleted in an overlay: a file that is not there cannot be made by a bind mount.
+    let layers = small.root.beside().join(format!("layers-{tool}"));
+    let script = format!(
+        "set -e; mkdir -p {layers}; mount -t tmpfs none {layers}; mkdir {layers}/u {layers}/w; \
+         for d in /usr/bin /usr/sbin; do \
+         mkdir {layers}/u$d {layers}/w$d -p; \
+         mount -t overlay -o lowerdir=$d,upperdir={layers}/u$d,workdir={layers}/w$d none $d; done; \
+         rm -f /usr/bin/{tool} /usr/sbin/{tool}; exec \"$0\" \"$@\""
+    );
+    program.behind("unshare", &["--mount", "sh", "-c", &script])
+}
+
 #[test]
 fn a_missing_tool_is_named_with_its_package() {
     disklessset_tests::need!(need::root());
@@ -56,22 +71,15 @@ fn a_missing_tool_is_named_with_its_package() {
         ("mksquashfs", "squashfs-tools", "tree"),
         ("mkfs.ext4", "e2fsprogs", "tree"),
         ("mmdebstrap", "mmdebstrap", "apt"),
+        ("dnf", "dnf", "dnf"),
     ] {
         let before = Snapshot::of(&small.root);
         let create = match source {
             "apt" => small.create_from("web", "apt", &["--type", "core"]),
+            "dnf" => small.create_from("web", "dnf", &["--release", "9"]),
             _ => small.create("web", &["--layout", "classic"]),
         };
-        // Deleted in an overlay: a file that is not there cannot be made by a bind mount.
-        let layers = small.root.beside().join(format!("layers-{tool}"));
-        let script = format!(
-            "set -e; mkdir -p {layers}; mount -t tmpfs none {layers}; mkdir {layers}/u {layers}/w; \
-             for d in /usr/bin /usr/sbin; do \
-             mkdir {layers}/u$d {layers}/w$d -p; \
-             mount -t overlay -o lowerdir=$d,upperdir={layers}/u$d,workdir={layers}/w$d none $d; done; \
-             rm -f /usr/bin/{tool} /usr/sbin/{tool}; exec \"$0\" \"$@\""
-        );
-        let created = create.behind("unshare", &["--mount", "sh", "-c", &script]).run();
+        let created = without(&small, tool, create).run();
         let created = created.expect_refusal(&[1, 5]).expect_said(package);
         let first = created.stderr.lines().find(|line| line.starts_with("error")).unwrap_or_default();
         assert!(first.contains(tool) || created.stderr.contains(tool), "{created}");

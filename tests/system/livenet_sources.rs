@@ -15,7 +15,7 @@ use disklessset_tests::residue::Snapshot;
 use super::small::{KERNEL, Small, put};
 
 /// Everything copying and packing could lose.
-fn add_oddities(small: &Small) {
+pub(super) fn add_oddities(small: &Small) {
     let at = |path: &str| small.tree.join(path);
     put(&at("usr/bin/setuid"), b"x", 0o4755);
     put(&at("usr/bin/ping"), b"x", 0o755);
@@ -37,7 +37,7 @@ fn add_oddities(small: &Small) {
     std::fs::File::create(at("srv/sparse")).unwrap().set_len(64 << 20).unwrap();
 }
 
-fn must_have_oddities(small: &Small, tree: &Utf8Path) {
+pub(super) fn must_have_oddities(small: &Small, tree: &Utf8Path) {
     let meta =
         |path: &str| tree.join(path).symlink_metadata().unwrap_or_else(|cause| panic!("{path}: {cause}"));
     assert_eq!(meta("usr/bin/setuid").mode() & 0o7777, 0o4755);

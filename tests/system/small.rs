@@ -22,8 +22,8 @@ pub(super) fn put(path: &Utf8Path, text: &[u8], mode: u32) {
 }
 
 /// A root with the module, the kernel and the tree.
-pub(super) struct Small {
-    pub(super) root: TestRoot,
+pub(crate) struct Small {
+    pub(crate) root: TestRoot,
     pub(super) tree: Utf8PathBuf,
 }
 
@@ -128,7 +128,8 @@ pub(super) fn unpack(root: &TestRoot, image: &Utf8Path) -> Utf8PathBuf {
     tree
 }
 
-fn make_tree(root: &TestRoot, tree: &Utf8Path) {
+/// Makes a tree of the server's own shell.
+pub(super) fn make_tree(root: &TestRoot, tree: &Utf8Path) {
     for dir in ["boot", "dev", "etc", "proc", "root", "run", "srv", "sys", "tmp", "usr/bin", "var/log"] {
         std::fs::create_dir_all(tree.join(dir)).unwrap();
     }

@@ -60,7 +60,8 @@ fn action_command(word: &str, offered: &OfferedAction) -> Command {
         _ => "The image",
     };
     let name = Arg::new(NAME).value_name("NAME").required(true).help(name_help);
-    command.about(spec.help.clone()).arg(name).args(spec.params.iter().flat_map(arguments))
+    let name = (spec.role != Role::Overview).then_some(name);
+    command.about(spec.help.clone()).args(name).args(spec.params.iter().flat_map(arguments))
 }
 
 /// A parameter on the command line: none, one, or for what is on unless switched off, two arguments.

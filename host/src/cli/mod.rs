@@ -86,7 +86,7 @@ fn run_with(arguments: &[OsString], output: &Arc<Output>) -> Result<u8> {
         None => return menu::run(session),
         Some((word, inner)) => match commands::request(word, inner) {
             Some(request) => request?,
-            None => Box::new(commands::action::request(word, &offered, inner, output)?),
+            None => commands::action::request(word, &offered, inner, output)?,
         },
     };
     session.perform(request.as_ref())?;

@@ -130,6 +130,7 @@ impl Session {
                     self.output
                         .say(&format!("cleaned {}: an action on it had not come to its end", subject(name)));
                 }
+                self.tell_settled(&report);
                 for (name, error) in &report.kept {
                     if error.kind == ErrorKind::INTERRUPTED {
                         return Err(error.clone());
@@ -143,6 +144,13 @@ impl Session {
                 self.output.warn(&format!("cannot clean: {}", one_line(&error)));
                 Ok(Vec::new())
             }
+        }
+    }
+
+    /// Says what classes found of interrupted actions on images in service.
+    pub(crate) fn tell_settled(&self, report: &CleanReport) {
+        for (name, said) in &report.settled {
+            self.output.say(&format!("{}: {said}", subject(name)));
         }
     }
 

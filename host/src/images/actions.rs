@@ -11,14 +11,14 @@ use super::{
 };
 use crate::{
     failure,
-    installations::{Effect, Installation},
+    installations::Installation,
     kernels,
-    system::{atomic_file, files, interrupt},
+    system::{atomic_file, files, interrupt, lock::Lock},
 };
 use camino::Utf8Path;
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, Attributes, Error, ErrorKind, Hold, Image, ImageName, Kernel, KernelVersion,
-    Level, Raw, Result, Role, check_arguments, messages::steps,
+    ActionSpec, Arguments, Attributes, Error, ErrorKind, Image, ImageName, Kernel, KernelVersion, Level,
+    Lookup, ParamKind, Raw, Result, Role, check_arguments, messages::steps,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -94,13 +94,60 @@ impl ImageManager<'_> {
         let (action, arguments) = self.check_action(class, words, name, given)?;
         match action.role {
             Role::Create => self.create(class, name, &action, arguments).map(|()| Value::Null),
-            Role::Change => self.change(words, name, arguments),
+            Role::Change => {
+                let _others = self.lock_named(&action, &arguments, name)?;
+                self.change(words, name, arguments)
+            }
             _ => {
                 let mut image = self.get_created_image(name)?;
                 let operation = Operation::reading(self.site, name, image.class());
                 self.step(&operation, &mut image, action_request(words, arguments))
             }
         }
+    }
+
+    /// Runs an action about all images of a class.
+    ///
+    /// # Errors
+    /// Any error of the checks or of the class.
+    pub fn run_overview(&self, class: &str, words: &str, given: BTreeMap<String, Raw>) -> Result<Value> {
+        let action = self.action(class, words)?;
+        if action.role != Role::Overview {
+            return Err(Error::usage(format!("action {words} is about one image: name it")));
+        }
+        let mut overview = request(steps::OVERVIEW);
+        overview.class = class.to_owned();
+        overview.arguments = check_arguments(&action.params, given.clone(), self)
+            .map_err(|refusals| parameters::refused(&action.params, &given, &refusals))?;
+        overview.attrs.insert("words".to_owned(), words.into());
+        let operation = Operation::overview(self.site, class);
+        self.site.classes.run_step(class, overview, &operation).map(|reply| reply.value)
+    }
+
+    /// Takes the locks of the images that parameters name, so that nobody changes or removes them meanwhile.
+    fn lock_named(&self, action: &ActionSpec, arguments: &Arguments, own: &ImageName) -> Result<Vec<Lock>> {
+        let mut locks = Vec::new();
+        for param in &action.params {
+            let ParamKind::Image { class } = &param.kind else { continue };
+            let named = match param.repeated {
+                true => arguments.get::<Vec<ImageName>>(&param.name)?.unwrap_or_default(),
+                false => arguments.get::<ImageName>(&param.name)?.into_iter().collect(),
+            };
+            for name in named {
+                if name == *own {
+                    return Err(Error::usage(format!("{} names image {own} itself", param.name)));
+                }
+                locks.push(lock_image(
+                    self.site,
+                    &name,
+                    &format!("{} {own} from", action.words),
+                    self.site.wait,
+                )?);
+                // It was checked before it was locked.
+                Lookup::image(self, &name, class).map_err(Error::failed)?;
+            }
+        }
+        Ok(locks)
     }
 
     fn must_be_free(&self, name: &ImageName) -> Result<()> {
@@ -120,6 +167,8 @@ impl ImageManager<'_> {
     }
 
     fn create(&self, class: &str, name: &ImageName, action: &ActionSpec, arguments: Arguments) -> Result<()> {
+        self.site.prepare()?;
+        let _others = self.lock_named(action, &arguments, name)?;
         self.make(class, name, "create", kernel_of(&arguments), |operation, image| {
             let mut request = request(steps::CREATE);
             request.attrs.insert("words".to_owned(), action.words.as_str().into());
@@ -283,19 +332,30 @@ impl ImageManager<'_> {
         let operation = Operation::begin(self.site, name, lock, action, image.class())?;
         let outcome = run(&operation, &mut image).and_then(|value| {
             self.register_image(&operation, &image)?;
+            operation.commit()?;
             Ok(value)
         });
         match outcome {
             Ok(value) => {
+                operation.put_next()?;
                 self.tidy(&operation);
                 Ok(value)
             }
-            Err(error) => Err(operation.fail(error)),
+            Err(error) => {
+                let error = operation.fail(error);
+                // Of some actions a part stays: the record has to agree.
+                let settled = operation.into_lock().map(|lock| self.settle(name, action, lock));
+                Err(match settled {
+                    Some(Ok(Some(said))) => error.because(said),
+                    // Where something could not be undone the error says so, and the next cleaning settles.
+                    _ => error,
+                })
+            }
         }
     }
 
-    /// Saves an image: record and boot file together, in one step, when one of them changed.
-    fn register_image(&self, operation: &Operation<'_>, image: &Image) -> Result<()> {
+    /// Saves an image when the action is committed: record and boot file together, in one step, when one of them changed.
+    pub(super) fn register_image(&self, operation: &Operation<'_>, image: &Image) -> Result<()> {
         let boot = self.boot_file(operation, image)?;
         let is_now = |file: &str, wanted: &str| {
             atomic_file::read_bounded(&image.directory().join(file), record::MOST_BYTES)
@@ -305,10 +365,17 @@ impl ImageManager<'_> {
         if unchanged && is_now(boot_file::FILE_NAME, &boot) {
             return Ok(());
         }
-        self.replace_with(operation, image, Vec::new())
+        let record = Self::record(image);
+        let text = kept_text(&record, image.name())?;
+        let next = [
+            (record::FILE_NAME, NewFile::Text(&text, record.mode())),
+            (boot_file::FILE_NAME, NewFile::Text(&boot, 0o644)),
+        ];
+        operation.prepare_next(image, &next)
     }
 
-    /// Brings an image to its next state in one step: these files, and the record and the boot file that belong to them.
+    /// Brings an image to its next state in one step and at once: these files, and the record and the boot file that belong to
+    /// them.
     pub(super) fn replace_with(
         &self,
         operation: &Operation<'_>,
@@ -345,49 +412,6 @@ impl ImageManager<'_> {
             Ok(value) => operation.succeed().map(|()| value),
             Err(error) => Err(operation.fail(error)),
         }
-    }
-
-    /// Removes a created image: out of service in one rename, then deleted.
-    ///
-    /// # Errors
-    /// When it is not there, mounted, busy, or its module is gone.
-    pub fn remove(&self, name: &ImageName) -> Result<()> {
-        let (lock, image) = self.lock_and_load(name, REMOVE)?;
-        self.module_needed(image.class(), name)?;
-        self.must_not_be_mounted(name, image.class())?;
-        let layout = &self.site.layout;
-        let operation = Operation::begin(self.site, name, lock, REMOVE, image.class())?;
-        operation.retire(&layout.image_dir(name.as_str()), &layout.images_dir())?;
-        let mut request = request(steps::REMOVE);
-        request.class = image.class().to_owned();
-        request.image = Some(image.clone());
-        self.site.classes.run_step(&request.class.clone(), request, &operation)?;
-        let work = layout.image_workdir(name.as_str());
-        if work.symlink_metadata().is_ok() {
-            operation.acquire(Effect::Trash { path: work }, Hold::Action, || Ok(()))?;
-        }
-        operation.succeed()
-    }
-
-    /// Refuses while something is mounted in a directory of an image: what is there is somebody's, and in use.
-    pub(super) fn must_not_be_mounted(&self, name: &ImageName, class: &str) -> Result<()> {
-        for directory in self.site.layout.directories_of(name.as_str()) {
-            let mounted = crate::system::mounts::mounts_below(&directory).map_err(failure::of)?;
-            let Some(mount) = mounted.first() else { continue };
-            let error =
-                Error::refused(format!("cannot remove image {name}: still mounted at {}", mount.target));
-            let module = self.site.classes.module_of(class).unwrap_or_default();
-            let unmounts = self
-                .site
-                .classes
-                .actions_of_class(class)
-                .is_ok_and(|all| all.iter().any(|a| a.words == "unmount"));
-            return Err(match unmounts {
-                true => error.hint(format!("disklessset {module} unmount {name}")),
-                false => error.hint(format!("umount {}", mount.target)),
-            });
-        }
-        Ok(())
     }
 }
 

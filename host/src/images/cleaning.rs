@@ -2,7 +2,7 @@
 
 use super::{
     actions::REMOVE,
-    manager::{ImageManager, being_created, no_such_image},
+    manager::{ImageManager, being_created, no_such_image, request},
     operation::{Operation, Subject, lock_image},
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 use camino::Utf8PathBuf;
-use disklessset_plugin_api::{Error, Hold, ImageName, Level, Mount, Result};
+use disklessset_plugin_api::{Error, ErrorKind, Hold, ImageName, Level, Mount, Result, messages::steps};
 use std::collections::BTreeSet;
 
 /// The action of clearing, as the journal names it.
@@ -34,8 +34,20 @@ fn direction(left: &journal::State) -> Which {
 pub struct CleanReport {
     /// The images whose leftovers are gone.
     pub cleaned: Vec<String>,
+    /// What classes said of images that are in service still: which part of an interrupted action stays.
+    pub settled: Vec<(String, String)>,
     /// The images where something stays, and why.
     pub kept: Vec<(String, Error)>,
+}
+
+/// What the cleaning of one image came to.
+enum Cleaned {
+    /// There was nothing to clean.
+    Nothing,
+    /// What was left is gone.
+    Done,
+    /// The same, and the image is in service; its class may have said something about it.
+    Settled(Option<String>),
 }
 
 impl ImageManager<'_> {
@@ -109,8 +121,12 @@ impl ImageManager<'_> {
         }
         for name in chosen {
             match self.clean_one(&name) {
-                Ok(true) => report.cleaned.push(name.to_string()),
-                Ok(false) => {}
+                Ok(Cleaned::Nothing) => {}
+                Ok(Cleaned::Done) => report.cleaned.push(name.to_string()),
+                Ok(Cleaned::Settled(said)) => {
+                    report.cleaned.push(name.to_string());
+                    report.settled.extend(said.map(|said| (name.to_string(), said)));
+                }
                 Err(error) => report.kept.push((name.to_string(), error)),
             }
         }
@@ -118,24 +134,25 @@ impl ImageManager<'_> {
         Ok(report)
     }
 
-    /// Cleans one image; false when there was nothing to clean.
-    fn clean_one(&self, name: &ImageName) -> Result<bool> {
+    /// Cleans one image.
+    fn clean_one(&self, name: &ImageName) -> Result<Cleaned> {
         let lock = lock_image(self.site, name, "clean", Wait::No)?;
         let entry = self.entries()?.images.remove(name);
         let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
         let state = journal::read(&path).map_err(failure::of)?;
         let Some(entry) = entry else {
             if !state.needs_recovery() {
-                return Ok(false);
+                return Ok(Cleaned::Nothing);
             }
             let removal = state.unfinished.as_deref().is_some_and(|action| [REMOVE, CLEAR].contains(&action));
             if removal && !self.exists(name) {
                 // Out of service already: what is left of it goes too.
                 self.clear_locked(name, state.class, lock)?;
-            } else {
-                self.undo_journal(&path, direction(&state), &Subject::Image(name.clone()))?;
+                return Ok(Cleaned::Done);
             }
-            return Ok(true);
+            self.undo_journal(&path, direction(&state), &Subject::Image(name.clone()))?;
+            let action = state.unfinished.unwrap_or_default();
+            return self.settle(name, &action, lock).map(Cleaned::Settled);
         };
         if entry.is_legacy() && self.site.installations.is_running(name, &entry) {
             return Err(being_created(name, entry.pid));
@@ -150,7 +167,38 @@ impl ImageManager<'_> {
         }
         self.site.installations.end(name).map_err(failure::of)?;
         drop(lock);
-        Ok(true)
+        Ok(Cleaned::Done)
+    }
+
+    /// Lets the class of a created image set what follows from what is on disk, now that an action that came to no good end is undone. Its
+    /// record is right as far as the host can tell: a class that is gone, or fails, is told of and stops nothing.
+    pub(super) fn settle(&self, name: &ImageName, action: &str, lock: Lock) -> Result<Option<String>> {
+        let Ok(mut image) = self.load(name) else { return Ok(None) };
+        if self.site.classes.module_of(image.class()).is_none() {
+            return Ok(None);
+        }
+        let operation = Operation::begin(self.site, name, lock, "recover", image.class())?;
+        let mut recovery = request(steps::RECOVER);
+        recovery.attrs.insert("action".to_owned(), action.into());
+        let outcome = self.step(&operation, &mut image, recovery).and_then(|said| {
+            self.register_image(&operation, &image)?;
+            operation.commit()?;
+            Ok(said.as_str().map(str::to_owned))
+        });
+        match outcome {
+            Ok(said) => {
+                operation.put_next()?;
+                operation.succeed().map(|()| said)
+            }
+            Err(error) => {
+                let error = operation.fail(error);
+                if error.kind != ErrorKind::NOT_DEFINED {
+                    let text = format!("class {} could not settle image {name}: {error}", image.class());
+                    self.site.observer.line(Level::Warning, &text);
+                }
+                Ok(None)
+            }
+        }
     }
 
     /// Undoes an interrupted change of kernels; false when there was none.
@@ -267,6 +315,7 @@ impl ImageManager<'_> {
             operation.retire(&served, &layout.images_dir())?;
         }
         self.clean_class(&operation, &class, name);
+        operation.withdraw_below(&layout.directories_of(name.as_str()))?;
         for directory in layout.directories_of(name.as_str()) {
             if directory.symlink_metadata().is_ok() {
                 operation.acquire(Effect::Trash { path: directory }, Hold::Action, || Ok(()))?;
@@ -280,6 +329,7 @@ impl ImageManager<'_> {
     /// longer, of registers they had not finished. Nothing is wrong while they are there, so that nothing is said of them.
     fn sweep(&self) {
         let _ = self.site.installations.sweep();
+        let _ = crate::exports::sweep(&self.site.layout);
         let locks = self.site.layout.locks_dir();
         for name in self.journalled().unwrap_or_default() {
             let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());

@@ -27,6 +27,19 @@ pub fn replace(
     aside: &Utf8Path,
     files: &[(&str, NewFile<'_>)],
 ) -> Result<(), FileError> {
+    prepare(directory, aside, files)?;
+    files::exchange(aside, directory)
+}
+
+/// Builds the next state of `directory` in `aside`, on disk; exchanging the two puts it in service.
+///
+/// # Errors
+/// When building fails.
+pub fn prepare(
+    directory: &Utf8Path,
+    aside: &Utf8Path,
+    files: &[(&str, NewFile<'_>)],
+) -> Result<(), FileError> {
     let replaced: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
     link_all(directory, aside, &replaced)?;
     for (name, file) in files {
@@ -40,8 +53,7 @@ pub fn replace(
         }
     }
     files::set_mode(aside, 0o755)?;
-    atomic_file::sync_dir(aside)?;
-    files::exchange(aside, directory)
+    atomic_file::sync_dir(aside)
 }
 
 /// Makes a file fit to be fetched: mode 0644, on disk.

@@ -12,6 +12,7 @@ pub mod status;
 mod actions;
 mod cleaning;
 mod listing;
+mod removal;
 pub(crate) mod services;
 
 pub use cleaning::CleanReport;

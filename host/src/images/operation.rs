@@ -1,6 +1,7 @@
 //! One action on one image: its lock, its journal, and what a class may do meanwhile.
 
 use crate::{
+    exports::{self, ExportLine},
     failure,
     installations::{
         Effect, Journal, image_lock, journal,
@@ -14,7 +15,7 @@ use crate::{
     },
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::{Error, ErrorKind, Hold, Image, ImageName, Result};
+use disklessset_plugin_api::{Error, ErrorKind, Hold, Image, ImageName, Level, Result};
 use std::{cell::RefCell, os::unix::fs::MetadataExt};
 
 use super::generation::{self, NewFile};
@@ -26,13 +27,15 @@ pub(crate) enum Subject {
     Image(ImageName),
     /// The kernels, all together.
     Kernels,
+    /// No single one: a look at the images of a class.
+    Overview,
 }
 
 impl Subject {
     pub(super) fn image(&self) -> Option<&ImageName> {
         match self {
             Self::Image(name) => Some(name),
-            Self::Kernels => None,
+            Self::Kernels | Self::Overview => None,
         }
     }
 }
@@ -43,6 +46,7 @@ impl std::fmt::Display for Subject {
             Self::Image(name) => name.fmt(f),
             // A character that no image name has keeps their journals and logs apart.
             Self::Kernels => f.write_str("@kernels"),
+            Self::Overview => f.write_str("@overview"),
         }
     }
 }
@@ -111,6 +115,11 @@ impl<'s> Operation<'s> {
     /// An action that only reads.
     pub(super) fn reading(site: &'s Site, name: &ImageName, class: &str) -> Self {
         Self::on(site, Subject::Image(name.clone()), class)
+    }
+
+    /// A look at the images of a class.
+    pub(super) fn overview(site: &'s Site, class: &str) -> Self {
+        Self::on(site, Subject::Overview, class)
     }
 
     fn on(site: &'s Site, subject: Subject, class: &str) -> Self {
@@ -200,6 +209,54 @@ impl<'s> Operation<'s> {
         mounts.into_iter().try_for_each(|target| self.release(&target))
     }
 
+    /// Offers a directory to NFS clients, until the image goes.
+    pub(super) fn export(&self, line: &ExportLine) -> Result<()> {
+        let layout = &self.site.layout;
+        let now = exports::list(layout).map_err(failure::of)?;
+        let path = line.path().to_owned();
+        let entry = now.iter().find(|entry| entry.path == path);
+        let previous = entry.map(|entry| line.with_clients(&entry.clients));
+        let text = line.to_string();
+        if previous.as_ref() == Some(&text) && self.exported_on_record(&path)?.is_some() {
+            return Ok(());
+        }
+        self.acquire(Effect::Export { path: path.clone(), previous }, Hold::Image, || {
+            exports::set(layout, &path, Some(&text), &|text| self.site.observer.line(Level::Warning, text))
+                .map(drop)
+                .map_err(failure::of)
+        })
+    }
+
+    /// No longer offers a directory, whether or not it is on record; tells whether it was offered.
+    pub(super) fn withdraw(&self, path: &Utf8Path) -> Result<bool> {
+        let warn = |text: &str| self.site.observer.line(Level::Warning, text);
+        // A reader that may not acquire anything may not change exports either.
+        self.on_journal(|_| ())?;
+        let was = exports::set(&self.site.layout, path, None, &warn).map_err(failure::of)?;
+        while let Some(number) = self.exported_on_record(path)? {
+            self.on_journal(|journal| journal.undone(number))?;
+        }
+        Ok(was.is_some())
+    }
+
+    /// No longer offers anything below the directories of an image.
+    pub(super) fn withdraw_below(&self, directories: &[Utf8PathBuf]) -> Result<()> {
+        let layout = &self.site.layout;
+        for entry in exports::list(layout).map_err(failure::of)? {
+            if directories.iter().any(|directory| entry.path.starts_with(layout.published(directory))) {
+                self.withdraw(&entry.path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn exported_on_record(&self, path: &Utf8Path) -> Result<Option<u64>> {
+        self.on_journal(|journal| {
+            let own = |effect: &Effect| matches!(effect, Effect::Export { path: at, .. } if at == path);
+            journal.state().open.iter().find(|open| own(&open.effect)).map(|open| open.number)
+        })
+    }
+
     fn undo_one(&self, effect: &Effect) -> Result<()> {
         undo::undo_effect(effect, &self.site.layout, &|version| {
             kernels::is_used(self.site, version, self.subject.image())
@@ -244,6 +301,32 @@ impl<'s> Operation<'s> {
         generation::replace(image.directory(), &aside, files).map_err(failure::of)?;
         // The next state is in service. The old one stays on record where it cannot be removed now, and goes at the end.
         let _ = self.release(&aside);
+        Ok(())
+    }
+
+    /// Builds the next state of an image's directory, which comes into service when the action is committed: then what the
+    /// action did elsewhere and what the record says of it cannot disagree.
+    pub(super) fn prepare_next(&self, image: &Image, files: &[(&str, NewFile<'_>)]) -> Result<()> {
+        let aside = self.staging(&self.site.layout.images_dir(), "next")?;
+        generation::prepare(image.directory(), &aside, files).map_err(failure::of)?;
+        let meta = std::fs::symlink_metadata(&aside)
+            .map_err(|cause| Error::failed(format!("cannot look at {aside}")).because(cause))?;
+        let effect = Effect::Next { path: image.directory().to_owned(), aside, inode: meta.ino() };
+        self.acquire(effect, Hold::Action, || Ok(()))
+    }
+
+    /// Puts the state that was prepared in service. The action is committed: there is no way back.
+    pub(super) fn put_next(&self) -> Result<()> {
+        let open = self.on_journal(|journal| journal.state().open.clone())?;
+        for open in open {
+            let Effect::Next { path, aside, inode } = &open.effect else { continue };
+            undo::put_next(path, aside, *inode).map_err(|cause| {
+                failure::of(cause)
+                    .context(format!("image {} is not in its new state yet", self.subject))
+                    .hint("disklessset clean")
+            })?;
+            self.on_journal(|journal| journal.undone(open.number))?;
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use super::{
     operation::Operation,
 };
 use crate::{
+    exports::{self, ExportLine},
     failure,
     installations::{Effect, undo},
     kernels,
@@ -63,6 +64,17 @@ impl HostService for Operation<'_> {
             services::CONFIG => answer(Ok(self.site.configuration.of_module(&self.module))),
             services::ASK => answer(self.ask(&read(request)?)),
             services::CHECKPOINT => answer(interrupt::check().map_err(interrupted)),
+            services::EXPORT => {
+                let request: messages::ExportRequest = read(request)?;
+                self.must_be_ours(&request.export.path)?;
+                let path = self.site.layout.published(&request.export.path);
+                answer(self.export(&ExportLine::new(path, &request.export.clients, &request.export.options)?))
+            }
+            services::UNEXPORT => {
+                let path = self.site.layout.published(&read::<messages::OnePath>(request)?.path);
+                answer(self.withdraw(&path))
+            }
+            services::EXPORTS => answer(exports::list(&self.site.layout).map_err(failure::of)),
             other => {
                 Err(Error::new(ErrorKind::UNSUPPORTED, format!("this disklessset has no service {other}"))
                     .hint("the module was made for a newer one"))
@@ -181,6 +193,7 @@ impl Operation<'_> {
                     };
                 }
                 self.must_be_new(&path)?;
+                self.prepare_tree_place(&path)?;
                 self.acquire(Effect::Directory { path: path.clone() }, hold, || {
                     atomic_file::create_dir(&path, 0o755).map_err(failure::of)
                 })
@@ -218,6 +231,16 @@ impl Operation<'_> {
             return Ok(());
         }
         Err(Error::refused(format!("{path} lies outside of what disklessset manages")))
+    }
+
+    /// The directories of NFS trees are made when the first one is.
+    fn prepare_tree_place(&self, path: &Utf8Path) -> Result<()> {
+        let layout = &self.site.layout;
+        let places = [layout.nfs_staging_dir(), layout.nfs_golden_dir()];
+        match places.into_iter().find(|place| path.starts_with(place)) {
+            Some(place) => self.site.make_reliable(&place),
+            None => Ok(()),
+        }
     }
 
     fn must_be_new(&self, path: &Utf8Path) -> Result<()> {

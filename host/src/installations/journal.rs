@@ -48,6 +48,23 @@ pub enum Effect {
         /// Where it lies now.
         path: Utf8PathBuf,
     },
+    /// A directory offered to NFS clients.
+    Export {
+        /// Which, as clients see it.
+        path: Utf8PathBuf,
+        /// The line it had before, for an action that fails.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous: Option<String>,
+    },
+    /// The next state of a directory, built aside: it comes into service once the action is committed, and not before.
+    Next {
+        /// The directory in service.
+        path: Utf8PathBuf,
+        /// Where the next state is built; the old one lies there afterwards.
+        aside: Utf8PathBuf,
+        /// The inode of the next state: wherever that is, tells whether the two were exchanged.
+        inode: u64,
+    },
     /// Something in service that goes once the action is committed, and not before.
     Doomed {
         /// Where.
@@ -85,6 +102,16 @@ pub struct Open {
 }
 
 impl Open {
+    /// The effect as it is to be undone: what a settled export replaced is long gone.
+    pub(super) fn to_undo(&self) -> Effect {
+        match &self.effect {
+            Effect::Export { path, .. } if self.settled => {
+                Effect::Export { path: path.clone(), previous: None }
+            }
+            effect => effect.clone(),
+        }
+    }
+
     /// Whether it is there for longer than the action. What was published is what the action was for, and nobody's to undo
     /// once it ended well.
     fn stays(&self) -> bool {
@@ -161,6 +188,16 @@ impl State {
     }
 }
 
+/// Facts as they stand in the file.
+fn lines(facts: &[Fact]) -> Vec<u8> {
+    let line = |fact: &Fact| {
+        let mut line = serde_json::to_vec(fact).expect("facts are plain data");
+        line.push(b'\n');
+        line
+    };
+    facts.iter().flat_map(line).collect()
+}
+
 /// The file of the journal of an image (by its name) or of the kernels.
 pub fn path_of(journal_dir: &Utf8Path, subject: &str) -> Utf8PathBuf {
     journal_dir.join(format!("{subject}.jsonl"))
@@ -225,6 +262,8 @@ impl Journal {
     /// When it cannot be read or written.
     pub fn reopen(path: &Utf8Path) -> Result<Self, FileError> {
         let state = read(path)?;
+        // A writer killed in the middle of an end left its file aside; nobody begins before somebody came through here.
+        files::sweep_asides(path)?;
         let mut journal = Self { path: path.to_owned(), file: files::open_append(path, 0o600)?, state };
         journal.end_torn_line()?;
         Ok(journal)
@@ -244,6 +283,8 @@ impl Journal {
             | Effect::Trash { path: at }
             | Effect::Doomed { path: at } => at == path,
             Effect::Mount { mount } => mount.target() == path,
+            // Not a thing at that place: the directory itself may be on record, too.
+            Effect::Export { .. } | Effect::Next { .. } => false,
         })
     }
 
@@ -275,13 +316,33 @@ impl Journal {
         if self.state.committed { Ok(()) } else { self.write(Fact::Committed) }
     }
 
-    /// Ends the action. What is held for the image stays on record; with nothing held the journal goes.
+    /// Ends the action. What is held for the image stays on record, and nothing else: the journal of an image that lives long
+    /// does not grow with what is done to it. With nothing held it goes.
     ///
     /// # Errors
     /// When that cannot be written.
     pub fn end(mut self) -> Result<(), FileError> {
-        let held = self.state.open.iter().any(Open::stays);
-        if held { self.write(Fact::End) } else { files::remove_file(&self.path) }
+        if !self.state.open.iter().any(Open::stays) {
+            return files::remove_file(&self.path);
+        }
+        let facts = self.what_stays();
+        match atomic_file::replace(&self.path, &lines(&facts), 0o600) {
+            Ok(()) => Ok(()),
+            // A disk without room for another file may have room for a line.
+            Err(_) => self.write(Fact::End),
+        }
+    }
+
+    /// The facts that say the same as all lines so far and an end.
+    fn what_stays(&self) -> Vec<Fact> {
+        let class = self.state.class.clone().unwrap_or_default();
+        // The same text whatever the action was: one that changed nothing leaves the same file.
+        let mut facts = vec![Fact::Begin { action: String::new(), class }];
+        for open in self.state.open.iter().filter(|open| open.stays()) {
+            facts.push(Fact::Intent { number: open.number, effect: open.to_undo(), hold: open.hold });
+        }
+        facts.push(Fact::End);
+        facts
     }
 
     fn end_torn_line(&mut self) -> Result<(), FileError> {
@@ -290,9 +351,7 @@ impl Journal {
     }
 
     fn write(&mut self, fact: Fact) -> Result<(), FileError> {
-        let mut line = serde_json::to_vec(&fact).expect("facts are plain data");
-        line.push(b'\n');
-        self.append(&line)?;
+        self.append(&lines(std::slice::from_ref(&fact)))?;
         self.state.apply(fact);
         Ok(())
     }
@@ -304,92 +363,5 @@ impl Journal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn directory(path: &str) -> Effect {
-        Effect::Directory { path: path.into() }
-    }
-
-    fn journal() -> (tempfile::TempDir, Utf8PathBuf) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = Utf8PathBuf::from_path_buf(dir.path().join("j/web.jsonl")).unwrap();
-        (dir, path)
-    }
-
-    #[test]
-    fn what_a_crash_leaves_is_known_in_order() {
-        let (_dir, path) = journal();
-        let mut journal = Journal::begin(&path, "create", "DemoImage").unwrap();
-        journal.intend(directory("/a"), Hold::Action).unwrap();
-        let b = journal.intend(directory("/b"), Hold::Action).unwrap();
-        journal.intend(directory("/c"), Hold::Image).unwrap();
-        journal.undone(b);
-        drop(journal);
-        let state = read(&path).unwrap();
-        assert_eq!(state.unfinished.as_deref(), Some("create"));
-        let open: Vec<_> = state.open.iter().map(|open| open.effect.clone()).collect();
-        assert_eq!(open, [directory("/a"), directory("/c")]);
-    }
-
-    #[test]
-    fn a_torn_line_is_one_whose_effect_never_happened() {
-        let (_dir, path) = journal();
-        let mut journal = Journal::begin(&path, "create", "DemoImage").unwrap();
-        journal.intend(directory("/a"), Hold::Action).unwrap();
-        journal.file.write_all(br#"{"fact":"intent","number":1,"eff"#).unwrap();
-        drop(journal);
-        assert_eq!(read(&path).unwrap().open.len(), 1);
-        let mut again = Journal::reopen(&path).unwrap();
-        again.intend(directory("/b"), Hold::Action).unwrap();
-        assert_eq!(read(&path).unwrap().open.len(), 2, "the next line is not swallowed by the torn one");
-    }
-
-    #[test]
-    fn a_committed_action_says_so_until_the_next_begins_and_what_it_published_stays() {
-        let (_dir, path) = journal();
-        let published = Effect::Published { path: "/p".into(), device: 1, inode: 2, kernel: None };
-        let mut first = Journal::begin(&path, "mount", "DemoImage").unwrap();
-        first.intend(published, Hold::Action).unwrap();
-        first.intend(directory("/held"), Hold::Image).unwrap();
-        first.commit().unwrap();
-        assert!(read(&path).unwrap().committed && read(&path).unwrap().needs_recovery());
-        first.end().unwrap();
-        let left = read(&path).unwrap();
-        assert_eq!((left.open.len(), left.committed), (1, false), "only what is held");
-        let second = Journal::begin(&path, "unmount", "DemoImage").unwrap();
-        assert!(!second.state().committed);
-    }
-
-    #[test]
-    fn a_mount_taken_away_and_made_again_is_as_settled_as_it_was() {
-        let (_dir, path) = journal();
-        let mount = |target: &str| Effect::Mount { mount: Mount::System { target: target.into() } };
-        let mut first = Journal::begin(&path, "mount", "DemoImage").unwrap();
-        first.intend(mount("/a"), Hold::Image).unwrap();
-        first.end().unwrap();
-        let mut second = Journal::begin(&path, "unmount", "DemoImage").unwrap();
-        second.undone(second.state().open[0].number);
-        second.intend(mount("/a"), Hold::Image).unwrap();
-        second.intend(mount("/b"), Hold::Image).unwrap();
-        drop(second);
-        let settled: Vec<_> = read(&path).unwrap().open.iter().map(|open| open.settled).collect();
-        assert_eq!(settled, [true, false], "one that the action itself brought is its own to undo");
-    }
-
-    #[test]
-    fn an_action_that_ends_well_leaves_what_is_held_for_the_image() {
-        let (_dir, path) = journal();
-        let mut first = Journal::begin(&path, "mount", "DemoImage").unwrap();
-        first.intend(directory("/held"), Hold::Image).unwrap();
-        first.end().unwrap();
-        let state = read(&path).unwrap();
-        assert!(!state.needs_recovery() && state.open[0].settled);
-
-        let mut second = Journal::begin(&path, "unmount", "DemoImage").unwrap();
-        let number = second.state().open[0].number;
-        second.undone(number);
-        second.end().unwrap();
-        assert!(!path.exists(), "nothing held, no journal");
-    }
-}
+#[path = "journal_tests.rs"]
+mod tests;

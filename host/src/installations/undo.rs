@@ -2,9 +2,10 @@
 
 use super::journal::{Effect, Journal, Open};
 use crate::{
+    exports::{self, ExportsError},
     failure,
     system::{
-        FileError,
+        FileError, files,
         layout::Layout,
         mounts::{self, MountError},
         remove_tree::{self, RemoveError},
@@ -24,6 +25,9 @@ pub enum UndoError {
     /// A file or directory stays.
     #[error(transparent)]
     Remove(#[from] RemoveError),
+    /// An export stays.
+    #[error(transparent)]
+    Export(#[from] ExportsError),
     /// The record itself cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -35,6 +39,7 @@ impl UndoError {
         let failed = matches!(
             &self,
             Self::File(_)
+                | Self::Export(_)
                 | Self::Mount(MountError::File(_) | MountError::Tool(_))
                 | Self::Remove(RemoveError::File(_) | RemoveError::Refused { .. })
         );
@@ -80,9 +85,11 @@ pub fn undo(
         .cloned()
         .collect();
     for open in chosen {
-        let spared = which == Which::Unsettled && matches!(open.effect, Effect::Doomed { .. });
+        // What waits for the commit of an action that has none.
+        let waiting = matches!(open.effect, Effect::Doomed { .. } | Effect::Next { .. });
+        let spared = which == Which::Unsettled && waiting;
         if !spared {
-            undo_effect(&open.effect, layout, kernel_in_use)?;
+            undo_effect(&open.to_undo(), layout, kernel_in_use)?;
         }
         journal.undone(open.number);
     }
@@ -104,12 +111,27 @@ pub fn undo_effect(
         | Effect::Trash { path }
         | Effect::Doomed { path } => remove(path, layout),
         Effect::Mount { mount } => unmount(mount),
+        Effect::Next { path, aside, inode } => put_next(path, aside, *inode).map_err(UndoError::File),
+        Effect::Export { path, previous } => {
+            // The next change tells a server that could not be told of this one.
+            exports::set(layout, path, previous.as_deref(), &|_| {})?;
+            Ok(())
+        }
         Effect::Published { kernel: Some(version), .. } if kernel_in_use(version) => Ok(()),
         Effect::Published { path, device, inode, .. } => {
             let ours = std::fs::symlink_metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (*device, *inode));
             if ours { remove(path, layout) } else { Ok(()) }
         }
     }
+}
+
+/// Puts the next state of a directory in service, unless it is.
+///
+/// # Errors
+/// When the two cannot be exchanged; the old state is then still in service.
+pub fn put_next(path: &Utf8Path, aside: &Utf8Path, inode: u64) -> Result<(), FileError> {
+    let waits = std::fs::symlink_metadata(aside).is_ok_and(|found| found.ino() == inode);
+    if waits { files::exchange(aside, path) } else { Ok(()) }
 }
 
 /// Removes a file or tree of ours; one that is not there is fine.

@@ -90,6 +90,13 @@ impl Menu {
     fn action(&self, module: &str, offered: &OfferedAction) -> Step<()> {
         let spec = &offered.action.spec;
         self.session.output.data("\n");
+        if spec.role == Role::Overview {
+            return self.do_it(&commands::overview::Overview {
+                class: offered.classes.first().cloned().unwrap_or_default(),
+                words: spec.words.clone(),
+                given: self.ask_parameters(&spec.params)?,
+            });
+        }
         let name = match spec.role {
             Role::Create => self.ask_new_name("Name of the new image")?,
             _ => {

@@ -32,7 +32,8 @@ pub(super) fn broken_rule(action: &ActionSpec) -> Option<String> {
             Role::Unknown => {
                 Some("its role is unknown here: the module is newer than this disklessset".to_owned())
             }
-            Role::Create | Role::Change | Role::Read => None,
+            Role::Create | Role::Change | Role::Read | Role::Overview => None,
+            _ => Some("its role is unknown here".to_owned()),
         })
         .or_else(|| {
             let texts = [Some(&action.label), Some(&action.help), action.confirm.as_ref()];

@@ -1,97 +1,198 @@
-//! One try: a private network, a boot server and a machine in it, until it is decided.
+//! One try: machines in a private network, each until it is decided.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::Write;
 use std::process::ChildStdin;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use super::Candidate;
+use super::boot_file::BootFile;
 use super::evidence::End;
-use super::machine::{Machine, MachineEnd, MachineSpec, peak_memory};
-use super::network;
-use super::report::{ProveError, ProveEvent};
+use super::machine::{MachineSpec, Subnet, peak_memory};
+use super::report::{FailedMachine, ProveError, ProveEvent, ProvenMachine};
 use super::request::Mebibytes;
+use super::site::{Served, Site, SiteMachine, Told};
 use super::watch::{Verdict, Watch};
-use crate::serve::{Observer, RequestReport, ServedTree, serve};
 
 /// How often time-outs and interruptions are looked at.
 const TICK: Duration = Duration::from_millis(100);
 /// iPXE waits twice for this key, two seconds each; another key ends the wait.
 const FIRMWARE_WAITS: &[u8] = b"Press Ctrl-B";
+/// Requests may still be on their way when a console is closed; they explain the end.
+const LATE_REQUESTS: Duration = Duration::from_millis(200);
 
-/// What the threads of a try tell.
-enum Told {
-    Console(Vec<u8>),
-    ConsoleClosed,
-    Request(RequestReport),
+/// A node to try, with what is seen of its machine.
+pub(super) struct Trial {
+    candidate: Candidate,
+    watch: Watch,
 }
 
-/// How a try ended.
+impl Trial {
+    pub(super) fn new(candidate: Candidate, boot_file: &BootFile) -> Self {
+        Self { watch: Watch::new(boot_file.clone(), candidate.node.clone()), candidate }
+    }
+
+    /// The report of a machine that came up.
+    pub(super) fn proven(self, qemu_peak: Option<Mebibytes>) -> ProvenMachine {
+        ProvenMachine {
+            node: self.candidate.node,
+            login_line: self.watch.login_line.unwrap_or_default(),
+            timeline: self.watch.timeline,
+            failed_units: self.watch.failed_units,
+            qemu_peak,
+            console_log: self.candidate.log_path,
+        }
+    }
+
+    /// The report of one that did not; gives the candidate back for another try.
+    pub(super) fn failed(self, end: End, memory: Mebibytes) -> (Candidate, FailedMachine) {
+        let Self { candidate, watch } = self;
+        let reached = watch.last_stage();
+        let machine = FailedMachine {
+            node: candidate.node.clone(),
+            cause: watch.evidence.cause(end, reached, &watch.failed_units, memory),
+            last_lines: watch.last_lines(),
+            timeline: watch.timeline,
+            failed_units: watch.failed_units,
+            console_log: candidate.log_path.clone(),
+        };
+        (candidate, machine)
+    }
+}
+
+/// How a try of a machine ended.
+#[derive(Debug)]
 pub(super) struct Ended {
     pub(super) end: Result<(), End>,
     pub(super) qemu_peak: Option<Mebibytes>,
     pub(super) lacks_rom: bool,
 }
 
-/// Runs one try to its end; `watch` holds what was seen.
+/// Runs all machines at once, each to its end; those that are up run on until the last is decided.
+///
+/// Gives their ends in the order of `trials`; their watches hold what was seen.
 ///
 /// # Errors
-/// When this server fails or `stop` says so. The machine is gone in every case.
+/// When this server fails or `stop` says so. The machines are gone in every case.
 pub(super) fn run(
+    trials: &mut [Trial],
     spec: &MachineSpec,
-    tree: ServedTree,
+    served: Served,
     timeout: Duration,
-    log: &mut File,
-    watch: &mut Watch,
     stop: &dyn Fn() -> bool,
     on_event: &mut dyn FnMut(ProveEvent),
-) -> Result<Ended, ProveError> {
+) -> Result<Vec<Ended>, ProveError> {
     let (tell, told) = channel();
-    let mut site = Site::open(spec.clone(), tree, tell)?;
+    let nodes = trials.iter().map(|trial| trial.candidate.node.clone()).collect();
+    let (site, machines) = Site::open(spec.clone(), nodes, served, tell)?;
+    let mut tries: Vec<Try<'_>> =
+        trials.iter_mut().zip(machines).map(|(trial, machine)| Try::new(trial, machine)).collect();
     let started = Instant::now();
-    let mut peak = None;
-    let mut keys = Keys::default();
-    let end = loop {
+    while tries.iter().any(|one| one.ended.is_none()) {
         let tale = told.recv_timeout(TICK);
         let at = started.elapsed();
         let events = match tale {
-            Ok(Told::Console(bytes)) => {
-                log.write_all(&bytes).map_err(ProveError::io("write the console's log"))?;
-                keys.skip_waits(&bytes, &mut site.input);
-                watch.console(at, &bytes)
+            Ok(Told::Console(place, bytes)) => tries[place].console(at, &bytes)?,
+            Ok(Told::Request(report)) => {
+                // A boot file may name the server by an address of its own choice.
+                let place = Subnet::machine_calling(&report.host).filter(|place| *place < tries.len());
+                tries[place.unwrap_or(0)].trial.watch.request(at, &report)
             }
-            Ok(Told::Request(report)) => watch.request(at, &report),
-            Ok(Told::ConsoleClosed) => {
-                // Requests may still be on their way here; they explain the end.
-                while let Ok(told) = told.try_recv() {
-                    if let Told::Request(report) = told {
-                        watch.request(at, &report).into_iter().for_each(&mut *on_event);
-                    }
-                }
-                break Err(None);
+            Ok(Told::ConsoleClosed(place)) => {
+                tries[place].closed_at.get_or_insert(at);
+                Vec::new()
             }
-            Err(RecvTimeoutError::Timeout) => watch.tick(at),
+            Ok(Told::NfsServerEnded(words)) => return Err(ProveError::NfsServer { words }),
+            Err(RecvTimeoutError::Timeout) => {
+                tries.iter_mut().flat_map(|one| one.trial.watch.tick(at)).collect()
+            }
             // The site's threads hold senders for as long as it is open.
-            Err(RecvTimeoutError::Disconnected) => break Err(None),
+            Err(RecvTimeoutError::Disconnected) => break,
         };
         events.into_iter().for_each(&mut *on_event);
-        peak = peak_memory(site.pid).or(peak);
-        match watch.verdict(at) {
-            Verdict::Up => break Ok(()),
-            Verdict::Failed => break Err(Some(End::Decided)),
-            Verdict::Open if stop() => return Err(ProveError::Interrupted),
-            Verdict::Open if at > timeout => break Err(Some(End::TimedOut(timeout))),
+        if stop() {
+            return Err(ProveError::Interrupted);
+        }
+        for one in &mut tries {
+            one.judge(at, timeout);
+        }
+    }
+    let ended = tries.into_iter().map(Try::close).collect();
+    site.close()?;
+    Ok(ended)
+}
+
+/// A machine on its way.
+struct Try<'a> {
+    trial: &'a mut Trial,
+    /// None when it is gone.
+    machine: Option<SiteMachine>,
+    keys: Keys,
+    /// When its console ended.
+    closed_at: Option<Duration>,
+    ended: Option<Ended>,
+    peak: Option<Mebibytes>,
+}
+
+impl<'a> Try<'a> {
+    fn new(trial: &'a mut Trial, machine: SiteMachine) -> Self {
+        let keys = Keys::default();
+        Self { trial, machine: Some(machine), keys, closed_at: None, ended: None, peak: None }
+    }
+
+    fn console(&mut self, at: Duration, bytes: &[u8]) -> Result<Vec<ProveEvent>, ProveError> {
+        let Candidate { log, log_path, .. } = &mut self.trial.candidate;
+        log.write_all(bytes).map_err(ProveError::io(format!("write {log_path}")))?;
+        if let Some(machine) = &mut self.machine {
+            self.keys.skip_waits(bytes, &mut machine.input);
+        }
+        Ok(self.trial.watch.console(at, bytes))
+    }
+
+    /// Ends what is decided.
+    fn judge(&mut self, at: Duration, timeout: Duration) {
+        if self.ended.is_some() {
+            return;
+        }
+        self.peak = self.machine.as_ref().and_then(|machine| peak_memory(machine.pid())).or(self.peak);
+        match self.trial.watch.verdict(at) {
+            Verdict::Up => self.ends(Ok(())),
+            Verdict::Failed => self.fails(End::Decided),
+            Verdict::Open if self.closed_at.is_some_and(|closed| at >= closed + LATE_REQUESTS) => {
+                self.has_exited();
+            }
+            Verdict::Open if at > timeout => self.fails(End::TimedOut(timeout)),
             Verdict::Open => {}
         }
-    };
-    let machine = match &end {
-        Err(None) => site.close(Closing::MachineEnded)?,
-        _ => site.close(Closing::Kill)?,
-    };
-    let end = end.map_err(|end| end.unwrap_or_else(|| End::Exited(machine.describe())));
-    Ok(Ended { end, qemu_peak: peak, lacks_rom: machine.lacks_rom() })
+    }
+
+    fn ends(&mut self, end: Result<(), End>) {
+        self.ended.get_or_insert(Ended { end, qemu_peak: self.peak, lacks_rom: false });
+    }
+
+    fn fails(&mut self, end: End) {
+        // The others get its processor time.
+        if let Some(machine) = self.machine.take() {
+            machine.kill();
+        }
+        self.ends(Err(end));
+    }
+
+    fn has_exited(&mut self) {
+        let Some(machine) = self.machine.take() else { return };
+        let end = machine.end();
+        let lacks_rom = end.lacks_rom();
+        let end = Err(End::Exited(end.describe()));
+        self.ended = Some(Ended { end, qemu_peak: self.peak, lacks_rom });
+    }
+
+    fn close(mut self) -> Ended {
+        if let Some(machine) = self.machine.take() {
+            machine.kill();
+        }
+        let gone = || End::Exited("its console ended".to_owned());
+        self.ended.unwrap_or_else(|| Ended { end: Err(gone()), qemu_peak: self.peak, lacks_rom: false })
+    }
 }
 
 /// Ends iPXE's waits for a key, as someone in a hurry would.
@@ -115,149 +216,5 @@ impl Keys {
             // Without the key the boot goes on four seconds later.
             let _ = input.write_all(b" ").and_then(|()| input.flush());
         }
-    }
-}
-
-/// How a site is closed.
-#[derive(Clone, Copy)]
-enum Closing {
-    /// The machine ended by itself: its own exit status is wanted.
-    MachineEnded,
-    /// The machine is not needed any more.
-    Kill,
-}
-
-/// The private network with server and machine; dropping it takes everything down.
-struct Site {
-    pid: u32,
-    input: ChildStdin,
-    close: Option<tokio::sync::oneshot::Sender<Closing>>,
-    thread: Option<JoinHandle<io::Result<MachineEnd>>>,
-    reader: Option<JoinHandle<()>>,
-}
-
-impl Site {
-    fn open(spec: MachineSpec, tree: ServedTree, tell: Sender<Told>) -> Result<Self, ProveError> {
-        let (close, closing) = tokio::sync::oneshot::channel();
-        let (ready, opened) = channel();
-        let thread = std::thread::Builder::new()
-            .name("prove-network".into())
-            .spawn(move || live(&spec, tree, tell, closing, &ready))
-            .map_err(ProveError::io("start a thread"))?;
-        match wait_open(&opened) {
-            Some(Ok((pid, input, reader))) => {
-                Ok(Self { pid, input, close: Some(close), thread: Some(thread), reader: Some(reader) })
-            }
-            Some(Err(error)) => {
-                let _ = thread.join();
-                Err(error)
-            }
-            None => {
-                let _ = thread.join();
-                Err(ProveError::io("set up the private network")(io::Error::other("its thread ended")))
-            }
-        }
-    }
-
-    fn close(&mut self, how: Closing) -> Result<MachineEnd, ProveError> {
-        if let Some(close) = self.close.take() {
-            let _ = close.send(how);
-        }
-        let ended = match self.thread.take().map(JoinHandle::join) {
-            Some(Ok(ended)) => ended,
-            _ => Err(io::Error::other("its thread panicked")),
-        };
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join();
-        }
-        ended.map_err(ProveError::io("serve the boot files"))
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        if self.thread.is_some() {
-            let _ = self.close(Closing::Kill);
-        }
-    }
-}
-
-type Opened = Result<(u32, ChildStdin, JoinHandle<()>), ProveError>;
-
-fn wait_open(opened: &Receiver<Opened>) -> Option<Opened> {
-    opened.recv().ok()
-}
-
-/// The life of the thread that owns the namespace: QEMU is its child, so QEMU dies with it.
-fn live(
-    spec: &MachineSpec,
-    tree: ServedTree,
-    tell: Sender<Told>,
-    closing: tokio::sync::oneshot::Receiver<Closing>,
-    ready: &Sender<Opened>,
-) -> io::Result<MachineEnd> {
-    let fail = |error: ProveError| {
-        let _ = ready.send(Err(error));
-        Err(io::Error::other("not started"))
-    };
-    let listener = match network::enter_private() {
-        Ok(()) => network::listen(),
-        Err(error) => return fail(ProveError::io("make a private network namespace")(error)),
-    };
-    let listener = match listener {
-        Ok(listener) => listener,
-        Err(error) => return fail(ProveError::io("listen on 127.0.0.1:80")(error)),
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(ProveError::io("start the boot server")(error)),
-    };
-    let mut machine = match spec.start() {
-        Ok(machine) => machine,
-        Err(error) => return fail(ProveError::io(format!("start {}", spec.program))(error)),
-    };
-    let Some((input, output)) = machine.console() else {
-        return fail(ProveError::io("open the console")(io::Error::other("no pipe")));
-    };
-    let reader = read_console(output, tell.clone());
-    let _ = ready.send(Ok((machine.pid(), input, reader)));
-    let observer = Arc::new(Requests(Mutex::new(tell)));
-    let mut how = Closing::Kill;
-    let served = runtime.block_on(serve(listener, tree, observer, async {
-        how = closing.await.unwrap_or(Closing::Kill);
-    }));
-    let end = finish(machine, how);
-    served.map(|()| end)
-}
-
-fn finish(machine: Machine, how: Closing) -> MachineEnd {
-    match how {
-        Closing::MachineEnded => machine.end(),
-        Closing::Kill => machine.kill(),
-    }
-}
-
-fn read_console(mut output: impl Read + Send + 'static, tell: Sender<Told>) -> JoinHandle<()> {
-    std::thread::spawn(move || {
-        let mut piece = [0; 16 * 1024];
-        while let Ok(length @ 1..) = output.read(&mut piece) {
-            if tell.send(Told::Console(piece[..length].to_vec())).is_err() {
-                return;
-            }
-        }
-        let _ = tell.send(Told::ConsoleClosed);
-    })
-}
-
-struct Requests(Mutex<Sender<Told>>);
-
-impl Observer for Requests {
-    fn finished(&self, report: RequestReport) {
-        let sender = match self.0.lock() {
-            Ok(sender) => sender,
-            Err(poisoned) => poisoned.into_inner(),
-        };
-        let _ = sender.send(Told::Request(report));
     }
 }

@@ -42,6 +42,8 @@ pub(super) struct BootFile {
     pub(super) root_image: Option<Utf8PathBuf>,
     /// `root=` as written.
     pub(super) root: Option<String>,
+    /// Whether that is an NFS root.
+    pub(super) root_is_nfs: bool,
     /// Servers it names that are not `${next-server}`.
     pub(super) other_servers: Vec<String>,
     /// Whether the site's console variable is on the kernel line.
@@ -91,6 +93,7 @@ impl BootFile {
         }
         if let Some(root) = word.strip_prefix("root=") {
             self.root = Some(root.to_owned());
+            self.root_is_nfs = root.starts_with("nfs:") || root.starts_with("nfs4:");
             if let Some(uri) = root.strip_prefix("live:") {
                 self.root_image = self.resolve(uri);
             }
@@ -102,6 +105,11 @@ impl BootFile {
             true => FlatOverlay::Asked,
             false => FlatOverlay::NotAsked,
         }
+    }
+
+    /// The version of the kernel it names, when that is named as ours are.
+    pub(super) fn kernel_version(&self) -> Option<&str> {
+        self.kernel.as_ref()?.file_name()?.strip_prefix("vmlinuz-")
     }
 
     /// The path below the HTTP root that `uri` means, if that can be told.

@@ -2,18 +2,17 @@
 //!
 //! It is started here and not through the room that runs tools: its output is a console that is
 //! read while it runs, and it must die with us.
-#![allow(unsafe_code)]
 
-use std::io::{self, Read};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::thread::JoinHandle;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::sys::signal::Signal;
-use nix::unistd::{Pid, getpid, getppid};
 
 use super::boot_file::ENTRY_PATH;
+use super::child::{LastWords, dies_with_this_thread};
+use super::node::NodeName;
 use super::report::UsedAccelerator;
 use super::request::Mebibytes;
 
@@ -33,7 +32,6 @@ pub(super) struct MachineSpec {
     pub(super) memory: Mebibytes,
     pub(super) cpus: u32,
     pub(super) processor: Processor,
-    pub(super) boot: Boot,
 }
 
 /// Without `tb-size` QEMU takes a gigabyte more.
@@ -51,10 +49,34 @@ pub(super) enum Processor {
 /// What the machine starts with.
 #[derive(Debug, Clone)]
 pub(super) enum Boot {
-    /// iPXE on its network card, as a node.
-    Network { node_name: String },
+    /// iPXE on its network card, as a node, on a network of its own.
+    Network { node: NodeName, subnet: Subnet },
     /// A kernel alone, which can only panic: for probing.
     Kernel(Utf8PathBuf),
+}
+
+/// The user network of one machine: 10.0.N.0/24, in which this server is 10.0.N.2. By the address a request names the
+/// server with, the machine that asks is known; all of them come from the same loopback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Subnet(u8);
+
+impl Subnet {
+    /// QEMU's own choice.
+    const FIRST: u8 = 2;
+    /// How many machines can have one.
+    pub(super) const MOST: usize = 64;
+
+    /// The network of the machine with that place in the order; none beyond [`Subnet::MOST`].
+    pub(super) fn of(machine: usize) -> Option<Self> {
+        let offset = u8::try_from(machine).ok().filter(|_| machine < Self::MOST)?;
+        Some(Self(Self::FIRST + offset))
+    }
+
+    /// The place in the order of the machine that calls this server `host` (with or without a port).
+    pub(super) fn machine_calling(host: &str) -> Option<usize> {
+        let third = host.split(':').next()?.strip_prefix("10.0.")?.strip_suffix(".2")?;
+        usize::from(third.parse::<u8>().ok()?).checked_sub(usize::from(Self::FIRST))
+    }
 }
 
 /// QEMU's path, if it is installed.
@@ -64,7 +86,7 @@ pub(super) fn find_qemu() -> Option<Utf8PathBuf> {
 
 impl MachineSpec {
     /// QEMU's arguments.
-    fn arguments(&self) -> Vec<String> {
+    fn arguments(&self, boot: &Boot) -> Vec<String> {
         let (accelerator, cpu) = match (self.accelerator, self.processor) {
             (UsedAccelerator::Kvm, _) => ("kvm", "host"),
             (UsedAccelerator::Emulation, Processor::Plain) => (EMULATION, "qemu64"),
@@ -86,10 +108,13 @@ impl MachineSpec {
         .to_vec();
         arguments.extend(["-smp".into(), self.cpus.to_string()]);
         arguments.extend(["-m".into(), self.memory.0.to_string()]);
-        match &self.boot {
-            Boot::Network { node_name } => arguments.extend([
+        match boot {
+            Boot::Network { node, subnet: Subnet(n) } => arguments.extend([
                 "-netdev".to_owned(),
-                format!("user,id=n0,hostname={node_name},bootfile=http://10.0.2.2/{ENTRY_PATH}"),
+                format!(
+                    "user,id=n0,net=10.0.{n}.0/24,host=10.0.{n}.2,hostname={node},\
+                     bootfile=http://10.0.{n}.2/{ENTRY_PATH}"
+                ),
                 "-device".to_owned(),
                 "virtio-net-pci,netdev=n0,bootindex=0".to_owned(),
                 "-device".to_owned(),
@@ -107,50 +132,27 @@ impl MachineSpec {
         arguments
     }
 
-    /// Starts the machine. It is killed when the calling *thread* ends, however that comes.
-    pub(super) fn start(&self) -> io::Result<Machine> {
-        let parent = getpid();
+    /// Starts a machine with `boot`. It is killed when the calling *thread* ends, however that comes.
+    pub(super) fn start(&self, boot: &Boot) -> io::Result<Machine> {
         #[allow(clippy::disallowed_methods, reason = "this room owns QEMU's process")]
         let mut command = Command::new(&self.program);
-        command.args(self.arguments()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // SAFETY: between fork and exec the closure makes three plain system calls (prctl,
-        // getppid, and the error's errno), none of which allocates or takes a lock.
-        unsafe {
-            command.pre_exec(move || die_with(parent));
-        }
+        command
+            .args(self.arguments(boot))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        dies_with_this_thread(&mut command);
         let mut child = command.spawn()?;
-        let errors = child.stderr.take().map(keep_last_words);
+        let errors = child.stderr.take().map(LastWords::of);
         Ok(Machine { child, errors })
     }
-}
-
-fn die_with(parent: Pid) -> io::Result<()> {
-    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-    // The parent may have died before the line above.
-    match getppid() == parent {
-        true => Ok(()),
-        false => Err(io::Error::from_raw_os_error(nix::libc::ESRCH)),
-    }
-}
-
-fn keep_last_words(mut stderr: impl Read + Send + 'static) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut kept = Vec::new();
-        let mut piece = [0; 4096];
-        while let Ok(length @ 1..) = stderr.read(&mut piece) {
-            kept.extend_from_slice(&piece[..length]);
-            let surplus = kept.len().saturating_sub(8192);
-            kept.drain(..surplus);
-        }
-        String::from_utf8_lossy(&kept).into_owned()
-    })
 }
 
 /// A running machine; dropping it kills it and waits.
 #[derive(Debug)]
 pub(super) struct Machine {
     child: Child,
-    errors: Option<JoinHandle<String>>,
+    errors: Option<LastWords>,
 }
 
 impl Machine {
@@ -190,7 +192,7 @@ impl Machine {
             },
             Err(error) => format!("cannot wait for QEMU: {error}"),
         };
-        let errors = self.errors.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
+        let errors = self.errors.take().map(LastWords::whole).unwrap_or_default();
         MachineEnd { status, errors }
     }
 }
@@ -231,15 +233,15 @@ pub(super) fn peak_memory(pid: u32) -> Option<Mebibytes> {
     Some(Mebibytes(kib.div_ceil(1024)))
 }
 
-/// How many processors an emulated machine gets: more than the server has idle make it slower or
-/// lock it up.
-pub(super) fn sensible_cpus() -> u32 {
+/// How many processors each of so many emulated machines gets: more than the server has idle make them slower or
+/// lock them up.
+pub(super) fn sensible_cpus(machines: usize) -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
     let load: f64 = std::fs::read_to_string("/proc/loadavg")
         .ok()
         .and_then(|text| text.split_whitespace().next()?.parse().ok())
         .unwrap_or(0.0);
-    match cores >= 2 && load < cores as f64 - 0.5 {
+    match cores >= 2 * machines && load < cores as f64 - 0.5 {
         true => 2,
         false => 1,
     }
@@ -253,6 +255,19 @@ mod tests {
     fn our_own_memory_can_be_read() {
         let peak = peak_memory(std::process::id()).unwrap();
         assert!(peak.0 >= 1 && peak.0 < 10_000, "{peak}");
+    }
+
+    #[test]
+    fn a_machine_is_known_by_what_it_calls_the_server() {
+        for machine in [0, 1, Subnet::MOST - 1] {
+            let Subnet(third) = Subnet::of(machine).unwrap();
+            assert_eq!(Subnet::machine_calling(&format!("10.0.{third}.2")), Some(machine));
+            assert_eq!(Subnet::machine_calling(&format!("10.0.{third}.2:80")), Some(machine));
+        }
+        assert_eq!(Subnet::of(Subnet::MOST), None);
+        for other in ["", "10.0.1.2", "10.0.2.3", "localhost", "10.0.300.2"] {
+            assert_eq!(Subnet::machine_calling(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -1,15 +1,19 @@
-//! The boot proof: an image is booted in a throw-away virtual machine as a node would boot it.
+//! The boot proof: an image is booted in throw-away virtual machines as nodes would boot it.
 //!
-//! Real iPXE on the machine's network card takes an address, chains to the image's own `boot.ipxe`
+//! Real iPXE on a machine's network card takes an address, chains to the image's own `boot.ipxe`
 //! and fetches over HTTP what that names, from a server that refuses what an unprivileged one could
-//! not read. It is proven when the serial console shows a login prompt and the image's system is up.
+//! not read. An NFS root is mounted from a server that is started for the proof. It is proven when the
+//! serial console shows a login prompt and the image's system is up, on every machine.
 //!
 //! ```text
-//! request ─ probe (does KVM work?) ─ attempt ─┬─ network    namespace of one thread
-//!                                             ├─ serve      boot files over HTTP
-//!                                             ├─ machine    QEMU
-//!                                             └─ watch      console + requests → stages, verdict
-//!                                                  └─ cause      why it failed
+//! request ─┬─ boot_file ─ nfs_root ─ exported    which trees, whether changes stay
+//!          ├─ probe (does KVM work?)
+//!          └─ attempt ─┬─ site ─┬─ network       namespace of one thread
+//!                      │        ├─ serve         boot files over HTTP
+//!                      │        ├─ nfs_server    trees over NFS, in mounts of its own
+//!                      │        └─ machine …     QEMU, one a node
+//!                      └─ watch …                console + requests → stages, verdict
+//!                           └─ cause             why it failed
 //! ```
 //!
 //! This room prints nothing: it reports [`ProveEvent`]s while it runs and returns a [`Proof`].
@@ -17,34 +21,56 @@
 mod attempt;
 mod boot_file;
 mod cause;
+mod child;
 mod console;
 mod evidence;
+mod exported;
 mod machine;
 mod network;
+mod nfs_root;
+mod nfs_server;
+mod node;
 mod probe;
 #[cfg(test)]
 mod replay;
 mod report;
 mod request;
+mod site;
 mod watch;
 
 use std::fs::File;
 use std::io::Write;
 
+use camino::{Utf8Path, Utf8PathBuf};
+
 pub use cause::{Cause, FlatOverlay, NeededFile};
-pub use report::{Failure, Proof, ProveError, ProveEvent, Stage, Timeline, UsedAccelerator};
+pub use node::{BadNodeName, NodeName};
+pub use report::{
+    FailedMachine, Failure, Proof, ProveError, ProveEvent, ProvenMachine, Stage, Timeline, UsedAccelerator,
+};
 pub use request::{Accelerator, Mebibytes, ProveRequest};
 
 use crate::serve::ServedTree;
+use attempt::Trial;
 use boot_file::{BootFile, ENTRY_PATH, entry_script};
-use machine::{Boot, MachineSpec, Processor};
+use machine::{MachineSpec, Processor, Subnet};
+use nfs_root::NfsRoot;
+use nfs_server::Ganesha;
 use probe::Answer;
-use watch::Watch;
+use site::Served;
+
+/// A node that is to be proven, and where its console is kept.
+struct Candidate {
+    node: NodeName,
+    log: File,
+    log_path: Utf8PathBuf,
+}
 
 /// Boots what `request` names and tells whether it comes up.
 ///
 /// `stop` is asked some ten times a second whether the user wants to end it. Nothing is left behind
-/// in any case but the console's log: the machine dies even when this process is killed.
+/// in any case but the consoles' logs and what nodes write to trees of their own: machines and servers die even when this
+/// process is killed.
 ///
 /// # Errors
 /// [`ProveError::Failed`] when the image does not boot, the others when that could not be found out.
@@ -59,14 +85,13 @@ pub fn prove(
     let program = machine::find_qemu()
         .ok_or(ProveError::MissingTool { tool: "qemu-system-x86_64", package: "qemu-system-x86" })?;
     let boot_file = read_boot_file(request)?;
-    let tree = ServedTree::new(&request.http_root)
-        .map_err(ProveError::io(format!("open {}", request.http_root)))?
-        .with_file(ENTRY_PATH, entry_script(&request.boot_path));
-    let mut log = open_log(request)?;
+    let served = served(request, &boot_file)?;
+    let mut pending = candidates(request)?;
     let mut answer = choose(request, &program, &boot_file, stop, on_event);
     if stop() {
         return Err(ProveError::Interrupted);
     }
+    let mut machines: Vec<ProvenMachine> = Vec::new();
     let mut failed_tries = Vec::new();
     let mut retries = request.retries;
     let mut processor = Processor::Plain;
@@ -75,65 +100,90 @@ pub fn prove(
             program: program.clone(),
             accelerator: answer.accelerator,
             memory: request.memory,
-            cpus: request.cpus.unwrap_or_else(machine::sensible_cpus),
+            cpus: request.cpus.unwrap_or_else(|| machine::sensible_cpus(pending.len())),
             processor,
-            boot: Boot::Network { node_name: request.node_name.clone() },
         };
-        on_event(ProveEvent::Started {
-            accelerator: spec.accelerator,
-            reason: answer.reason.clone(),
-            cpus: spec.cpus,
-        });
-        let mut watch = Watch::new(boot_file.clone());
-        let ended = attempt::run(&spec, tree.clone(), request.timeout, &mut log, &mut watch, stop, on_event)?;
-        if ended.lacks_rom {
-            return Err(ProveError::MissingTool {
-                tool: "iPXE for QEMU's network card",
-                package: "ipxe-qemu",
-            });
+        let (accelerator, cpus) = (spec.accelerator, spec.cpus);
+        let nodes = pending.iter().map(|candidate| candidate.node.clone()).collect();
+        on_event(ProveEvent::Started { accelerator, reason: answer.reason.clone(), cpus, nodes });
+        let mut trials: Vec<Trial> =
+            pending.into_iter().map(|candidate| Trial::new(candidate, &boot_file)).collect();
+        let timeout = request.time_for_a_try();
+        let ended = attempt::run(&mut trials, &spec, served.clone(), timeout, stop, on_event)?;
+        let mut failed = Vec::new();
+        for (trial, ended) in trials.into_iter().zip(ended) {
+            if ended.lacks_rom {
+                let tool = "iPXE for QEMU's network card";
+                return Err(ProveError::MissingTool { tool, package: "ipxe-qemu" });
+            }
+            match ended.end {
+                Ok(()) => machines.push(trial.proven(ended.qemu_peak)),
+                Err(end) => failed.push(trial.failed(end, request.memory)),
+            }
         }
-        let Err(end) = ended.end else {
-            return Ok(Proof {
-                accelerator: spec.accelerator,
-                accelerator_reason: answer.reason,
-                memory: request.memory,
-                cpus: spec.cpus,
-                login_line: watch.login_line.clone().unwrap_or_default(),
-                failed_units: watch.failed_units,
-                timeline: watch.timeline,
-                qemu_peak: ended.qemu_peak,
-                failed_tries,
-                console_log: request.console_log.clone(),
-            });
-        };
-        let cause = watch.evidence.cause(end, watch.last_stage(), &watch.failed_units, request.memory);
-        let newer = matches!(cause, Cause::ProcessorTooOld { .. })
-            && spec.accelerator == UsedAccelerator::Emulation
+        machines.sort_by_key(|machine| request.nodes.iter().position(|node| *node == machine.node));
+        if failed.is_empty() {
+            let (memory, accelerator_reason) = (request.memory, answer.reason);
+            return Ok(Proof { accelerator, accelerator_reason, memory, cpus, machines, failed_tries });
+        }
+        let all = |test: fn(&Cause) -> bool| failed.iter().all(|(_, machine)| test(&machine.cause));
+        let newer = all(|cause| matches!(cause, Cause::ProcessorTooOld { .. }))
+            && accelerator == UsedAccelerator::Emulation
             && processor == Processor::Plain;
         if newer {
             processor = Processor::Newest;
-        } else if cause.may_pass() && retries > 0 {
+        } else if all(Cause::may_pass) && retries > 0 {
             retries -= 1;
         } else {
-            return Err(ProveError::Failed(Box::new(Failure {
-                cause,
-                last_lines: watch.last_lines(),
-                timeline: watch.timeline,
-                failed_units: watch.failed_units,
-                accelerator: spec.accelerator,
-                failed_tries,
-                console_log: request.console_log.clone(),
-            })));
+            let came_up = machines.into_iter().map(|machine| machine.node).collect();
+            let machines = failed.into_iter().map(|(_, machine)| machine).collect();
+            let failure = Failure { machines, came_up, accelerator, failed_tries };
+            return Err(ProveError::Failed(Box::new(failure)));
         }
-        let reason = cause.to_string();
-        writeln!(log, "\n--- another try: {reason} ---")
-            .map_err(ProveError::io(format!("write {}", request.console_log)))?;
-        on_event(ProveEvent::Retry { reason: reason.clone() });
-        failed_tries.push(reason);
+        pending = Vec::new();
+        for (mut candidate, machine) in failed {
+            let reason = machine.cause.to_string();
+            writeln!(candidate.log, "\n--- another try: {reason} ---")
+                .map_err(ProveError::io(format!("write {}", candidate.log_path)))?;
+            on_event(ProveEvent::Retry { node: candidate.node.clone(), reason: reason.clone() });
+            failed_tries.push(reason);
+            pending.push(candidate);
+        }
         if request.accelerator == Accelerator::Auto {
             answer = after_failure(answer);
         }
     }
+}
+
+/// What the machines are served; looks for all that is missing before anything starts.
+fn served(request: &ProveRequest, boot_file: &BootFile) -> Result<Served, ProveError> {
+    let files = ServedTree::new(&request.http_root)
+        .map_err(ProveError::io(format!("open {}", request.http_root)))?
+        .with_file(ENTRY_PATH, entry_script(&request.boot_path));
+    let unsupported = |cause: nfs_root::NfsRootError| ProveError::Unsupported { what: cause.to_string() };
+    let nfs_root = NfsRoot::parse(boot_file.root.as_deref().unwrap_or_default()).map_err(unsupported)?;
+    let trees = match nfs_root {
+        Some(root) => {
+            let exported = exported::exported(&root, &request.system_root, &request.nodes)?;
+            Some((Ganesha::find()?, exported))
+        }
+        None if request.nodes.is_empty() => None,
+        None => return Err(ProveError::NodesNotNamed),
+    };
+    Ok(Served { files, trees })
+}
+
+fn candidates(request: &ProveRequest) -> Result<Vec<Candidate>, ProveError> {
+    let made_up = [NodeName::made_up()];
+    let nodes = if request.nodes.is_empty() { &made_up[..] } else { &request.nodes };
+    if nodes.len() > Subnet::MOST {
+        return Err(ProveError::TooManyNodes { most: Subnet::MOST });
+    }
+    let open = |node: &NodeName| {
+        let log_path = request.log_of(node);
+        Ok(Candidate { node: node.clone(), log: open_log(&log_path)?, log_path })
+    };
+    nodes.iter().map(open).collect()
 }
 
 /// KVM that failed once is not trusted a second time, unless it was asked for.
@@ -149,7 +199,7 @@ fn after_failure(answer: Answer) -> Answer {
 
 fn choose(
     request: &ProveRequest,
-    program: &camino::Utf8Path,
+    program: &Utf8Path,
     boot_file: &BootFile,
     stop: &dyn Fn() -> bool,
     on_event: &mut dyn FnMut(ProveEvent),
@@ -178,17 +228,10 @@ fn read_boot_file(request: &ProveRequest) -> Result<BootFile, ProveError> {
         }
         Err(error) => return Err(ProveError::io(format!("read {path}"))(error)),
     };
-    let boot_file = BootFile::parse(&request.boot_path, &text);
-    match boot_file.root.as_deref() {
-        Some(root) if root.starts_with("nfs") => Err(ProveError::Unsupported {
-            what: format!("its root is {root}, and proofs over NFS are not there yet"),
-        }),
-        _ => Ok(boot_file),
-    }
+    Ok(BootFile::parse(&request.boot_path, &text))
 }
 
-fn open_log(request: &ProveRequest) -> Result<File, ProveError> {
-    let path = &request.console_log;
+fn open_log(path: &Utf8Path) -> Result<File, ProveError> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)
             .map_err(ProveError::io(format!("make the directory {directory}")))?;

@@ -69,9 +69,8 @@ pub(super) fn probe(
         memory: Mebibytes(256),
         cpus: 1,
         processor: Processor::Plain,
-        boot: Boot::Kernel(kernel.to_owned()),
     };
-    let answer = run(&spec, stop);
+    let answer = run(&spec, &Boot::Kernel(kernel.to_owned()), stop);
     if !stop() {
         // A cache that cannot be written costs the next proof a few seconds, nothing else.
         let _ = keep(&answer, program, cache_dir);
@@ -79,8 +78,8 @@ pub(super) fn probe(
     answer
 }
 
-fn run(spec: &MachineSpec, stop: &dyn Fn() -> bool) -> Answer {
-    let mut machine = match spec.start() {
+fn run(spec: &MachineSpec, boot: &Boot, stop: &dyn Fn() -> bool) -> Answer {
+    let mut machine = match spec.start(boot) {
         Ok(machine) => machine,
         Err(error) => return emulation(format!("cannot start {}: {error}", spec.program)),
     };

@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
+use super::node::NodeName;
 use super::request::Mebibytes;
 
 /// A point every booting node passes, in this order.
@@ -29,6 +30,8 @@ pub enum Stage {
     InitramfsStarted,
     /// The initramfs has the whole root image.
     RootImageFetched,
+    /// The initramfs has the NFS root mounted.
+    RootMounted,
     /// The image's own init runs.
     SystemStarted,
     /// The console shows a login prompt.
@@ -47,6 +50,7 @@ impl fmt::Display for Stage {
             Self::KernelStarted => "kernel started",
             Self::InitramfsStarted => "initramfs started",
             Self::RootImageFetched => "root image fetched",
+            Self::RootMounted => "NFS root mounted",
             Self::SystemStarted => "system started",
             Self::LoginPrompt => "login prompt",
             Self::SystemUp => "system up",
@@ -81,26 +85,37 @@ impl fmt::Display for UsedAccelerator {
 pub enum ProveEvent {
     /// It is being found out whether KVM works here (a few seconds).
     Probing,
-    /// The machine was started.
+    /// The machines were started.
     Started {
         /// What runs it.
         accelerator: UsedAccelerator,
         /// Why it is not KVM, when KVM was looked for.
         reason: Option<String>,
-        /// Its processors.
+        /// The processors of each.
         cpus: u32,
+        /// The nodes they are.
+        nodes: Vec<NodeName>,
     },
     /// A stage was passed.
     Stage {
+        /// Whose.
+        node: NodeName,
         /// When.
         at: Duration,
         /// Which.
         stage: Stage,
     },
     /// A line of the console, without control sequences.
-    Console(String),
+    Console {
+        /// Whose.
+        node: NodeName,
+        /// The line.
+        line: String,
+    },
     /// The machine asked the boot server for a file.
     Request {
+        /// Whose machine.
+        node: NodeName,
         /// The path below the HTTP root.
         path: String,
         /// HTTP status of the answer.
@@ -109,9 +124,16 @@ pub enum ProveEvent {
         bytes: u64,
     },
     /// A unit of the image failed to start.
-    UnitFailed(String),
+    UnitFailed {
+        /// Whose image.
+        node: NodeName,
+        /// The unit's name.
+        unit: String,
+    },
     /// The try failed and another one begins.
     Retry {
+        /// Whose machine.
+        node: NodeName,
         /// What ended the first one.
         reason: String,
     },
@@ -120,14 +142,25 @@ pub enum ProveEvent {
 /// The image boots.
 #[derive(Debug, Clone)]
 pub struct Proof {
-    /// What ran the machine.
+    /// What ran the machines.
     pub accelerator: UsedAccelerator,
     /// Why it was not KVM, when KVM was looked for.
     pub accelerator_reason: Option<String>,
-    /// Memory of the machine.
+    /// Memory of each machine.
     pub memory: Mebibytes,
-    /// Processors of the machine.
+    /// Processors of each machine.
     pub cpus: u32,
+    /// The machines, all of them up; at least one.
+    pub machines: Vec<ProvenMachine>,
+    /// Why earlier tries failed; empty when the first one succeeded.
+    pub failed_tries: Vec<String>,
+}
+
+/// A machine that came up.
+#[derive(Debug, Clone)]
+pub struct ProvenMachine {
+    /// The node it was.
+    pub node: NodeName,
     /// The stages of the try that succeeded.
     pub timeline: Timeline,
     /// The console's login line, as it stands there.
@@ -137,8 +170,6 @@ pub struct Proof {
     pub failed_units: Vec<String>,
     /// The most memory QEMU took on this server.
     pub qemu_peak: Option<Mebibytes>,
-    /// Why earlier tries failed; empty when the first one succeeded.
-    pub failed_tries: Vec<String>,
     /// Where the whole serial output lies.
     pub console_log: Utf8PathBuf,
 }
@@ -146,6 +177,21 @@ pub struct Proof {
 /// An image that did not come up, and all that may explain it.
 #[derive(Debug, Clone)]
 pub struct Failure {
+    /// The machines that did not come up; at least one.
+    pub machines: Vec<FailedMachine>,
+    /// The nodes that did.
+    pub came_up: Vec<NodeName>,
+    /// What ran the machines.
+    pub accelerator: UsedAccelerator,
+    /// Why earlier tries failed.
+    pub failed_tries: Vec<String>,
+}
+
+/// A machine that did not come up.
+#[derive(Debug, Clone)]
+pub struct FailedMachine {
+    /// The node it was.
+    pub node: NodeName,
     /// The likely cause.
     pub cause: Cause,
     /// The end of the console, without control sequences.
@@ -154,12 +200,21 @@ pub struct Failure {
     pub timeline: Timeline,
     /// Units of the image that failed to start, as far as the console told.
     pub failed_units: Vec<String>,
-    /// What ran the machine.
-    pub accelerator: UsedAccelerator,
-    /// Why earlier tries failed.
-    pub failed_tries: Vec<String>,
     /// Where the whole serial output lies.
     pub console_log: Utf8PathBuf,
+}
+
+impl Failure {
+    /// The causes in one line, each with its node when there are several.
+    #[must_use]
+    pub fn causes(&self) -> String {
+        let several = self.machines.len() + self.came_up.len() > 1;
+        let cause = |machine: &FailedMachine| match several {
+            true => format!("{}: {}", machine.node, machine.cause),
+            false => machine.cause.to_string(),
+        };
+        self.machines.iter().map(cause).collect::<Vec<_>>().join("; ")
+    }
 }
 
 /// The image does not boot, or this server cannot tell.
@@ -172,6 +227,54 @@ pub enum ProveError {
         tool: &'static str,
         /// Debian's package that has it.
         package: &'static str,
+    },
+    /// The server of NFS roots is not installed.
+    #[error("cannot serve the image over NFS: {tool} is missing (install the package {package})")]
+    MissingNfsServer {
+        /// The program or file.
+        tool: &'static str,
+        /// Debian's package that has it.
+        package: &'static str,
+    },
+    /// The NFS server did not start, or ended.
+    #[error("cannot serve the image over NFS: nfs-ganesha ended or does not answer: {words}")]
+    NfsServer {
+        /// Its last words.
+        words: String,
+    },
+    /// Nodes are asked for, and the root is the same for all.
+    #[error("the image has no trees of nodes: its boot file names no ${{hostname}}")]
+    NodesNotNamed,
+    /// The boot file's root has no `image/` beside `nodes/`.
+    #[error("the image's trees are not laid out as .../nodes/${{hostname}}: say which node to boot")]
+    NoGoldenTree,
+    /// A node has no tree.
+    #[error("node {node} has no tree: {path} is no directory")]
+    NoNodeTree {
+        /// The node.
+        node: NodeName,
+        /// Where its tree should be.
+        path: Utf8PathBuf,
+    },
+    /// The image has no tree.
+    #[error("cannot prove the image: its tree {path} is not there")]
+    NoTree {
+        /// Where it should be.
+        path: Utf8PathBuf,
+    },
+    /// A tree that no initramfs would take for a system.
+    #[error("cannot prove the image: {path} is no OS tree: it has no directory {lacks}")]
+    NotATree {
+        /// The tree.
+        path: Utf8PathBuf,
+        /// The first directory it lacks.
+        lacks: &'static str,
+    },
+    /// More machines than a private network can have.
+    #[error("at most {most} nodes can be booted at once")]
+    TooManyNodes {
+        /// How many it can have.
+        most: usize,
     },
     /// Private networks need root.
     #[error("proving an image needs root: it makes a private network for the virtual machine")]
@@ -189,7 +292,7 @@ pub enum ProveError {
         what: String,
     },
     /// The image did not come up.
-    #[error("the image does not boot: {}", .0.cause)]
+    #[error("the image does not boot: {}", .0.causes())]
     Failed(Box<Failure>),
     /// The caller asked to stop.
     #[error("interrupted")]

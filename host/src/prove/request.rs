@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
+use super::node::NodeName;
+
 /// What to boot and how.
 #[derive(Debug, Clone)]
 pub struct ProveRequest {
@@ -12,20 +14,24 @@ pub struct ProveRequest {
     pub http_root: Utf8PathBuf,
     /// The image's boot file, relative to `http_root`.
     pub boot_path: String,
-    /// The host name the node gets from DHCP (`${hostname}` in boot files).
-    pub node_name: String,
+    /// The directory that stands for `/` in the paths of NFS roots.
+    pub system_root: Utf8PathBuf,
+    /// Nodes to boot at once, each from its own tree, which it changes as it would: their names come from DHCP
+    /// (`${hostname}` in boot files). Without any, one machine boots that changes nothing.
+    pub nodes: Vec<NodeName>,
     /// Memory of the machine.
     pub memory: Mebibytes,
     /// Processors of the machine; without one, two where the server has them idle, else one.
     pub cpus: Option<u32>,
-    /// How long one try may take.
-    pub timeout: Duration,
+    /// How long one try may take; without it, as long as so many machines may need on this server.
+    pub timeout: Option<Duration>,
     /// How often to try again when the machine died or time ran out. An image that is plainly
     /// wrong is not tried again.
     pub retries: u32,
     /// Whether to use the processor's own virtualisation.
     pub accelerator: Accelerator,
-    /// Where the whole serial output is kept. An existing file is replaced.
+    /// Where the whole serial output is kept. An existing file is replaced. The logs of [`nodes`](Self::nodes) lie beside
+    /// it, with `@NODE` before the extension.
     pub console_log: Utf8PathBuf,
     /// Where the answer of the KVM probe is kept until the next boot of this server; without it the
     /// probe runs each time.
@@ -33,7 +39,7 @@ pub struct ProveRequest {
 }
 
 impl ProveRequest {
-    /// A request with the usual settings: 1024 MiB, 180 seconds, one retry, KVM where it works.
+    /// A request with the usual settings: one machine of 1024 MiB, 180 seconds for it, one retry, KVM where it works.
     #[must_use]
     pub fn new(
         http_root: impl Into<Utf8PathBuf>,
@@ -43,10 +49,11 @@ impl ProveRequest {
         Self {
             http_root: http_root.into(),
             boot_path: boot_path.into(),
-            node_name: "prove".to_owned(),
+            system_root: "/".into(),
+            nodes: Vec::new(),
             memory: Mebibytes(1024),
             cpus: None,
-            timeout: Duration::from_secs(180),
+            timeout: None,
             retries: 1,
             accelerator: Accelerator::Auto,
             console_log: console_log.into(),
@@ -54,6 +61,33 @@ impl ProveRequest {
         }
     }
 }
+
+impl ProveRequest {
+    /// How many machines boot.
+    pub(super) fn machines(&self) -> usize {
+        self.nodes.len().max(1)
+    }
+
+    /// Where the console of one of [`nodes`](Self::nodes) is kept.
+    pub(super) fn log_of(&self, node: &NodeName) -> Utf8PathBuf {
+        if self.nodes.is_empty() {
+            return self.console_log.clone();
+        }
+        let stem = self.console_log.file_stem().unwrap_or_default();
+        let extension = self.console_log.extension().map(|e| format!(".{e}")).unwrap_or_default();
+        self.console_log.with_file_name(format!("{stem}@{node}{extension}"))
+    }
+
+    /// How long one try may take: what two processors need for a machine, times its share of them.
+    pub(super) fn time_for_a_try(&self) -> Duration {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let rounds = self.machines().div_ceil((cores / 2).max(1));
+        self.timeout.unwrap_or(ONE_MACHINE * u32::try_from(rounds).unwrap_or(u32::MAX))
+    }
+}
+
+/// How long a try of one machine may take: an emulated one comes up in 45 to 75 seconds on two processors.
+const ONE_MACHINE: Duration = Duration::from_secs(180);
 
 /// An amount of memory in units of 2^20 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,6 +8,7 @@ use camino::Utf8Path;
 use super::boot_file::{BOOT_FILE_ENDED, BOOT_FILE_FAILED, BootFile, ENTRY_PATH};
 use super::console::Console;
 use super::evidence::Evidence;
+use super::node::NodeName;
 use super::report::{ProveEvent, Stage, Timeline};
 use crate::serve::{RequestReport, Transfer};
 
@@ -37,6 +38,7 @@ pub(super) enum Verdict {
 
 /// The state of one try.
 pub(super) struct Watch {
+    node: NodeName,
     console: Console,
     pub(super) evidence: Evidence,
     pub(super) timeline: Timeline,
@@ -56,8 +58,9 @@ enum Systemd {
 }
 
 impl Watch {
-    pub(super) fn new(boot_file: BootFile) -> Self {
+    pub(super) fn new(boot_file: BootFile, node: NodeName) -> Self {
         Self {
+            node,
             console: Console::default(),
             evidence: Evidence::new(boot_file),
             timeline: Timeline::new(),
@@ -76,7 +79,7 @@ impl Watch {
         for line in self.console.feed(bytes) {
             self.line(at, &line, &mut events);
             self.remember(line.clone());
-            events.push(ProveEvent::Console(line));
+            events.push(ProveEvent::Console { node: self.node.clone(), line });
         }
         let unfinished = self.console.unfinished();
         self.prompt(at, &unfinished, &mut events);
@@ -91,6 +94,7 @@ impl Watch {
             return events;
         }
         let mut events = vec![ProveEvent::Request {
+            node: self.node.clone(),
             path: report.path.clone(),
             status: report.status,
             bytes: report.bytes,
@@ -163,7 +167,7 @@ impl Watch {
             && !self.failed_units.iter().any(|known| known == unit)
         {
             self.failed_units.push(unit.to_owned());
-            events.push(ProveEvent::UnitFailed(unit.to_owned()));
+            events.push(ProveEvent::UnitFailed { node: self.node.clone(), unit: unit.to_owned() });
         }
         let stage = self.last_stage();
         if self.evidence.line(line, stage) {
@@ -188,6 +192,7 @@ impl Watch {
                 || line.contains("dracut-cmdline");
             return match line {
                 _ if initramfs => Some(Stage::InitramfsStarted),
+                _ if self.evidence.boot_file.root_is_nfs && is_mounted(line) => Some(Stage::RootMounted),
                 _ if self.passed(Stage::InitramfsStarted)
                     && (line.starts_with("Welcome to ") || line.starts_with("INIT: version ")) =>
                 {
@@ -239,7 +244,7 @@ impl Watch {
     fn pass(&mut self, at: Duration, stage: Stage, events: &mut Vec<ProveEvent>) {
         if !self.passed(stage) {
             self.timeline.push((at, stage));
-            events.push(ProveEvent::Stage { at, stage });
+            events.push(ProveEvent::Stage { node: self.node.clone(), at, stage });
         }
     }
 
@@ -288,6 +293,12 @@ fn is_up(line: &str) -> bool {
         && ["multi-user.target", "graphical.target", "Multi-User System", "Graphical Interface"]
             .iter()
             .any(|target| line.contains(target))
+}
+
+/// systemd's word in an initramfs for a root that is there.
+fn is_mounted(line: &str) -> bool {
+    line.contains("Reached target")
+        && (line.contains("initrd-root-fs.target") || line.contains("Initrd Root File System"))
 }
 
 /// The unit a line says has failed. systemd shortens names in its status lines, but not in the

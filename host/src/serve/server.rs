@@ -41,6 +41,8 @@ pub struct RequestReport {
     pub path: String,
     /// The client's `User-Agent`, empty when it sent none.
     pub agent: String,
+    /// What the client called this server (`Host`), empty when it did not say.
+    pub host: String,
     /// HTTP status.
     pub status: u16,
     /// Bytes of body sent.
@@ -141,12 +143,11 @@ async fn answer<B: Send + 'static>(
 ) -> Response<Body> {
     let method = request.method().clone();
     let path = request.uri().path().trim_start_matches('/').to_owned();
-    let agent = request
-        .headers()
-        .get(header::USER_AGENT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-        .to_owned();
+    let header = |name| {
+        let value = request.headers().get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    };
+    let (agent, host) = (header(header::USER_AGENT), header(header::HOST));
     let (response, problem) = match tree.in_memory(&path) {
         Some(content) if method == Method::GET || method == Method::HEAD => {
             (plain(StatusCode::OK, content), None)
@@ -162,6 +163,7 @@ async fn answer<B: Send + 'static>(
         method: method.to_string(),
         path,
         agent,
+        host,
         status: response.status().as_u16(),
         bytes: 0,
         transfer: Transfer::Complete,

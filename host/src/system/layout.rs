@@ -10,6 +10,8 @@ use crate::system::FileError;
 
 /// The directory name below which the cluster stack serves everything that nodes fetch at boot.
 const SERVED: &str = "preboot_execution_environment";
+/// NFS servers read every `*.exports` of that directory beside `/etc/exports`.
+const EXPORTS: &str = "/etc/exports.d/disklessset.exports";
 
 /// Where everything is: the defaults of the product, changed by the configuration, moved by the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -263,6 +265,11 @@ impl Layout {
     /// Where the trees of golden images are.
     pub fn nfs_golden_dir(&self) -> Utf8PathBuf {
         self.inside(&self.nfs_golden)
+    }
+
+    /// The file of NFS exports that is ours; others of that directory, and `/etc/exports`, are not.
+    pub fn exports_file(&self) -> Utf8PathBuf {
+        self.inside(EXPORTS.into())
     }
 
     /// What a web server has to serve as its `/`: the parent of `preboot_execution_environment`; when images are

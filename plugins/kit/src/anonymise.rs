@@ -18,7 +18,7 @@ const EMPTIED: [&str; 11] = [
 ];
 
 /// Files that belong to one machine.
-const REMOVED: [&str; 9] = [
+const REMOVED: [&str; 10] = [
     "var/lib/systemd/random-seed",
     "var/lib/systemd/credential.secret",
     "var/lib/NetworkManager/secret_key",
@@ -28,6 +28,7 @@ const REMOVED: [&str; 9] = [
     "root/.bash_history",
     "root/.ssh/known_hosts",
     "var/lib/rpm/.rpm.lock",
+    "usr/lib/sysimage/rpm/.rpm.lock",
 ];
 
 /// Makes a tree anonymous: no machine id, no SSH host keys, no host name, no package caches, logs, leases or seeds.

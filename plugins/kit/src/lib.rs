@@ -2,7 +2,8 @@
 //!
 //! Rooms, from the bottom: [`tree_files`] is the only one that reads and writes single files inside an OS tree;
 //! [`accounts`], [`ssh_keys`], [`os_release`], [`anonymise`] and [`first_boot`], [`selinux`] say what goes into them; [`source`] makes trees;
-//! [`trees`] makes one from another; [`content`] measures them; [`squashfs`] packs them; [`initramfs_facts`] and [`mounts`] look around.
+//! [`trees`] makes one from another; [`os_tree`] makes a user's image; [`content`] measures them; [`squashfs`] packs them;
+//! [`node_set`] names nodes; [`initramfs_facts`] and [`mounts`] look around.
 
 #![forbid(unsafe_code)]
 
@@ -13,7 +14,9 @@ pub mod content;
 pub mod first_boot;
 pub mod initramfs_facts;
 pub mod mounts;
+pub mod node_set;
 pub mod os_release;
+pub mod os_tree;
 pub mod packages;
 pub mod selinux;
 pub mod source;

@@ -1,4 +1,4 @@
-//! What goes into an OS tree that is made from packages: the sets of 1.x, for apt.
+//! What goes into an OS tree that is made from packages: the sets of 1.x, for apt here, for dnf in a room of their own.
 //!
 //! | set | 1.x with dnf | with apt |
 //! |---|---|---|
@@ -7,6 +7,10 @@
 //! | CORE | iproute, procps, openssh | openssh, the base; dpkg stays, Debian cannot be without it; addresses by systemd-networkd |
 //!
 //! The base is what a node needs to come up at all: init, udev, message bus, login, network tools.
+
+mod of_dnf;
+
+pub use of_dnf::{KERNEL_OF_DNF, OfRelease, for_dnf, left_out_of_dnf};
 
 use std::{fmt, str::FromStr};
 
@@ -128,17 +132,32 @@ const INITRAMFS: [&str; 10] = [
     "ca-certificates",
 ];
 
+/// What a tree whose root is mounted over NFS needs to look after that mount.
+const NFS: [&str; 1] = ["nfs-common"];
+
 const SELINUX: [&str; 2] = ["selinux-policy-default", "policycoreutils"];
 
 /// What else a tree from packages gets, beside its set.
 #[derive(Debug, Clone, Default)]
 pub struct Extras {
+    /// What the tree is for.
+    pub purpose: Purpose,
     /// The kernel package, with what an initramfs needs, for images that use the kernel of their own tree.
     pub kernel_package: Option<String>,
     /// Whether SELinux is wanted.
     pub selinux: Selinux,
     /// Packages that the user named.
     pub additional: Vec<String>,
+}
+
+/// What a node does with its tree, from which follows what else must be in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// Runs from a copy in its RAM.
+    #[default]
+    Livenet,
+    /// Has it mounted over NFS.
+    Nfs,
 }
 
 /// Whether a node runs with SELinux.
@@ -171,14 +190,8 @@ pub fn default_kernel_package(distribution: &str) -> String {
 
 /// All packages to install with apt, in a stable order, each once.
 pub fn for_apt(set: PackageSet, extras: &Extras) -> Vec<String> {
-    let mut packages: Vec<String> = Vec::new();
-    let mut add = |more: &[&str]| {
-        for package in more {
-            if !packages.iter().any(|known| known == package) {
-                packages.push((*package).to_owned());
-            }
-        }
-    };
+    let mut packages = Vec::new();
+    let mut add = |more: &[&str]| add_to(&mut packages, more);
     add(&BASE);
     match set {
         PackageSet::Core => add(&CORE),
@@ -192,6 +205,9 @@ pub fn for_apt(set: PackageSet, extras: &Extras) -> Vec<String> {
         add(&[kernel.as_str()]);
         add(&INITRAMFS);
     }
+    if extras.purpose == Purpose::Nfs {
+        add(&NFS);
+    }
     if extras.selinux == Selinux::On {
         add(&SELINUX);
     }
@@ -199,6 +215,15 @@ pub fn for_apt(set: PackageSet, extras: &Extras) -> Vec<String> {
         add(&[package.as_str()]);
     }
     packages
+}
+
+/// Adds what is not there yet.
+fn add_to(packages: &mut Vec<String>, more: &[&str]) {
+    for package in more {
+        if !packages.iter().any(|known| known == package) {
+            packages.push((*package).to_owned());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -221,6 +246,13 @@ mod tests {
             assert_eq!(set.iter().filter(|package| *package == "curl").count(), 1);
             assert!(set.contains(&"vim".to_owned()) && set.contains(&"openssh-server".to_owned()));
         }
+    }
+
+    #[test]
+    fn an_nfs_root_has_its_tools_whoever_brings_the_kernel() {
+        let extras = Extras { purpose: Purpose::Nfs, ..Extras::default() };
+        assert!(for_apt(PackageSet::Core, &extras).contains(&"nfs-common".to_owned()));
+        assert!(!for_apt(PackageSet::Core, &Extras::default()).contains(&"nfs-common".to_owned()));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use disklessset_plugin_api::{Command, Host, Result};
 /// Labels all files of a tree as its own policy says. The server needs no SELinux for that, the tree its policy and its tools.
 ///
 /// # Errors
-/// When the tool fails. A tree without policy or tool is a warning: it boots, without labels.
+/// When the tool fails. A tree without policy or tool is a warning: it boots, without labels. A relabelling at the first boot is no
+/// way out: it ends in a reboot, after which a node that runs from RAM would begin anew, for ever.
 pub fn label(files: &TreeFiles, host: &Host<'_>) -> Result<()> {
     let configuration = files.read_text("etc/selinux/config")?.unwrap_or_default();
     let policy =
@@ -19,6 +20,7 @@ pub fn label(files: &TreeFiles, host: &Host<'_>) -> Result<()> {
         );
         return Ok(());
     }
+    host.info(format!("labelling the files of the tree with its own setfiles, as its policy {policy} says"));
     host.progress("labelling", 0, 0);
     let left_out = ["/proc", "/sys", "/dev", "/run"].iter().flat_map(|directory| ["-e", directory]);
     let label =

@@ -4,7 +4,6 @@
 mod boot_file;
 mod clone;
 mod create;
-mod customise;
 mod exec;
 mod existing;
 mod mount;

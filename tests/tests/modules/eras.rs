@@ -74,8 +74,8 @@ fn make_later(project: &Utf8Path) {
         std::fs::write(path, text).unwrap();
     };
     edit("Cargo.toml", &[("\"module\"]", "\"module\", \"newer-host\"]")]);
-    edit("plugin-api/Cargo.toml", &[("version = \"1.0.0\"", "version = \"1.1.0\"")]);
-    edit("plugin-api/src/api_version.rs", &[("\"1.0.0\"", "\"1.1.0\"")]);
+    edit("plugin-api/Cargo.toml", &[("version = \"1.0.0\"", "version = \"1.2.0\"")]);
+    edit("plugin-api/src/api_version.rs", &[("\"1.0.0\"", "\"1.2.0\"")]);
     edit(
         "plugin-api/src/abi.rs",
         &[
@@ -118,14 +118,14 @@ fn make_later(project: &Utf8Path) {
         "module/src/lib.rs",
         &[
             ("name: \"frozen\"", "name: \"later\""),
-            ("title: \"Built against API 1.0.0\"", "title: \"Built against API 1.1.0\""),
+            ("title: \"Built against API 1.0.0\"", "title: \"Built against API 1.2.0\""),
             ("\"FrozenImage\" =>", "\"LaterImage\" =>"),
             ("\"FrozenDemo\":", "\"LaterDemo\":"),
             (
                 "_image: &Image, _host: &Host<'_>) -> Result<Value>",
                 "_image: &Image, host: &Host<'_>) -> Result<Value>",
             ),
-            ("json!({ \"era\": \"1.0.0\" })", "json!({ \"era\": \"1.1.0\", \"newer\": host.newer() })"),
+            ("json!({ \"era\": \"1.0.0\" })", "json!({ \"era\": \"1.2.0\", \"newer\": host.newer() })"),
         ],
     );
     let layout = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/src/modules/layout.rs");
@@ -186,7 +186,7 @@ fn a_module_of_the_first_api_works_in_this_host() {
 fn a_module_of_a_later_minor_works_in_this_host_and_takes_defaults_for_what_the_host_lacks() {
     let lab = Lab::at(place());
     let shown = lab.run("LaterImage", steps::SHOW).unwrap().value;
-    assert_eq!(shown, json!({ "era": "1.1.0", "newer": "the default of the module" }));
+    assert_eq!(shown, json!({ "era": "1.2.0", "newer": "the default of the module" }));
     lab.run_args("LaterImage", steps::CREATE, json!({ "degrees": 0 })).unwrap();
 }
 
@@ -198,7 +198,7 @@ fn modules_of_all_times_are_loaded_side_by_side() {
         assert_eq!(place.entry(file).state, ModuleState::Ready, "{:?}", place.entry(file).reason);
         load(&place.path().join(file)).unwrap();
     }
-    assert_eq!(place.entry("later_module.so").api.unwrap().to_string(), "1.1.0");
+    assert_eq!(place.entry("later_module.so").api.unwrap().to_string(), "1.2.0");
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn a_host_of_a_later_minor_takes_defaults_for_what_older_modules_lack() {
     };
     let frozen = said("frozen_module.so");
     for line in [
-        "module API: 1.0.0\nhost API: 1.1.0\n",
+        "module API: 1.0.0\nhost API: 1.2.0\n",
         // Why the check goes both ways.
         "stock check: refuses\n",
         "appended field: None\n",

@@ -35,6 +35,13 @@ const fn debian(purpose: Purpose, name: &'static str) -> Package {
     Package { purpose, debian: Some(name), enterprise: None }
 }
 
+const fn enterprise(purpose: Purpose, name: &'static str) -> Package {
+    Package { purpose, debian: None, enterprise: Some(name) }
+}
+
+/// Its package on Debian has the server started, and enabled for every boot: neither is wanted for proofs.
+pub(crate) const NFS_SERVER: &str = "nfs-ganesha";
+
 /// Everything. On Debian dracut comes without its metapackage `dracut`, which conflicts with initramfs-tools and would
 /// take the server's own initramfs generator away; these three do not (tried on Debian 12).
 const PACKAGES: &[Package] = &[
@@ -53,12 +60,26 @@ const PACKAGES: &[Package] = &[
     both(Purpose::BootProof, "qemu-system-x86", "qemu-kvm"),
     both(Purpose::BootProof, "ipxe-qemu", "ipxe-roms-qemu"),
     both(Purpose::BootProof, "iproute2", "iproute"),
+    both(Purpose::BootProof, NFS_SERVER, NFS_SERVER),
+    both(Purpose::BootProof, "nfs-ganesha-vfs", "nfs-ganesha-vfs"),
     both(Purpose::Tests, "acl", "acl"),
+    both(Purpose::Tests, "dnf", "dnf"),
+    both(Purpose::Tests, "createrepo-c", "createrepo_c"),
+    // rpm, rpmbuild and rpmsign; on Enterprise Linux in packages of their own.
+    debian(Purpose::Tests, "rpm"),
+    enterprise(Purpose::Tests, "rpm-build"),
+    enterprise(Purpose::Tests, "rpm-sign"),
+    both(Purpose::Tests, "gpg", "gnupg2"),
     both(Purpose::Tests, "attr", "attr"),
     debian(Purpose::Tests, "btrfs-progs"), // Enterprise Linux has no btrfs
+    debian(Purpose::Tests, "clustershell"), // the reference for node sets
     both(Purpose::Tests, "libcap2-bin", "libcap"),
+    both(Purpose::Tests, "bzip2", "bzip2"),
+    both(Purpose::Tests, "skopeo", "skopeo"),
     both(Purpose::Tests, "strace", "strace"),
     both(Purpose::Tests, "xfsprogs", "xfsprogs"),
+    debian(Purpose::Tests, "umoci"),
+    both(Purpose::Tests, "xz-utils", "xz"),
 ];
 
 impl Purpose {

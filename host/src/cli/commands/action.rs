@@ -1,6 +1,6 @@
 //! An action of a module, from the command line or the menu.
 
-use super::parse_image_name;
+use super::{overview::Overview, parse_image_name};
 use crate::{
     cli::{
         declared,
@@ -31,7 +31,7 @@ pub(crate) fn request(
     offered: &[OfferedAction],
     matches: &ArgMatches,
     output: &Output,
-) -> Result<Action> {
+) -> Result<Box<dyn Request>> {
     let mut words = Vec::new();
     let mut inner = matches;
     while let Some((word, deeper)) = inner.subcommand() {
@@ -47,14 +47,21 @@ pub(crate) fn request(
         return Err(Error::refused(format!("the action {module} {words} cannot be used")).because(reason));
     }
     let spec = offered.action.spec.clone();
+    if spec.role == Role::Overview {
+        return Ok(Box::new(Overview {
+            class: offered.classes.first().cloned().unwrap_or_default(),
+            given: declared::given(&spec.params, inner, output)?,
+            words,
+        }));
+    }
     let name = inner.get_one::<String>(declared::NAME).map(String::as_str).unwrap_or_default();
-    Ok(Action {
+    Ok(Box::new(Action {
         module: module.to_owned(),
         classes: offered.classes.clone(),
         name: parse_image_name(name)?,
         given: declared::given(&spec.params, inner, output)?,
         spec,
-    })
+    }))
 }
 
 impl Action {

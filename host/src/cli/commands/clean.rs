@@ -48,6 +48,7 @@ impl Request for Clean {
         for name in &report.cleaned {
             session.output.say(&format!("cleaned {}", subject(name)));
         }
+        session.tell_settled(&report);
         if report.cleaned.is_empty() && report.kept.is_empty() {
             session.output.say("There is nothing to clean.");
         }

@@ -12,6 +12,7 @@ pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod module;
 pub(crate) mod module_change;
+pub(crate) mod overview;
 pub(crate) mod prove;
 pub(crate) mod remove;
 pub(crate) mod show;

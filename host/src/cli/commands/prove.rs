@@ -5,10 +5,13 @@ use crate::{
     cli::request::{Effect, Request, Session},
     failure,
     output::Format,
-    prove::{self, Failure, Mebibytes, Proof, ProveError, ProveEvent, ProveRequest, Timeline},
+    prove::{
+        self, FailedMachine, Failure, Mebibytes, NodeName, Proof, ProveError, ProveEvent, ProveRequest,
+        ProvenMachine, Timeline,
+    },
     system::interrupt,
 };
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use disklessset_plugin_api::{Error, ErrorKind, ImageName, Result, Size};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -24,18 +27,33 @@ pub(crate) fn command() -> Command {
                 .help("Give the machine so much memory [default: 1G]"),
         )
         .arg(
+            Arg::new("node")
+                .long("node")
+                .value_name("NODE")
+                .action(ArgAction::Append)
+                .help("Boot this node from its own tree, which it changes; several boot at once"),
+        )
+        .arg(
             Arg::new("timeout")
                 .long("timeout")
                 .value_name("SECONDS")
                 .value_parser(value_parser!(u64).range(1..))
-                .help("Give up after so long [default: 180]"),
+                .help("Give up after so long [default: 180, more for several nodes]"),
         )
 }
 
 pub(crate) fn request(matches: &ArgMatches) -> Result<Prove> {
     let memory = matches.get_one::<String>("memory").map(|text| memory(text)).transpose()?;
     let timeout = matches.get_one::<u64>("timeout").map(|seconds| Duration::from_secs(*seconds));
-    Ok(Prove { name: image_name(matches, "name")?, memory, timeout })
+    let mut nodes = Vec::new();
+    for text in matches.get_many::<String>("node").into_iter().flatten() {
+        let node =
+            NodeName::parse(text).map_err(|cause| failure::usage(cause).context("--node cannot be used"))?;
+        if !nodes.contains(&node) {
+            nodes.push(node);
+        }
+    }
+    Ok(Prove { name: image_name(matches, "name")?, memory, timeout, nodes })
 }
 
 fn memory(text: &str) -> Result<Mebibytes> {
@@ -50,6 +68,7 @@ pub(crate) struct Prove {
     name: ImageName,
     memory: Option<Mebibytes>,
     timeout: Option<Duration>,
+    nodes: Vec<NodeName>,
 }
 
 impl Request for Prove {
@@ -66,7 +85,8 @@ impl Request for Prove {
         // The machine and its network go away in an orderly way on CTRL+C.
         interrupt::install()?;
         let stop = || interrupt::check().is_err();
-        match prove::prove(&request, &stop, &mut |event| tell(session, event)) {
+        let several = self.nodes.len() > 1;
+        match prove::prove(&request, &stop, &mut |event| tell(session, several, event)) {
             Ok(proof) => {
                 print(session, &proof);
                 Ok(())
@@ -76,7 +96,13 @@ impl Request for Prove {
                 let signal = interrupt::check().err().map(|signal| signal.to_string()).unwrap_or_default();
                 Err(Error::new(ErrorKind::INTERRUPTED, signal))
             }
-            Err(ProveError::NotRoot) => Err(failure::refused(ProveError::NotRoot)),
+            Err(error @ ProveError::NotRoot) => Err(failure::refused(error)),
+            Err(error @ (ProveError::NodesNotNamed | ProveError::TooManyNodes { .. })) => {
+                Err(failure::usage(error).context(format!("--node cannot be used with image {}", self.name)))
+            }
+            Err(error @ ProveError::NoNodeTree { .. }) => {
+                Err(failure::with_kind(ErrorKind::NOT_FOUND, error))
+            }
             Err(other) => Err(failure::of(other)),
         }
     }
@@ -95,82 +121,136 @@ impl Prove {
         let console = layout.logs_dir().join(format!("{}.console", self.name));
         let mut request = ProveRequest::new(&http_root, boot_path.as_str(), console);
         request.cache_dir = Some(layout.locks_dir());
+        request.system_root = layout.root().to_owned();
+        request.nodes = self.nodes.clone();
         if let Some(memory) = self.memory {
             request.memory = memory;
         }
-        if let Some(timeout) = self.timeout {
-            request.timeout = timeout;
-        }
+        request.timeout = self.timeout;
         Ok(request)
     }
 
     fn failed(&self, session: &Session, failure: &Failure) -> Error {
-        for line in &failure.last_lines {
-            session.output.say(&format!("  | {line}"));
+        let several = failure.machines.len() + failure.came_up.len() > 1;
+        for machine in &failure.machines {
+            let who = if several { format!("{} ", machine.node) } else { String::new() };
+            for line in &machine.last_lines {
+                session.output.say(&format!("  {who}| {line}"));
+            }
         }
-        let mut error = Error::failed(format!("image {} does not boot", self.name)).because(&failure.cause);
-        if let Some((at, stage)) = failure.timeline.last() {
-            error = error.because(format!("it came as far as: {stage} ({:.1} s)", at.as_secs_f64()));
+        let mut error = match several {
+            false => Error::failed(format!("image {} does not boot", self.name)),
+            true => {
+                let failed = names(failure.machines.iter().map(|machine| &machine.node));
+                Error::failed(format!("image {} does not boot on {failed}", self.name))
+            }
+        };
+        for machine in &failure.machines {
+            error = explained(error, machine, several);
         }
-        if !failure.failed_units.is_empty() {
-            error = error.because(format!("units that failed: {}", failure.failed_units.join(", ")));
+        if !failure.came_up.is_empty() {
+            error = error.because(format!("these nodes came up: {}", names(&failure.came_up)));
         }
         for reason in &failure.failed_tries {
             error = error.because(format!("an earlier try: {reason}"));
         }
-        error.hint(format!("the whole console is in {}", failure.console_log))
+        let logs: Vec<_> = failure.machines.iter().map(|machine| machine.console_log.as_str()).collect();
+        error.hint(format!("the whole console is in {}", logs.join(", ")))
     }
 }
 
+fn names<'a>(nodes: impl IntoIterator<Item = &'a NodeName>) -> String {
+    nodes.into_iter().map(NodeName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// The causes of one machine's failure below `error`.
+fn explained(mut error: Error, machine: &FailedMachine, several: bool) -> Error {
+    let who = if several { format!("{}: ", machine.node) } else { String::new() };
+    error = error.because(format!("{who}{}", machine.cause));
+    if let Some((at, stage)) = machine.timeline.last() {
+        error = error.because(format!("{who}it came as far as: {stage} ({:.1} s)", at.as_secs_f64()));
+    }
+    if !machine.failed_units.is_empty() {
+        error = error.because(format!("{who}units that failed: {}", machine.failed_units.join(", ")));
+    }
+    error
+}
+
 /// Stages are the time line that was asked for; in the other formats it is part of the document that comes last.
-fn tell(session: &Session, event: ProveEvent) {
+fn tell(session: &Session, several: bool, event: ProveEvent) {
     use crate::observer::Observer;
     use disklessset_plugin_api::Level;
     let output = &session.output;
+    // Lines of machines that boot side by side begin with whose they are.
+    let of = |node: &NodeName| if several { format!("{node}  ") } else { String::new() };
     match event {
         ProveEvent::Probing => output.line(Level::Info, "finding out whether KVM works here"),
-        ProveEvent::Started { accelerator, reason, cpus } => {
+        ProveEvent::Started { accelerator, reason, cpus, nodes } => {
             let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
             let cpus = if cpus == 1 { "one processor".to_owned() } else { format!("{cpus} processors") };
-            output.say(&format!("booting with {accelerator}{reason}, {cpus}"));
+            let nodes = if several { format!(" each: {}", names(&nodes)) } else { String::new() };
+            output.say(&format!("booting with {accelerator}{reason}, {cpus}{nodes}"));
         }
-        ProveEvent::Stage { at, stage } => {
-            let line = format!("{:7.1} s  {stage}", at.as_secs_f64());
+        ProveEvent::Stage { node, at, stage } => {
+            let line = format!("{:7.1} s  {}{stage}", at.as_secs_f64(), of(&node));
             match output.format() {
                 Format::Table => output.data(&format!("{line}\n")),
                 Format::Json | Format::Yaml => output.say(&line),
             }
         }
-        ProveEvent::Console(line) => output.tool_line("console", &line),
-        ProveEvent::Request { path, status, bytes } => {
-            output.line(Level::Debug, &format!("HTTP {status} {path} ({bytes} bytes)"));
+        ProveEvent::Console { node, line } => {
+            let name = if several { format!("console {node}") } else { "console".to_owned() };
+            output.tool_line(&name, &line);
         }
-        ProveEvent::UnitFailed(unit) => output.warn(&format!("unit {unit} failed to start")),
-        ProveEvent::Retry { reason } => output.warn(&format!("trying once more: {reason}")),
+        ProveEvent::Request { node, path, status, bytes } => {
+            output.line(Level::Debug, &format!("{}HTTP {status} {path} ({bytes} bytes)", of(&node)));
+        }
+        ProveEvent::UnitFailed { node, unit } => {
+            output.warn(&format!("{}unit {unit} failed to start", of(&node)));
+        }
+        ProveEvent::Retry { node, reason } => {
+            output.warn(&format!("{}trying once more: {reason}", of(&node)));
+        }
     }
 }
 
+/// The first machine's facts stand in the document's top level too, where they stood when there was one.
 fn print(session: &Session, proof: &Proof) {
-    let document = json!({
+    let mut document = proof.machines.first().map(machine).unwrap_or_default();
+    let common = json!({
         "boots": true,
-        "login_line": proof.login_line,
         "accelerator": proof.accelerator,
         "memory_mebibytes": proof.memory.0,
-        "peak_mebibytes": proof.qemu_peak.map(|peak| peak.0),
-        "failed_units": proof.failed_units,
         "failed_tries": proof.failed_tries,
-        "timeline": timeline(&proof.timeline),
-        "console_log": proof.console_log,
+        "nodes": proof.machines.iter().map(machine).collect::<Vec<_>>(),
     });
+    if let (Value::Object(document), Value::Object(common)) = (&mut document, common) {
+        document.extend(common);
+    }
     session.output.document("proof", &document, |_| {
-        let mut text = format!("login line: {}\n", crate::output::plain(&proof.login_line));
-        text.push_str(&format!("memory: {} for the machine", proof.memory));
-        if let Some(peak) = proof.qemu_peak {
-            text.push_str(&format!(", at most {peak} taken on this server"));
+        let mut text = String::new();
+        for machine in &proof.machines {
+            let who = if proof.machines.len() > 1 { format!("{}: ", machine.node) } else { String::new() };
+            text.push_str(&format!("{who}login line: {}\n", crate::output::plain(&machine.login_line)));
+            text.push_str(&format!("{who}memory: {} for the machine", proof.memory));
+            if let Some(peak) = machine.qemu_peak {
+                text.push_str(&format!(", at most {peak} taken on this server"));
+            }
+            text.push_str(&format!("\n{who}console: {}\n", machine.console_log));
         }
-        text.push_str(&format!("\nconsole: {}\n", proof.console_log));
         text
     });
+}
+
+fn machine(machine: &ProvenMachine) -> Value {
+    json!({
+        "node": machine.node.as_str(),
+        "login_line": machine.login_line,
+        "peak_mebibytes": machine.qemu_peak.map(|peak| peak.0),
+        "failed_units": machine.failed_units,
+        "timeline": timeline(&machine.timeline),
+        "console_log": machine.console_log,
+    })
 }
 
 fn timeline(timeline: &Timeline) -> Value {

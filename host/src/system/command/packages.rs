@@ -24,6 +24,7 @@ pub(super) fn debian_package(tool: &str) -> Option<&'static str> {
         "zstd" => "zstd",
         "xz" => "xz-utils",
         "gzip" => "gzip",
+        "bzip2" => "bzip2",
         "cp" | "chroot" | "sync" => "coreutils",
         "rsync" => "rsync",
         "mount" | "umount" | "losetup" => "mount",

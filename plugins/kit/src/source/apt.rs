@@ -1,6 +1,10 @@
 //! An OS tree from Debian or Ubuntu packages, by mmdebstrap.
 
-use super::{Optimize, TreePlan, apt_sources, field, servers_os_release};
+use super::{
+    Optimize, TreePlan,
+    apt_given::{self, Given},
+    apt_sources, field, repositories, servers_os_release,
+};
 use crate::{
     first_boot,
     packages::{PackageSet, for_apt},
@@ -61,17 +65,26 @@ pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host
     {
         return Err(Error::usage(format!("{release:?} is not the name of a release, such as bookworm")));
     }
-    let sources = scratch.join("disklessset.sources");
-    let text = sources_text(release, servers_release, host)?;
-    write(&sources, &text)?;
+    let given = if plan.repositories.are_the_servers() {
+        let sources = scratch.join("disklessset.sources");
+        let text = sources_text(release, servers_release, host)?;
+        write(&sources, &text)?;
+        host.debug(format!("package sources:\n{text}"));
+        Given { files: vec![sources], ..Given::default() }
+    } else {
+        let key = servers_key(servers_release);
+        apt_given::write(&plan.repositories, release, key.as_deref(), scratch)?
+    };
 
     let packages = for_apt(plan.set, &plan.extras);
     host.info(format!("installing {} packages of {release} with mmdebstrap", packages.len()));
-    host.debug(format!("package sources:\n{text}"));
     host.progress("installing packages", 0, 0);
     // Its temporary files go with the work area; in /tmp they would stay when we are killed.
-    let command = mmdebstrap(plan, release, &packages, tree, &sources).env("TMPDIR", scratch.as_str());
-    host.run(&command).map_err(|error| error.context(format!("cannot install the packages of {release}")))?;
+    let command = mmdebstrap(plan, release, &packages, tree, &given).env("TMPDIR", scratch.as_str());
+    host.run(&command).map_err(|error| {
+        let error = error.context(format!("cannot install the packages of {release}"));
+        repositories::with_hint(error, &plan.repositories)
+    })?;
     settle(plan, tree, host)
 }
 
@@ -80,7 +93,7 @@ fn mmdebstrap(
     release: &str,
     packages: &[String],
     tree: &Utf8Path,
-    sources: &Utf8Path,
+    given: &Given,
 ) -> Command {
     // CORE has no package manager: the smaller variant has no apt either.
     let variant = if plan.set == PackageSet::Core { "essential" } else { "minbase" };
@@ -102,7 +115,10 @@ fn mmdebstrap(
     if plan.optimize == Optimize::Aggressively {
         command = command.args(OPTIMIZED.map(|option| format!("--dpkgopt={option}")));
     }
-    command.args([release, tree.as_str(), sources.as_str()])
+    command
+        .args(given.options.clone())
+        .args([release, tree.as_str()])
+        .args(given.files.iter().map(|file| file.as_str()))
 }
 
 fn sources_text(release: &str, servers_release: &str, host: &Host<'_>) -> Result<String> {
@@ -120,6 +136,15 @@ fn sources_text(release: &str, servers_release: &str, host: &Host<'_>) -> Result
     })
 }
 
+/// The key ring that the server checks its own distribution with.
+fn servers_key(servers_release: &str) -> Option<String> {
+    let entries = apt_sources::of_server(Path::new("/etc/apt"));
+    entries
+        .into_iter()
+        .filter(|entry| entry.is_distributions(servers_release))
+        .find_map(|entry| entry.signed_by)
+}
+
 fn write(file: &Utf8Path, text: &str) -> Result<()> {
     std::fs::File::create(file)
         .and_then(|mut made| std::io::Write::write_all(&mut made, text.as_bytes()))
@@ -129,6 +154,7 @@ fn write(file: &Utf8Path, text: &str) -> Result<()> {
 /// What a tree fresh from packages still needs to be a node.
 fn settle(plan: &TreePlan, tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
     let files = TreeFiles::open(tree)?;
+    apt_given::forget(&files)?;
     // mmdebstrap leaves the server's own names in it.
     if plan.set == PackageSet::Core {
         first_boot::keep_address_with_networkd(&files)?;
@@ -166,9 +192,11 @@ mod tests {
             extras: Extras::default(),
             release: None,
             optimize: Optimize::AsTheSetSays,
+            repositories: super::super::Repositories::default(),
         };
+        let given = Given { files: vec!["/s".into()], ..Given::default() };
         let packages = ["bash".to_owned(), "vim;reboot".to_owned()];
-        let command = mmdebstrap(&plan, "bookworm", &packages, "/t".into(), "/s".into());
+        let command = mmdebstrap(&plan, "bookworm", &packages, "/t".into(), &given);
         assert_eq!(command.program(), "mmdebstrap");
         assert!(command.arguments().contains(&"--include=bash,vim;reboot".to_owned()));
         assert_eq!(command.environment()["INITRD"], "No");

@@ -23,7 +23,7 @@ const PARTS: [&str; 3] = ["", "-updates", "-security"];
 
 impl AptEntry {
     /// Whether this is an archive of the distribution itself, as far as can be told: its components, its key ring, its suites.
-    fn is_distributions(&self, release: &str) -> bool {
+    pub(super) fn is_distributions(&self, release: &str) -> bool {
         let key_ring = self.signed_by.as_deref().is_none_or(|key| {
             let name = key.rsplit('/').next().unwrap_or_default();
             ["debian-archive", "ubuntu-archive"].iter().any(|own| name.starts_with(own))

@@ -1,8 +1,10 @@
 //! An OS tree that is there already: a directory, or a tar archive.
 
+use super::compression::Compression;
 use crate::trees::{self, Choice, Wanted};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Command, Error, Host, Result};
+use std::io::Read;
 
 pub(super) fn must_be_tree(path: &Utf8Path) -> Result<()> {
     let refuse = |why: &str| Err(Error::usage(format!("cannot take the tree {path}: {why}")));
@@ -42,10 +44,21 @@ pub(super) fn copy(from: &Utf8Path, tree: &Utf8Path, host: &Host<'_>) -> Result<
     Ok(())
 }
 
+/// GNU tar has other programs decompress; of one that is missing it says little, and the host names its package.
+fn must_be_unpackable(file: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    let cannot = |cause| Error::usage(format!("cannot read the archive {file}")).because(cause);
+    let mut start = Vec::new();
+    std::fs::File::open(file).and_then(|file| file.take(6).read_to_end(&mut start)).map_err(cannot)?;
+    let Some(program) = Compression::of(&start).program() else { return Ok(()) };
+    let asked = host.run(&Command::new(program).arg("--help"));
+    asked.map(drop).map_err(|error| error.context(format!("cannot decompress the archive {file}")))
+}
+
 /// Extracts an archive whatever its compression. GNU tar itself keeps members inside the directory: it strips leading slashes,
 /// and fails on `..` and on members below links that lead out.
 pub(super) fn extract(file: &Utf8Path, tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
     must_be_file(file)?;
+    must_be_unpackable(file, host)?;
     host.info(format!("extracting the archive {file}"));
     host.progress("extracting the archive", 0, 0);
     let extract = Command::new("tar")

@@ -1,12 +1,20 @@
 //! Where an OS tree comes from.
 
+mod address;
 mod apt;
+mod apt_given;
 mod apt_sources;
+mod compression;
+mod dnf;
 mod import;
+mod oci;
+mod repositories;
 
+pub use address::{Address, AddressError};
 pub use apt_sources::{AptEntry, distribution_sources};
+pub use repositories::{Repo, Repositories, TextFile, Trust};
 
-use crate::packages::{Extras, PackageSet};
+use crate::packages::{Extras, KERNEL_OF_DNF, PackageSet, default_kernel_package};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, Host, Result};
 use std::{fmt, str::FromStr};
@@ -40,9 +48,6 @@ pub enum SourceError {
     /// No path where one belongs.
     #[error("the source {0} names no path")]
     NoPath(String),
-    /// Not built yet.
-    #[error("the source {0} is not available in this version")]
-    NotAvailable(&'static str),
     /// The server's distribution has neither apt nor dnf.
     #[error("no source fits this server's distribution ({0}): name one")]
     NoDefault(String),
@@ -105,6 +110,8 @@ pub struct TreePlan {
     pub release: Option<String>,
     /// Whether manuals, translations and documentation are left out, whatever the set.
     pub optimize: Optimize,
+    /// Where packages come from.
+    pub repositories: Repositories,
 }
 
 /// Whether an image is trimmed as far as its source allows.
@@ -156,6 +163,14 @@ impl Source {
         matches!(self, Self::Apt | Self::Dnf)
     }
 
+    /// The kernel package that is installed when the tree is to bring its own and none is named.
+    pub fn default_kernel_package(&self) -> String {
+        match self {
+            Self::Dnf => KERNEL_OF_DNF.to_owned(),
+            _ => default_kernel_package(field(&servers_os_release(), "ID")),
+        }
+    }
+
     /// Makes the tree in the directory `tree`, which exists and is empty. `scratch` is a private directory for files beside it.
     ///
     /// # Errors
@@ -163,26 +178,38 @@ impl Source {
     pub fn build(&self, plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host: &Host<'_>) -> Result<()> {
         match self {
             Self::Apt => apt::install(plan, tree, scratch, host),
-            Self::Dnf => Err(SourceError::NotAvailable("dnf").into()),
+            Self::Dnf => dnf::install(plan, tree, scratch, host),
             Self::Tree(path) => import::copy(path, tree, host),
             Self::Tar(path) => import::extract(path, tree, host),
-            Self::Oci { .. } => Err(SourceError::NotAvailable("oci").into()),
+            Self::Oci { path, reference } => oci::unpack(path, reference.as_deref(), tree, scratch, host),
         }
     }
 
     /// Refuses early what [`Self::build`] could not do, before anything is made.
     ///
     /// # Errors
-    /// When the source is not available, its path is missing, or of the wrong kind.
+    /// When its tool is not installed, it is not available, or its path is missing or of the wrong kind.
     pub fn check(&self) -> Result<()> {
         match self {
-            Self::Apt => Ok(()),
-            Self::Dnf => Err(SourceError::NotAvailable("dnf").into()),
-            Self::Oci { .. } => Err(SourceError::NotAvailable("oci").into()),
+            Self::Apt => must_have("mmdebstrap"),
+            Self::Dnf => must_have("dnf"),
+            Self::Oci { path, reference } => oci::check(path, reference.as_deref()),
             Self::Tree(path) => import::must_be_tree(path),
             Self::Tar(path) => import::must_be_file(path),
         }
     }
+}
+
+/// Where programs of the system lie: where the host looks for them.
+const PROGRAMS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/// Refuses a source whose tool is not there. Its package is called like the tool everywhere.
+fn must_have(tool: &str) -> Result<()> {
+    if PROGRAMS.iter().any(|directory| Utf8Path::new(directory).join(tool).is_file()) {
+        return Ok(());
+    }
+    Err(Error::failed(format!("the program {tool} is not installed"))
+        .hint(format!("install the package {tool} on this server, or take another --source")))
 }
 
 /// One field of an `os-release` text, quotes removed; empty when it is not there.
@@ -222,8 +249,14 @@ mod tests {
         for bad in ["", "APT", "zip:/x", "/srv/tree", "apt:", "tree", "tree:", "tar:"] {
             assert!(bad.parse::<Source>().is_err(), "{bad:?}");
         }
-        let refusal = Source::Dnf.check().unwrap_err().to_string();
-        assert_eq!(refusal, "the source dnf is not available in this version");
+    }
+
+    #[test]
+    fn a_tool_that_is_not_there_is_named_with_its_package() {
+        let error = must_have("no-such-tool").unwrap_err();
+        assert_eq!(error.to_string(), "the program no-such-tool is not installed");
+        assert!(error.hint.unwrap().contains("the package no-such-tool"));
+        must_have("sh").unwrap();
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! What makes a tree this user's image.
 
-use crate::parameters::Creation;
-use camino::Utf8Path;
-use disklessset_kit::{
+use super::Wish;
+use crate::{
     accounts::{RootPassword, set_root_password},
     anonymise, first_boot,
     os_release::{ImageFacts, describe_image, today},
@@ -10,45 +9,46 @@ use disklessset_kit::{
     selinux,
     tree_files::{NewFile, TreeFiles},
 };
+use camino::Utf8Path;
 use disklessset_plugin_api::{Command, Host, KernelVersion, Result};
 
 /// Where a script of the user's lies while it runs.
 const SCRIPT: &str = ".disklessset-run";
 
 /// Password, keys, the lines about the image, the user's script; then everything of one machine goes.
-pub(crate) fn customise(
+pub(super) fn customise(
     image: &str,
     tree: &Utf8Path,
     kernel: &KernelVersion,
-    wanted: &Creation,
+    wish: &Wish,
     host: &Host<'_>,
 ) -> Result<()> {
     let files = TreeFiles::open(tree)?;
-    match &wanted.password {
+    match &wish.password {
         Some(password) => set_root_password(&files, RootPassword::Clear(password))?,
         None => set_root_password(&files, RootPassword::Locked)?,
     }
-    if let Some((_, keys)) = &wanted.keys {
+    if let Some((_, keys)) = &wish.keys {
         keys.authorise_for_root(&files)?;
     }
-    tell_ways_in(wanted, host);
+    tell_ways_in(wish, host);
     describe_image(&files, &ImageFacts { image, kernel: kernel.as_str(), date: &today() })?;
     warn_of_local_disks(&files, host)?;
     first_boot::make_host_keys_at_boot(&files)?;
-    if let Some((path, text)) = &wanted.script {
+    if let Some((path, text)) = &wish.script {
         host.info(format!("running {path} inside the tree"));
         run_script(&files, text, host)?;
     }
     anonymise::anonymise(&files)?;
-    if wanted.selinux == Selinux::On {
+    if wish.selinux == Selinux::On {
         // Last: every file that is made has to have its label.
         selinux::label(&files, host)?;
     }
     Ok(())
 }
 
-fn tell_ways_in(wanted: &Creation, host: &Host<'_>) {
-    match (&wanted.password, &wanted.keys) {
+fn tell_ways_in(wish: &Wish, host: &Host<'_>) {
+    match (&wish.password, &wish.keys) {
         (None, None) => host.warn(
             "no password and no key were given: root's account is locked and nobody can log in on the nodes",
         ),

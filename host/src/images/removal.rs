@@ -1,0 +1,69 @@
+//! Removing a created image.
+
+use super::{
+    actions::REMOVE,
+    manager::{ImageManager, request},
+    operation::Operation,
+};
+use crate::{failure, installations::Effect};
+use disklessset_plugin_api::{Error, ErrorKind, Hold, Image, ImageName, Result, messages::steps};
+
+impl ImageManager<'_> {
+    /// Removes a created image: out of service in one rename, then deleted.
+    ///
+    /// # Errors
+    /// When it is not there, mounted, busy, or its module is gone.
+    pub fn remove(&self, name: &ImageName) -> Result<()> {
+        let (lock, image) = self.lock_and_load(name, REMOVE)?;
+        self.module_needed(image.class(), name)?;
+        self.must_not_be_mounted(name, image.class())?;
+        let layout = &self.site.layout;
+        let operation = Operation::begin(self.site, name, lock, REMOVE, image.class())?;
+        if let Err(objection) = self.ask_whether_needed(&operation, &image) {
+            return Err(operation.fail(objection));
+        }
+        operation.retire(&layout.image_dir(name.as_str()), &layout.images_dir())?;
+        let mut request = request(steps::REMOVE);
+        request.class = image.class().to_owned();
+        request.image = Some(image.clone());
+        operation.withdraw_below(&layout.directories_of(name.as_str()))?;
+        self.site.classes.run_step(&request.class.clone(), request, &operation)?;
+        let work = layout.image_workdir(name.as_str());
+        if work.symlink_metadata().is_ok() {
+            operation.acquire(Effect::Trash { path: work }, Hold::Action, || Ok(()))?;
+        }
+        // What was held for the image is held for nobody now.
+        operation.undo_everything()
+    }
+
+    /// Lets the class object to a removal; one that has nothing to say about it does not.
+    fn ask_whether_needed(&self, operation: &Operation<'_>, image: &Image) -> Result<()> {
+        match self.step(operation, &mut image.clone(), request(steps::CHECK_REMOVAL)) {
+            Err(error) if error.kind != ErrorKind::NOT_DEFINED => {
+                Err(error.context(format!("cannot remove image {}", image.name())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses while something is mounted in a directory of an image: what is there is somebody's, and in use.
+    pub(super) fn must_not_be_mounted(&self, name: &ImageName, class: &str) -> Result<()> {
+        for directory in self.site.layout.directories_of(name.as_str()) {
+            let mounted = crate::system::mounts::mounts_below(&directory).map_err(failure::of)?;
+            let Some(mount) = mounted.first() else { continue };
+            let error =
+                Error::refused(format!("cannot remove image {name}: still mounted at {}", mount.target));
+            let module = self.site.classes.module_of(class).unwrap_or_default();
+            let unmounts = self
+                .site
+                .classes
+                .actions_of_class(class)
+                .is_ok_and(|all| all.iter().any(|a| a.words == "unmount"));
+            return Err(match unmounts {
+                true => error.hint(format!("disklessset {module} unmount {name}")),
+                false => error.hint(format!("umount {}", mount.target)),
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! Tests of the journal.
+
+use super::*;
+
+fn directory(path: &str) -> Effect {
+    Effect::Directory { path: path.into() }
+}
+
+fn journal() -> (tempfile::TempDir, Utf8PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = Utf8PathBuf::from_path_buf(dir.path().join("j/web.jsonl")).unwrap();
+    (dir, path)
+}
+
+#[test]
+fn what_a_crash_leaves_is_known_in_order() {
+    let (_dir, path) = journal();
+    let mut journal = Journal::begin(&path, "create", "DemoImage").unwrap();
+    journal.intend(directory("/a"), Hold::Action).unwrap();
+    let b = journal.intend(directory("/b"), Hold::Action).unwrap();
+    journal.intend(directory("/c"), Hold::Image).unwrap();
+    journal.undone(b);
+    drop(journal);
+    let state = read(&path).unwrap();
+    assert_eq!(state.unfinished.as_deref(), Some("create"));
+    let open: Vec<_> = state.open.iter().map(|open| open.effect.clone()).collect();
+    assert_eq!(open, [directory("/a"), directory("/c")]);
+}
+
+#[test]
+fn a_torn_line_is_one_whose_effect_never_happened() {
+    let (_dir, path) = journal();
+    let mut journal = Journal::begin(&path, "create", "DemoImage").unwrap();
+    journal.intend(directory("/a"), Hold::Action).unwrap();
+    journal.file.write_all(br#"{"fact":"intent","number":1,"eff"#).unwrap();
+    drop(journal);
+    assert_eq!(read(&path).unwrap().open.len(), 1);
+    let mut again = Journal::reopen(&path).unwrap();
+    again.intend(directory("/b"), Hold::Action).unwrap();
+    assert_eq!(read(&path).unwrap().open.len(), 2, "the next line is not swallowed by the torn one");
+}
+
+#[test]
+fn a_committed_action_says_so_until_the_next_begins_and_what_it_published_stays() {
+    let (_dir, path) = journal();
+    let published = Effect::Published { path: "/p".into(), device: 1, inode: 2, kernel: None };
+    let mut first = Journal::begin(&path, "mount", "DemoImage").unwrap();
+    first.intend(published, Hold::Action).unwrap();
+    first.intend(directory("/held"), Hold::Image).unwrap();
+    first.commit().unwrap();
+    assert!(read(&path).unwrap().committed && read(&path).unwrap().needs_recovery());
+    first.end().unwrap();
+    let left = read(&path).unwrap();
+    assert_eq!((left.open.len(), left.committed), (1, false), "only what is held");
+    let second = Journal::begin(&path, "unmount", "DemoImage").unwrap();
+    assert!(!second.state().committed);
+}
+
+#[test]
+fn a_mount_taken_away_and_made_again_is_as_settled_as_it_was() {
+    let (_dir, path) = journal();
+    let mount = |target: &str| Effect::Mount { mount: Mount::System { target: target.into() } };
+    let mut first = Journal::begin(&path, "mount", "DemoImage").unwrap();
+    first.intend(mount("/a"), Hold::Image).unwrap();
+    first.end().unwrap();
+    let mut second = Journal::begin(&path, "unmount", "DemoImage").unwrap();
+    second.undone(second.state().open[0].number);
+    second.intend(mount("/a"), Hold::Image).unwrap();
+    second.intend(mount("/b"), Hold::Image).unwrap();
+    drop(second);
+    let settled: Vec<_> = read(&path).unwrap().open.iter().map(|open| open.settled).collect();
+    assert_eq!(settled, [true, false], "one that the action itself brought is its own to undo");
+}
+
+#[test]
+fn an_action_that_ends_well_leaves_what_is_held_for_the_image() {
+    let (_dir, path) = journal();
+    let mut first = Journal::begin(&path, "mount", "DemoImage").unwrap();
+    first.intend(directory("/held"), Hold::Image).unwrap();
+    first.end().unwrap();
+    let state = read(&path).unwrap();
+    assert!(!state.needs_recovery() && state.open[0].settled);
+
+    let mut second = Journal::begin(&path, "unmount", "DemoImage").unwrap();
+    let number = second.state().open[0].number;
+    second.undone(number);
+    second.end().unwrap();
+    assert!(!path.exists(), "nothing held, no journal");
+}
+
+#[test]
+fn a_journal_does_not_grow_with_what_is_done_to_an_image() {
+    let (_dir, path) = journal();
+    let mut first = Journal::begin(&path, "create", "DemoImage").unwrap();
+    first.intend(directory("/held"), Hold::Image).unwrap();
+    first.end().unwrap();
+    let size = std::fs::metadata(&path).unwrap().len();
+    for _ in 0..20 {
+        let mut next = Journal::begin(&path, "change", "DemoImage").unwrap();
+        next.intend(directory("/aside"), Hold::Action).unwrap();
+        next.undone(next.state().next - 1);
+        next.end().unwrap();
+    }
+    assert!(std::fs::metadata(&path).unwrap().len() <= size + 20);
+    let left = read(&path).unwrap();
+    assert!(!left.needs_recovery() && left.open.len() == 1 && left.open[0].settled, "{left:?}");
+}
+
+#[test]
+fn an_export_that_is_settled_is_undone_for_good_and_another_gives_back_what_was_before() {
+    let (_dir, path) = journal();
+    let export = || Effect::Export { path: "/d".into(), previous: Some("/d *(ro)".to_owned()) };
+    let mut first = Journal::begin(&path, "export", "DemoImage").unwrap();
+    first.intend(export(), Hold::Image).unwrap();
+    assert_eq!(first.state().open[0].to_undo(), export());
+    first.end().unwrap();
+    let settled = &read(&path).unwrap().open[0];
+    assert_eq!(settled.to_undo(), Effect::Export { path: "/d".into(), previous: None });
+}

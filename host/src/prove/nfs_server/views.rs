@@ -1,0 +1,181 @@
+//! The trees as the NFS server sees them: in mounts that belong to the calling thread and its children alone, and go with
+//! the last of them.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use nix::libc;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+
+use crate::prove::exported::{Exported, View};
+use crate::prove::report::ProveError;
+use crate::system::command::{Isolation, Tool};
+
+/// Where everything of the server lies. What services of the machine have there is hidden from it: over sockets in `/run`
+/// it would enter itself with rpcbind and dbus, in whose lists the machine's own NFS server stands.
+pub(super) const PLACE: &str = "/run";
+
+/// Moves the calling thread into mounts of its own and shows it each tree: at the place given back, in the same order.
+///
+/// # Errors
+/// When a tree cannot be opened, mounted or copied.
+pub(super) fn prepare(exported: &[Exported]) -> Result<Vec<Utf8PathBuf>, ProveError> {
+    enter_private().map_err(ProveError::io("make private mounts"))?;
+    // Opened before the place is covered: a tree below it is still found.
+    let open = |export: &Exported| {
+        File::options()
+            .read(true)
+            .custom_flags(libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW)
+            .open(&export.directory)
+            .map_err(ProveError::io(format!("open {}", export.directory)))
+    };
+    let trees = exported.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount(Some("disklessset"), PLACE, Some("tmpfs"), flags, Some("mode=0755"))
+        .map_err(|cause| ProveError::io(format!("cover {PLACE}"))(cause.into()))?;
+    (1..)
+        .zip(exported.iter().zip(&trees))
+        .map(|(number, (export, tree))| show(number, export, tree))
+        .collect()
+}
+
+fn enter_private() -> io::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
+    Ok(())
+}
+
+fn show(number: u32, export: &Exported, tree: &File) -> Result<Utf8PathBuf, ProveError> {
+    let own = Utf8Path::new(PLACE).join(number.to_string());
+    let view = own.join("tree");
+    std::fs::create_dir_all(&view).map_err(ProveError::io(format!("make {view}")))?;
+    // By its descriptor a tree can be mounted whatever its path is made of.
+    let source = format!("/proc/self/fd/{}", tree.as_raw_fd());
+    match export.view {
+        View::AsItIs => {
+            let none = None::<&str>;
+            mount(Some(source.as_str()), view.as_std_path(), none, MsFlags::MS_BIND, none)
+                .map_err(|cause| ProveError::io(format!("show {}", export.directory))(cause.into()))?;
+        }
+        View::ThrowAway => match overlay(&source, &own, &view) {
+            Ok(()) => {}
+            Err(_) => copy(export, tree, &view)?,
+        },
+    }
+    Ok(view)
+}
+
+/// Mounts an overlay whose changes stay in memory.
+///
+/// NFS servers need files to be found again by handles: `nfs_export`, and `index` for files with several names. With
+/// `xino` the lower tree's files are on the device of the overlay, although its upper directory lies in memory: of files
+/// on another device than their export's the server says EXDEV (seen with nfs-ganesha 4.3).
+fn overlay(lower: &str, own: &Utf8Path, view: &Utf8Path) -> io::Result<()> {
+    let (upper, work) = (own.join("upper"), own.join("work"));
+    for directory in [&upper, &work] {
+        std::fs::create_dir(directory)?;
+    }
+    let options = format!("lowerdir={lower},upperdir={upper},workdir={work},index=on,nfs_export=on,xino=on");
+    let target = view.as_std_path();
+    mount(Some("disklessset"), target, Some("overlay"), MsFlags::empty(), Some(options.as_str()))?;
+    // A file system that cannot do it gets a mount without, and a line in the kernel's log.
+    if !options_of(view)?.iter().any(|option| option == "nfs_export=on") {
+        umount2(target, MntFlags::UMOUNT_NOFOLLOW)?;
+        return Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP));
+    }
+    Ok(())
+}
+
+/// The options of what is mounted at `target` for the calling thread.
+fn options_of(target: &Utf8Path) -> io::Result<Vec<String>> {
+    let table = std::fs::read_to_string("/proc/thread-self/mountinfo")?;
+    let at = |line: &&str| line.split(' ').nth(4) == Some(target.as_str());
+    let line = table.lines().rfind(at).ok_or_else(|| io::Error::other("the mount is not there"))?;
+    let options = line.rsplit(' ').next().unwrap_or_default();
+    Ok(options.split(',').map(str::to_owned).collect())
+}
+
+/// Copies the tree into memory, where the file system cannot be a lower one that is exported (another overlay, FUSE).
+fn copy(export: &Exported, tree: &File, view: &Utf8Path) -> Result<(), ProveError> {
+    let source = format!("/proc/{}/fd/{}/.", std::process::id(), tree.as_raw_fd());
+    Tool::new("cp")
+        .args(["--archive", "--no-target-directory", &source, view.as_str()])
+        .isolation(Isolation::None)
+        .run()
+        .map(drop)
+        .map_err(|cause| {
+            let act = format!(
+                "copy {} into memory, as its file system has no exportable overlays",
+                export.directory
+            );
+            ProveError::io(act)(io::Error::other(cause))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exported(directory: &Utf8Path, view: View) -> Exported {
+        Exported { path: "/d/a".into(), directory: directory.to_owned(), view }
+    }
+
+    /// In a thread of its own, whose mounts go with it.
+    fn apart(test: impl FnOnce(&Utf8Path) + Send) {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let temp = tempfile::tempdir_in("/var/tmp").unwrap();
+        // Hostile to options of mounts.
+        let top = Utf8Path::from_path(temp.path()).unwrap().join("a:b,c=\"d e\\");
+        std::fs::create_dir_all(top.join("tree/etc")).unwrap();
+        std::fs::copy("/proc/self/cmdline", top.join("tree/etc/file")).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| test(&top)).join().unwrap();
+        });
+        let left = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        assert!(!left.contains(temp.path().to_str().unwrap()), "{left}");
+    }
+
+    #[test]
+    fn a_view_is_thrown_away_and_a_tree_as_it_is_is_changed() {
+        apart(|top| {
+            let tree = top.join("tree");
+            let views = prepare(&[exported(&tree, View::ThrowAway), exported(&tree, View::AsItIs)]).unwrap();
+            assert!(options_of(&views[0]).unwrap().iter().any(|option| option == "xino=on"));
+            std::fs::remove_file(views[0].join("etc/file")).unwrap();
+            std::fs::create_dir(views[0].join("new")).unwrap();
+            assert!(tree.join("etc/file").exists() && !tree.join("new").exists());
+            std::fs::create_dir(views[1].join("new")).unwrap();
+            assert!(tree.join("new").is_dir());
+        });
+    }
+
+    #[test]
+    fn a_tree_that_cannot_be_a_lower_one_is_copied() {
+        apart(|top| {
+            // An overlay without handles is what a container's files lie on.
+            enter_private().unwrap();
+            mount(None::<&str>, PLACE, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+            for name in ["upper", "work", "merged"] {
+                std::fs::create_dir(Utf8Path::new(PLACE).join(name)).unwrap();
+            }
+            let lower = File::open(top.join("tree")).unwrap();
+            let options = format!(
+                "lowerdir=/proc/self/fd/{},upperdir={PLACE}/upper,workdir={PLACE}/work,nfs_export=off",
+                lower.as_raw_fd()
+            );
+            let merged = Utf8Path::new(PLACE).join("merged");
+            mount(Some("o"), merged.as_std_path(), Some("overlay"), MsFlags::empty(), Some(options.as_str()))
+                .unwrap();
+            let views = prepare(&[exported(&merged, View::ThrowAway)]).unwrap();
+            assert!(options_of(&views[0]).is_err(), "not a mount of its own");
+            std::fs::remove_file(views[0].join("etc/file")).unwrap();
+            assert!(top.join("tree/etc/file").exists());
+        });
+    }
+}

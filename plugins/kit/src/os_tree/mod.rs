@@ -1,0 +1,90 @@
+//! An OS tree that is a user's image: made from a source, with its kernel, customised. For every class that has one.
+//!
+//! [`params`] declares what a user can say about it, [`Wish`] is that, checked; [`make`] does it. Packing, exporting and
+//! what else becomes of the tree is the class's own.
+
+mod customise;
+mod kernel;
+pub mod params;
+mod wish;
+
+pub use crate::packages::Purpose;
+pub use kernel::{Initramfs, TreesKernel};
+pub use wish::{KernelChoice, Wish};
+
+use crate::{packages::Extras, source::TreePlan};
+use camino::Utf8Path;
+use disklessset_plugin_api::{Error, Host, Result};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+
+/// Makes the tree of the image `name` in the directory `tree`, which exists and is empty: its files, its kernel, what is the
+/// user's own. `scratch` is a private directory for files beside it.
+///
+/// # Errors
+/// When the source cannot be read, a package cannot be installed, the kernel has no modules or initramfs, or the user's script
+/// fails; with the last lines of the tool.
+pub fn make(
+    name: &str,
+    wish: &Wish,
+    tree: &Utf8Path,
+    scratch: &Utf8Path,
+    host: &Host<'_>,
+) -> Result<TreesKernel> {
+    host.info(format!("making the tree of image {name} from {}", wish.source));
+    wish.source.build(&plan(wish), tree, scratch, host)?;
+    tell_what_means_nothing(wish, host);
+    let settled = match &wish.kernel {
+        KernelChoice::FromImage => kernel::of_tree(tree, host)?,
+        KernelChoice::Version(version) => kernel::registered(version, tree, host)?,
+    };
+    customise::customise(name, tree, &settled.kernel.version, wish, host)?;
+    Ok(settled)
+}
+
+/// Makes a directory of exactly this mode, whatever the umask of the server: it may be the root directory of nodes.
+///
+/// # Errors
+/// When it is there already or cannot be made.
+pub fn make_directory(path: &Utf8Path, mode: u32) -> Result<()> {
+    let fault = |cause| Error::failed(format!("cannot make {path}")).because(cause);
+    std::fs::DirBuilder::new().mode(mode).create(path).map_err(fault)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(fault)
+}
+
+fn plan(wish: &Wish) -> TreePlan {
+    let of_distribution = || wish.source.default_kernel_package();
+    let kernel_package = match wish.kernel {
+        KernelChoice::FromImage => Some(wish.kernel_package.clone().unwrap_or_else(of_distribution)),
+        KernelChoice::Version(_) => None,
+    };
+    TreePlan {
+        set: wish.set,
+        extras: Extras {
+            purpose: wish.purpose,
+            kernel_package,
+            selinux: wish.selinux,
+            additional: wish.packages.clone(),
+        },
+        release: wish.release.clone(),
+        optimize: wish.optimize,
+        repositories: wish.repositories.clone(),
+    }
+}
+
+fn tell_what_means_nothing(wish: &Wish, host: &Host<'_>) {
+    if wish.source.installs_packages() {
+        return;
+    }
+    if !wish.packages.is_empty() || wish.release.is_some() {
+        host.warn(format!(
+            "the source {} installs no packages: package and release are not looked at",
+            wish.source
+        ));
+    }
+    if !wish.repositories.are_silent() {
+        host.warn(format!(
+            "the source {} installs no packages: repositories, mirror and keys are not looked at",
+            wish.source
+        ));
+    }
+}

@@ -1,0 +1,137 @@
+//! The parameters of a tree, declared once for all classes: a class takes the groups it wants, in the order its menu asks.
+
+use crate::packages::PackageSet;
+use disklessset_plugin_api::{ParamKind, ParamSpec};
+
+/// `--kernel` and `--source`.
+pub fn origin() -> Vec<ParamSpec> {
+    vec![
+        ParamSpec::flag(
+            "kernel",
+            ParamKind::Kernel { from_image: true },
+            "The kernel that nodes boot, or from-image for the one the tree brings",
+        )
+        .required()
+        .sample("from-image"),
+        ParamSpec::flag(
+            "source",
+            ParamKind::Text,
+            "Where the tree comes from: apt, dnf, tree:PATH, tar:PATH, oci:PATH[:REFERENCE]; this server's own kind by default",
+        ),
+    ]
+}
+
+/// The name of the package set of livenet images in parameters files and records, that of 1.x.
+pub const LIVENET_TYPE: &str = "livenet_type";
+/// The name of the package set of all other images.
+pub const PACKAGE_SET: &str = "package_set";
+
+/// `--type`, with its name in parameters files: [`LIVENET_TYPE`] or [`PACKAGE_SET`].
+pub fn package_set(name: &str) -> ParamSpec {
+    let choices = PackageSet::NAMES.iter().map(|word| (*word).to_owned()).collect();
+    ParamSpec::flag(name, ParamKind::Choice { choices }, "How much goes in (sources of packages only)")
+        .as_flag("type")
+        .default("STANDARD")
+}
+
+/// `--password-file` and `--ssh-pub-key`: who gets in.
+pub fn access() -> Vec<ParamSpec> {
+    vec![
+        ParamSpec::flag(
+            "password",
+            ParamKind::Secret,
+            "Root's password; without one the account stays locked",
+        ),
+        ParamSpec::flag("ssh_pub_key", ParamKind::Path, "A file of public keys that open root's account"),
+    ]
+}
+
+/// `--package` and `--release`: what is installed.
+pub fn packages() -> Vec<ParamSpec> {
+    vec![
+        ParamSpec::flag("additional_packages", ParamKind::Package, "Another package to install")
+            .as_flag("package"),
+        ParamSpec::flag(
+            "release_version",
+            ParamKind::Text,
+            "The release of the distribution, this server's by default",
+        )
+        .as_flag("release"),
+    ]
+}
+
+/// `--selinux` and `--optimize`.
+pub fn content() -> Vec<ParamSpec> {
+    vec![
+        ParamSpec::flag("selinux", ParamKind::Flag, "Install and boot with SELinux").default(false),
+        ParamSpec::flag("optimize", ParamKind::Flag, "Leave out manuals, translations and other weight")
+            .default(false),
+    ]
+}
+
+/// `--kernel-parameters`, `--run` and `--kernel-package`, which no menu asks for.
+pub fn rare() -> Vec<ParamSpec> {
+    vec![
+        ParamSpec::flag("kernel_parameters", ParamKind::Text, "More kernel parameters for this image")
+            .not_asked(),
+        ParamSpec::flag("run", ParamKind::Path, "A script to run inside the tree at the end").not_asked(),
+        ParamSpec::flag(
+            "kernel_package",
+            ParamKind::Text,
+            "The kernel package that --kernel from-image installs (with a source of packages)",
+        )
+        .not_asked(),
+    ]
+}
+
+/// `--repo`, `--mirror`, `--repo-file`, `--signing-key` and `--unsigned`: where packages come from, which no menu asks for.
+pub fn repositories() -> Vec<ParamSpec> {
+    let all = [
+        ParamSpec::flag(
+            "repositories",
+            ParamKind::Text,
+            "A repository to install from instead of the server's own: an address, with apt its suite and components after it",
+        )
+        .as_flag("repo")
+        .repeated(),
+        ParamSpec::flag("mirror", ParamKind::Text, "A mirror of the distribution to install from: the address that its releases lie below"),
+        ParamSpec::flag(
+            "repository_files",
+            ParamKind::Path,
+            "A file of repositories to install from: .repo for dnf, .sources or .list for apt",
+        )
+        .as_flag("repo-file")
+        .repeated(),
+        ParamSpec::flag("signing_keys", ParamKind::Path, "A public key that signs what these have, armoured")
+            .as_flag("signing-key")
+            .repeated(),
+        ParamSpec::flag("unsigned", ParamKind::Flag, "Accept packages from these that nobody signed").default(false),
+    ];
+    all.into_iter().map(ParamSpec::not_asked).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_keep_their_names_of_1x_and_flags_are_short() {
+        let all: Vec<ParamSpec> = [
+            origin(),
+            vec![package_set(LIVENET_TYPE)],
+            access(),
+            packages(),
+            content(),
+            rare(),
+            repositories(),
+        ]
+        .concat();
+        let flag = |name: &str| all.iter().find(|p| p.name == name).unwrap().flag.clone();
+        assert_eq!(flag("livenet_type"), "type");
+        assert_eq!(flag("additional_packages"), "package");
+        assert_eq!(flag("release_version"), "release");
+        assert_eq!(flag("repository_files"), "repo-file");
+        assert_eq!(flag("kernel_parameters"), "kernel-parameters");
+        assert_eq!(flag("ssh_pub_key"), "ssh-pub-key");
+    }
+}

@@ -1,0 +1,223 @@
+//! An OS tree from packages of Enterprise Linux or Fedora, by dnf; on a server of another kind too.
+
+mod release;
+mod repo_files;
+mod rpm;
+
+pub(super) use repo_files::check_trust;
+
+use super::{Optimize, Repositories, Source, TreePlan, field, repositories, servers_os_release};
+use crate::{
+    os_tree::make_directory,
+    packages::{for_dnf, left_out_of_dnf},
+    tree_files::{NewFile, TreeFiles},
+};
+use camino::Utf8Path;
+use disklessset_plugin_api::{Command, Error, Hold, Host, KernelVersion, Mount, Result};
+use release::Release;
+
+/// Where a server has repositories, and variables for them; dnf would look for them in the empty tree.
+const SERVERS_REPOSITORIES: [&str; 3] = ["/etc/yum.repos.d", "/etc/yum/repos.d", "/etc/distro.repos.d"];
+const SERVERS_VARIABLES: [&str; 2] = ["/etc/dnf/vars", "/etc/yum/vars"];
+
+/// Scripts of the kernel package that make boot entries and, for minutes, an initramfs that nobody asked for.
+const KERNEL_SCRIPTS: [&str; 5] = [
+    "20-grub.install",
+    "50-dracut.install",
+    "51-dracut-rescue.install",
+    "90-loaderentry.install",
+    "99-grub-mkconfig.install",
+];
+const KERNEL_SCRIPTS_OFF: &str = "etc/kernel/install.d";
+
+pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    // Its options are lists, and it knows no way to quote.
+    if scratch.as_str().contains([' ', ',', '\t']) {
+        return Err(Error::refused(format!(
+            "dnf cannot work in {scratch}: there is a blank or a comma in the path"
+        )));
+    }
+    let release = release_of(plan, &servers_os_release())?;
+    let mut options = if plan.repositories.are_the_servers() {
+        vec![servers_repositories()?]
+    } else {
+        repo_files::write(&plan.repositories, &release, scratch)?
+    };
+    options.extend(existing(&SERVERS_VARIABLES).map(|directories| format!("varsdir={directories}")));
+
+    let files = TreeFiles::open(tree)?;
+    switch_kernel_scripts_off(&files)?;
+    let home = rpm::write_home(&release, scratch)?;
+    let command = dnf(plan, &release, &options, tree)
+        .env("HOME", home.as_str())
+        // Its temporary files go with the work area.
+        .env("TMPDIR", scratch.as_str());
+    host.info(format!("installing packages of release {release} with dnf"));
+    host.progress("installing packages", 0, 0);
+    give_system(tree, host)?;
+    host.run(&command).map_err(|error| {
+        let error = error.context(format!("cannot install the packages of release {release}"));
+        repositories::with_hint(error, &plan.repositories)
+    })?;
+    host.release(tree)?;
+    rpm::settle_database(&files, &release, host)?;
+    settle(&files, host)
+}
+
+fn release_of(plan: &TreePlan, server: &str) -> Result<Release> {
+    match (&plan.release, Source::of_server(server)) {
+        (Some(release), _) => release.parse(),
+        (None, Ok(Source::Dnf)) => field(server, "VERSION_ID").parse(),
+        (None, _) => {
+            Err(Error::usage("this server has no release for dnf: name one with --release, such as 9"))
+        }
+    }
+}
+
+fn existing(directories: &[&str]) -> Option<String> {
+    let there: Vec<&str> =
+        directories.iter().copied().filter(|directory| Utf8Path::new(directory).is_dir()).collect();
+    (!there.is_empty()).then(|| there.join(","))
+}
+
+fn servers_repositories() -> Result<String> {
+    let directories = existing(&SERVERS_REPOSITORIES).ok_or_else(|| {
+        Error::usage("this server has no repositories for dnf")
+            .hint("name some with --repo ADDRESS, --mirror ADDRESS or --repo-file FILE")
+    })?;
+    Ok(format!("reposdir={directories}"))
+}
+
+fn dnf(plan: &TreePlan, release: &Release, options: &[String], tree: &Utf8Path) -> Command {
+    let optimized = plan.optimize == Optimize::Aggressively;
+    // The packages go from the cache later: the tree's own rpm may need them.
+    let mut all = vec!["plugins=False".to_owned(), "keepcache=True".to_owned()];
+    all.extend_from_slice(options);
+    all.extend(release.module_platform().map(|platform| format!("module_platform_id={platform}")));
+    // Trimmed sets name what a node needs; a best version that needs what is left out is no reason to fail.
+    all.push(format!("best={}", if optimized { "False" } else { "True" }));
+    if plan.set.is_trimmed() || optimized {
+        all.extend(["install_weak_deps=False".to_owned(), "tsflags=nodocs".to_owned()]);
+    }
+    let mut command = Command::new("dnf")
+        .args(["--assumeyes".to_owned(), format!("--installroot={tree}"), format!("--releasever={release}")])
+        .args(all.iter().map(|option| format!("--setopt={option}")));
+    if optimized {
+        command =
+            command.args(left_out_of_dnf(plan.extras.selinux).iter().map(|name| format!("--exclude={name}")));
+    }
+    command
+        .arg("install")
+        .args(for_dnf(plan.set, &plan.extras, release.packages()))
+        // Scripts of packages talk to no running system, and the kernel's make nothing.
+        .env("SYSTEMD_OFFLINE", "1")
+        .env("KERNEL_INSTALL_BYPASS", "1")
+}
+
+/// Scripts of packages need `/dev/null` and `/proc`.
+fn give_system(tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    for (name, mode) in [("proc", 0o555), ("sys", 0o555), ("dev", 0o755)] {
+        make_directory(&tree.join(name), mode)?;
+    }
+    host.mount(&Mount::System { target: tree.to_owned() }, Hold::Action)
+}
+
+fn switch_kernel_scripts_off(files: &TreeFiles) -> Result<()> {
+    files.make_directory(KERNEL_SCRIPTS_OFF, 0o755)?;
+    for script in KERNEL_SCRIPTS {
+        files.link(&format!("{KERNEL_SCRIPTS_OFF}/{script}"), "/dev/null")?;
+    }
+    Ok(())
+}
+
+/// What a tree fresh from packages still needs to be a node.
+fn settle(files: &TreeFiles, host: &Host<'_>) -> Result<()> {
+    for script in KERNEL_SCRIPTS {
+        files.remove(&format!("{KERNEL_SCRIPTS_OFF}/{script}"))?;
+    }
+    list_modules(files, host)?;
+    for cache in ["var/cache/dnf", "var/cache/libdnf5"] {
+        files.empty_directory(cache)?;
+    }
+    if !files.exists("etc/fstab") {
+        files.replace("etc/fstab", b"", NewFile::of_root(0o644))?;
+    }
+    Ok(())
+}
+
+/// The list of a kernel's modules is made by the scripts that were kept from running, unless another package made it.
+fn list_modules(files: &TreeFiles, host: &Host<'_>) -> Result<()> {
+    for version in files.list("usr/lib/modules")? {
+        let inside = format!("usr/lib/modules/{version}");
+        let plain = KernelVersion::parse(&version).is_ok() && files.is_directory(&inside);
+        if plain && !files.exists(&format!("{inside}/modules.dep")) && files.exists("usr/sbin/depmod") {
+            host.run(&Command::new("depmod").args(["-a", &version]).inside(files.path().as_str()))
+                .map_err(|error| error.context(format!("cannot list the modules of kernel {version}")))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the repositories given suffice for this server; for an early refusal.
+pub(super) fn check_repositories(repositories: &Repositories) -> Result<()> {
+    if repositories.are_the_servers() { servers_repositories().map(drop) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packages::{Extras, PackageSet, Selinux};
+
+    fn plan(set: PackageSet, optimize: Optimize, selinux: Selinux) -> TreePlan {
+        TreePlan {
+            set,
+            extras: Extras { selinux, additional: vec!["vim;reboot".to_owned()], ..Extras::default() },
+            release: None,
+            optimize,
+            repositories: Repositories::default(),
+        }
+    }
+
+    fn words(plan: &TreePlan, release: &str) -> Vec<String> {
+        dnf(plan, &release.parse().unwrap(), &[], "/t".into()).arguments().to_vec()
+    }
+
+    #[test]
+    fn everything_is_an_argument_of_its_own() {
+        let words = words(&plan(PackageSet::Standard, Optimize::AsTheSetSays, Selinux::Off), "9");
+        for word in [
+            "--installroot=/t",
+            "--releasever=9",
+            "--setopt=module_platform_id=platform:el9",
+            "@core",
+            "vim;reboot",
+        ] {
+            assert!(words.iter().any(|found| found == word), "{word}: {words:?}");
+        }
+        assert!(
+            words.contains(&"--setopt=best=True".to_owned())
+                && !words.iter().any(|w| w.starts_with("--exclude"))
+        );
+    }
+
+    #[test]
+    fn optimize_leaves_out_what_1x_left_out_and_takes_older_versions() {
+        let with = words(&plan(PackageSet::Core, Optimize::Aggressively, Selinux::On), "rawhide");
+        let without = words(&plan(PackageSet::Core, Optimize::Aggressively, Selinux::Off), "rawhide");
+        for all in [&with, &without] {
+            assert!(all.contains(&"--exclude=glibc-langpack-*".to_owned()));
+            assert!(all.contains(&"--setopt=best=False".to_owned()));
+            assert!(!all.iter().any(|word| word.contains("module_platform_id")), "{all:?}");
+        }
+        assert!(!with.contains(&"--exclude=diffutils".to_owned()));
+        assert!(without.contains(&"--exclude=diffutils".to_owned()));
+    }
+
+    #[test]
+    fn the_release_is_the_servers_own_only_where_dnf_is_its_manager() {
+        let plan = plan(PackageSet::Core, Optimize::AsTheSetSays, Selinux::Off);
+        let rocky = "ID=rocky\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.4\"\n";
+        assert_eq!(release_of(&plan, rocky).unwrap().to_string(), "9.4");
+        assert!(release_of(&plan, "ID=debian\nVERSION_ID=12\n").is_err());
+    }
+}

@@ -1,0 +1,71 @@
+//! Where rpm keeps its database: a server of another kind has its own idea, the tree's rpm must find it.
+
+use super::{super::repositories::write_private, release::Release};
+use crate::tree_files::TreeFiles;
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_plugin_api::{Command, Error, ErrorKind, Host, Result};
+
+/// A home directory for dnf with the macros that rpm reads from there, whatever the server's own say (Debian's rpm keeps its
+/// database in the home of the user).
+pub(super) fn write_home(release: &Release, scratch: &Utf8Path) -> Result<Utf8PathBuf> {
+    let home = scratch.join("home");
+    std::fs::create_dir(&home)
+        .map_err(|cause| Error::failed(format!("cannot make {home}")).because(cause))?;
+    // What is mounted in the tree belongs to the server: rpm does not set modes and owners there.
+    let macros = format!("%_dbpath {}\n%_netsharedpath /proc:/sys:/dev\n", release.rpm_database());
+    write_private(&home.join(".rpmmacros"), &macros)?;
+    Ok(home)
+}
+
+/// Caches of dnf in a tree: directories of repositories, whose `packages` have what was fetched.
+const CACHES: [&str; 2] = ["var/cache/dnf", "var/cache/libdnf5"];
+
+/// Sees to it that the tree's own rpm knows what was installed. Its database may be of another kind than the server's rpm writes,
+/// as that of Enterprise Linux 8 is: then it is given the packages once more, for its database alone.
+pub(super) fn settle_database(files: &TreeFiles, release: &Release, host: &Host<'_>) -> Result<()> {
+    if !files.exists("usr/bin/rpm") || sees_packages(files, host) {
+        return Ok(());
+    }
+    let packages = fetched(files)?;
+    if !packages.is_empty() {
+        host.info("writing the package database anew with the rpm of the tree");
+        let only_database =
+            ["--justdb", "--nodeps", "--noscripts", "--notriggers", "--nosignature", "--nodigest"];
+        let install = Command::new("rpm").args(["--install", "--force"]).args(only_database).args(packages);
+        match host.run(&install.inside(files.path().as_str())) {
+            Err(error) if error.kind == ErrorKind::INTERRUPTED => return Err(error),
+            // What is then missing is told below.
+            written => drop(written),
+        }
+    }
+    if sees_packages(files, host) {
+        for ending in ["", "-wal", "-shm"] {
+            files.remove(&format!("{}/rpmdb.sqlite{ending}", release.rpm_database()))?;
+        }
+    } else {
+        host.warn(
+            "the rpm inside the tree does not read the package database that this server's rpm has written: the image works, \
+             but packages cannot be updated inside it; make it on a server of its own distribution for that",
+        );
+    }
+    Ok(())
+}
+
+fn sees_packages(files: &TreeFiles, host: &Host<'_>) -> bool {
+    let ask = Command::new("rpm").args(["--query", "--all", "--queryformat", "%{NAME}\\n"]).capture();
+    let seen = host.run(&ask.inside(files.path().as_str()));
+    seen.is_ok_and(|seen| seen.stdout.lines().any(|line| line != "gpg-pubkey"))
+}
+
+/// The packages that dnf fetched, as paths inside the tree; those of repositories on this server's disk are not fetched.
+fn fetched(files: &TreeFiles) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for cache in CACHES {
+        for repository in files.list(cache)? {
+            let directory = format!("{cache}/{repository}/packages");
+            let packages = files.list(&directory)?.into_iter().filter(|name| name.ends_with(".rpm"));
+            found.extend(packages.map(|name| format!("/{directory}/{name}")));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,122 @@
+//! Exports of images: one line an image, or one a node.
+
+use crate::{
+    nodes,
+    places::{Golden, STAGING, Staging, published},
+};
+use camino::Utf8PathBuf;
+use disklessset_kit::node_set::{NodeName, NodeSet};
+use disklessset_plugin_api::{Arguments, Error, Export, Host, Image, Result};
+use serde_json::{Value, json};
+
+/// - `rw`: a node writes to its tree;
+/// - `no_root_squash`: the node's root owns the tree's files, without this it cannot even boot;
+/// - `sync`: what a node was told is written is on the server's disk;
+/// - `no_subtree_check`: a renamed file must not become stale under a node.
+const OPTIONS: [&str; 4] = ["rw", "no_root_squash", "sync", "no_subtree_check"];
+/// As 1.x exports: the network of the nodes is the site's to close.
+const CLIENTS: [&str; 1] = ["*"];
+/// The attribute that tells that new nodes get lines of their own, and with which options.
+const PER_NODE: &str = "export";
+
+fn tree_of(image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
+    match image.class() == STAGING {
+        true => Ok(Staging::of(image.name(), host)?.tree),
+        false => Ok(Golden::of(image.name(), host)?.nodes),
+    }
+}
+
+/// Writes the lines of an image.
+pub(crate) fn export(image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
+    let given = |name: &str, default: &[&str]| -> Result<Vec<String>> {
+        let given: Vec<String> = args.get(name)?.unwrap_or_default();
+        Ok(if given.is_empty() { default.iter().map(|text| (*text).to_owned()).collect() } else { given })
+    };
+    let (clients, options) = (given("client", &CLIENTS)?, given("option", &OPTIONS)?);
+    let tree = tree_of(image, host)?;
+    if !args.flag("per_node") {
+        withdraw_nodes(image, host)?;
+        host.export(&Export { path: tree.clone(), clients, options })?;
+        image.unset(PER_NODE);
+        return lines(image, host);
+    }
+    if image.class() == STAGING {
+        return Err(Error::usage(format!("image {} is a staging image: it has no nodes", image.name())));
+    }
+    if !args.get::<Vec<String>>("client")?.unwrap_or_default().is_empty() {
+        return Err(Error::usage("with --per-node the clients are the nodes: leave --client out"));
+    }
+    host.unexport(&tree)?;
+    image.set(PER_NODE, json!({ "per_node": true, "options": options }));
+    let places = Golden::of(image.name(), host)?;
+    export_new_nodes(image, &nodes::present(&places)?, &places, host)?;
+    lines(image, host)
+}
+
+/// Gives nodes lines of their own, where the image is exported that way.
+pub(crate) fn export_new_nodes(
+    image: &Image,
+    nodes: &NodeSet,
+    places: &Golden,
+    host: &Host<'_>,
+) -> Result<()> {
+    let Some(options) = image.attributes().get(PER_NODE).and_then(|export| export.get("options")) else {
+        return Ok(());
+    };
+    let options: Vec<String> = serde_json::from_value(options.clone())?;
+    for node in nodes.iter() {
+        let clients = vec![node.to_string()];
+        host.export(&Export { path: places.node(&node), clients, options: options.clone() })?;
+    }
+    Ok(())
+}
+
+/// Takes the line of a node away, where it has one.
+pub(crate) fn unexport_node(image: &Image, node: &NodeName, places: &Golden, host: &Host<'_>) -> Result<()> {
+    if image.attributes().contains_key(PER_NODE) {
+        host.unexport(&places.node(node))?;
+    }
+    Ok(())
+}
+
+fn withdraw_nodes(image: &Image, host: &Host<'_>) -> Result<bool> {
+    let (tree, paths) = (tree_of(image, host)?, host.paths()?);
+    let own = published(&tree, &paths);
+    let mut any = false;
+    for exported in host.exports()? {
+        if exported.path.starts_with(&own) && exported.path != own {
+            let below = exported.path.strip_prefix(&own).map_err(|cause| Error::failed(cause.to_string()))?;
+            any |= host.unexport(&tree.join(below))?;
+        }
+    }
+    Ok(any)
+}
+
+/// Takes all lines of an image away.
+pub(crate) fn unexport(image: &mut Image, host: &Host<'_>) -> Result<Value> {
+    let whole = host.unexport(&tree_of(image, host)?)?;
+    let nodes = withdraw_nodes(image, host)?;
+    image.unset(PER_NODE);
+    if !whole && !nodes {
+        host.warn(format!("image {} was not exported", image.name()));
+    }
+    Ok(Value::Null)
+}
+
+/// The lines of one image as they stand in the file.
+pub(crate) fn lines(image: &Image, host: &Host<'_>) -> Result<Value> {
+    let own = published(&tree_of(image, host)?, &host.paths()?);
+    let of_image = host.exports()?.into_iter().filter(|exported| exported.path.starts_with(&own));
+    Ok(of_image
+        .map(|exported| format!("{} {}", exported.path, exported.clients))
+        .map(Value::String)
+        .collect())
+}
+
+/// All lines.
+pub(crate) fn overview(host: &Host<'_>) -> Result<Value> {
+    let line = |exported: disklessset_plugin_api::messages::Exported| {
+        Value::String(format!("{} {}", exported.path, exported.clients))
+    };
+    Ok(host.exports()?.into_iter().map(line).collect())
+}

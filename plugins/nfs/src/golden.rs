@@ -1,0 +1,141 @@
+//! `NfsGoldenImage`: a tree that is done, and one tree for each of its nodes.
+
+use crate::{
+    boot_file, nodes, parameters,
+    places::{self, Golden, Staging},
+    show,
+};
+use disklessset_kit::trees::{self, Wanted};
+use disklessset_plugin_api::{
+    ActionSpec, Arguments, Attributes, BootContext, DerivedImageClass, Error, Hold, Host, Image, ImageName,
+    Kernel, Result,
+};
+use serde_json::Value;
+
+/// The class of golden images.
+pub(crate) struct NfsGoldenImage;
+
+impl DerivedImageClass for NfsGoldenImage {
+    fn actions(&self) -> Vec<ActionSpec> {
+        let mut all = vec![parameters::create_golden()];
+        all.extend(parameters::of_nodes());
+        all
+    }
+
+    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Option<()>> {
+        let staging = host.image(&args.need::<ImageName>("staging")?)?;
+        create(image, &staging, method(args)?, host).map(Some)
+    }
+
+    fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<Option<()>> {
+        host.remove(&Golden::of(image.name(), host)?.base).map(Some)
+    }
+
+    fn get_boot_file_template(
+        &self,
+        image: &Image,
+        boot: &BootContext,
+        host: &Host<'_>,
+    ) -> Result<Option<String>> {
+        let nodes = Golden::of(image.name(), host)?.nodes;
+        // DHCP tells each node its name.
+        boot_file::template(image, "NFS golden", &nodes, "/${hostname}", boot, host).map(Some)
+    }
+
+    fn clone_image(&self, source: &Image, image: &mut Image, host: &Host<'_>) -> Result<Option<()>> {
+        let (from, to) = (Golden::of(source.name(), host)?, Golden::of(image.name(), host)?);
+        begin(&to, host)?;
+        let choice = trees::choose(&from.tree, &to.work, Wanted::Auto, host)?;
+        host.info(format!("making the trees by {} ({})", choice.method, choice.why));
+        let made = to.work.join("image");
+        trees::copy_tree(&from.tree, &made, choice.method, host)?;
+        places::put_new(&made, &to.tree)?;
+        // A clone is all of an image: what nodes wrote, too.
+        let present = nodes::present(&from)?;
+        nodes::make_trees(&present, &to, |node| from.node(node), Wanted::Auto, host)?;
+        places::flush_parent(&to.tree)?;
+        show::forget_places(image);
+        image.set("nodes", present.to_string());
+        image.unset("export");
+        Ok(Some(()))
+    }
+
+    fn set_kernel(&self, image: &mut Image, kernel: &Kernel, host: &Host<'_>) -> Result<Option<()>> {
+        let tree = Golden::of(image.name(), host)?.tree;
+        show::check_kernel(&tree, kernel, host)?;
+        image.set_kernel(kernel);
+        Ok(Some(()))
+    }
+
+    fn show(&self, image: &Image, host: &Host<'_>) -> Result<Option<Value>> {
+        show::golden(image, host).map(Some)
+    }
+
+    fn action(
+        &self,
+        words: &str,
+        image: &mut Image,
+        args: &Arguments,
+        host: &Host<'_>,
+    ) -> Result<Option<Value>> {
+        match words {
+            "nodes list" => nodes::list(image, host).map(Some),
+            "nodes add" => nodes::add(image, &args.need::<String>("nodes")?, method(args)?, host).map(Some),
+            "nodes remove" => nodes::remove(image, &args.need::<String>("nodes")?, host).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn recovered(&self, image: &mut Image, action: &str, host: &Host<'_>) -> Result<Option<Option<String>>> {
+        nodes::recovered(image, action, host).map(Some)
+    }
+
+    fn step(
+        &self,
+        step: &str,
+        image: &mut Image,
+        _attrs: &Attributes,
+        host: &Host<'_>,
+    ) -> Result<Option<Value>> {
+        match step {
+            // For `kernel add --from-image`.
+            "os_tree" => Ok(Some(Golden::of(image.name(), host)?.tree.as_str().into())),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn method(args: &Arguments) -> Result<Wanted> {
+    let text: String = args.get("method")?.unwrap_or_else(|| "auto".to_owned());
+    text.parse().map_err(|cause: trees::UnknownMethod| Error::usage(cause.to_string()))
+}
+
+/// The directories of a new golden image. All of it is one entry on the host's record.
+fn begin(places: &Golden, host: &Host<'_>) -> Result<()> {
+    host.acquire_directory(&places.base, Hold::Image)?;
+    host.acquire_directory(&places.work, Hold::Action)?;
+    places::make_directory(&places.nodes, 0o755)
+}
+
+fn create(image: &mut Image, staging: &Image, wanted: Wanted, host: &Host<'_>) -> Result<()> {
+    let (from, to) = (Staging::of(staging.name(), host)?, Golden::of(image.name(), host)?);
+    let kernel =
+        staging.kernel().ok_or_else(|| Error::failed(format!("image {} has no kernel", staging.name())))?;
+    begin(&to, host)?;
+    let choice = trees::choose(&from.tree, &to.work, wanted, host)?;
+    host.info(format!("making the tree by {} ({})", choice.method, choice.why));
+    let made = to.work.join("image");
+    trees::copy_tree(&from.tree, &made, choice.method, host)?;
+    places::put_new(&made, &to.tree)?;
+    places::flush_parent(&to.tree)?;
+    for inherited in ["additional_packages", "release_version", "kernel_parameters", "source", "package_set"]
+    {
+        if let Some(value) = staging.attributes().get(inherited) {
+            image.set(inherited, value.clone());
+        }
+    }
+    image.set_kernel(&kernel);
+    image.set("staging", staging.name().as_str());
+    image.set("nodes", "");
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Running a command or a shell inside a tree.
+
+use crate::places::{Golden, STAGING, Staging};
+use camino::Utf8PathBuf;
+use disklessset_kit::{node_set::NodeName, tree_files::TreeFiles};
+use disklessset_plugin_api::{Command, Error, ErrorKind, Host, Image, Result};
+use serde_json::Value;
+
+/// The tree of an image, or of one of its nodes.
+fn tree_of(image: &Image, node: Option<String>, host: &Host<'_>) -> Result<Utf8PathBuf> {
+    let tree = match (image.class() == STAGING, node) {
+        (true, None) => Staging::of(image.name(), host)?.tree,
+        (true, Some(_)) => {
+            return Err(Error::usage(format!("image {} is a staging image: it has no nodes", image.name())));
+        }
+        (false, None) => Golden::of(image.name(), host)?.tree,
+        (false, Some(node)) => {
+            let node: NodeName = node.parse().map_err(|cause| Error::usage(format!("{cause}")))?;
+            let tree = Golden::of(image.name(), host)?.node(&node);
+            if !tree.is_dir() {
+                return Err(Error::new(
+                    ErrorKind::NOT_FOUND,
+                    format!("image {} has no node {node}", image.name()),
+                )
+                .hint(format!("disklessset nfs nodes list {}", image.name())));
+            }
+            tree
+        }
+    };
+    if tree.is_dir() { Ok(tree) } else { Err(Error::failed(format!("the tree {tree} is not there"))) }
+}
+
+/// Runs a command. What it changes is changed in the tree itself.
+pub(crate) fn exec(image: &Image, node: Option<String>, words: &[String], host: &Host<'_>) -> Result<Value> {
+    let (program, arguments) = words.split_first().ok_or_else(|| Error::usage("no command was given"))?;
+    let tree = tree_of(image, node, host)?;
+    let every_code: Vec<i32> = (1..=255).collect();
+    let command = Command::new(program.as_str())
+        .args(arguments.iter().cloned())
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .inside(tree.as_str())
+        .with_network()
+        .show_output()
+        .accept(&every_code);
+    match host.run(&command)?.code {
+        0 => Ok(Value::Null),
+        code => {
+            Err(Error::failed(format!("{program} ended with exit code {code} inside image {}", image.name())))
+        }
+    }
+}
+
+/// Opens a shell, the tree's bash where it has one.
+pub(crate) fn shell(image: &Image, node: Option<String>, host: &Host<'_>) -> Result<Value> {
+    let tree = tree_of(image, node, host)?;
+    let bash = TreeFiles::open(&tree)?.exists("bin/bash");
+    let every_code: Vec<i32> = (1..=255).collect();
+    let shell = Command::new(if bash { "/bin/bash" } else { "/bin/sh" })
+        .inside(tree.as_str())
+        .with_network()
+        .interactive()
+        .accept(&every_code);
+    host.run(&shell).map(|_| Value::Null)
+}

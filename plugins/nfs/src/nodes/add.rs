@@ -1,0 +1,68 @@
+//! Adding nodes: each gets a tree of its own, whole or not at all.
+
+use super::{present, typed};
+use crate::{
+    exporting,
+    places::{self, Golden},
+};
+use camino::Utf8PathBuf;
+use disklessset_kit::{
+    node_set::{NodeName, NodeSet},
+    trees::{self, Method, Wanted},
+};
+use disklessset_plugin_api::{Hold, Host, Image, Result};
+use serde_json::{Value, json};
+
+/// Makes trees for nodes that have none. Killed in the middle, the finished ones stay.
+pub(crate) fn add(image: &mut Image, nodes: &str, wanted: Wanted, host: &Host<'_>) -> Result<Value> {
+    let places = Golden::of(image.name(), host)?;
+    let (asked, there) = (typed(nodes)?, present(&places)?);
+    let (new, kept) = (asked.difference(&there), asked.intersection(&there));
+    let all = there.union(&new).within_limit()?;
+    if !kept.is_empty() {
+        host.warn(format!("{kept}: there already, and left as they are"));
+    }
+    if new.is_empty() {
+        return Ok(json!({ "added": "" }));
+    }
+    host.acquire_directory(&places.work, Hold::Action)?;
+    places::make_directory(&places.nodes, 0o755)?;
+    let method = make_trees(&new, &places, |_| places.tree.clone(), wanted, host)?;
+    image.set("nodes", all.to_string());
+    exporting::export_new_nodes(image, &new, &places, host)?;
+    Ok(json!({ "added": new.to_string(), "method": method.to_string() }))
+}
+
+/// Makes a tree for each node, from the tree that `source` tells for it. The work area is there.
+pub(crate) fn make_trees(
+    nodes: &NodeSet,
+    places: &Golden,
+    source: impl Fn(&NodeName) -> Utf8PathBuf,
+    wanted: Wanted,
+    host: &Host<'_>,
+) -> Result<Method> {
+    let total = nodes.len() as u64;
+    let mut method = Method::Copy;
+    let mut chosen = None;
+    for (done, node) in (0_u64..).zip(nodes.iter()) {
+        host.checkpoint()?;
+        let from = source(&node);
+        // All trees of an image are alike in this, or are one and the same.
+        if chosen.is_none() {
+            let choice = trees::choose(&from, &places.work, wanted, host)?;
+            host.info(format!("making trees by {} ({})", choice.method, choice.why));
+            method = choice.method;
+            chosen = Some(choice);
+        }
+        host.progress("making the trees of nodes", done, total);
+        let made = places.work.join(node.as_ref());
+        trees::copy_tree(&from, &made, method, host)
+            .map_err(|error| error.context(format!("cannot make the tree of node {node}")))?;
+        places::put_new(&made, &places.node(&node))?;
+    }
+    if total > 0 {
+        host.progress("making the trees of nodes", total, total);
+    }
+    places::flush_parent(&places.nodes.join("any"))?;
+    Ok(method)
+}

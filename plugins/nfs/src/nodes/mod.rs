@@ -1,0 +1,60 @@
+//! The nodes of a golden image. A node is there when its tree is in `nodes/`, and trees come there whole, by one rename.
+
+mod add;
+mod remove;
+
+pub(crate) use add::{add, make_trees};
+pub(crate) use remove::remove;
+
+use crate::places::Golden;
+use disklessset_kit::node_set::{NodeName, NodeSet, NodeSetError};
+use disklessset_plugin_api::{Error, Host, Image, Result};
+use serde_json::Value;
+
+/// The nodes whose trees are there.
+///
+/// # Errors
+/// When the directory cannot be read. What has no name of a node is nobody's tree, and not counted.
+pub(crate) fn present(places: &Golden) -> Result<NodeSet> {
+    let fault = |cause| Error::failed(format!("cannot read {}", places.nodes)).because(cause);
+    let entries = match std::fs::read_dir(&places.nodes) {
+        Ok(entries) => entries,
+        // 1.x made the directory with the first node.
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(NodeSet::default()),
+        Err(cause) => return Err(fault(cause)),
+    };
+    let mut nodes = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(fault)?;
+        let directory = entry.file_type().map_err(fault)?.is_dir();
+        let name = entry.file_name().into_string().ok().and_then(|name| name.parse::<NodeName>().ok());
+        nodes.extend(name.filter(|_| directory));
+    }
+    Ok(nodes.into_iter().collect())
+}
+
+/// The nodes, one by one.
+pub(crate) fn list(image: &Image, host: &Host<'_>) -> Result<Value> {
+    let present = present(&Golden::of(image.name(), host)?)?;
+    Ok(present.iter().map(|node| Value::String(node.to_string())).collect())
+}
+
+/// Reads what a user typed.
+fn typed(text: &str) -> Result<NodeSet> {
+    text.parse().map_err(|cause: NodeSetError| cause.into())
+}
+
+/// Sets what follows from the directories after an action was killed.
+pub(crate) fn recovered(image: &mut Image, action: &str, host: &Host<'_>) -> Result<Option<String>> {
+    let present = present(&Golden::of(image.name(), host)?)?;
+    if image.text("nodes").unwrap_or_default() == present.to_string() {
+        return Ok(None);
+    }
+    image.set("nodes", present.to_string());
+    let now = if present.is_empty() {
+        "no nodes".to_owned()
+    } else {
+        format!("{} nodes: {present}", present.len())
+    };
+    Ok(Some(format!("{action} was interrupted; it has now {now}")))
+}

@@ -1,0 +1,54 @@
+//! Removing nodes: out of service by one rename each, deleted at the end.
+
+use super::{present, typed};
+use crate::{
+    exporting,
+    places::{self, Golden},
+};
+use disklessset_kit::{mounts, node_set::NodeSet};
+use disklessset_plugin_api::{Error, ErrorKind, Hold, Host, Image, Result};
+use serde_json::{Value, json};
+
+/// Removes the trees of nodes. Killed in the middle, those that are out of service go, the others stay.
+pub(crate) fn remove(image: &mut Image, nodes: &str, host: &Host<'_>) -> Result<Value> {
+    let places = Golden::of(image.name(), host)?;
+    let (asked, there) = (typed(nodes)?, present(&places)?);
+    let (gone, absent) = (asked.intersection(&there), asked.difference(&there));
+    if gone.is_empty() {
+        return Err(Error::new(ErrorKind::NOT_FOUND, format!("image {} has no nodes {asked}", image.name()))
+            .hint(format!("disklessset nfs nodes list {}", image.name())));
+    }
+    if !absent.is_empty() {
+        host.warn(format!("{absent}: not there"));
+    }
+    nothing_mounted(&gone, &places)?;
+    host.acquire_directory(&places.work, Hold::Action)?;
+    let total = gone.len() as u64;
+    for (done, node) in (0_u64..).zip(gone.iter()) {
+        host.checkpoint()?;
+        host.progress("removing the trees of nodes", done, total);
+        exporting::unexport_node(image, &node, &places, host)?;
+        // The work area is on record and goes at the end, however the action ends.
+        places::put_new(&places.node(&node), &places.work.join(node.as_ref()))?;
+    }
+    places::flush_parent(&places.nodes.join("any"))?;
+    image.set("nodes", there.difference(&gone).to_string());
+    Ok(json!({ "removed": gone.to_string() }))
+}
+
+/// What is mounted in a tree is somebody's: it would keep the tree from being deleted.
+fn nothing_mounted(nodes: &NodeSet, places: &Golden) -> Result<()> {
+    let mounted = mounts::at_or_below(&places.nodes)
+        .map_err(|cause| Error::failed("cannot read the mount table").because(cause))?;
+    for node in nodes.iter() {
+        let tree = places.node(&node);
+        if let Some(mount) = mounted.iter().find(|mount| mount.target.starts_with(&tree)) {
+            return Err(Error::refused(format!(
+                "cannot remove node {node}: still mounted at {}",
+                mount.target
+            ))
+            .hint(format!("umount {}", mount.target)));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! The actions of the three classes.
+
+use crate::places::STAGING;
+use disklessset_kit::os_tree::params;
+use disklessset_plugin_api::{ActionSpec, ParamKind, ParamSpec};
+
+/// What every NFS image can do.
+pub(crate) fn of_every_image() -> Vec<ActionSpec> {
+    vec![
+        ActionSpec::change("exec", "Run a command inside an image")
+            .help("Run a command inside the tree of an image, or of one node of a golden image")
+            .param(node())
+            .param(ParamSpec::trailing("command", "The command with its arguments")),
+        ActionSpec::change("shell", "Open a shell inside an image")
+            .help("Open a shell inside the tree of an image, or of one node of a golden image")
+            .param(node())
+            .needs_terminal(),
+        ActionSpec::change("export", "Export an image to its nodes")
+            .help("Write the lines that let nodes mount an image, and tell the NFS server")
+            .param(
+                ParamSpec::flag(
+                    "client",
+                    ParamKind::Text,
+                    "Who may mount it: *, a host name, ADDRESS/BITS, @NETGROUP",
+                )
+                .repeated(),
+            )
+            .param(
+                ParamSpec::flag("option", ParamKind::Text, "An export option, in place of the default ones")
+                    .repeated(),
+            )
+            .param(ParamSpec::flag(
+                "per_node",
+                ParamKind::Flag,
+                "One line for each node of a golden image, for that node alone",
+            )),
+        ActionSpec::change("unexport", "Withdraw the export of an image"),
+        ActionSpec::overview("exports", "List what is exported"),
+    ]
+}
+
+fn node() -> ParamSpec {
+    ParamSpec::flag("node", ParamKind::Text, "Work in the tree of this node of a golden image").not_asked()
+}
+
+/// The creation of a staging image.
+pub(crate) fn create_staging() -> ActionSpec {
+    let content = params::content().into_iter().filter(|param| param.name != "selinux").collect();
+    let groups = [
+        params::origin(),
+        vec![params::package_set(params::PACKAGE_SET)],
+        params::access(),
+        params::packages(),
+        content,
+        params::rare(),
+        params::repositories(),
+    ];
+    let create = ActionSpec::create("Create a staging image")
+        .words("create-staging")
+        .help("Create a staging image: a tree to customise, from which golden images are made");
+    groups.into_iter().flatten().fold(create, ActionSpec::param)
+}
+
+/// The creation of a golden image.
+pub(crate) fn create_golden() -> ActionSpec {
+    ActionSpec::create("Create a golden image from a staging image")
+        .words("create-golden")
+        .help("Create a golden image, whose nodes have a tree each, from a staging image")
+        .param(
+            ParamSpec::flag(
+                "staging",
+                ParamKind::Image { class: STAGING.to_owned() },
+                "The staging image it is made from",
+            )
+            .as_flag("from")
+            .required(),
+        )
+        .param(method())
+}
+
+fn method() -> ParamSpec {
+    let choices = ["auto", "snapshot", "reflink", "copy"].map(str::to_owned).to_vec();
+    ParamSpec::flag(
+        "method",
+        ParamKind::Choice { choices },
+        "How trees are made; auto takes the best that works here",
+    )
+    .default("auto")
+    .not_asked()
+}
+
+/// The actions on the nodes of a golden image.
+pub(crate) fn of_nodes() -> Vec<ActionSpec> {
+    let set =
+        |help: &str| ParamSpec::position("nodes", ParamKind::Text, help).as_flag("nodeset").sample("c[1-2]");
+    vec![
+        ActionSpec::read("nodes list", "List the nodes of a golden image"),
+        ActionSpec::change("nodes add", "Add nodes to a golden image")
+            .help("Make a tree for each of these nodes; those that have one keep it")
+            .param(set("The nodes, such as c[001-100],login1"))
+            .param(method()),
+        ActionSpec::change("nodes remove", "Remove nodes from a golden image")
+            .help("Delete the trees of these nodes with all that they wrote")
+            .param(set("The nodes, such as c[001-100],login1"))
+            .confirm("The trees of these nodes are deleted with all that the nodes wrote there. Go on?"),
+    ]
+}

@@ -1,0 +1,103 @@
+//! Where the trees of an image are. Everything follows from its name, nothing from paths in its record.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_kit::node_set::NodeName;
+use disklessset_plugin_api::{Error, Host, ImageName, Paths, Result};
+use rustix::fs::{CWD, RenameFlags};
+use std::os::unix::fs::PermissionsExt;
+
+/// The class of staging images.
+pub(crate) const STAGING: &str = "NfsStagingImage";
+/// The class of golden images.
+pub(crate) const GOLDEN: &str = "NfsGoldenImage";
+
+/// The places of a staging image.
+#[derive(Debug, Clone)]
+pub(crate) struct Staging {
+    /// Its tree.
+    pub(crate) tree: Utf8PathBuf,
+    /// Where the tree is made: beside its place, so that one rename puts it there. No image has a name with a leading dot.
+    pub(crate) work: Utf8PathBuf,
+}
+
+impl Staging {
+    pub(crate) fn of(name: &ImageName, host: &Host<'_>) -> Result<Self> {
+        let base = host.paths()?.nfs_staging;
+        Ok(Self { tree: base.join(name.as_str()), work: base.join(format!(".new-{name}")) })
+    }
+}
+
+/// The places of a golden image.
+#[derive(Debug, Clone)]
+pub(crate) struct Golden {
+    /// What holds all of it.
+    pub(crate) base: Utf8PathBuf,
+    /// The tree that nodes' trees start as.
+    pub(crate) tree: Utf8PathBuf,
+    /// The nodes' trees.
+    pub(crate) nodes: Utf8PathBuf,
+    /// Where trees are made and unmade: whatever lies there is unfinished.
+    pub(crate) work: Utf8PathBuf,
+}
+
+impl Golden {
+    pub(crate) fn of(name: &ImageName, host: &Host<'_>) -> Result<Self> {
+        let base = host.paths()?.nfs_golden.join(name.as_str());
+        Ok(Self { tree: base.join("image"), nodes: base.join("nodes"), work: base.join(".work"), base })
+    }
+
+    /// The tree of a node.
+    pub(crate) fn node(&self, node: &NodeName) -> Utf8PathBuf {
+        self.nodes.join(node.as_ref())
+    }
+}
+
+/// A path as nodes and the NFS server know it: without the root of `--root`.
+pub(crate) fn published(path: &Utf8Path, paths: &Paths) -> Utf8PathBuf {
+    match path.strip_prefix(&paths.root) {
+        Ok(rest) => Utf8Path::new("/").join(rest),
+        Err(_) => path.to_owned(),
+    }
+}
+
+/// Puts a finished tree into its place in one rename. What is there is never replaced but for an empty directory.
+pub(crate) fn put(tree: &Utf8Path, place: &Utf8Path) -> Result<()> {
+    // Renaming onto a directory works when that is empty, and only then.
+    let put = rustix::fs::renameat(CWD, tree.as_std_path(), CWD, place.as_std_path());
+    put.map_err(|cause| Error::failed(format!("cannot put the tree into its place {place}")).because(cause))?;
+    flush_parent(place)
+}
+
+/// The same for a place where nothing may be.
+pub(crate) fn put_new(tree: &Utf8Path, place: &Utf8Path) -> Result<()> {
+    let (from, to) = (tree.as_std_path(), place.as_std_path());
+    rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)
+        .map_err(|cause| Error::failed(format!("cannot put the tree into its place {place}")).because(cause))
+}
+
+/// Makes a rename in the directory of `place` durable.
+pub(crate) fn flush_parent(place: &Utf8Path) -> Result<()> {
+    let parent = place.parent().unwrap_or(Utf8Path::new("/"));
+    std::fs::File::open(parent)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|cause| Error::failed(format!("cannot flush {parent} to disk")).because(cause))
+}
+
+/// Writes all that a program made below a directory to disk, before it is put into its place.
+pub(crate) fn flush_tree(tree: &Utf8Path) -> Result<()> {
+    let fault =
+        |cause: &dyn std::fmt::Display| Error::failed(format!("cannot flush {tree} to disk")).because(cause);
+    let directory = std::fs::File::open(tree).map_err(|cause| fault(&cause))?;
+    rustix::fs::syncfs(&directory).map_err(|cause| fault(&cause))
+}
+
+/// Makes a directory of exactly this mode; one that is there is fine.
+pub(crate) fn make_directory(path: &Utf8Path, mode: u32) -> Result<()> {
+    let fault = |cause| Error::failed(format!("cannot make {path}")).because(cause);
+    match std::fs::create_dir(path) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        made => made.map_err(fault)?,
+    }
+    // The umask of the server must not shape what nodes see.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(fault)
+}

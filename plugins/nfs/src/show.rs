@@ -1,0 +1,60 @@
+//! What is said of an image beside its attributes, and checks of what it is given.
+
+use crate::{
+    exporting, nodes,
+    places::{Golden, Staging, published},
+};
+use camino::Utf8Path;
+use disklessset_kit::{initramfs_facts::dracut_modules, tree_files::TreeFiles};
+use disklessset_plugin_api::{Host, Image, Kernel, Result};
+use serde_json::{Value, json};
+
+/// Attributes of 1.x that name places of the source; places follow from the name.
+const PLACES: [&str; 2] = ["IMAGE_DIRECTORY", "NFS_DIRECTORY"];
+
+/// Forgets the places of the image a clone was made from.
+pub(crate) fn forget_places(image: &mut Image) {
+    PLACES.iter().for_each(|place| image.unset(place));
+}
+
+/// Facts about a staging image.
+pub(crate) fn staging(image: &Image, host: &Host<'_>) -> Result<Value> {
+    let tree = Staging::of(image.name(), host)?.tree;
+    Ok(json!({ "tree": published(&tree, &host.paths()?), "exported": exporting::lines(image, host)? }))
+}
+
+/// Facts about a golden image.
+pub(crate) fn golden(image: &Image, host: &Host<'_>) -> Result<Value> {
+    let places = Golden::of(image.name(), host)?;
+    let nodes = nodes::present(&places)?;
+    Ok(json!({
+        "tree": published(&places.tree, &host.paths()?),
+        "node_trees": published(&places.nodes, &host.paths()?),
+        "node_count": nodes.len(),
+        "nodes_there": nodes.to_string(),
+        "exported": exporting::lines(image, host)?,
+    }))
+}
+
+/// Tells when a kernel will not come far: without NFS in its initramfs, or without its modules in the tree.
+pub(crate) fn check_kernel(tree: &Utf8Path, kernel: &Kernel, host: &Host<'_>) -> Result<()> {
+    let initramfs = host.paths()?.kernels.join(kernel.initramfs());
+    // What cannot be read may be right all the same.
+    if let Ok(Some(parts)) = dracut_modules(&initramfs)
+        && !parts.iter().any(|part| part == "nfs")
+    {
+        host.warn(format!(
+            "the initramfs of kernel {0} has no nfs part and cannot mount a root: disklessset kernel initramfs {0}",
+            kernel.version
+        ));
+    }
+    let files = TreeFiles::open(tree)?;
+    let modules = [format!("usr/lib/modules/{}", kernel.version), format!("lib/modules/{}", kernel.version)];
+    if !modules.iter().any(|directory| files.is_directory(directory)) {
+        host.warn(format!(
+            "the tree has no modules of kernel {}: nodes will only have the drivers of its initramfs",
+            kernel.version
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! `NfsStagingImage`: the base tree, customised by a shell inside or by booting one tuning node on it.
+
+use crate::{
+    boot_file, parameters,
+    places::{self, GOLDEN, Staging},
+    show,
+};
+use disklessset_kit::{
+    os_tree::{self, Purpose, Wish, params},
+    trees::{self, Wanted},
+};
+use disklessset_plugin_api::{
+    ActionSpec, Arguments, Attributes, BootContext, DerivedImageClass, Error, Hold, Host, Image, Kernel,
+    Result,
+};
+use serde_json::Value;
+
+/// The class of staging images.
+pub(crate) struct NfsStagingImage;
+
+impl DerivedImageClass for NfsStagingImage {
+    fn actions(&self) -> Vec<ActionSpec> {
+        vec![parameters::create_staging()]
+    }
+
+    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Option<()>> {
+        create(image, &Wish::from_arguments(Purpose::Nfs, args)?, host).map(Some)
+    }
+
+    fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<Option<()>> {
+        // Images of 1.x are not on record: the name says where the tree is.
+        host.remove(&Staging::of(image.name(), host)?.tree).map(Some)
+    }
+
+    fn check_removal(&self, image: &Image, host: &Host<'_>) -> Result<Option<()>> {
+        let mut needers = Vec::new();
+        for name in host.images(GOLDEN)? {
+            if host.image(&name)?.text("staging").as_deref() == Some(image.name().as_str()) {
+                needers.push(name.to_string());
+            }
+        }
+        if needers.is_empty() {
+            return Ok(Some(()));
+        }
+        let (what, verb) = if needers.len() == 1 { ("image", "is") } else { ("images", "are") };
+        Err(Error::refused(format!("golden {what} {} {verb} made from it", needers.join(", ")))
+            .hint(format!("remove the golden {what} first")))
+    }
+
+    fn get_boot_file_template(
+        &self,
+        image: &Image,
+        boot: &BootContext,
+        host: &Host<'_>,
+    ) -> Result<Option<String>> {
+        let tree = Staging::of(image.name(), host)?.tree;
+        boot_file::template(image, "NFS staging", &tree, "", boot, host).map(Some)
+    }
+
+    fn clone_image(&self, source: &Image, image: &mut Image, host: &Host<'_>) -> Result<Option<()>> {
+        let (from, to) = (Staging::of(source.name(), host)?, Staging::of(image.name(), host)?);
+        host.acquire_directory(&to.work, Hold::Action)?;
+        host.acquire_directory(&to.tree, Hold::Image)?;
+        let choice = trees::choose(&from.tree, &to.work, Wanted::Auto, host)?;
+        host.info(format!("making the tree by {} ({})", choice.method, choice.why));
+        let made = to.work.join("tree");
+        trees::copy_tree(&from.tree, &made, choice.method, host)?;
+        places::put(&made, &to.tree)?;
+        show::forget_places(image);
+        Ok(Some(()))
+    }
+
+    fn set_kernel(&self, image: &mut Image, kernel: &Kernel, host: &Host<'_>) -> Result<Option<()>> {
+        let tree = Staging::of(image.name(), host)?.tree;
+        show::check_kernel(&tree, kernel, host)?;
+        image.set_kernel(kernel);
+        Ok(Some(()))
+    }
+
+    fn show(&self, image: &Image, host: &Host<'_>) -> Result<Option<Value>> {
+        show::staging(image, host).map(Some)
+    }
+
+    fn step(
+        &self,
+        step: &str,
+        image: &mut Image,
+        _attrs: &Attributes,
+        host: &Host<'_>,
+    ) -> Result<Option<Value>> {
+        match step {
+            // For `kernel add --from-image`.
+            "os_tree" => Ok(Some(Staging::of(image.name(), host)?.tree.as_str().into())),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// The tree is made beside its place, flushed to disk, and put there in one rename.
+fn create(image: &mut Image, wish: &Wish, host: &Host<'_>) -> Result<()> {
+    let places = Staging::of(image.name(), host)?;
+    host.acquire_directory(&places.work, Hold::Action)?;
+    host.acquire_directory(&places.tree, Hold::Image)?;
+    let (tree, scratch) = (places.work.join("tree"), places.work.join("scratch"));
+    trees::make_root(&tree, host)?;
+    os_tree::make_directory(&scratch, 0o700)?;
+    let settled = os_tree::make(image.name().as_str(), wish, &tree, &scratch, host)?;
+    places::flush_tree(&tree)?;
+    places::put(&tree, &places.tree)?;
+    image.set_kernel(&settled.kernel);
+    wish.record(image);
+    image.set(params::PACKAGE_SET, wish.set.to_string());
+    Ok(())
+}

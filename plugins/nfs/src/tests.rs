@@ -1,0 +1,57 @@
+//! The classes against the test host: boot files and declarations. Trees and nodes are the system tier's.
+
+use crate::{boot_file, parameters};
+use disklessset_plugin_api::{BootContext, Image, ImageName, Kernel, KernelVersion, testing::TestHost};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+fn boot_line(test: &TestHost) -> disklessset_plugin_api::Result<String> {
+    let kernel = Kernel::new(KernelVersion::parse("6.1.0-1-amd64").unwrap());
+    let mut image =
+        Image::new(ImageName::parse("web").unwrap(), "NfsStagingImage", BTreeMap::new(), "/i/web");
+    image.set_kernel(&kernel);
+    let mut boot = BootContext::new("web", "http://x/images/web", "http://x/kernels", Some(&kernel));
+    boot.kernel_parameters = "quiet".to_owned();
+    let tree = test.places().nfs_staging.join("web");
+    let text = boot_file::template(&image, "NFS staging", &tree, "", &boot, &test.host("NfsStagingImage"))?;
+    Ok(text.lines().nth(4).unwrap().to_owned())
+}
+
+#[test]
+fn the_boot_line_is_that_of_1x_with_the_tree_as_nodes_see_it() {
+    let test = TestHost::new();
+    assert_eq!(
+        boot_line(&test).unwrap(),
+        "kernel http://x/kernels/vmlinuz-6.1.0-1-amd64 initrd=initramfs-kernel-6.1.0-1-amd64 \
+         root=nfs:${next-server}:/diskless/images/nfsimages/staging/web,vers=4.2,rw rd.neednet=1 ip=dhcp selinux=0 \
+         rd.net.timeout.carrier=30 rd.net.timeout.ifup=60 rd.net.dhcp.retry=4 quiet ${eq-console} \
+         ${eq-kernel-parameters} ${dedicated-kernel-parameters}"
+    );
+}
+
+#[test]
+fn a_site_may_have_another_server_and_other_options_but_no_other_words() {
+    let test = TestHost::new();
+    test.set_config(json!({ "server": "10.0.0.7", "mount_options": "vers=4.1,rw,nconnect=4" }));
+    assert!(
+        boot_line(&test)
+            .unwrap()
+            .contains("root=nfs:10.0.0.7:/diskless/images/nfsimages/staging/web,vers=4.1,rw,nconnect=4 ")
+    );
+    for wrong in ["a b", "", "x ${y}", "a\nb"] {
+        test.set_config(json!({ "server": wrong }));
+        let refused = boot_line(&test).unwrap_err().to_string();
+        assert!(refused.contains("wrong server"), "{refused}");
+    }
+}
+
+#[test]
+fn a_staging_image_takes_what_1x_took_under_the_same_names() {
+    let create = parameters::create_staging();
+    let names: Vec<&str> = create.params.iter().map(|param| param.name.as_str()).collect();
+    for name in ["kernel", "password", "additional_packages", "release_version"] {
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
+    let required = create.params.iter().filter(|param| param.required).map(|param| param.name.as_str());
+    assert_eq!(required.collect::<Vec<_>>(), ["kernel"]);
+}

@@ -1,0 +1,111 @@
+//! Nodes come and go.
+
+use disklessset_tests::facts::files_below;
+use disklessset_tests::need;
+use disklessset_tests::residue::Snapshot;
+
+use super::Nfs;
+
+#[test]
+fn nodes_get_a_copy_of_the_image_and_the_list_follows() {
+    disklessset_tests::need!(need::root());
+    let nfs = Nfs::with_golden();
+    let before = Snapshot::of(&nfs.root);
+    let added =
+        nfs.run(&["nfs", "nodes", "add", "g", "c[001-003],login1", "--format", "json"]).expect_done().json();
+    assert_eq!(added["result"]["added"], "c[001-003],login1");
+    assert_eq!(nfs.nodes("g"), ["c001", "c002", "c003", "login1"]);
+    assert_eq!(nfs.attribute("g", "nodes"), "c[001-003],login1");
+    let image = files_below(&nfs.golden("g").join("image")).unwrap();
+    for node in ["c001", "login1"] {
+        let tree = files_below(&nfs.node("g", node)).unwrap();
+        assert!(tree.keys().eq(image.keys()), "{node}");
+        for (file, facts) in &image {
+            let copy = &tree[file];
+            let same = |facts: &disklessset_tests::facts::FileFacts| {
+                (facts.kind, facts.mode, facts.owner, facts.size, facts.digest)
+            };
+            assert_eq!(same(facts), same(copy), "{node}: {}", file.display());
+        }
+    }
+    let _ = nfs.run(&["nfs", "nodes", "remove", "g", "c[001-003]", "--yes"]).expect_done();
+    assert_eq!((nfs.nodes("g"), nfs.attribute("g", "nodes")), (vec!["login1".to_owned()], "login1".into()));
+    nfs.done(&["nfs", "nodes", "remove", "g", "login1", "--yes"]);
+    assert_eq!(nfs.nodes("g").len(), 0);
+    before.assert_same_as_now(&nfs.root);
+}
+
+#[test]
+fn nodes_that_are_there_keep_what_they_wrote() {
+    disklessset_tests::need!(need::root());
+    let nfs = Nfs::with_golden();
+    nfs.done(&["nfs", "nodes", "add", "g", "c[1-2]"]);
+    std::fs::copy("/proc/self/cmdline", nfs.node("g", "c1").join("etc/own")).unwrap();
+    let again = nfs.run(&["nfs", "nodes", "add", "g", "c[1-3]"]).expect_done();
+    let _ = again.expect_said("c[1-2]: there already, and left as they are");
+    assert!(nfs.node("g", "c1").join("etc/own").exists());
+    assert!(!nfs.node("g", "c1").join("image").exists() && !nfs.node("g", "c1").join("c1").exists());
+    assert_eq!(nfs.nodes("g"), ["c1", "c2", "c3"]);
+    let before = Snapshot::of(&nfs.root);
+    nfs.done(&["nfs", "nodes", "add", "g", "c[1-3]"]);
+    before.assert_same_as_now(&nfs.root);
+    let gone = nfs.run(&["nfs", "nodes", "remove", "g", "c[3-5]", "--yes"]).expect_done();
+    let _ = gone.expect_said("c[4-5]: not there");
+    nfs.refused(&["nfs", "nodes", "remove", "g", "c[3-5]", "--yes"], 3, "image g has no nodes c[3-5]");
+}
+
+#[test]
+fn what_is_no_node_set_is_refused_with_one_line() {
+    disklessset_tests::need!(need::root());
+    let nfs = Nfs::with_golden();
+    let sets = [
+        "",
+        " ",
+        "../x",
+        "a/b",
+        "c[1-",
+        "c[5-1]",
+        "c[1-99999999999]",
+        "-x",
+        "a\nb",
+        ";id",
+        "$(id)",
+        "@all",
+        ".",
+        "..",
+    ];
+    for set in sets {
+        let before = Snapshot::of(&nfs.root);
+        let refused = nfs.run(&["nfs", "nodes", "add", "g", "--", set]);
+        assert_eq!(refused.status.code(), Some(2), "{set:?}: {refused}");
+        before.assert_same_as_now(&nfs.root);
+    }
+}
+
+#[test]
+fn removing_nodes_asks_first() {
+    disklessset_tests::need!(need::root());
+    let nfs = Nfs::with_golden();
+    nfs.done(&["nfs", "nodes", "add", "g", "c1"]);
+    nfs.refused(&["nfs", "nodes", "remove", "g", "c1"], 5, "--yes");
+}
+
+#[test]
+fn a_node_with_a_mount_in_its_tree_is_not_deleted() {
+    disklessset_tests::need!(need::root());
+    let nfs = Nfs::with_golden();
+    nfs.done(&["nfs", "nodes", "add", "g", "c[1-2]"]);
+    let precious = nfs.root.beside().join("precious");
+    std::fs::create_dir(&precious).unwrap();
+    std::fs::copy("/proc/self/cmdline", precious.join("file")).unwrap();
+    let at = nfs.node("g", "c1").join("srv");
+    let mounted = disklessset_tests::mounted::Mounted::bind(&precious, &at);
+    let failed = nfs.run(&["nfs", "nodes", "remove", "g", "c1", "--yes"]);
+    assert!(!failed.status.success(), "{failed}");
+    let _ = failed.expect_said("srv");
+    assert!(precious.join("file").exists());
+    assert!(nfs.node("g", "c1").join("etc/passwd").exists(), "nothing was done to the node");
+    assert_eq!(nfs.nodes("g"), ["c1", "c2"]);
+    drop(mounted);
+    nfs.done(&["nfs", "nodes", "remove", "g", "c1", "--yes"]);
+}
