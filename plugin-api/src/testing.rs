@@ -54,6 +54,7 @@ struct State {
     output: String,
     exports: BTreeMap<Utf8PathBuf, Export>,
     stopped: bool,
+    missing: Vec<String>,
 }
 
 /// The services of a host, for tests.
@@ -126,6 +127,11 @@ impl TestHost {
     /// What the person at the menu will answer, in this order.
     pub fn will_answer(&self, answers: impl IntoIterator<Item = Value>) {
         self.state().answers.extend(answers);
+    }
+
+    /// From now on this program is not installed.
+    pub fn take_away(&self, program: &str) {
+        self.state().missing.push(program.to_owned());
     }
 
     /// From now on the user wants to stop: what asks whether to go on is told so.

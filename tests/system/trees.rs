@@ -411,6 +411,30 @@ fn the_best_way_that_works_is_chosen_and_another_is_refused_with_the_reason() {
 }
 
 #[test]
+fn without_btrfs_progs_data_is_shared_and_the_reason_is_said() {
+    need!(needs());
+    let root = TestRoot::bare();
+    let (disk, test) = (disk(&root, Disk::Btrfs), TestHost::new());
+    let host = test.host("Test");
+    let (tree, plain) = (disk.path().join("tree"), disk.path().join("plain"));
+    make_root(&tree, &host).unwrap();
+    put(&tree.join("etc/passwd"), b"root:x:0:0::/root:/bin/sh\n", 0o644);
+    test.take_away("btrfs");
+    let choice = choose(&tree, disk.path(), Wanted::Auto, &host).unwrap();
+    assert_eq!(choice.method, Method::Reflink);
+    assert!(
+        choice.why.starts_with("no snapshot: the program btrfs of the package btrfs-progs"),
+        "{choice:?}"
+    );
+    let refused = choose(&tree, disk.path(), Wanted::Only(Method::Snapshot), &host).unwrap_err();
+    assert!(refused.causes[0].contains("btrfs-progs"), "{refused:?}");
+    copy_tree(&tree, &plain, Method::Reflink, &host).unwrap();
+    assert!(std::fs::metadata(&plain).unwrap().ino() != 256, "a directory became a subvolume");
+    let said = test.lines().into_iter().map(|line| line.1).collect::<Vec<_>>().join("\n");
+    assert!(said.contains(&format!("{plain} becomes a plain directory and no btrfs subvolume")), "{said}");
+}
+
+#[test]
 fn a_copy_stops_when_the_user_wants_it_to() {
     need!(needs());
     let root = TestRoot::bare();

@@ -25,6 +25,9 @@ impl TestHost {
         let mut words = vec![command.program().to_owned()];
         words.extend(command.arguments().iter().cloned());
         self.state().programs.push(words);
+        if self.state().missing.iter().any(|missing| missing == command.program()) {
+            return Err(Error::failed(format!("{} is not installed", command.program())));
+        }
         let mut process = prepare(command)?;
         for (name, value) in command.environment() {
             process.env(name, value);
