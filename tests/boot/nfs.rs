@@ -167,7 +167,7 @@ fn two_nodes_boot_at_once_and_each_writes_to_its_own_tree() {
     disklessset_tests::need!(needs());
     let world = world();
     let args = ["pool", "--node", "c001", "--node", "c002", "--format", "json"];
-    let proof = prove(&world.root, &args).expect_done().json();
+    let proof = prove(&world.root, &args).expect_done().json()["proof"].clone();
     assert_eq!(proof["boots"], true);
     let nodes = proof["nodes"].as_array().unwrap();
     let time = |node: usize, stage: &str| {

@@ -24,7 +24,7 @@ pub(crate) fn command() -> Command {
             Arg::new("memory")
                 .long("memory")
                 .value_name("SIZE")
-                .help("Give the machine so much memory [default: 1G]"),
+                .help("Give each machine so much memory [default: 1G]"),
         )
         .arg(
             Arg::new("node")

@@ -74,14 +74,23 @@ fn show(number: u32, export: &Exported, tree: &File) -> Result<Utf8PathBuf, Prov
 /// NFS servers need files to be found again by handles: `nfs_export`, and `index` for files with several names. With
 /// `xino` the lower tree's files are on the device of the overlay, although its upper directory lies in memory: of files
 /// on another device than their export's the server says EXDEV (seen with nfs-ganesha 4.3).
+///
+/// Before Linux 6.6 an overlay has the identity of its upper file system, and the server takes the two for one. So each
+/// overlay gets an upper file system of its own, which is in no list of mounts any more when the server looks.
 fn overlay(lower: &str, own: &Utf8Path, view: &Utf8Path) -> io::Result<()> {
-    let (upper, work) = (own.join("upper"), own.join("work"));
+    let memory = own.join("memory");
+    let (upper, work) = (memory.join("upper"), memory.join("work"));
+    std::fs::create_dir(&memory)?;
+    mount(Some("disklessset"), memory.as_std_path(), Some("tmpfs"), MsFlags::empty(), None::<&str>)?;
     for directory in [&upper, &work] {
         std::fs::create_dir(directory)?;
     }
     let options = format!("lowerdir={lower},upperdir={upper},workdir={work},index=on,nfs_export=on,xino=on");
     let target = view.as_std_path();
-    mount(Some("disklessset"), target, Some("overlay"), MsFlags::empty(), Some(options.as_str()))?;
+    let mounted =
+        mount(Some("disklessset"), target, Some("overlay"), MsFlags::empty(), Some(options.as_str()));
+    umount2(memory.as_std_path(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)?;
+    mounted?;
     // A file system that cannot do it gets a mount without, and a line in the kernel's log.
     if !options_of(view)?.iter().any(|option| option == "nfs_export=on") {
         umount2(target, MntFlags::UMOUNT_NOFOLLOW)?;
@@ -150,6 +159,9 @@ mod tests {
             std::fs::remove_file(views[0].join("etc/file")).unwrap();
             std::fs::create_dir(views[0].join("new")).unwrap();
             assert!(tree.join("etc/file").exists() && !tree.join("new").exists());
+            let identities = [&views[0], Utf8Path::new(PLACE), &tree]
+                .map(|path| nix::sys::statvfs::statvfs(path.as_std_path()).unwrap().filesystem_id());
+            assert!(identities[0] != identities[1] && identities[0] != identities[2], "{identities:?}");
             std::fs::create_dir(views[1].join("new")).unwrap();
             assert!(tree.join("new").is_dir());
         });
