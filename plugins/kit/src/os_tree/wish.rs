@@ -171,7 +171,7 @@ mod tests {
     fn faults_are_told_before_anything_is_made() {
         for (bad, reason) in [
             (json!({"source": "zip:/x"}), "is no source"),
-            (json!({"source": "oci:/x"}), "not available in this version"),
+            (json!({"source": "oci:/nowhere"}), "cannot take the OCI image /nowhere"),
             (json!({"mirror": "ftp://x/"}), "not by ftp"),
             (json!({"source": "tree:/nowhere"}), "cannot take the tree /nowhere"),
             (json!({"source": "tar:/nowhere"}), "cannot take the archive /nowhere"),
