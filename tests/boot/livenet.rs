@@ -11,16 +11,17 @@ use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::run::Outcome;
 
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
-/// One flat image of packages for all boots of a test run. It goes with the directory of the run.
-fn world() -> &'static TestRoot {
+/// One flat image of packages for all boots of a test run, with what NFS roots need too. It goes with the directory of
+/// the run.
+pub(super) fn world() -> &'static TestRoot {
     static WORLD: OnceLock<TestRoot> = OnceLock::new();
     WORLD.get_or_init(|| {
         let root = TestRoot::with_modules(&["livenet"]);
         let create =
             ["livenet", "create", "node", "--kernel", "from-image", "--source", "apt", "--type", "core"];
-        let package = ["--kernel-package", "linux-image-cloud-amd64"];
+        let package = ["--kernel-package", "linux-image-cloud-amd64", "--package", "nfs-common"];
         let _ = root.disklessset(&[&create[..], &package].concat()).limit(PATIENCE).run().expect_done();
         root
     })

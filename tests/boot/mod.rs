@@ -2,3 +2,4 @@
 
 mod dnf;
 mod livenet;
+mod nfs;

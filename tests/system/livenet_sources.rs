@@ -7,6 +7,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 
 use camino::Utf8Path;
 use disklessset_tests::canary::Canary;
+use disklessset_tests::loop_disk::{Disk, LoopDisk, tool};
+use disklessset_tests::mounted::Mounted;
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 
@@ -206,4 +208,30 @@ fn modes_hashes_and_passwords_are_what_they_should_be_whatever_the_umask() {
     let tree = small.unpacked("web");
     assert_eq!(mode(&tree), 0o755, "the umask shaped the root directory of nodes");
     assert_eq!(mode(&tree.join("etc/shadow")) & 0o007, 0, "everybody may read the hash");
+}
+
+#[test]
+fn a_tree_on_btrfs_is_taken_by_a_snapshot_that_is_gone_afterwards() {
+    disklessset_tests::need!(need::root(), need::tool("mkfs.btrfs"), need::tool("btrfs"));
+    if !std::fs::read_to_string("/proc/filesystems").unwrap().contains("\tbtrfs\n") {
+        let _ = need::skip("this kernel does not know btrfs");
+        return;
+    }
+    let small = Small::new();
+    let disk = LoopDisk::new(&small.root.beside(), Disk::Btrfs, 1000).unwrap();
+    let tree = disk.path().join("tree");
+    tool("btrfs", &["subvolume", "create", tree.as_str()]).unwrap();
+    tool("cp", &["-aT", small.tree.as_str(), tree.as_str()]).unwrap();
+    std::fs::create_dir(disk.path().join("work")).unwrap();
+    let work = small.root.path().join("var/tmp/diskless/workdir");
+    let mounted = Mounted::bind(&disk.path().join("work"), &work);
+    let args = ["-i", "livenet", "create", "web", "--kernel", KERNEL, "--source", &format!("tree:{tree}")];
+    let created = small.root.disklessset(&args).run().expect_done();
+    assert!(created.stderr.contains("is taken by snapshot: "), "{created}");
+    assert_eq!(std::fs::read_dir(mounted.at()).unwrap().count(), 0);
+    let left = tool("btrfs", &["subvolume", "list", disk.path().as_str()]).unwrap();
+    assert_eq!(left.lines().count(), 1, "{left}");
+    drop(mounted);
+    drop(disk);
+    assert!(small.unpacked("web").join("etc/passwd").exists());
 }

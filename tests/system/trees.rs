@@ -184,6 +184,16 @@ fn a_hostile_tree_is_the_same_after_every_way() {
             set_flag(&logs, IFlags::NOCOW);
             put(&logs.join("after"), &[7; 9000], 0o644);
         }
+        // What the directory above gives to all new ones is not the copy's.
+        tool("setfacl", &["-d", "-m", "u:99:rwx", disk.path().as_str()]).unwrap();
+        std::fs::set_permissions(disk.path(), PermissionsExt::from_mode(0o2775)).unwrap();
+        lchown(disk.path(), None, Some(4321)).unwrap();
+        std::fs::set_permissions(disk.path(), PermissionsExt::from_mode(0o2775)).unwrap();
+        let fresh = disk.path().join("fresh");
+        make_root(&fresh, &host).unwrap();
+        let meta = std::fs::metadata(&fresh).unwrap();
+        assert_eq!((meta.mode() & 0o7777, meta.uid(), meta.gid()), (0o755, 0, 0), "{kind}");
+        assert!(TreeFacts::of(&fresh).unwrap().entries.values().all(|entry| entry.attributes.is_empty()));
         rustix::fs::sync();
         let before = TreeFacts::of(&tree).unwrap();
         for method in methods(kind) {

@@ -5,7 +5,7 @@
 //! for everything its base does.
 
 use disklessset_plugin_api::messages::{StepCall, StepReply, StepRequest, steps};
-use disklessset_plugin_api::{ActionSpec, Error, ErrorKind, Kernel};
+use disklessset_plugin_api::{ActionSpec, Error, ErrorKind, Kernel, Role};
 
 use super::action_rules;
 use super::description::Action;
@@ -88,6 +88,8 @@ impl Classes {
                 }
             }
         }
+        // Making comes before what is done with the made, whatever class each is of.
+        offered.sort_by_key(|offered| offered.action.spec.role != Role::Create);
         Ok(offered)
     }
 

@@ -107,6 +107,11 @@ impl BootFile {
         }
     }
 
+    /// The version of the kernel it names, when that is named as ours are.
+    pub(super) fn kernel_version(&self) -> Option<&str> {
+        self.kernel.as_ref()?.file_name()?.strip_prefix("vmlinuz-")
+    }
+
     /// The path below the HTTP root that `uri` means, if that can be told.
     fn resolve(&mut self, uri: &str) -> Option<Utf8PathBuf> {
         let path = match uri.split_once("://") {

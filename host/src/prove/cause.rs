@@ -62,6 +62,33 @@ pub enum Cause {
         /// Whether the kernel line asks for an overlay over a flat root image.
         overlay: FlatOverlay,
     },
+    /// The initramfs cannot mount NFS roots.
+    InitramfsWithoutNfs {
+        /// The console's words.
+        line: String,
+        /// Whose initramfs it is, when the boot file's kernel tells.
+        kernel: Option<String>,
+    },
+    /// The NFS root was not mounted.
+    NfsRootRefused {
+        /// The console's words.
+        line: String,
+    },
+    /// The NFS root is mounted, and its server does not answer any more.
+    NfsServerSilent {
+        /// The console's words.
+        line: String,
+    },
+    /// The system cannot write to its NFS root.
+    NfsRootReadOnly {
+        /// The console's words.
+        line: String,
+    },
+    /// The NFS root is mounted, and its files may not be used.
+    NfsRootDenied {
+        /// The console's words.
+        line: String,
+    },
     /// The image is built for processors newer than the machine's.
     ProcessorTooOld {
         /// Its words.
@@ -131,7 +158,7 @@ impl Cause {
     /// Whether another try of the same image may end differently: the machine failed, not the image.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::MachineExited { .. } | Self::TimedOut { .. })
+        matches!(self, Self::MachineExited { .. } | Self::TimedOut { .. } | Self::NfsServerSilent { .. })
     }
 }
 
@@ -198,6 +225,26 @@ impl fmt::Display for Cause {
                     FlatOverlay::Asked => "the image is damaged, or the initramfs lacks squashfs or overlay, or the image is classic and rd.live.overlay.overlayfs=1 does not belong on its kernel line",
                 })
             }
+            Self::InitramfsWithoutNfs { line, kernel } => {
+                let kernel = kernel.as_deref().unwrap_or("VERSION");
+                write!(
+                    f,
+                    "the initramfs has no part for NFS roots: {line}; have nfs-common (nfs-utils) where it is made, and make it anew: disklessset kernel initramfs {kernel}"
+                )
+            }
+            Self::NfsRootRefused { line } => write!(
+                f,
+                "the NFS root was not mounted: {line}; its options in the boot file are wrong, or its tree lies on a file system that cannot be exported"
+            ),
+            Self::NfsServerSilent { line } => write!(f, "the NFS server stopped answering: {line}"),
+            Self::NfsRootReadOnly { line } => write!(
+                f,
+                "the system cannot write to its NFS root: {line}; the root's options in the boot file lack rw, or its tree lies on a read-only file system"
+            ),
+            Self::NfsRootDenied { line } => write!(
+                f,
+                "files of the NFS root may not be used: {line}; look at owners and modes in the tree"
+            ),
             Self::InitramfsUnreadable { line } => write!(
                 f,
                 "the kernel could not unpack the initramfs: {line}; it is damaged, compressed in a way this kernel does not know, or the machine's memory is too small for it"

@@ -4,10 +4,14 @@
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getpid, getppid};
+
+/// How much of what a program says is kept, in bytes.
+const KEPT: usize = 64 * 1024;
 
 /// Has what `command` starts killed when the calling *thread* ends, however that comes.
 pub(super) fn dies_with_this_thread(command: &mut Command) {
@@ -28,16 +32,42 @@ fn die_with(parent: Pid) -> io::Result<()> {
     }
 }
 
-/// Reads `stderr` to its end in a thread of its own, which gives back the last 8 KiB.
-pub(super) fn keep_last_words(mut stderr: impl Read + Send + 'static) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut kept = Vec::new();
-        let mut piece = [0; 4096];
-        while let Ok(length @ 1..) = stderr.read(&mut piece) {
-            kept.extend_from_slice(&piece[..length]);
-            let surplus = kept.len().saturating_sub(8192);
-            kept.drain(..surplus);
-        }
-        String::from_utf8_lossy(&kept).into_owned()
-    })
+/// The last words of what a program says on its standard error, read by a thread of its own.
+#[derive(Debug)]
+pub(super) struct LastWords {
+    kept: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl LastWords {
+    pub(super) fn of(mut stderr: impl Read + Send + 'static) -> Self {
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let into = kept.clone();
+        let reader = std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(length @ 1..) = stderr.read(&mut piece) {
+                let mut kept = locked(&into);
+                kept.extend_from_slice(&piece[..length]);
+                let surplus = kept.len().saturating_sub(KEPT);
+                kept.drain(..surplus);
+            }
+        });
+        Self { kept, reader }
+    }
+
+    /// What was said until now.
+    pub(super) fn so_far(&self) -> String {
+        String::from_utf8_lossy(&locked(&self.kept)).into_owned()
+    }
+
+    /// All of it; waits until the program has ended.
+    pub(super) fn whole(self) -> String {
+        // A reader that panicked has read what it has read.
+        let _ = self.reader.join();
+        String::from_utf8_lossy(&locked(&self.kept)).into_owned()
+    }
+}
+
+fn locked(kept: &Mutex<Vec<u8>>) -> MutexGuard<'_, Vec<u8>> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -42,6 +42,13 @@ pub(super) struct Evidence {
     unpacking: Option<String>,
     network: Option<String>,
     mount: Option<String>,
+    no_nfs: Option<String>,
+    /// The NFS client was loaded: the network is there.
+    nfs_client: bool,
+    nfs_refused: Option<String>,
+    nfs_silent: Option<String>,
+    nfs_denied: Option<String>,
+    read_only: Option<String>,
     dracut: Option<String>,
     emergency: Option<String>,
     halted: Option<String>,
@@ -132,6 +139,9 @@ impl Evidence {
         if any(line, &MOUNT) {
             first(&mut self.mount, line);
         }
+        if self.boot_file.root_is_nfs && self.nfs_line(line, stage) {
+            return true;
+        }
         if line.contains("dracut: FATAL")
             || line.contains("dracut Warning: Could not boot")
             || line.contains("Warning: Could not boot")
@@ -153,6 +163,35 @@ impl Evidence {
         {
             first(&mut self.halted, line);
             return true;
+        }
+        false
+    }
+
+    /// Notes what `line` tells of an NFS root; true when it decides the try.
+    fn nfs_line(&mut self, line: &str, stage: Option<Stage>) -> bool {
+        if line.contains("Don't know how to handle 'root=nfs") {
+            first(&mut self.no_nfs, line);
+            return true;
+        }
+        if line.contains("NFS: Registering") {
+            self.nfs_client = true;
+        }
+        // Its only words are of failures. It has tried for two minutes when the server did not answer.
+        if line.contains("mount.nfs: ") || line.contains("mount.nfs4: ") {
+            self.nfs_client = true;
+            first(&mut self.nfs_refused, line);
+            return true;
+        }
+        if line.contains("nfs: server ") {
+            self.nfs_silent = line.contains("not responding").then(|| line.trim().to_owned());
+        }
+        if stage >= Some(Stage::RootMounted) {
+            if line.contains("Read-only file system") {
+                first(&mut self.read_only, line);
+            }
+            if line.contains("Permission denied") {
+                first(&mut self.nfs_denied, line);
+            }
         }
         false
     }
@@ -209,13 +248,16 @@ impl Evidence {
                 other_servers: self.boot_file.other_servers.clone(),
             };
         }
+        if let (true, Some(cause)) = (reached < Some(Stage::SystemUp), self.nfs_cause(&end)) {
+            return cause;
+        }
         let root_fetched = self.stage_fetched(NeededFile::RootImage);
         if reached < Some(Stage::SystemStarted) {
             if let (true, Some(line)) = (root_fetched, self.mount.clone()) {
                 let overlay = self.boot_file.overlay();
                 return Cause::RootNotMountable { line, overlay };
             }
-            let asked = self.requests.iter().any(|report| !from_firmware(report));
+            let asked = self.requests.iter().any(|report| !from_firmware(report)) || self.nfs_client;
             let in_initramfs = reached >= Some(Stage::InitramfsStarted);
             let ended = end != End::Decided || self.dracut.is_some() || self.halted.is_some();
             if in_initramfs && !asked && ended && !matches!(end, End::Exited(_)) {
@@ -237,6 +279,21 @@ impl Evidence {
             End::TimedOut(after) => Cause::TimedOut { after, reached, waiting: self.waiting.clone() },
             End::Decided => Cause::Halted { line: "for a reason the console does not tell".to_owned() },
         }
+    }
+
+    /// What keeps a system from its NFS root, if something does.
+    fn nfs_cause(&self, end: &End) -> Option<Cause> {
+        if let Some(line) = self.no_nfs.clone() {
+            let kernel = self.boot_file.kernel_version().map(str::to_owned);
+            return Some(Cause::InitramfsWithoutNfs { line, kernel });
+        }
+        let refused = self.nfs_refused.clone().map(|line| Cause::NfsRootRefused { line });
+        let silent = || self.nfs_silent.clone().map(|line| Cause::NfsServerSilent { line });
+        let read_only = || self.read_only.clone().map(|line| Cause::NfsRootReadOnly { line });
+        // Many a healthy system says it once: it explains a boot that fails, not one that is slow.
+        let decided = *end == End::Decided;
+        let denied = || self.nfs_denied.clone().filter(|_| decided).map(|line| Cause::NfsRootDenied { line });
+        refused.or_else(silent).or_else(read_only).or_else(denied)
     }
 
     /// The kernel was fetched, its console is elsewhere, and nothing is heard of it.

@@ -44,6 +44,7 @@ pub(super) fn exported(
         if !is_directory(&directory) {
             return Err(ProveError::NoNodeTree { node: node.clone(), path: directory });
         }
+        check(&directory)?;
         exported.push(Exported { path, directory, view: View::AsItIs });
     }
     if nodes.is_empty() {
@@ -56,9 +57,16 @@ pub(super) fn exported(
         if !is_directory(&directory) {
             return Err(ProveError::NoTree { path: directory });
         }
+        check(&directory)?;
         exported.push(Exported { path, directory, view: View::ThrowAway });
     }
     Ok(exported)
+}
+
+/// An initramfs waits for these for minutes; an interrupted copy may lack them.
+fn check(tree: &Utf8Path) -> Result<(), ProveError> {
+    let lacks = ["proc", "etc"].into_iter().find(|name| !tree.join(name).is_dir());
+    lacks.map_or(Ok(()), |lacks| Err(ProveError::NotATree { path: tree.to_owned(), lacks }))
 }
 
 /// A link in a tree's place is not followed: a machine would write to where it leads.
@@ -82,7 +90,8 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let top = Utf8PathBuf::from_path_buf(temp.path().to_owned()).unwrap();
         for directory in directories {
-            std::fs::create_dir_all(top.join(directory)).unwrap();
+            std::fs::create_dir_all(top.join(directory).join("etc")).unwrap();
+            std::fs::create_dir_all(top.join(directory).join("proc")).unwrap();
         }
         (temp, top)
     }
@@ -116,7 +125,9 @@ mod tests {
         assert!(matches!(&error, ProveError::NoNodeTree { node, .. } if node.as_str() == "c002"), "{error}");
         std::os::unix::fs::symlink(top.join("elsewhere"), top.join("d/golden/g/nodes/c002")).unwrap();
         assert!(matches!(exported(&golden, &top, &nodes), Err(ProveError::NoNodeTree { .. })), "a link");
+        std::fs::remove_dir(top.join("elsewhere/proc")).unwrap();
         let staging = root("/elsewhere");
+        assert!(matches!(exported(&staging, &top, &[]), Err(ProveError::NotATree { lacks: "proc", .. })));
         assert!(matches!(exported(&staging, &top, &nodes), Err(ProveError::NodesNotNamed)));
         let other = root("/d/${hostname}/x");
         assert!(matches!(exported(&other, &top, &[]), Err(ProveError::NoGoldenTree)));

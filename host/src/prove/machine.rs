@@ -6,13 +6,12 @@
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::thread::JoinHandle;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::sys::signal::Signal;
 
 use super::boot_file::ENTRY_PATH;
-use super::child::{dies_with_this_thread, keep_last_words};
+use super::child::{LastWords, dies_with_this_thread};
 use super::node::NodeName;
 use super::report::UsedAccelerator;
 use super::request::Mebibytes;
@@ -144,7 +143,7 @@ impl MachineSpec {
             .stderr(Stdio::piped());
         dies_with_this_thread(&mut command);
         let mut child = command.spawn()?;
-        let errors = child.stderr.take().map(keep_last_words);
+        let errors = child.stderr.take().map(LastWords::of);
         Ok(Machine { child, errors })
     }
 }
@@ -153,7 +152,7 @@ impl MachineSpec {
 #[derive(Debug)]
 pub(super) struct Machine {
     child: Child,
-    errors: Option<JoinHandle<String>>,
+    errors: Option<LastWords>,
 }
 
 impl Machine {
@@ -193,7 +192,7 @@ impl Machine {
             },
             Err(error) => format!("cannot wait for QEMU: {error}"),
         };
-        let errors = self.errors.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
+        let errors = self.errors.take().map(LastWords::whole).unwrap_or_default();
         MachineEnd { status, errors }
     }
 }

@@ -26,6 +26,13 @@ fn boot_text(parameters: &str) -> String {
     )
 }
 
+fn nfs_boot_text() -> String {
+    format!(
+        "#!ipxe\nkernel http://${{next-server}}/{KERNEL} initrd=i root=nfs:${{next-server}}:/d/a,vers=4.2,rw ${{eq-console}}\n\
+         initrd --name i http://${{next-server}}/{INITRAMFS}\nboot\n"
+    )
+}
+
 fn asked(path: &str, agent: &str, status: u16) -> RequestReport {
     RequestReport {
         peer: ([127, 0, 0, 1], 1).into(),
@@ -56,7 +63,11 @@ fn served(root: Option<RequestReport>) -> Vec<RequestReport> {
 /// One boot told again: firmware requests come before the kernel's first word, the others right
 /// after the initramfs has started.
 fn replay(console: &[u8], parameters: &str, requests: Vec<RequestReport>) -> (Watch, Vec<ProveEvent>) {
-    let mut watch = Watch::new(BootFile::parse(BOOT, &boot_text(parameters)), NodeName::made_up());
+    replay_of(console, &boot_text(parameters), requests)
+}
+
+fn replay_of(console: &[u8], boot_text: &str, requests: Vec<RequestReport>) -> (Watch, Vec<ProveEvent>) {
+    let mut watch = Watch::new(BootFile::parse(BOOT, boot_text), NodeName::made_up());
     let mut events = Vec::new();
     let mut at = Duration::ZERO;
     let (early, late): (Vec<_>, Vec<_>) =
@@ -271,4 +282,86 @@ fn an_image_for_newer_processors_is_known() {
         [    1.1] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00007f00\r\n";
     let cause = cause_of(console, OVERLAY, served(None), 1024);
     assert!(matches!(cause, Cause::ProcessorTooOld { .. }), "{cause:?}");
+}
+
+#[test]
+fn an_nfs_root_that_comes_up_is_mounted_and_fetches_no_image() {
+    let console = include_bytes!("fixtures/nfs-up.log");
+    let (watch, _) = replay_of(console, &nfs_boot_text(), served(None));
+    let stages: Vec<Stage> = watch.timeline.iter().map(|(_, stage)| *stage).collect();
+    assert_eq!(
+        stages,
+        [
+            Stage::Firmware,
+            Stage::BootFileFetched,
+            Stage::KernelFetched,
+            Stage::InitramfsFetched,
+            Stage::KernelStarted,
+            Stage::InitramfsStarted,
+            Stage::RootMounted,
+            Stage::SystemStarted,
+            Stage::SystemUp,
+            Stage::LoginPrompt,
+        ]
+    );
+    assert_eq!(watch.login_line.as_deref(), Some("c001 login:"));
+    assert_eq!(watch.verdict(Duration::ZERO), Verdict::Up);
+}
+
+fn nfs_cause(console: &[u8], end: End) -> Cause {
+    let (watch, _) = replay_of(console, &nfs_boot_text(), served(None));
+    if end == End::Decided {
+        assert_eq!(watch.verdict(LATER), Verdict::Failed, "fails early");
+    }
+    let reached = watch.last_stage();
+    watch.evidence.cause(end, reached, &watch.failed_units, Mebibytes(1024))
+}
+
+#[test]
+fn an_initramfs_without_the_nfs_part_is_named_with_the_command_that_mends_it() {
+    let console = include_bytes!("fixtures/nfs-part-missing.log");
+    let cause = nfs_cause(console, End::Decided);
+    assert!(matches!(cause, Cause::InitramfsWithoutNfs { .. }), "{cause:?}");
+    let text = cause.to_string();
+    assert!(text.contains("Don't know how to handle 'root=nfs:") && text.contains("nfs-common"), "{text}");
+    assert!(text.ends_with("disklessset kernel initramfs 6.1"), "{text}");
+}
+
+#[test]
+fn a_root_that_is_not_mounted_is_told_in_the_clients_words() {
+    let console = include_bytes!("fixtures/nfs-tree-missing.log");
+    let cause = nfs_cause(console, End::Decided);
+    let text = cause.to_string();
+    assert!(text.contains("reason given by server: No such file or directory"), "{text}");
+    assert!(matches!(cause, Cause::NfsRootRefused { .. }) && !cause.may_pass());
+}
+
+#[test]
+fn a_root_that_cannot_be_written_explains_a_system_that_does_not_come_up() {
+    let console = include_bytes!("fixtures/nfs-read-only.log");
+    let after = End::TimedOut(Duration::from_secs(180));
+    let cause = nfs_cause(console, after.clone());
+    assert!(
+        matches!(&cause, Cause::NfsRootReadOnly { line } if line.contains("Read-only file system")),
+        "{cause:?}"
+    );
+
+    let words = String::from_utf8_lossy(console).replace("Read-only file system", "Permission denied");
+    let emergency = format!("{words}\r\nYou are in emergency mode. After logging in, type\r\n");
+    let cause = nfs_cause(emergency.as_bytes(), End::Decided);
+    assert!(matches!(cause, Cause::NfsRootDenied { .. }), "{cause:?}");
+    assert!(matches!(nfs_cause(words.as_bytes(), after), Cause::TimedOut { .. }), "it may just be slow");
+}
+
+#[test]
+fn a_server_that_stopped_answering_explains_a_time_out_until_it_answers_again() {
+    let up = include_bytes!("fixtures/nfs-up.log");
+    let end = up.windows(12).position(|window| window == b"multi-user.t").unwrap();
+    let silent =
+        [&up[..end], b"\r\n[   99.0] nfs: server 10.0.2.2 not responding, still trying\r\n"].concat();
+    let after = End::TimedOut(Duration::from_secs(180));
+    let cause = nfs_cause(&silent, after.clone());
+    assert!(matches!(cause, Cause::NfsServerSilent { .. }) && cause.may_pass(), "{cause:?}");
+    let back = [&silent[..], b"[  120.0] nfs: server 10.0.2.2 OK\r\n"].concat();
+    assert!(matches!(nfs_cause(&back, after), Cause::TimedOut { .. }));
 }

@@ -262,6 +262,14 @@ pub enum ProveError {
         /// Where it should be.
         path: Utf8PathBuf,
     },
+    /// A tree that no initramfs would take for a system.
+    #[error("cannot prove the image: {path} is no OS tree: it has no directory {lacks}")]
+    NotATree {
+        /// The tree.
+        path: Utf8PathBuf,
+        /// The first directory it lacks.
+        lacks: &'static str,
+    },
     /// More machines than a private network can have.
     #[error("at most {most} nodes can be booted at once")]
     TooManyNodes {

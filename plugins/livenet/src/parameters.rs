@@ -69,7 +69,7 @@ fn creation() -> ActionSpec {
     ];
     let groups = [
         params::origin(),
-        vec![params::package_set()],
+        vec![params::package_set(params::LIVENET_TYPE)],
         packing.to_vec(),
         params::access(),
         params::packages(),

@@ -24,8 +24,8 @@ declare_module! {
     name: "nfs",
     title: "Images whose root is on NFS",
     classes: {
-        "NfsImage" => root_image::NfsImage,
         "NfsStagingImage": "NfsImage" "^0.1" => staging::NfsStagingImage,
         "NfsGoldenImage": "NfsImage" "^0.1" => golden::NfsGoldenImage,
+        "NfsImage" => root_image::NfsImage,
     },
 }

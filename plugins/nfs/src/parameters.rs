@@ -46,12 +46,11 @@ fn node() -> ParamSpec {
 /// The creation of a staging image.
 pub(crate) fn create_staging() -> ActionSpec {
     let content = params::content().into_iter().filter(|param| param.name != "selinux").collect();
-    let set = params::package_set().not_asked();
     let groups = [
         params::origin(),
+        vec![params::package_set(params::PACKAGE_SET)],
         params::access(),
         params::packages(),
-        vec![set],
         content,
         params::rare(),
         params::repositories(),

@@ -6,7 +6,7 @@ use crate::{
     show,
 };
 use disklessset_kit::{
-    os_tree::{self, Purpose, Wish},
+    os_tree::{self, Purpose, Wish, params},
     trees::{self, Wanted},
 };
 use disklessset_plugin_api::{
@@ -109,6 +109,6 @@ fn create(image: &mut Image, wish: &Wish, host: &Host<'_>) -> Result<()> {
     places::put(&tree, &places.tree)?;
     image.set_kernel(&settled.kernel);
     wish.record(image);
-    image.set("package_set", wish.set.to_string());
+    image.set(params::PACKAGE_SET, wish.set.to_string());
     Ok(())
 }

@@ -39,6 +39,9 @@ const fn enterprise(purpose: Purpose, name: &'static str) -> Package {
     Package { purpose, debian: None, enterprise: Some(name) }
 }
 
+/// Its package on Debian has the server started, and enabled for every boot: neither is wanted for proofs.
+pub(crate) const NFS_SERVER: &str = "nfs-ganesha";
+
 /// Everything. On Debian dracut comes without its metapackage `dracut`, which conflicts with initramfs-tools and would
 /// take the server's own initramfs generator away; these three do not (tried on Debian 12).
 const PACKAGES: &[Package] = &[
@@ -57,6 +60,8 @@ const PACKAGES: &[Package] = &[
     both(Purpose::BootProof, "qemu-system-x86", "qemu-kvm"),
     both(Purpose::BootProof, "ipxe-qemu", "ipxe-roms-qemu"),
     both(Purpose::BootProof, "iproute2", "iproute"),
+    both(Purpose::BootProof, NFS_SERVER, NFS_SERVER),
+    both(Purpose::BootProof, "nfs-ganesha-vfs", "nfs-ganesha-vfs"),
     both(Purpose::Tests, "acl", "acl"),
     both(Purpose::Tests, "dnf", "dnf"),
     both(Purpose::Tests, "createrepo-c", "createrepo_c"),

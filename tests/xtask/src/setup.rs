@@ -6,8 +6,11 @@ use nix::unistd::geteuid;
 
 use crate::command::{Output, Tool};
 use crate::failure::Failure;
-use crate::packages::{Family, Purpose};
+use crate::packages::{Family, NFS_SERVER, Purpose};
 use crate::say;
+
+/// What the package of the NFS server enables.
+const GANESHA_UNITS: [&str; 2] = ["nfs-ganesha.service", "nfs-ganesha-lock.service"];
 
 /// Installs what is missing. When not root, fails with the list and the command to type.
 pub(crate) fn task() -> Result<(), Failure> {
@@ -30,6 +33,10 @@ pub(crate) fn task() -> Result<(), Failure> {
     }
     say::note(&install.line());
     install.run()?;
+    if family == Family::Debian && names.contains(&NFS_SERVER) {
+        // It listens where the machine's own NFS server does; proofs start one of their own.
+        Tool::new("systemctl").args(["--quiet", "disable"]).args(GANESHA_UNITS).run()?;
+    }
     let still = self::missing(family)?;
     let still: Vec<_> = still.iter().map(|(_, name)| *name).collect();
     if still.is_empty() { Ok(()) } else { Err(Failure::Plain(format!("still missing: {}", still.join(" ")))) }
@@ -64,6 +71,8 @@ fn apt(verb: &str) -> Tool {
     Tool::new("apt-get")
         .args(["-q", "-y", "-o", "DPkg::Lock::Timeout=300", verb])
         .env("DEBIAN_FRONTEND", "noninteractive")
+        // Services that come with a package are not started: none is needed here, and one could take another's port.
+        .env("SYSTEMD_OFFLINE", "1")
         .minutes(15)
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::child::{dies_with_this_thread, keep_last_words};
+use super::child::{LastWords, dies_with_this_thread};
 use super::exported::Exported;
 use super::report::ProveError;
 use config::Export;
@@ -24,6 +24,8 @@ use config::Export;
 const PORT: u16 = 2049;
 /// It answers after a quarter of a second; a busy machine takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Its words for an export of the configuration that there will not be.
+const NO_EXPORT: &str = "Could not create export";
 /// How often its end is looked for.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -125,7 +127,7 @@ fn live(
 /// The process; dropping it kills it.
 struct Running {
     child: Child,
-    words: Option<JoinHandle<String>>,
+    words: Option<LastWords>,
 }
 
 impl Running {
@@ -158,17 +160,20 @@ impl Running {
             .stderr(Stdio::piped());
         dies_with_this_thread(&mut command);
         let mut child = command.spawn().map_err(ProveError::io(format!("start {}", ganesha.program)))?;
-        let words = child.stderr.take().map(keep_last_words);
+        let words = child.stderr.take().map(LastWords::of);
         Ok(Self { child, words })
     }
 
     fn wait_until_it_answers(mut self) -> Result<Self, ProveError> {
         let started = Instant::now();
         loop {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, PORT)).is_ok() {
+            let answers = TcpStream::connect((Ipv4Addr::LOCALHOST, PORT)).is_ok();
+            // It runs on without the exports it cannot make, having said so before it listens.
+            let words = self.words.as_ref().map(LastWords::so_far).unwrap_or_default();
+            if answers && !words.contains(NO_EXPORT) {
                 return Ok(self);
             }
-            if self.has_ended() || started.elapsed() > PATIENCE {
+            if answers || self.has_ended() || started.elapsed() > PATIENCE {
                 return Err(ProveError::NfsServer { words: self.end() });
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -179,11 +184,11 @@ impl Running {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Ends it and gives its last words of weight.
+    /// Ends it and gives its telling words.
     fn end(mut self) -> String {
         self.kill();
-        let words = self.words.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
-        last_words(&words)
+        let words = self.words.take().map(LastWords::whole).unwrap_or_default();
+        telling_words(&words)
     }
 
     fn kill(&mut self) {
@@ -199,27 +204,44 @@ impl Drop for Running {
     }
 }
 
-/// The last lines without the marks every line begins with; it complains of dbus and Kerberos always.
-fn last_words(log: &str) -> String {
-    let usual = ["DBUS", "krb5", "keytab", "RADOS", ":EVENT :", ":INFO :"];
+/// The first telling lines without the marks every line begins with; it complains of dbus and Kerberos always.
+fn telling_words(log: &str) -> String {
+    let usual = ["DBUS", "krb5", "keytab", "RADOS", ":EVENT :", ":INFO :", "Cannot register NFS"];
     let telling = log.lines().filter(|line| !usual.iter().any(|word| line.contains(word)));
     let said: Vec<_> =
         telling.map(|line| line.split_once("] ").map_or(line, |(_, said)| said).trim()).collect();
     match said.is_empty() {
         true => "it said nothing".to_owned(),
-        false => said[said.len().saturating_sub(3)..].join("; "),
+        false => said[..said.len().min(3)].join("; "),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prove::exported::View;
 
     #[test]
     fn what_it_says_in_any_case_is_left_out() {
         let log = "23/11/2026 23:20:20 : epoch 6b : vm : nfs-ganesha-1[main] gsh_dbus_pkginit :DBUS :CRIT :dbus_bus_get failed\n\
             23/11/2026 23:20:20 : epoch 6b : vm : nfs-ganesha-1[main] Bind_sockets_V4 :DISP :WARN :Cannot bind NFS tcp socket\n";
-        assert_eq!(last_words(log), "Bind_sockets_V4 :DISP :WARN :Cannot bind NFS tcp socket");
-        assert_eq!(last_words(""), "it said nothing");
+        assert_eq!(telling_words(log), "Bind_sockets_V4 :DISP :WARN :Cannot bind NFS tcp socket");
+        assert_eq!(telling_words(""), "it said nothing");
+    }
+
+    #[test]
+    fn a_tree_that_cannot_be_exported_is_an_error_at_once() {
+        let Ok(ganesha) = Ganesha::find() else { return };
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        // Files of /proc have no handles.
+        let proc = Exported { path: "/d/a".into(), directory: "/proc".into(), view: View::AsItIs };
+        let end = std::thread::spawn(move || {
+            crate::prove::network::enter_private().unwrap();
+            NfsServer::start(ganesha, vec![proc], |_| ()).map(drop)
+        });
+        let error = end.join().unwrap().unwrap_err().to_string();
+        assert!(error.contains("resolve_posix_filesystem"), "{error}");
     }
 }

@@ -21,16 +21,17 @@ pub fn origin() -> Vec<ParamSpec> {
     ]
 }
 
-/// `--type`, under the name of 1.x.
-pub fn package_set() -> ParamSpec {
+/// The name of the package set of livenet images in parameters files and records, that of 1.x.
+pub const LIVENET_TYPE: &str = "livenet_type";
+/// The name of the package set of all other images.
+pub const PACKAGE_SET: &str = "package_set";
+
+/// `--type`, with its name in parameters files: [`LIVENET_TYPE`] or [`PACKAGE_SET`].
+pub fn package_set(name: &str) -> ParamSpec {
     let choices = PackageSet::NAMES.iter().map(|word| (*word).to_owned()).collect();
-    ParamSpec::flag(
-        "livenet_type",
-        ParamKind::Choice { choices },
-        "How much goes in (sources of packages only)",
-    )
-    .as_flag("type")
-    .default("STANDARD")
+    ParamSpec::flag(name, ParamKind::Choice { choices }, "How much goes in (sources of packages only)")
+        .as_flag("type")
+        .default("STANDARD")
 }
 
 /// `--password-file` and `--ssh-pub-key`: who gets in.
@@ -115,8 +116,16 @@ mod tests {
 
     #[test]
     fn parameters_keep_their_names_of_1x_and_flags_are_short() {
-        let all: Vec<ParamSpec> =
-            [origin(), vec![package_set()], access(), packages(), content(), rare(), repositories()].concat();
+        let all: Vec<ParamSpec> = [
+            origin(),
+            vec![package_set(LIVENET_TYPE)],
+            access(),
+            packages(),
+            content(),
+            rare(),
+            repositories(),
+        ]
+        .concat();
         let flag = |name: &str| all.iter().find(|p| p.name == name).unwrap().flag.clone();
         assert_eq!(flag("livenet_type"), "type");
         assert_eq!(flag("additional_packages"), "package");

@@ -1,5 +1,6 @@
 //! What a user wants of an OS tree, in types of their own.
 
+use super::params;
 use crate::{
     boot_line,
     packages::{PackageSet, Purpose, Selinux},
@@ -52,7 +53,7 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// Reads the parameters of [`super::params`]. The package set is that of `livenet_type`, STANDARD for a class without it.
+    /// Reads the parameters of [`super::params`]. The package set is STANDARD for a class without one.
     ///
     /// # Errors
     /// When a value cannot be used, a file of the user's cannot be read, or the source is not there.
@@ -65,7 +66,11 @@ impl Wish {
         source.check()?;
         let repositories = Repositories::from_arguments(args)?;
         repositories.check(&source)?;
-        let set = args.get::<String>("livenet_type")?.unwrap_or_else(|| "STANDARD".to_owned());
+        let set = match args.get::<String>(params::LIVENET_TYPE)? {
+            None => args.get::<String>(params::PACKAGE_SET)?,
+            given => given,
+        };
+        let set = set.unwrap_or_else(|| "STANDARD".to_owned());
         let parameters: String = args.get("kernel_parameters")?.unwrap_or_default();
         Ok(Self {
             purpose,
@@ -171,7 +176,7 @@ mod tests {
     fn faults_are_told_before_anything_is_made() {
         for (bad, reason) in [
             (json!({"source": "zip:/x"}), "is no source"),
-            (json!({"source": "oci:/nowhere"}), "cannot take the OCI image /nowhere"),
+            (json!({"source": "oci:/x"}), "cannot take the OCI image /x"),
             (json!({"mirror": "ftp://x/"}), "not by ftp"),
             (json!({"source": "tree:/nowhere"}), "cannot take the tree /nowhere"),
             (json!({"source": "tar:/nowhere"}), "cannot take the archive /nowhere"),

@@ -9,7 +9,9 @@ mod snapshot;
 pub use choose::{Choice, choose};
 
 use camino::Utf8Path;
+use copy::Telling;
 use disklessset_plugin_api::{Error, Host, Result};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::{
     fmt,
@@ -122,6 +124,30 @@ pub struct Copied {
 /// When something cannot be read, made or given an attribute, with its name; when the user stops it; when the target lies inside the
 /// source; when a snapshot is not possible here (see [`choose`]).
 pub fn copy_tree(source: &Utf8Path, target: &Utf8Path, method: Method, host: &Host<'_>) -> Result<Copied> {
+    make(source, target, method, Telling::All, host)
+}
+
+/// The same for one of many trees from the same source: the user hears of no progress and of nothing lost, which the caller
+/// tells once for all of them.
+///
+/// # Errors
+/// As [`copy_tree`].
+pub fn copy_one_of_many(
+    source: &Utf8Path,
+    target: &Utf8Path,
+    method: Method,
+    host: &Host<'_>,
+) -> Result<Copied> {
+    make(source, target, method, Telling::Nothing, host)
+}
+
+fn make(
+    source: &Utf8Path,
+    target: &Utf8Path,
+    method: Method,
+    telling: Telling,
+    host: &Host<'_>,
+) -> Result<Copied> {
     match method {
         Method::Snapshot => {
             snapshot::make(source, target, host)?;
@@ -129,11 +155,11 @@ pub fn copy_tree(source: &Utf8Path, target: &Utf8Path, method: Method, host: &Ho
         }
         Method::Reflink => {
             make_root(target, host)?;
-            copy::copy(source, target, copy::Sharing::Always, host)
+            copy::copy(source, target, copy::Sharing::Always, telling, host)
         }
         Method::Copy => {
             make_root(target, host)?;
-            copy::copy(source, target, copy::Sharing::Never, host)
+            copy::copy(source, target, copy::Sharing::Never, telling, host)
         }
     }
 }
@@ -148,8 +174,9 @@ pub fn copy_directory(source: &Utf8Path, target: &Utf8Path, host: &Host<'_>) -> 
     std::fs::DirBuilder::new()
         .mode(0o700)
         .create(target)
+        .and_then(|()| Ok(inherit_nothing(target)?))
         .map_err(|cause| Error::failed(format!("cannot make the directory {target}")).because(cause))?;
-    copy::copy(source, target, copy::Sharing::WherePossible, host)
+    copy::copy(source, target, copy::Sharing::WherePossible, Telling::All, host)
 }
 
 /// Makes an empty directory for a tree, root's with mode 0755: a btrfs subvolume where that is possible, so that the tree can
@@ -162,9 +189,21 @@ pub fn make_root(path: &Utf8Path, host: &Host<'_>) -> Result<()> {
     if !snapshot::make_subvolume(path, host) {
         std::fs::DirBuilder::new().mode(0o700).create(path).map_err(fault)?;
     }
+    inherit_nothing(path).map_err(|cause| fault(cause.into()))?;
     std::os::unix::fs::lchown(path, Some(0), Some(0)).map_err(fault)?;
     // The umask of the server must not shape the root directory of nodes.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).map_err(fault)
+}
+
+/// Takes the access rules off a new directory that the one above gives to all new ones: every file of the tree would have them.
+fn inherit_nothing(path: &Utf8Path) -> rustix::io::Result<()> {
+    for name in [c"system.posix_acl_default", c"system.posix_acl_access"] {
+        match rustix::fs::lremovexattr(path.as_std_path(), name) {
+            Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
+            Err(cause) => return Err(cause),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

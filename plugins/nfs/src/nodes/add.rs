@@ -56,8 +56,12 @@ pub(crate) fn make_trees(
         }
         host.progress("making the trees of nodes", done, total);
         let made = places.work.join(node.as_ref());
-        trees::copy_tree(&from, &made, method, host)
+        let copied = trees::copy_one_of_many(&from, &made, method, host)
             .map_err(|error| error.context(format!("cannot make the tree of node {node}")))?;
+        // All are copies of the same, or nearly: what one loses, all lose.
+        for line in copied.lost.iter().filter(|_| done == 0) {
+            host.warn(format!("each of the copies loses {line}"));
+        }
         places::put_new(&made, &places.node(&node))?;
     }
     if total > 0 {

@@ -107,7 +107,7 @@ impl Bench<'_> {
         let noise: Vec<u8> = (0..1 << 21).flat_map(|_| random.next().to_le_bytes()).collect();
         // Half of the files are small, and each doubling of the size is half as frequent: up to some 10 MB.
         let weight =
-            |random: &mut Random| (1000 + random.below(1000)) << random.next().trailing_zeros().min(12);
+            |random: &mut Random| (1000 + random.below(1000)) << random.next().trailing_zeros().min(11);
         let weights: Vec<u64> = (0..FILES).map(|_| weight(&mut random)).collect();
         let all: u64 = weights.iter().sum();
         for (number, weight) in weights.into_iter().enumerate() {

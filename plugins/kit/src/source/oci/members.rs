@@ -254,3 +254,68 @@ fn up_to_zero(mut text: Vec<u8>) -> Vec<u8> {
     text.truncate(end);
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        name,
+        tests::make::{base, extended, file, member, symlink},
+    };
+    use super::*;
+
+    /// Reads everything there is, as for a survey; how many members there were.
+    fn survey(bytes: &[u8]) -> Result<usize, Fault> {
+        let mut members = Members::new(std::io::BufReader::new(bytes));
+        let mut count = 0;
+        while let Some(member) = members.next()? {
+            let parts = name::parts(&member.path)?;
+            let _ = name::wish(&member.path, &parts)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    #[test]
+    fn spoilt_archives_are_faults_and_nothing_worse() {
+        let sparse: [(&str, &[u8]); 4] = [
+            ("GNU.sparse.major", b"1"),
+            ("GNU.sparse.minor", b"0"),
+            ("GNU.sparse.realsize", b"100"),
+            ("SCHILY.xattr.user.x", b"\n=\0"),
+        ];
+        let mut map = b"1\n50\n4\n".to_vec();
+        map.resize(512, 0);
+        map.extend(b"data");
+        let old = member(EntryType::GNUSparse, b"old", b"", b"data");
+        let long = member(EntryType::GNULongName, b"l", b"", &[b'n'; 200]);
+        let holes = member(EntryType::Regular, b"holes", b"", &map);
+        let whole = [base(), extended(&sparse), holes, long, file("x", "y"), symlink("l", "x")].concat();
+        assert_eq!(survey(&whole).unwrap(), 6);
+        assert!(survey(&old).is_err(), "no header of GNU tar");
+        // A generator of its own: the same every time.
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % below as u64) as usize
+        };
+        let mut faults = 0;
+        for _ in 0..30_000 {
+            let mut bytes = whole.clone();
+            for _ in 0..=random(3) {
+                let at = random(bytes.len());
+                bytes[at] = [b'0', b'7', b'\n', 0xff, 0x80, b' ', b'9', 0][random(8)];
+            }
+            // With good sums the rest of a header is looked at too.
+            for header in (0..bytes.len()).step_by(512).filter(|at| whole[at + 257..].starts_with(b"ustar")) {
+                let mut fixed = Header::from_byte_slice(&bytes[header..header + 512]).clone();
+                fixed.set_cksum();
+                bytes[header..header + 512].copy_from_slice(fixed.as_bytes());
+            }
+            bytes.truncate(bytes.len() - random(2) * random(bytes.len()));
+            faults += usize::from(survey(&bytes).is_err());
+        }
+        assert!(faults > 1000, "{faults}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::{Task, entry::Place, lost::Lost};
 use rustix::{
-    fd::{AsRawFd, BorrowedFd, OwnedFd},
+    fd::{AsRawFd, BorrowedFd},
     fs::{
         AtFlags, FileType, Gid, IFlags, Mode, Statx, StatxAttributes, StatxFlags, Timespec, Timestamps, Uid,
         XattrFlags,
@@ -63,17 +63,6 @@ impl New {
         let allowed = Mode::from_raw_mode(u32::from(stat.stx_mode) & 0o777);
         Ok(Self { owner: (stat.stx_uid, stat.stx_gid), allowed })
     }
-}
-
-/// Closes the topmost directory to others, and takes from it what new files in it would inherit.
-pub(super) fn make_private(target: &OwnedFd) -> rustix::io::Result<()> {
-    for name in [c"system.posix_acl_default", c"system.posix_acl_access"] {
-        match rustix::fs::fremovexattr(target, name) {
-            Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
-            Err(cause) => return Err(cause),
-        }
-    }
-    rustix::fs::fchmod(target, Mode::RWXU)
 }
 
 /// Looks at an entry of a directory, no link followed; with an empty name at the open file itself.

@@ -52,6 +52,15 @@ pub(super) enum Sharing {
     Never,
 }
 
+/// What the user hears of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// How far it is, what is odd, what is lost.
+    All,
+    /// Nothing: it is one of many that are alike, and the caller tells.
+    Nothing,
+}
+
 /// One copy of one tree, as all its threads see it.
 struct Task<'a> {
     source: OwnedFd,
@@ -67,11 +76,12 @@ struct Task<'a> {
     has_shared: AtomicBool,
 }
 
-/// Copies the tree into the directory `target`, which is there and empty.
+/// Copies the tree into the directory `target`, which is there, empty and without inherited access rules.
 pub(super) fn copy(
     source: &Utf8Path,
     target: &Utf8Path,
     sharing: Sharing,
+    telling: Telling,
     host: &Host<'_>,
 ) -> Result<Copied> {
     refuse_itself(source, target)?;
@@ -80,19 +90,23 @@ pub(super) fn copy(
         for _ in 0..threads() {
             scope.spawn(|| walk::work(&task));
         }
-        supervise(&task, host)
+        supervise(&task, telling, host)
     })?;
     task.finish()?;
     let (entries, bytes) = (task.entries.load(Ordering::Relaxed), task.bytes.load(Ordering::Relaxed));
     host.debug(format!("copied {entries} entries with {bytes} bytes from {source} to {target}"));
-    for line in task.lost.remarks() {
-        host.info(format!("{source}: {line}"));
+    if telling == Telling::All {
+        for line in task.lost.remarks() {
+            host.info(format!("{source}: {line}"));
+        }
     }
     let shared = sharing == Sharing::Always && task.has_shared.load(Ordering::Relaxed);
     let method = if shared { Method::Reflink } else { Method::Copy };
     let lost = task.lost.losses();
-    for line in &lost {
-        host.warn(format!("the copy of {source} loses {line}"));
+    if telling == Telling::All {
+        for line in &lost {
+            host.warn(format!("the copy of {source} loses {line}"));
+        }
     }
     Ok(Copied { method, entries, bytes, lost })
 }
@@ -125,14 +139,14 @@ fn threads() -> usize {
 }
 
 /// Waits for the threads; sees to it that they stop when the user asks for it. The host belongs to this thread alone.
-fn supervise(task: &Task<'_>, host: &Host<'_>) -> Result<()> {
+fn supervise(task: &Task<'_>, telling: Telling, host: &Host<'_>) -> Result<()> {
     let mut told = Instant::now();
     while !task.queue.wait_for_end(LOOK) {
         if let Err(stop) = host.checkpoint() {
             task.queue.stop();
             return Err(stop);
         }
-        if told.elapsed() >= TELL {
+        if telling == Telling::All && told.elapsed() >= TELL {
             told = Instant::now();
             host.progress("copying the tree", task.entries.load(Ordering::Relaxed), 0);
         }
@@ -155,7 +169,9 @@ impl<'a> Task<'a> {
             (Sharing::Never, true) => data::Way::ReadAndWrite,
             (Sharing::Never, false) | (Sharing::WherePossible, _) => data::Way::InKernel,
         };
-        attributes::make_private(&target_fd).map_err(|cause| Fault::new("make private", target, cause))?;
+        // Until it is whole, nobody but root looks in.
+        rustix::fs::fchmod(&target_fd, Mode::RWXU)
+            .map_err(|cause| Fault::new("make private", target, cause))?;
         let links =
             Links::new(&target_fd).map_err(|cause| Fault::new("make a directory in", target, cause))?;
         let new =

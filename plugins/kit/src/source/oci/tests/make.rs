@@ -11,7 +11,7 @@ use tar::{EntryType, Header};
 pub(super) const PLAIN: &str = "application/vnd.oci.image.layer.v1.tar";
 
 /// A member with its data, filled up to a block.
-pub(super) fn member(kind: EntryType, name: &[u8], link: &[u8], data: &[u8]) -> Vec<u8> {
+pub(in crate::source::oci) fn member(kind: EntryType, name: &[u8], link: &[u8], data: &[u8]) -> Vec<u8> {
     let mut header = Header::new_ustar();
     header.as_old_mut().name[..name.len()].copy_from_slice(name);
     header.as_old_mut().linkname[..link.len()].copy_from_slice(link);
@@ -30,7 +30,7 @@ pub(super) fn member(kind: EntryType, name: &[u8], link: &[u8], data: &[u8]) -> 
     bytes
 }
 
-pub(super) fn file(name: &str, data: &str) -> Vec<u8> {
+pub(in crate::source::oci) fn file(name: &str, data: &str) -> Vec<u8> {
     member(EntryType::Regular, name.as_bytes(), b"", data.as_bytes())
 }
 
@@ -38,7 +38,7 @@ pub(super) fn directory(name: &str) -> Vec<u8> {
     member(EntryType::Directory, name.as_bytes(), b"", b"")
 }
 
-pub(super) fn symlink(name: &str, target: &str) -> Vec<u8> {
+pub(in crate::source::oci) fn symlink(name: &str, target: &str) -> Vec<u8> {
     member(EntryType::Symlink, name.as_bytes(), target.as_bytes(), b"")
 }
 
@@ -47,13 +47,13 @@ pub(super) fn hard_link(name: &str, target: &str) -> Vec<u8> {
 }
 
 /// Extended records for the member that follows.
-pub(super) fn extended(records: &[(&str, &[u8])]) -> Vec<u8> {
+pub(in crate::source::oci) fn extended(records: &[(&str, &[u8])]) -> Vec<u8> {
     let text: Vec<u8> = records.iter().flat_map(|(key, value)| pax::record(key, value)).collect();
     member(EntryType::XHeader, b"pax", b"", &text)
 }
 
 /// The lowest layer of an operating system.
-pub(super) fn base() -> Vec<u8> {
+pub(in crate::source::oci) fn base() -> Vec<u8> {
     [directory("./"), directory("etc"), file("etc/passwd", "root:x:0:0::/root:/bin/sh\n")].concat()
 }
 

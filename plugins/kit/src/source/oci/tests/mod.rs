@@ -2,11 +2,12 @@
 
 mod hostile;
 mod look;
-mod make;
+pub(super) mod make;
 mod refused;
 mod rules;
 mod same_as_umoci;
 
+use crate::source::Source;
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Command, Result, testing::TestHost};
 use std::io::Write;
@@ -16,9 +17,8 @@ fn put(path: &Utf8Path, bytes: &[u8]) {
     std::fs::File::create(path).unwrap().write_all(bytes).unwrap();
 }
 
-/// Unpacks a source such as `oci:PATH:REFERENCE` through all that a module would call.
+/// Checks and unpacks a source such as `oci:PATH:REFERENCE`, as a module does.
 fn unpack(test: &TestHost, source: &str) -> Result<Utf8PathBuf> {
-    use crate::source::{Optimize, Source, TreePlan};
     let tree = test.root().join("unpacked");
     let scratch = test.root().join("scratch");
     for directory in [&tree, &scratch] {
@@ -27,17 +27,11 @@ fn unpack(test: &TestHost, source: &str) -> Result<Utf8PathBuf> {
         }
         std::fs::create_dir(directory).unwrap();
     }
-    let plan = TreePlan {
-        repositories: crate::source::Repositories::default(),
-        set: crate::packages::PackageSet::Core,
-        extras: crate::packages::Extras::default(),
-        release: None,
-        optimize: Optimize::AsTheSetSays,
-    };
     let host = test.host("Test");
     let source: Source = source.parse().unwrap();
     source.check()?;
-    let built = source.build(&plan, &tree, &scratch, &host);
+    let Source::Oci { path, reference } = source else { panic!("{source} is no OCI image") };
+    let built = super::unpack(&path, reference.as_deref(), &tree, &scratch, &host);
     assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 0, "left in the scratch directory");
     built.map(|()| tree)
 }

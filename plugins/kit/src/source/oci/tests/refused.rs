@@ -1,7 +1,15 @@
 //! Layouts that are damaged, not for us, or not what was meant.
 
 use super::{
-    make::{self, PLAIN, base, blob, blob_with, directory, file, gzip, index, layout, manifest, plain},
+    super::{
+        fault::Fault,
+        layer::{Check, Source},
+        layout,
+        store::Store,
+    },
+    make::{
+        self, PLAIN, base, blob, blob_with, directory, file, gzip, index, layout as made, manifest, plain,
+    },
     put, run, unpack, unpacked,
 };
 use camino::Utf8Path;
@@ -33,7 +41,7 @@ fn a_blob_with_another_digest_is_refused_before_anything_of_it_is_applied() {
     let at = test.root().join("layout");
     for damaged in [plain(file("new", "text")), gzip(file("new", "text"))] {
         let digest = make::digest("sha256", &damaged.packed);
-        let source = layout(&test, &[plain(base()), damaged]);
+        let source = made(&test, &[plain(base()), damaged]);
         assert!(unpacked(&test, &source).join("new").exists());
         // One bit of the data, and, of the compressed one, of what it is compressed as.
         changed(&at, &digest, |bytes| *bytes.iter_mut().rev().nth(12).unwrap() ^= 1);
@@ -46,12 +54,33 @@ fn a_blob_with_another_digest_is_refused_before_anything_of_it_is_applied() {
 }
 
 #[test]
+fn another_blob_is_refused_even_when_the_same_is_in_it() {
+    disklessset_tests::need!(need::root());
+    let test = TestHost::new();
+    let layer = gzip(base());
+    let digest = make::digest("sha256", &layer.packed);
+    let at = made(&test, &[layer]).strip_prefix("oci:").map(camino::Utf8PathBuf::from).unwrap();
+    let store = Store::open(&at).unwrap().unwrap();
+    let image = layout::image(&store, None).unwrap();
+    let host = test.host("Test");
+    let source = Source { store: &store, layer: &image.layers[0], host: &host };
+    let read = |check| source.read("reading", check, &mut |_, _| Ok(()));
+    read(Check::Blob).unwrap();
+    // A time in the header of gzip: nothing depends on it, and somebody changed it between two readings.
+    changed(&at, &digest, |bytes| bytes[4] ^= 1);
+    for check in [Check::Blob, Check::All { room: u64::MAX }] {
+        let fault = read(check).unwrap_err();
+        assert!(matches!(&fault, Fault::Damaged(text) if text.contains(&format!("not {digest}"))), "{fault}");
+    }
+}
+
+#[test]
 fn what_is_in_a_layer_must_have_the_digest_of_the_configuration() {
     disklessset_tests::need!(need::root());
     let test = TestHost::new();
     let mut other = gzip(file("new", "text"));
     other.content = b"something else".to_vec();
-    let line = refusal(&test, &layout(&test, &[plain(base()), other]));
+    let line = refusal(&test, &made(&test, &[plain(base()), other]));
     assert!(line.contains("what is in it has the digest"), "{line}");
     assert!(!test.root().join("unpacked/new").exists());
 }
@@ -62,7 +91,7 @@ fn blobs_that_are_missing_or_cut_off_are_told_before_anything_is_made() {
     let test = TestHost::new();
     let layer = plain(base());
     let digest = make::digest("sha256", &layer.packed);
-    let source = layout(&test, &[layer]);
+    let source = made(&test, &[layer]);
     let at = test.root().join("layout");
     changed(&at, &digest, |bytes| bytes.truncate(700));
     let line = refusal(&test, &source);
@@ -83,13 +112,13 @@ fn an_archive_inside_that_is_cut_off_or_packed_otherwise_is_refused() {
         packed: base()[..1100].to_vec(),
         content: base()[..1100].to_vec(),
     };
-    assert!(refusal(&test, &layout(&test, &[cut])).contains("tar archive ends too early"));
+    assert!(refusal(&test, &made(&test, &[cut])).contains("tar archive ends too early"));
     let mut garbage = gzip(base());
     garbage.packed.extend(b"garbage");
-    let _ = refusal(&test, &layout(&test, &[garbage]));
+    let _ = refusal(&test, &made(&test, &[garbage]));
     let xz = b"\xfd7zXZ\0 and so on".to_vec();
     let xz = make::Blob { kind: PLAIN.to_owned(), content: xz.clone(), packed: xz };
-    assert!(refusal(&test, &layout(&test, &[xz])).contains("compressed with xz"));
+    assert!(refusal(&test, &made(&test, &[xz])).contains("compressed with xz"));
 }
 
 #[test]
@@ -104,13 +133,13 @@ fn layers_that_are_encrypted_foreign_or_unknown_are_refused_by_name() {
     ] {
         let layer = make::Blob { kind: kind.to_owned(), ..gzip(base()) };
         let digest = make::digest("sha256", &layer.packed);
-        let line = refusal(&test, &layout(&test, &[layer]));
+        let line = refusal(&test, &made(&test, &[layer]));
         assert!(line.contains(word) && line.contains(&digest) && line.contains(kind), "{line}");
     }
     for kind in
         ["application/vnd.docker.image.rootfs.diff.tar.gzip", "application/vnd.docker.image.rootfs.diff.tar"]
     {
-        let _ = unpacked(&test, &layout(&test, &[make::Blob { kind: kind.to_owned(), ..gzip(base()) }]));
+        let _ = unpacked(&test, &made(&test, &[make::Blob { kind: kind.to_owned(), ..gzip(base()) }]));
     }
 }
 
@@ -210,6 +239,6 @@ fn what_is_no_layout_is_refused_by_a_reason() {
     let manifest = json!({"schemaVersion": 2, "config": config, "layers": []}).to_string();
     index(&artifact, &[blob(&artifact, "application/vnd.oci.image.manifest.v1+json", manifest.as_bytes())]);
     assert!(refusal(&test, &format!("oci:{artifact}")).contains("helm.config"));
-    let no_system = layout(&test, &[plain(directory("srv"))]);
+    let no_system = made(&test, &[plain(directory("srv"))]);
     assert!(refusal(&test, &no_system).contains("no etc/passwd"));
 }
