@@ -229,3 +229,38 @@ fn a_kernel_whose_modules_nobody_listed_has_them_listed() {
     let _ = world.create("web", &["--type", "core"]).run().expect_done();
     assert!(world.small.unpacked("web").join("usr/lib/modules/9.9.9-test/modules.dep").is_file());
 }
+
+#[test]
+fn an_nfs_image_of_packages_has_what_its_nodes_need_of_nfs() {
+    disklessset_tests::need!(
+        need::root(),
+        need::tool("dnf"),
+        need::tool("rpmbuild"),
+        need::tool("createrepo_c")
+    );
+    let world = World::new();
+    let root = &world.small.root;
+    let _ = root.drop_in("nfs");
+    let repo = format!("file://{}", world.repo);
+    let create = |name: &str, more: &[&str]| {
+        let own = ["nfs", "create-staging", name, "--kernel", super::small::KERNEL, "--source", "dnf"];
+        let from = ["--release", "9", "--repo", &repo, "--unsigned"];
+        root.disklessset(&[&own[..], &from, more].concat()).run()
+    };
+    let _ = create("stage", &[]).expect_done();
+    let before = Snapshot::of(root);
+    let failed = create("other", &["--package", "no-such-package-anywhere"]).expect_code(1);
+    let _ = failed.expect_said("Unable to find a match: no-such-package-anywhere");
+    before.assert_same_as_now(root);
+
+    let tree = root.path().join("diskless/images/nfsimages/staging/stage");
+    let installed = World::installed(&tree);
+    for name in ["nfs-utils", "vim-minimal", "NetworkManager"] {
+        assert!(installed.iter().any(|found| found == name), "{name}: {installed:?}");
+    }
+    assert_eq!(std::fs::read_to_string(tree.join("etc/by-scriptlet")).unwrap(), "1 1\n");
+    for empty in ["proc", "sys", "dev"] {
+        assert_eq!(tree.join(empty).read_dir_utf8().unwrap().count(), 0, "{empty}");
+    }
+    Snapshot::assert_nothing_held(root);
+}
