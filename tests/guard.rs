@@ -22,9 +22,8 @@ fn forgotten(dir: &Utf8Path, list: &str) -> Vec<String> {
         let line = line.strip_prefix("pub(crate) ").or(line.strip_prefix("pub(super) ")).unwrap_or(line);
         line.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')).map(str::to_owned)
     };
-    let named = |name: &str| {
-        text.lines().any(|line| module(line).as_deref() == Some(name.trim_end_matches(".rs")))
-    };
+    let named =
+        |name: &str| text.lines().any(|line| module(line).as_deref() == Some(name.trim_end_matches(".rs")));
     names_in(dir).into_iter().filter(|name| name != list && !named(name)).collect()
 }
 
