@@ -10,6 +10,7 @@
 //! - [`modules`]: finds, checks and loads what was dropped into the modules directory;
 //! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`]: the HTTP tree as a web server gives it;
 //! - [`configuration`], [`site`]: where everything is;
+//! - [`units`]: what systemd mounts again after a reboot;
 //! - [`system`]: files, locks, mounts and tools; knows no images.
 
 pub mod cli;
@@ -25,6 +26,7 @@ pub mod prove;
 pub mod serve;
 pub mod site;
 pub mod system;
+pub mod units;
 
 mod menu;
 mod output;

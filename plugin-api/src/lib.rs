@@ -73,7 +73,7 @@ pub use image::{Attributes, Image};
 pub use kernel::{BootContext, Kernel, KernelVersion};
 pub use names::{ImageName, NameError, PackageName};
 pub use run::{Command, Finished};
-pub use services::{Export, Hold, Host, Level, Mount, Paths, TreeKernel};
+pub use services::{Export, Hold, Host, Level, Mount, Paths, StandingOverlay, TreeKernel};
 pub use size::{Size, SizeError, SizeOrAuto};
 pub use validation::{Lookup, Raw, Refusal, check_arguments, parse_value};
 

@@ -1,6 +1,8 @@
 //! What is said across the ABI, as JSON. Fields are added with a default, never renamed or removed.
 
-use crate::{ActionSpec, Arguments, Attributes, Export, Hold, Image, ImageName, Level, Mount};
+use crate::{
+    ActionSpec, Arguments, Attributes, Export, Hold, Image, ImageName, Level, Mount, StandingOverlay,
+};
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -126,6 +128,8 @@ pub mod services {
     pub const UNEXPORT: &str = "unexport";
     /// null → list of [`super::Exported`]: what disklessset offers now (since 1.1).
     pub const EXPORTS: &str = "exports";
+    /// [`super::StandingRequest`] → null: an overlay that stays, on record first (since 1.1).
+    pub const STANDING_OVERLAY: &str = "standing_overlay";
 }
 
 /// One line for the log.
@@ -183,6 +187,13 @@ pub enum Acquired {
 pub struct ExportRequest {
     /// Which, to whom, how.
     pub export: Export,
+}
+
+/// An overlay to make.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StandingRequest {
+    /// Of what, and where.
+    pub overlay: StandingOverlay,
 }
 
 /// A directory that is offered.

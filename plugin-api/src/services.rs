@@ -82,6 +82,20 @@ impl Mount {
     }
 }
 
+/// A writable view of a tree that NFS servers can export, and that is there again after a reboot. All of it lies on one file
+/// system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingOverlay {
+    /// The tree. Nobody may change it while the view stands.
+    pub lower: Utf8PathBuf,
+    /// Where changes go. Empty before the first time, never changed by others since.
+    pub upper: Utf8PathBuf,
+    /// A directory beside `upper`, the file system's own.
+    pub work: Utf8PathBuf,
+    /// Where, an empty directory.
+    pub target: Utf8PathBuf,
+}
+
 /// A directory offered to NFS clients.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Export {
@@ -257,6 +271,16 @@ impl<'a> Host<'a> {
 
     fn acquire(&self, what: messages::Acquired, hold: Hold) -> Result<()> {
         self.call(services::ACQUIRE, &messages::Acquire { what, hold })
+    }
+
+    /// Makes a standing overlay, on record first: mounts it, and has the system mount it again after a reboot. It stays until it
+    /// is released by its target, or the image is removed. One that stands already is fine; what is missing of it is made again.
+    ///
+    /// # Errors
+    /// When a path lies outside disklessset's directories or cannot stand in a unit, the file system cannot be exported through an overlay, or
+    /// the system refuses. Nothing is left of it then.
+    pub fn standing_overlay(&self, overlay: &StandingOverlay) -> Result<()> {
+        self.call(services::STANDING_OVERLAY, &messages::StandingRequest { overlay: overlay.clone() })
     }
 
     /// Undoes what was acquired at this path: unmounts a target, removes a file or directory.

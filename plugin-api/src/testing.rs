@@ -8,7 +8,7 @@ mod effects;
 mod programs;
 
 use crate::{
-    Export, Hold, Host, Image, ImageName, KernelVersion, Level, Mount, Paths,
+    Export, Hold, Host, Image, ImageName, KernelVersion, Level, Mount, Paths, StandingOverlay,
     abi::{AbiError, HostServices, HostServices_TO},
     error::{Error, ErrorKind, Result},
     messages::{self, Acquired, services},
@@ -38,7 +38,16 @@ pub struct Open {
     pub path: Utf8PathBuf,
     /// For how long.
     pub hold: Hold,
-    mount: Option<Mount>,
+    mount: Option<Mounted>,
+}
+
+/// What is mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Mounted {
+    /// For an action, or for editing.
+    Plain(Mount),
+    /// To stay. The test host writes no units.
+    Standing(StandingOverlay),
 }
 
 #[derive(Default)]
@@ -262,6 +271,9 @@ impl TestHost {
                 }
                 reply(state.answers.remove(0))
             }
+            services::STANDING_OVERLAY => {
+                reply(self.stand(read::<messages::StandingRequest>(request)?.overlay)?)
+            }
             services::EXPORT => {
                 let export = read::<messages::ExportRequest>(request)?.export;
                 self.state().exports.insert(export.path.clone(), export);
@@ -300,10 +312,20 @@ impl TestHost {
             }
             Acquired::Mount { mount } => {
                 effects::mount(&mount)?;
-                (mount.target().to_owned(), Some(mount))
+                (mount.target().to_owned(), Some(Mounted::Plain(mount)))
             }
         };
         self.state().open.push(Open { path, hold: request.hold, mount });
+        Ok(())
+    }
+
+    fn stand(&self, overlay: StandingOverlay) -> Result<()> {
+        let (path, mount) = (overlay.target.clone(), Some(Mounted::Standing(overlay.clone())));
+        let open = Open { path, hold: Hold::Image, mount };
+        if !self.state().open.contains(&open) {
+            effects::stand(&overlay)?;
+            self.state().open.push(open);
+        }
         Ok(())
     }
 

@@ -201,6 +201,14 @@ impl ImageManager<'_> {
         }
     }
 
+    /// Ends an action that was refused half way, and lets the class make again what it took away.
+    pub(super) fn put_back(&self, operation: Operation<'_>, name: &ImageName, error: Error) -> Error {
+        let error = operation.fail(error);
+        // Where that fails, too, the error is told as a warning.
+        let _ = operation.into_lock().map(|lock| self.settle(name, "", lock));
+        error
+    }
+
     /// Undoes an interrupted change of kernels; false when there was none.
     fn clean_kernels(&self) -> Result<bool> {
         let path = journal::path_of(&self.site.layout.journal_dir(), &Subject::Kernels.to_string());
@@ -304,11 +312,12 @@ impl ImageManager<'_> {
         let class = class.unwrap_or_default();
         let operation = Operation::begin(self.site, name, lock, CLEAR, &class)?;
         let freed = operation
-            .release_mounts()
+            .take_down_overlays()
+            .and_then(|()| operation.release_mounts())
             .and_then(|()| self.unmount_by_name(name))
             .and_then(|()| self.must_not_be_mounted(name, &class));
         if let Err(error) = freed {
-            return Err(operation.fail(error));
+            return Err(self.put_back(operation, name, error));
         }
         let served = layout.image_dir(name.as_str());
         if served.symlink_metadata().is_ok() {

@@ -14,6 +14,7 @@ mod cleaning;
 mod listing;
 mod removal;
 pub(crate) mod services;
+mod standing;
 
 pub use cleaning::CleanReport;
 pub use listing::{ListedImage, ShownImage};

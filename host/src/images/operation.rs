@@ -16,7 +16,10 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, ErrorKind, Hold, Image, ImageName, Level, Result};
-use std::{cell::RefCell, os::unix::fs::MetadataExt};
+use std::{
+    cell::{Cell, RefCell},
+    os::unix::fs::MetadataExt,
+};
 
 use super::generation::{self, NewFile};
 
@@ -62,6 +65,8 @@ pub(crate) struct Operation<'s> {
     journal: RefCell<Option<Journal>>,
     pub(crate) staged_kernel: RefCell<Option<StagedKernel>>,
     pub(crate) log: Utf8PathBuf,
+    /// Whether systemd has to be told of units.
+    pub(super) units_changed: Cell<bool>,
     /// Held until the operation is dropped: what is done after its end still concerns nobody else.
     lock: Option<Lock>,
 }
@@ -130,11 +135,12 @@ impl<'s> Operation<'s> {
             staged_kernel: RefCell::new(None),
             log: site.layout.logs_dir().join(format!("{subject}.log")),
             subject,
+            units_changed: Cell::new(false),
             lock: None,
         }
     }
 
-    fn on_journal<T>(&self, act: impl FnOnce(&mut Journal) -> T) -> Result<T> {
+    pub(super) fn on_journal<T>(&self, act: impl FnOnce(&mut Journal) -> T) -> Result<T> {
         match self.journal.borrow_mut().as_mut() {
             Some(journal) => Ok(act(journal)),
             None => Err(Error::refused("this action only reads: it may not acquire anything")),
@@ -195,6 +201,9 @@ impl<'s> Operation<'s> {
         let Some((number, effect, _)) = self.on_record(path)? else {
             return Err(Error::refused(format!("{path} is not on record for {}", self.subject)));
         };
+        if matches!(effect, Effect::StandingOverlay { .. }) {
+            self.units_changed.set(true);
+        }
         self.undo_one(&effect)?;
         self.on_journal(|journal| journal.undone(number))
     }
@@ -337,6 +346,7 @@ impl<'s> Operation<'s> {
 
     /// Ends the action well: what was held for its length is undone, the rest stays.
     pub(crate) fn succeed(&self) -> Result<()> {
+        self.tell_of_units();
         let Some(mut journal) = self.journal.take() else { return Ok(()) };
         // Best effort where nobody asked for it before: without the line an end in the middle of this undoes what is held.
         let _ = journal.commit();
@@ -348,6 +358,7 @@ impl<'s> Operation<'s> {
 
     /// Ends an action after which nothing is left of its subject: all that is on record is undone.
     pub(super) fn undo_everything(&self) -> Result<()> {
+        self.tell_of_units();
         let Some(mut journal) = self.journal.take() else { return Ok(()) };
         let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
         undo::undo(&mut journal, &self.site.layout, Which::Everything, &in_use)
@@ -357,6 +368,7 @@ impl<'s> Operation<'s> {
 
     /// Ends the action badly: everything it acquired is undone. Gives back the error, with what could not be undone.
     pub(crate) fn fail(&self, error: Error) -> Error {
+        self.tell_of_units();
         let Some(mut journal) = self.journal.take() else { return error };
         let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
         let undone = undo::undo(&mut journal, &self.site.layout, Which::Unsettled, &in_use)

@@ -16,11 +16,17 @@ impl ImageManager<'_> {
     pub fn remove(&self, name: &ImageName) -> Result<()> {
         let (lock, image) = self.lock_and_load(name, REMOVE)?;
         self.module_needed(image.class(), name)?;
-        self.must_not_be_mounted(name, image.class())?;
         let layout = &self.site.layout;
         let operation = Operation::begin(self.site, name, lock, REMOVE, image.class())?;
-        if let Err(objection) = self.ask_whether_needed(&operation, &image) {
-            return Err(operation.fail(objection));
+        let free = self
+            .ask_whether_needed(&operation, &image)
+            .and_then(|()| operation.take_down_overlays())
+            .and_then(|()| self.must_not_be_mounted(name, image.class()));
+        if let Err(objection) = free {
+            return Err(match operation.units_changed.get() {
+                true => self.put_back(operation, name, objection),
+                false => operation.fail(objection),
+            });
         }
         operation.retire(&layout.image_dir(name.as_str()), &layout.images_dir())?;
         let mut request = request(steps::REMOVE);

@@ -70,6 +70,9 @@ impl HostService for Operation<'_> {
                 let path = self.site.layout.published(&request.export.path);
                 answer(self.export(&ExportLine::new(path, &request.export.clients, &request.export.options)?))
             }
+            services::STANDING_OVERLAY => {
+                answer(self.stand(&read::<messages::StandingRequest>(request)?.overlay))
+            }
             services::UNEXPORT => {
                 let path = self.site.layout.published(&read::<messages::OnePath>(request)?.path);
                 answer(self.withdraw(&path))
@@ -213,7 +216,7 @@ impl Operation<'_> {
                             mounts::bind(source, target, Access::ReadWrite, mounts::Submounts::Leave)
                         }
                         Mount::Overlay { lower, upper, work, target } => {
-                            mounts::mount_overlay(lower, upper, work, target)
+                            mounts::mount_overlay(lower, upper, work, target, &[])
                         }
                         Mount::Image { file, target } => tree_mounts::mount_image(file, target),
                         Mount::System { target } => tree_mounts::mount_system(target),
@@ -224,7 +227,7 @@ impl Operation<'_> {
         }
     }
 
-    fn must_be_ours(&self, path: &Utf8Path) -> Result<()> {
+    pub(super) fn must_be_ours(&self, path: &Utf8Path) -> Result<()> {
         let climbs = path.components().any(|part| part.as_str() == "..");
         let ours = self.site.layout.owned_roots().iter().any(|root| path.starts_with(root) && path != root);
         if ours && !climbs {

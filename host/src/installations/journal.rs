@@ -5,7 +5,7 @@
 
 use crate::system::{FileError, atomic_file, files};
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::{Hold, Mount};
+use disklessset_plugin_api::{Hold, Mount, StandingOverlay};
 use serde::{Deserialize, Serialize};
 use std::{fs::File, io::Write};
 
@@ -55,6 +55,11 @@ pub enum Effect {
         /// The line it had before, for an action that fails.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         previous: Option<String>,
+    },
+    /// An overlay that is mounted again after a reboot, and the unit that does it.
+    StandingOverlay {
+        /// Of what, and where.
+        overlay: StandingOverlay,
     },
     /// The next state of a directory, built aside: it comes into service once the action is committed, and not before.
     Next {
@@ -283,6 +288,7 @@ impl Journal {
             | Effect::Trash { path: at }
             | Effect::Doomed { path: at } => at == path,
             Effect::Mount { mount } => mount.target() == path,
+            Effect::StandingOverlay { overlay } => overlay.target == path,
             // Not a thing at that place: the directory itself may be on record, too.
             Effect::Export { .. } | Effect::Next { .. } => false,
         })

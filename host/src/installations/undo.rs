@@ -11,9 +11,10 @@ use crate::{
         remove_tree::{self, RemoveError},
         tree_mounts,
     },
+    units::{self, UnitError},
 };
 use camino::Utf8Path;
-use disklessset_plugin_api::{Error, ErrorKind, Hold, Mount};
+use disklessset_plugin_api::{Error, ErrorKind, Hold, Mount, StandingOverlay};
 use std::os::unix::fs::MetadataExt;
 
 /// Why something could not be undone. What is left stays on record.
@@ -28,6 +29,9 @@ pub enum UndoError {
     /// An export stays.
     #[error(transparent)]
     Export(#[from] ExportsError),
+    /// A unit stays.
+    #[error(transparent)]
+    Unit(#[from] UnitError),
     /// The record itself cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -40,6 +44,7 @@ impl UndoError {
             &self,
             Self::File(_)
                 | Self::Export(_)
+                | Self::Unit(_)
                 | Self::Mount(MountError::File(_) | MountError::Tool(_))
                 | Self::Remove(RemoveError::File(_) | RemoveError::Refused { .. })
         );
@@ -84,6 +89,22 @@ pub fn undo(
         .filter(|open| which != Which::HeldForAction || !matches!(open.effect, Effect::Published { .. }))
         .cloned()
         .collect();
+    let units = chosen.iter().any(|open| matches!(open.effect, Effect::StandingOverlay { .. }));
+    let undone = undo_each(journal, layout, which, kernel_in_use, chosen);
+    if units {
+        // A system that could not be told learns of it with the next change, or when it boots.
+        units::reload(layout, &|_| {});
+    }
+    undone
+}
+
+fn undo_each(
+    journal: &mut Journal,
+    layout: &Layout,
+    which: Which,
+    kernel_in_use: &dyn Fn(&str) -> bool,
+    chosen: Vec<Open>,
+) -> Result<(), UndoError> {
     for open in chosen {
         // What waits for the commit of an action that has none.
         let waiting = matches!(open.effect, Effect::Doomed { .. } | Effect::Next { .. });
@@ -111,6 +132,7 @@ pub fn undo_effect(
         | Effect::Trash { path }
         | Effect::Doomed { path } => remove(path, layout),
         Effect::Mount { mount } => unmount(mount),
+        Effect::StandingOverlay { overlay } => take_down(overlay, layout),
         Effect::Next { path, aside, inode } => put_next(path, aside, *inode).map_err(UndoError::File),
         Effect::Export { path, previous } => {
             // The next change tells a server that could not be told of this one.
@@ -157,4 +179,12 @@ pub fn unmount(mount: &Mount) -> Result<(), UndoError> {
         other => mounts::unmount(other.target())?,
     }
     Ok(())
+}
+
+/// Takes an overlay away, and the unit that would mount it again. One that is busy keeps both.
+fn take_down(overlay: &StandingOverlay, layout: &Layout) -> Result<(), UndoError> {
+    if units::overlay::stands(overlay)? {
+        mounts::unmount(&overlay.target)?;
+    }
+    Ok(units::take(layout, &overlay.target)?)
 }

@@ -19,6 +19,8 @@ pub struct Mount {
     pub kind: String,
     /// What is mounted: a device, a server's export, or just a word.
     pub source: String,
+    /// The options of the file system, those of every mount of it.
+    pub options: String,
 }
 
 /// All mounts, in the kernel's order: what covers a place comes after what it covers.
@@ -71,7 +73,8 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
     fields.find(|field| *field == b"-")?;
     let kind = unescape(fields.next()?);
     let source = fields.next().map(unescape).unwrap_or_default();
-    Some(Mount { id, device, target, subtree, kind, source })
+    let options = fields.next().map(unescape).unwrap_or_default();
+    Some(Mount { id, device, target, subtree, kind, source, options })
 }
 
 /// Blank, tab, newline and backslash are written as a backslash and three octal digits.

@@ -43,6 +43,24 @@ pub enum MountError {
         /// The character.
         character: char,
     },
+    /// The file system mounts an overlay, but none that NFS servers can export.
+    #[error(
+        "cannot mount {target}: the file system of {upper}, or of {lower}, cannot be exported through an overlay"
+    )]
+    NotExportable {
+        /// The mount.
+        target: Utf8PathBuf,
+        /// Its tree.
+        lower: Utf8PathBuf,
+        /// Where its changes go.
+        upper: Utf8PathBuf,
+    },
+    /// Something is mounted there already.
+    #[error("cannot mount {target}: something else is mounted there")]
+    Occupied {
+        /// The place.
+        target: Utf8PathBuf,
+    },
     /// The system refused.
     #[error(transparent)]
     File(#[from] FileError),
@@ -102,7 +120,7 @@ pub fn bind(
     })
 }
 
-/// Mounts a writable layer over a tree. `upper` and `work` are empty directories of one file system.
+/// Mounts a writable layer over a tree. `upper` and `work` are empty directories of one file system; `more` are further options.
 ///
 /// # Errors
 /// Paths that mount options cannot hold, and what the system refuses.
@@ -111,6 +129,7 @@ pub fn mount_overlay(
     upper: &Utf8Path,
     work: &Utf8Path,
     target: &Utf8Path,
+    more: &[&str],
 ) -> Result<(), MountError> {
     for path in [lower, upper, work] {
         if let Some(character) = path.as_str().chars().find(|c| matches!(c, ':' | ',' | '\\')) {
@@ -118,7 +137,8 @@ pub fn mount_overlay(
             return Err(MountError::UnusablePath { target, path, character });
         }
     }
-    let options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
+    let layers = format!("lowerdir={lower},upperdir={upper},workdir={work}");
+    let options = [&[layers.as_str()], more].concat().join(",");
     let place = open_place(target)?;
     let place = format!("/proc/self/fd/{}", place.as_raw_fd());
     mount(Some("overlay"), place.as_str(), Some("overlay"), MsFlags::empty(), Some(options.as_str()))
@@ -371,7 +391,7 @@ mod tests {
         let place = Place::new();
         std::fs::write(place.path("a/file"), "old").unwrap();
         let overlay = |lower: &Utf8Path| {
-            mount_overlay(lower, &place.path("upper"), &place.path("work"), &place.path("target"))
+            mount_overlay(lower, &place.path("upper"), &place.path("work"), &place.path("target"), &[])
         };
         overlay(&place.path("a")).unwrap();
         std::fs::write(place.path("target/file"), "new").unwrap();

@@ -1,8 +1,8 @@
 //! Mounts and removals of the test host, made with the server's own tools.
 
-use super::Open;
+use super::{Mounted, Open};
 use crate::{
-    Mount,
+    Mount, StandingOverlay,
     error::{Error, Result},
 };
 use camino::Utf8Path;
@@ -42,18 +42,25 @@ pub(super) fn mount(mount: &Mount) -> Result<()> {
     .map(drop)
 }
 
+pub(super) fn stand(overlay: &StandingOverlay) -> Result<()> {
+    let StandingOverlay { lower, upper, work, target } = overlay;
+    let options = format!("lowerdir={lower},upperdir={upper},workdir={work},index=on,nfs_export=on");
+    tool("mount", &["-t", "overlay", "-o", &options, "overlay", target.as_str()]).map(drop)
+}
+
 pub(super) fn undo(open: &Open) -> Result<()> {
     match &open.mount {
         None => remove(&open.path),
-        Some(Mount::System { target }) => {
+        Some(Mounted::Plain(Mount::System { target })) => {
             ["dev", "sys", "proc"].iter().try_for_each(|dir| unmount(&target.join(dir)))
         }
         // Read-only, so nothing can be lost with it. A program elsewhere on the machine may have a copy of the mount table, and the
         // loop device of a mount inside open with it.
-        Some(Mount::Image { target, .. }) => {
+        Some(Mounted::Plain(Mount::Image { target, .. })) => {
             unmount(target).or_else(|_| tool("umount", &["--lazy", target.as_str()]).map(drop))
         }
-        Some(mount) => unmount(mount.target()),
+        Some(Mounted::Plain(mount)) => unmount(mount.target()),
+        Some(Mounted::Standing(overlay)) => unmount(&overlay.target),
     }
 }
 

@@ -1,13 +1,14 @@
 //! Exports of images: one line an image, or one a node.
 
 use crate::{
-    nodes,
+    nodes, overlays,
     places::{Golden, STAGING, Staging, published},
 };
 use camino::Utf8PathBuf;
 use disklessset_kit::node_set::{NodeName, NodeSet};
-use disklessset_plugin_api::{Arguments, Error, Export, Host, Image, Result};
+use disklessset_plugin_api::{Arguments, Error, Export, Host, Image, ImageName, Result};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 /// - `rw`: a node writes to its tree;
 /// - `no_root_squash`: the node's root owns the tree's files, without this it cannot even boot;
@@ -16,8 +17,8 @@ use serde_json::{Value, json};
 const OPTIONS: [&str; 4] = ["rw", "no_root_squash", "sync", "no_subtree_check"];
 /// As 1.x exports: the network of the nodes is the site's to close.
 const CLIENTS: [&str; 1] = ["*"];
-/// The attribute that tells that new nodes get lines of their own, and with which options.
-const PER_NODE: &str = "export";
+/// The attribute of a golden image that tells which lines new nodes get.
+const PLAN: &str = "export";
 
 fn tree_of(image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
     match image.class() == STAGING {
@@ -36,8 +37,13 @@ pub(crate) fn export(image: &mut Image, args: &Arguments, host: &Host<'_>) -> Re
     let tree = tree_of(image, host)?;
     if !args.flag("per_node") {
         withdraw_nodes(image, host)?;
-        host.export(&Export { path: tree.clone(), clients, options })?;
-        image.unset(PER_NODE);
+        host.export(&Export { path: tree, clients: clients.clone(), options: options.clone() })?;
+        if image.class() == STAGING {
+            return lines(image, host);
+        }
+        image.set(PLAN, json!({ "per_node": false, "clients": clients, "options": options }));
+        let places = Golden::of(image.name(), host)?;
+        export_nodes(image, &nodes::present(&places)?, &places, host)?;
         return lines(image, host);
     }
     if image.class() == STAGING {
@@ -47,33 +53,53 @@ pub(crate) fn export(image: &mut Image, args: &Arguments, host: &Host<'_>) -> Re
         return Err(Error::usage("with --per-node the clients are the nodes: leave --client out"));
     }
     host.unexport(&tree)?;
-    image.set(PER_NODE, json!({ "per_node": true, "options": options }));
+    image.set(PLAN, json!({ "per_node": true, "options": options }));
     let places = Golden::of(image.name(), host)?;
-    export_new_nodes(image, &nodes::present(&places)?, &places, host)?;
+    export_nodes(image, &nodes::present(&places)?, &places, host)?;
     lines(image, host)
 }
 
-/// Gives nodes lines of their own, where the image is exported that way.
-pub(crate) fn export_new_nodes(
-    image: &Image,
-    nodes: &NodeSet,
-    places: &Golden,
-    host: &Host<'_>,
-) -> Result<()> {
-    let Some(options) = image.attributes().get(PER_NODE).and_then(|export| export.get("options")) else {
-        return Ok(());
-    };
-    let options: Vec<String> = serde_json::from_value(options.clone())?;
-    for node in nodes.iter() {
-        let clients = vec![node.to_string()];
-        host.export(&Export { path: places.node(&node), clients, options: options.clone() })?;
+/// How a golden image is exported, as the attribute has it.
+#[derive(serde::Deserialize)]
+struct Plan {
+    per_node: bool,
+    #[serde(default)]
+    clients: Vec<String>,
+    options: Vec<String>,
+}
+
+/// Gives nodes lines of their own: all of them where the image is exported that way, overlays in any case, for each of these is
+/// a file system of its own and the kernel's server asks for its identity. Lines that are there already stay.
+pub(crate) fn export_nodes(image: &Image, nodes: &NodeSet, places: &Golden, host: &Host<'_>) -> Result<()> {
+    let Some(plan) = image.attributes().get(PLAN) else { return Ok(()) };
+    let plan: Plan = serde_json::from_value(plan.clone())?;
+    let views = overlays::present(places)?;
+    for node in nodes.iter().filter(|node| plan.per_node || views.contains(node)) {
+        let clients = if plan.per_node { vec![node.to_string()] } else { plan.clients.clone() };
+        let mut options = plan.options.clone();
+        if views.contains(&node) {
+            options.retain(|option| !option.starts_with("fsid="));
+            options.push(format!("fsid={}", identity(image.name(), &node)));
+        }
+        host.export(&Export { path: places.node(&node), clients, options })?;
     }
     Ok(())
 }
 
+/// The identity of a node's file system in the handles that it holds: a UUID of version 8, the same for ever, and no other node's.
+pub(crate) fn identity(image: &ImageName, node: &NodeName) -> String {
+    let digest = Sha256::digest(format!("disklessset nfs {image}/{node}"));
+    let mut bytes = [0_u8; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    bytes[6] = bytes[6] & 0x0f | 0x80;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
 /// Takes the line of a node away, where it has one.
 pub(crate) fn unexport_node(image: &Image, node: &NodeName, places: &Golden, host: &Host<'_>) -> Result<()> {
-    if image.attributes().contains_key(PER_NODE) {
+    if image.attributes().contains_key(PLAN) {
         host.unexport(&places.node(node))?;
     }
     Ok(())
@@ -96,7 +122,7 @@ fn withdraw_nodes(image: &Image, host: &Host<'_>) -> Result<bool> {
 pub(crate) fn unexport(image: &mut Image, host: &Host<'_>) -> Result<Value> {
     let whole = host.unexport(&tree_of(image, host)?)?;
     let nodes = withdraw_nodes(image, host)?;
-    image.unset(PER_NODE);
+    image.unset(PLAN);
     if !whole && !nodes {
         host.warn(format!("image {} was not exported", image.name()));
     }

@@ -1,7 +1,9 @@
 //! `NfsGoldenImage`: a tree that is done, and one tree for each of its nodes.
 
 use crate::{
-    boot_file, nodes, parameters,
+    boot_file,
+    nodes::{self, How},
+    overlays, parameters,
     places::{self, Golden, Staging},
     show,
 };
@@ -52,7 +54,17 @@ impl DerivedImageClass for NfsGoldenImage {
         places::put_new(&made, &to.tree)?;
         // A clone is all of an image: what nodes wrote, too.
         let present = nodes::present(&from)?;
-        nodes::make_trees(&present, &to, |node| from.node(node), Wanted::Auto, host)?;
+        let views = overlays::present(&from)?;
+        for node in views.iter() {
+            overlays::mounted_tree(source, &node, &from)?;
+        }
+        let trees = present.difference(&views);
+        nodes::make_trees(&trees, &to, |node| from.node(node), Wanted::Auto, host)?;
+        if !views.is_empty() {
+            // Their layers know the tree they belong to.
+            host.info(format!("{views}: overlays; the clone has copies of what these nodes see"));
+            nodes::make_trees(&views, &to, |node| from.node(node), Wanted::Auto, host)?;
+        }
         places::flush_parent(&to.tree)?;
         show::forget_places(image);
         image.set("nodes", present.to_string());
@@ -80,7 +92,7 @@ impl DerivedImageClass for NfsGoldenImage {
     ) -> Result<Option<Value>> {
         match words {
             "nodes list" => nodes::list(image, host).map(Some),
-            "nodes add" => nodes::add(image, &args.need::<String>("nodes")?, method(args)?, host).map(Some),
+            "nodes add" => nodes::add(image, &args.need::<String>("nodes")?, how(args)?, host).map(Some),
             "nodes remove" => nodes::remove(image, &args.need::<String>("nodes")?, host).map(Some),
             _ => Ok(None),
         }
@@ -99,10 +111,21 @@ impl DerivedImageClass for NfsGoldenImage {
     ) -> Result<Option<Value>> {
         match step {
             // For `kernel add --from-image`.
-            "os_tree" => Ok(Some(Golden::of(image.name(), host)?.tree.as_str().into())),
+            "os_tree" => {
+                let places = Golden::of(image.name(), host)?;
+                // An initramfs is made inside of the tree.
+                overlays::must_not_see(image, &places)?;
+                Ok(Some(places.tree.as_str().into()))
+            }
             _ => Ok(None),
         }
     }
+}
+
+/// What new nodes get.
+fn how(args: &Arguments) -> Result<How> {
+    let text: Option<String> = args.get("method")?;
+    if text.as_deref() == Some("overlay") { Ok(How::Overlay) } else { method(args).map(How::Tree) }
 }
 
 fn method(args: &Arguments) -> Result<Wanted> {

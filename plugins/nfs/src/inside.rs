@@ -1,6 +1,9 @@
 //! Running a command or a shell inside a tree.
 
-use crate::places::{Golden, STAGING, Staging};
+use crate::{
+    overlays,
+    places::{Golden, STAGING, Staging},
+};
 use camino::Utf8PathBuf;
 use disklessset_kit::{node_set::NodeName, tree_files::TreeFiles};
 use disklessset_plugin_api::{Command, Error, ErrorKind, Host, Image, Result};
@@ -13,10 +16,18 @@ fn tree_of(image: &Image, node: Option<String>, host: &Host<'_>) -> Result<Utf8P
         (true, Some(_)) => {
             return Err(Error::usage(format!("image {} is a staging image: it has no nodes", image.name())));
         }
-        (false, None) => Golden::of(image.name(), host)?.tree,
+        (false, None) => {
+            let places = Golden::of(image.name(), host)?;
+            overlays::must_not_see(image, &places)?;
+            places.tree
+        }
         (false, Some(node)) => {
             let node: NodeName = node.parse().map_err(|cause| Error::usage(format!("{cause}")))?;
-            let tree = Golden::of(image.name(), host)?.node(&node);
+            let places = Golden::of(image.name(), host)?;
+            if overlays::present(&places)?.contains(&node) {
+                return overlays::mounted_tree(image, &node, &places);
+            }
+            let tree = places.node(&node);
             if !tree.is_dir() {
                 return Err(Error::new(
                     ErrorKind::NOT_FOUND,

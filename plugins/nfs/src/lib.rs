@@ -9,6 +9,7 @@ mod exporting;
 mod golden;
 mod inside;
 mod nodes;
+mod overlays;
 mod parameters;
 mod places;
 mod root_image;

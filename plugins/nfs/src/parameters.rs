@@ -75,18 +75,13 @@ pub(crate) fn create_golden() -> ActionSpec {
             .as_flag("from")
             .required(),
         )
-        .param(method())
+        .param(method(&[], "How trees are made; auto takes the best that works here"))
 }
 
-fn method() -> ParamSpec {
-    let choices = ["auto", "snapshot", "reflink", "copy"].map(str::to_owned).to_vec();
-    ParamSpec::flag(
-        "method",
-        ParamKind::Choice { choices },
-        "How trees are made; auto takes the best that works here",
-    )
-    .default("auto")
-    .not_asked()
+fn method(more: &[&str], help: &str) -> ParamSpec {
+    let choices = [&["auto", "snapshot", "reflink", "copy"], more].concat();
+    let choices = choices.into_iter().map(str::to_owned).collect();
+    ParamSpec::flag("method", ParamKind::Choice { choices }, help).default("auto").not_asked()
 }
 
 /// The actions on the nodes of a golden image.
@@ -98,7 +93,10 @@ pub(crate) fn of_nodes() -> Vec<ActionSpec> {
         ActionSpec::change("nodes add", "Add nodes to a golden image")
             .help("Make a tree for each of these nodes; those that have one keep it")
             .param(set("The nodes, such as c[001-100],login1"))
-            .param(method()),
+            .param(method(
+                &["overlay"],
+                "How trees are made; auto takes the best that works here, never overlay, which mounts the golden tree under what a node writes",
+            )),
         ActionSpec::change("nodes remove", "Remove nodes from a golden image")
             .help("Delete the trees of these nodes with all that they wrote")
             .param(set("The nodes, such as c[001-100],login1"))

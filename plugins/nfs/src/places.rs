@@ -36,6 +36,8 @@ pub(crate) struct Golden {
     pub(crate) tree: Utf8PathBuf,
     /// The nodes' trees.
     pub(crate) nodes: Utf8PathBuf,
+    /// What those nodes wrote whose trees are overlays.
+    pub(crate) overlays: Utf8PathBuf,
     /// Where trees are made and unmade: whatever lies there is unfinished.
     pub(crate) work: Utf8PathBuf,
 }
@@ -43,7 +45,18 @@ pub(crate) struct Golden {
 impl Golden {
     pub(crate) fn of(name: &ImageName, host: &Host<'_>) -> Result<Self> {
         let base = host.paths()?.nfs_golden.join(name.as_str());
-        Ok(Self { tree: base.join("image"), nodes: base.join("nodes"), work: base.join(".work"), base })
+        Ok(Self {
+            tree: base.join("image"),
+            nodes: base.join("nodes"),
+            overlays: base.join("overlays"),
+            work: base.join(".work"),
+            base,
+        })
+    }
+
+    /// What a node wrote whose tree is an overlay.
+    pub(crate) fn overlay(&self, node: &NodeName) -> Utf8PathBuf {
+        self.overlays.join(node.as_ref())
     }
 
     /// The tree of a node.

@@ -1,7 +1,7 @@
 //! What is said of an image beside its attributes, and checks of what it is given.
 
 use crate::{
-    exporting, nodes,
+    exporting, nodes, overlays,
     places::{Golden, Staging, published},
 };
 use camino::Utf8Path;
@@ -32,6 +32,7 @@ pub(crate) fn golden(image: &Image, host: &Host<'_>) -> Result<Value> {
         "node_trees": published(&places.nodes, &host.paths()?),
         "node_count": nodes.len(),
         "nodes_there": nodes.to_string(),
+        "overlay_nodes": overlays::present(&places)?.to_string(),
         "exported": exporting::lines(image, host)?,
     }))
 }

@@ -2,7 +2,7 @@
 
 use super::{present, typed};
 use crate::{
-    exporting,
+    exporting, overlays,
     places::{self, Golden},
 };
 use camino::Utf8PathBuf;
@@ -13,8 +13,17 @@ use disklessset_kit::{
 use disklessset_plugin_api::{Hold, Host, Image, Result};
 use serde_json::{Value, json};
 
+/// What nodes get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    /// A tree of their own.
+    Tree(Wanted),
+    /// The golden tree, and a directory for what they write.
+    Overlay,
+}
+
 /// Makes trees for nodes that have none. Killed in the middle, the finished ones stay.
-pub(crate) fn add(image: &mut Image, nodes: &str, wanted: Wanted, host: &Host<'_>) -> Result<Value> {
+pub(crate) fn add(image: &mut Image, nodes: &str, how: How, host: &Host<'_>) -> Result<Value> {
     let places = Golden::of(image.name(), host)?;
     let (asked, there) = (typed(nodes)?, present(&places)?);
     let (new, kept) = (asked.difference(&there), asked.intersection(&there));
@@ -22,15 +31,22 @@ pub(crate) fn add(image: &mut Image, nodes: &str, wanted: Wanted, host: &Host<'_
     if !kept.is_empty() {
         host.warn(format!("{kept}: there already, and left as they are"));
     }
+    overlays::mount_again(&kept, &places, host)?;
     if new.is_empty() {
         return Ok(json!({ "added": "" }));
     }
     host.acquire_directory(&places.work, Hold::Action)?;
     places::make_directory(&places.nodes, 0o755)?;
-    let method = make_trees(&new, &places, |_| places.tree.clone(), wanted, host)?;
+    let method = match how {
+        How::Tree(wanted) => make_trees(&new, &places, |_| places.tree.clone(), wanted, host)?.to_string(),
+        How::Overlay => {
+            overlays::add(&new, &places, host)?;
+            "overlay".to_owned()
+        }
+    };
     image.set("nodes", all.to_string());
-    exporting::export_new_nodes(image, &new, &places, host)?;
-    Ok(json!({ "added": new.to_string(), "method": method.to_string() }))
+    exporting::export_nodes(image, &new, &places, host)?;
+    Ok(json!({ "added": new.to_string(), "method": method }))
 }
 
 /// Makes a tree for each node, from the tree that `source` tells for it. The work area is there.

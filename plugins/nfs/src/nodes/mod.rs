@@ -3,23 +3,29 @@
 mod add;
 mod remove;
 
-pub(crate) use add::{add, make_trees};
+pub(crate) use add::{How, add, make_trees};
 pub(crate) use remove::remove;
 
-use crate::places::Golden;
+use crate::{exporting, overlays, places::Golden};
+use camino::Utf8Path;
 use disklessset_kit::node_set::{NodeName, NodeSet, NodeSetError};
 use disklessset_plugin_api::{Error, Host, Image, Result};
 use serde_json::Value;
 
-/// The nodes whose trees are there.
+/// The nodes whose trees are there, or are overlays.
 ///
 /// # Errors
-/// When the directory cannot be read. What has no name of a node is nobody's tree, and not counted.
+/// When a directory cannot be read. What has no name of a node is nobody's tree, and not counted.
 pub(crate) fn present(places: &Golden) -> Result<NodeSet> {
-    let fault = |cause| Error::failed(format!("cannot read {}", places.nodes)).because(cause);
-    let entries = match std::fs::read_dir(&places.nodes) {
+    Ok(in_directory(&places.nodes)?.union(&overlays::present(places)?))
+}
+
+/// The nodes that have a directory in this one.
+pub(crate) fn in_directory(directory: &Utf8Path) -> Result<NodeSet> {
+    let fault = |cause| Error::failed(format!("cannot read {directory}")).because(cause);
+    let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
-        // 1.x made the directory with the first node.
+        // 1.x made the directory of nodes with the first of them; that of overlays is there while there are some.
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(NodeSet::default()),
         Err(cause) => return Err(fault(cause)),
     };
@@ -46,7 +52,10 @@ fn typed(text: &str) -> Result<NodeSet> {
 
 /// Sets what follows from the directories after an action was killed.
 pub(crate) fn recovered(image: &mut Image, action: &str, host: &Host<'_>) -> Result<Option<String>> {
-    let present = present(&Golden::of(image.name(), host)?)?;
+    let places = Golden::of(image.name(), host)?;
+    overlays::recovered(&places, host)?;
+    let present = present(&places)?;
+    exporting::export_nodes(image, &present, &places, host)?;
     if image.text("nodes").unwrap_or_default() == present.to_string() {
         return Ok(None);
     }

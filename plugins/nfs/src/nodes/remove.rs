@@ -2,9 +2,10 @@
 
 use super::{present, typed};
 use crate::{
-    exporting,
+    exporting, overlays,
     places::{self, Golden},
 };
+use camino::Utf8Path;
 use disklessset_kit::{mounts, node_set::NodeSet};
 use disklessset_plugin_api::{Error, ErrorKind, Hold, Host, Image, Result};
 use serde_json::{Value, json};
@@ -21,13 +22,18 @@ pub(crate) fn remove(image: &mut Image, nodes: &str, host: &Host<'_>) -> Result<
     if !absent.is_empty() {
         host.warn(format!("{absent}: not there"));
     }
-    nothing_mounted(&gone, &places)?;
+    let views = overlays::present(&places)?;
+    nothing_mounted(&gone, &views, &places)?;
     host.acquire_directory(&places.work, Hold::Action)?;
     let total = gone.len() as u64;
     for (done, node) in (0_u64..).zip(gone.iter()) {
         host.checkpoint()?;
         host.progress("removing the trees of nodes", done, total);
         exporting::unexport_node(image, &node, &places, host)?;
+        if views.contains(&node) {
+            overlays::remove(&node, &places, host)?;
+            continue;
+        }
         // The work area is on record and goes at the end, however the action ends.
         places::put_new(&places.node(&node), &places.work.join(node.as_ref()))?;
     }
@@ -37,12 +43,14 @@ pub(crate) fn remove(image: &mut Image, nodes: &str, host: &Host<'_>) -> Result<
 }
 
 /// What is mounted in a tree is somebody's: it would keep the tree from being deleted.
-fn nothing_mounted(nodes: &NodeSet, places: &Golden) -> Result<()> {
+fn nothing_mounted(nodes: &NodeSet, views: &NodeSet, places: &Golden) -> Result<()> {
     let mounted = mounts::at_or_below(&places.nodes)
         .map_err(|cause| Error::failed("cannot read the mount table").because(cause))?;
     for node in nodes.iter() {
         let tree = places.node(&node);
-        if let Some(mount) = mounted.iter().find(|mount| mount.target.starts_with(&tree)) {
+        let own = |target: &Utf8Path| target == tree && views.contains(&node);
+        let others = |mount: &&mounts::Mounted| mount.target.starts_with(&tree) && !own(&mount.target);
+        if let Some(mount) = mounted.iter().find(others) {
             return Err(Error::refused(format!(
                 "cannot remove node {node}: still mounted at {}",
                 mount.target

@@ -1,0 +1,164 @@
+//! Units of systemd that mount overlays again after a reboot: one file each in `/etc/systemd/system`, of a name that follows
+//! from the mount point, and the link that has it wanted at boot.
+//!
+//! The link is made here and not by `systemctl enable`: it is the same link, and is there below another root, too, and where
+//! systemd does not run. A running systemd is told once an action is over, not for each of a thousand nodes.
+
+pub mod overlay;
+
+mod escape;
+mod text;
+
+use crate::system::{
+    FileError, atomic_file,
+    command::{Isolation, Tool},
+    files,
+    layout::Layout,
+};
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_plugin_api::StandingOverlay;
+use std::time::Duration;
+use text::{MARK, MountUnit, WANTED_BY};
+
+/// Where the units of the administrator are, links of theirs included.
+const UNITS: &str = "/etc/systemd/system";
+/// There while systemd runs (`sd_booted(3)`).
+const RUNNING: &str = "/run/systemd/system";
+/// More is no unit of ours.
+const MOST_BYTES: u64 = 64 * 1024;
+
+/// Why a unit cannot be written or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum UnitError {
+    /// The path would mean something else in a unit or in mount options.
+    #[error(
+        "{path:?} cannot stand in a unit of systemd: overlays need plain paths, letters, digits and /._-+@~"
+    )]
+    Path {
+        /// The path.
+        path: Utf8PathBuf,
+    },
+    /// No file can have the name.
+    #[error("{path} is too long for the name of a unit of systemd")]
+    TooLong {
+        /// The mount point.
+        path: Utf8PathBuf,
+    },
+    /// systemd mounts at real paths only.
+    #[error("{path} lies behind a link, where systemd mounts nothing: its real path is {real}")]
+    Link {
+        /// The mount point.
+        path: Utf8PathBuf,
+        /// Without links.
+        real: Utf8PathBuf,
+    },
+    /// Somebody wrote a unit for the same place.
+    #[error("{file} is there already, and was not written by disklessset")]
+    Foreign {
+        /// The unit.
+        file: Utf8PathBuf,
+    },
+    /// The file cannot be written or removed.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// The unit of a mount point and the link that enables it.
+struct Place {
+    file: Utf8PathBuf,
+    link: Utf8PathBuf,
+    name: String,
+}
+
+impl Place {
+    fn of(layout: &Layout, target: &Utf8Path) -> Result<Self, UnitError> {
+        let too_long = || UnitError::TooLong { path: target.to_owned() };
+        let name = escape::mount_unit(&layout.published(target)).ok_or_else(too_long)?;
+        let units = layout.inside(UNITS.into());
+        let link = units.join(format!("{WANTED_BY}.wants")).join(&name);
+        Ok(Self { file: units.join(&name), link, name })
+    }
+
+    /// Whether the file is one of ours, or not there.
+    fn ours(&self) -> Result<bool, UnitError> {
+        match atomic_file::read_bounded(&self.file, MOST_BYTES) {
+            Ok(bytes) => Ok(bytes.starts_with(MARK.as_bytes())),
+            Err(error) if error.is_not_found() => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Has the system mount an overlay again when it boots. One that is written already is fine.
+///
+/// # Errors
+/// When the overlay cannot stand in a unit, a unit of others is in its place, or a file cannot be written.
+pub fn put(layout: &Layout, overlay: &StandingOverlay) -> Result<(), UnitError> {
+    let unit = MountUnit::new(&StandingOverlay {
+        lower: layout.published(&overlay.lower),
+        upper: layout.published(&overlay.upper),
+        work: layout.published(&overlay.work),
+        target: layout.published(&overlay.target),
+    })?;
+    if layout.is_system_root() {
+        must_be_real(unit.target())?;
+    }
+    let place = Place::of(layout, &overlay.target)?;
+    if !place.ours()? {
+        return Err(UnitError::Foreign { file: place.file });
+    }
+    files::sweep_asides(&place.file)?;
+    let text = unit.to_string();
+    let written = atomic_file::read_bounded(&place.file, MOST_BYTES).is_ok_and(|is| is == text.as_bytes());
+    if !written {
+        if let Some(wants) = place.link.parent() {
+            atomic_file::create_dir_all(wants, 0o755)?;
+        }
+        atomic_file::replace(&place.file, text.as_bytes(), 0o644)?;
+    }
+    let aim = format!("../{}", place.name);
+    if place.link.read_link_utf8().is_ok_and(|found| found == aim.as_str()) {
+        return Ok(());
+    }
+    files::remove_file(&place.link)?;
+    std::os::unix::fs::symlink(&aim, &place.link).map_err(FileError::of("link", &place.link))?;
+    Ok(atomic_file::sync_dir(place.link.parent().unwrap_or(&place.link))?)
+}
+
+/// A link on the way stops systemd, and only at the next boot.
+fn must_be_real(target: &Utf8Path) -> Result<(), UnitError> {
+    let real = target.canonicalize_utf8().map_err(FileError::of("inspect", target))?;
+    if real == target { Ok(()) } else { Err(UnitError::Link { path: target.to_owned(), real }) }
+}
+
+/// Has the system mount nothing at a place any more; a unit that others wrote stays, and one that is not there is fine.
+///
+/// # Errors
+/// When a file cannot be removed.
+pub fn take(layout: &Layout, target: &Utf8Path) -> Result<(), UnitError> {
+    let place = match Place::of(layout, target) {
+        // There cannot have been one.
+        Err(UnitError::TooLong { .. }) => return Ok(()),
+        place => place?,
+    };
+    if !place.ours()? {
+        return Ok(());
+    }
+    files::remove_file(&place.link)?;
+    files::sweep_asides(&place.file)?;
+    Ok(files::remove_file(&place.file)?)
+}
+
+/// Tells a running systemd of units that came or went. A failure is only told: the files are right for the next boot.
+pub fn reload(layout: &Layout, warn: &dyn Fn(&str)) {
+    if !layout.is_system_root() || !Utf8Path::new(RUNNING).is_dir() {
+        return;
+    }
+    let tool = Tool::new("systemctl").arg("daemon-reload").isolation(Isolation::None);
+    if let Err(error) = tool.time_limit(Duration::from_secs(60)).run() {
+        warn(&format!("systemd could not be told of new units, `systemctl daemon-reload` does it: {error}"));
+    }
+}
+
+#[cfg(test)]
+mod tests;
