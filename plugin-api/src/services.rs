@@ -274,10 +274,11 @@ impl<'a> Host<'a> {
     }
 
     /// Makes a standing overlay, on record first: mounts it, and has the system mount it again after a reboot. It stays until it
-    /// is released by its target, or the image is removed. One that stands already is fine; what is missing of it is made again.
+    /// is released by its target or the image is removed, also when the action fails. One that stands already is fine; what is missing
+    /// of it is made again.
     ///
     /// # Errors
-    /// When a path lies outside disklessset's directories or cannot stand in a unit, the file system cannot be exported through an overlay, or
+    /// When the image is still being made, a path lies outside disklessset's directories or cannot stand in a unit, the file system cannot be exported through an overlay, or
     /// the system refuses. Nothing is left of it then.
     pub fn standing_overlay(&self, overlay: &StandingOverlay) -> Result<()> {
         self.call(services::STANDING_OVERLAY, &messages::StandingRequest { overlay: overlay.clone() })

@@ -22,6 +22,17 @@ impl Mounted {
         Self::mount(Some(from.as_str()), at, None, MsFlags::MS_BIND, None)
     }
 
+    /// A directory with a writable layer over it, without handles for NFS servers; both layers lie in `layers`, which is there and empty.
+    #[track_caller]
+    pub fn overlay(lower: &Utf8Path, layers: &Utf8Path, at: &Utf8Path) -> Self {
+        let (upper, work) = (layers.join("upper"), layers.join("work"));
+        for layer in [&upper, &work] {
+            std::fs::create_dir(layer).unwrap_or_else(|cause| panic!("cannot make {layer}: {cause}"));
+        }
+        let options = format!("lowerdir={lower},upperdir={upper},workdir={work},nfs_export=off");
+        Self::mount(Some("overlay"), at, Some("overlay"), MsFlags::empty(), Some(&options))
+    }
+
     /// A directory that cannot be written to any more.
     #[track_caller]
     pub fn read_only(at: &Utf8Path) -> Self {

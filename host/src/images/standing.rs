@@ -1,6 +1,6 @@
 //! Overlays that stay: nodes of NFS images have them as their roots.
 
-use super::operation::Operation;
+use super::{manager::ImageManager, operation::Operation};
 use crate::{
     failure,
     installations::Effect,
@@ -10,10 +10,15 @@ use crate::{
 use disklessset_plugin_api::{Error, ErrorKind, Hold, Level, Result, StandingOverlay};
 
 impl Operation<'_> {
-    /// Mounts an overlay and has the system mount it again after a reboot, on record first. What is there of it already is fine.
+    /// Mounts an overlay and has the system mount it again after a reboot, on record first. What is there of it already is fine, and
+    /// what is made stays though the action fails: a thousand nodes are not taken away because of the last one.
     pub(super) fn stand(&self, overlay: &StandingOverlay) -> Result<()> {
         let StandingOverlay { lower, upper, work, target } = overlay;
         [lower, upper, work, target].into_iter().try_for_each(|path| self.must_be_ours(path))?;
+        let created = self.subject.image().is_some_and(|name| ImageManager::new(self.site).exists(name));
+        if !created {
+            return Err(Error::refused("an image that is being made has no overlays that stay"));
+        }
         self.units_changed.set(true);
         let effect = Effect::StandingOverlay { overlay: overlay.clone() };
         match self.on_record(target)? {

@@ -170,7 +170,9 @@ impl State {
                 self.taken.clear();
             }
             Fact::Intent { number, effect, hold } => {
-                let settled = hold == Hold::Image && self.taken.contains(&effect);
+                // What stands, stands: whoever asked for it put on disk first what it follows from.
+                let stands = matches!(effect, Effect::StandingOverlay { .. });
+                let settled = stands || hold == Hold::Image && self.taken.contains(&effect);
                 self.open.push(Open { number, effect, hold, settled });
                 self.next = number + 1;
             }

@@ -5,9 +5,17 @@ use crate::system::{
     mounts::{self, MountError},
 };
 use disklessset_plugin_api::StandingOverlay;
+use std::{
+    io::ErrorKind,
+    time::{Duration, Instant},
+};
 
 /// Options with which files are found again by handles, and those with several names stay one.
 pub const EXPORTABLE: [&str; 2] = ["index=on", "nfs_export=on"];
+
+/// As long as a tool that others run may have a copy of our mounts.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Whether the overlay is mounted at its place.
 ///
@@ -35,12 +43,28 @@ pub fn mount(overlay: &StandingOverlay) -> Result<bool, MountError> {
     if mounts::mount_at(target)?.is_some() {
         return Err(MountError::Occupied { target: target.clone() });
     }
-    mounts::mount_overlay(lower, upper, work, target, &EXPORTABLE)?;
+    let not_exportable =
+        || MountError::NotExportable { target: target.clone(), lower: lower.clone(), upper: upper.clone() };
+    let begun = Instant::now();
+    loop {
+        let kind = match mounts::mount_overlay(lower, upper, work, target, &EXPORTABLE) {
+            Ok(()) => break,
+            Err(MountError::File(error)) => error,
+            Err(other) => return Err(other),
+        };
+        match kind.kind() {
+            // What can be no layer at all: another overlay, say.
+            ErrorKind::InvalidInput => return Err(not_exportable()),
+            // Unmounted a moment ago, it lives on in the mounts of a program that was just running.
+            ErrorKind::ResourceBusy if begun.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+            _ => return Err(kind.into()),
+        }
+    }
     // Where a layer's file system cannot, the kernel mounts without and says so in its log only.
     let able = mounts::mount_at(target)?.is_some_and(|mount| EXPORTABLE.iter().all(|o| has(&mount, o)));
     if able {
         return Ok(true);
     }
     mounts::unmount(target)?;
-    Err(MountError::NotExportable { target: target.clone(), lower: lower.clone(), upper: upper.clone() })
+    Err(not_exportable())
 }

@@ -25,7 +25,7 @@ fn tree_of(image: &Image, node: Option<String>, host: &Host<'_>) -> Result<Utf8P
             let node: NodeName = node.parse().map_err(|cause| Error::usage(format!("{cause}")))?;
             let places = Golden::of(image.name(), host)?;
             if overlays::present(&places)?.contains(&node) {
-                return overlays::mounted_tree(image, &node, &places);
+                overlays::mount_again(&[node.clone()].into_iter().collect(), &places, host)?;
             }
             let tree = places.node(&node);
             if !tree.is_dir() {

@@ -7,6 +7,8 @@ mod file_systems;
 mod images;
 mod legacy;
 mod nodes;
+mod overlay;
+mod overlay_crash;
 
 use camino::Utf8PathBuf;
 use disklessset_tests::residue::Snapshot;
