@@ -191,6 +191,36 @@ fn two_nodes_boot_at_once_and_each_writes_to_its_own_tree() {
 }
 
 #[test]
+fn two_nodes_boot_from_overlays_and_each_writes_to_its_own_layer() {
+    disklessset_tests::need!(needs(), need::full());
+    let world = world();
+    let root = &world.root;
+    root.drop_in("nfs");
+    let done = |args: &[&str]| root.disklessset(args).limit(livenet::PATIENCE).run().expect_done();
+    let _ = done(&["nfs", "create-golden", "views", "--from", "base"]);
+    let _ = done(&["nfs", "nodes", "add", "views", "c[1-2]", "--method", "overlay"]);
+    let golden = world.tree("golden/views");
+    let image = facts::files_below(&golden.join("image")).unwrap();
+    let args = ["prove", "views", "--node", "c1", "--node", "c2", "--format", "json"];
+    let proof = root.disklessset(&args).limit(livenet::PATIENCE).run().expect_done().json();
+    assert_eq!(proof["proof"]["boots"], true, "{proof:#}");
+    for (node, other) in [("c1", "c2"), ("c2", "c1")] {
+        let upper = golden.join("overlays").join(node).join("upper");
+        let written = std::fs::read_to_string(upper.join(format!("root/booted-{node}"))).unwrap();
+        assert!(written.contains(&format!(":/{TREES}/golden/views/nodes/{node}\n")), "{written}");
+        assert!(!upper.join(format!("root/booted-{other}")).exists(), "{other} wrote to the layer of {node}");
+        // What it only read is in the image alone.
+        assert!(!upper.join("usr/bin").exists(), "{node} changed its programs");
+    }
+    for (file, facts) in &facts::files_below(&golden.join("image")).unwrap() {
+        assert_eq!(image.get(file), Some(facts), "{}", file.display());
+    }
+    let _ = done(&["remove", "views", "--yes"]);
+    root.take_out("nfs");
+    nothing_held(root);
+}
+
+#[test]
 fn what_cannot_be_booted_is_said_before_anything_starts() {
     disklessset_tests::need!(need::root(), need::tool("qemu-system-x86_64"), need::tool("ganesha.nfsd"));
     let root = empty_world();

@@ -30,6 +30,7 @@ impl Operation<'_> {
     fn make_stand(&self, overlay: &StandingOverlay) -> Result<()> {
         let mounted = overlay::mount(overlay).map_err(|error| match error {
             MountError::NotExportable { .. }
+            | MountError::OtherLower { .. }
             | MountError::UnusablePath { .. }
             | MountError::Occupied { .. } => failure::refused(error),
             other => failure::of(other),

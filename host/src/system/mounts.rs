@@ -55,6 +55,18 @@ pub enum MountError {
         /// Where its changes go.
         upper: Utf8PathBuf,
     },
+    /// The kernel knows from the upper layer which lower one it was written over, and this is another.
+    #[error(
+        "cannot mount {target}: {upper} was written over another tree than {lower}, of which that is a copy"
+    )]
+    OtherLower {
+        /// The mount.
+        target: Utf8PathBuf,
+        /// Its tree.
+        lower: Utf8PathBuf,
+        /// Where its changes go.
+        upper: Utf8PathBuf,
+    },
     /// Something is mounted there already.
     #[error("cannot mount {target}: something else is mounted there")]
     Occupied {

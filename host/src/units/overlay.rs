@@ -55,6 +55,10 @@ pub fn mount(overlay: &StandingOverlay) -> Result<bool, MountError> {
         match kind.kind() {
             // What can be no layer at all: another overlay, say.
             ErrorKind::InvalidInput => return Err(not_exportable()),
+            ErrorKind::StaleNetworkFileHandle => {
+                let (lower, upper) = (lower.clone(), upper.clone());
+                return Err(MountError::OtherLower { target: target.clone(), lower, upper });
+            }
             // Unmounted a moment ago, it lives on in the mounts of a program that was just running.
             ErrorKind::ResourceBusy if begun.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
             _ => return Err(kind.into()),

@@ -1,6 +1,7 @@
 //! The classes against the test host: boot files and declarations. Trees and nodes are the system tier's.
 
-use crate::{boot_file, parameters};
+use crate::{boot_file, exporting, overlays, parameters, places::Golden};
+use disklessset_kit::node_set::NodeSet;
 use disklessset_plugin_api::{BootContext, Image, ImageName, Kernel, KernelVersion, testing::TestHost};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -54,4 +55,36 @@ fn a_staging_image_takes_what_1x_took_under_the_same_names() {
     }
     let required = create.params.iter().filter(|param| param.required).map(|param| param.name.as_str());
     assert_eq!(required.collect::<Vec<_>>(), ["kernel"]);
+}
+
+#[test]
+fn overlays_come_and_go_and_their_identities_last() {
+    if !disklessset_plugin_api::testing::is_root() {
+        eprintln!("SKIPPED overlays_come_and_go_and_their_identities_last: it needs root");
+        return;
+    }
+    let test = TestHost::new();
+    let host = test.host("NfsGoldenImage");
+    let name = ImageName::parse("g").unwrap();
+    let places = Golden::of(&name, &host).unwrap();
+    for directory in [&places.tree, &places.nodes, &places.work] {
+        std::fs::create_dir_all(directory).unwrap();
+    }
+    std::fs::write(places.tree.join("file"), "golden").unwrap();
+    let nodes: NodeSet = "c[1-2]".parse().unwrap();
+    overlays::add(&nodes, &places, &host).unwrap();
+    assert_eq!(overlays::present(&places).unwrap(), nodes);
+    let [one, other]: [_; 2] = nodes.iter().collect::<Vec<_>>().try_into().unwrap();
+    std::fs::write(places.node(&one).join("file"), "own").unwrap();
+    for tree in [places.node(&other), places.tree.clone()] {
+        assert_eq!(std::fs::read_to_string(tree.join("file")).unwrap(), "golden");
+    }
+    overlays::remove(&one, &places, &host).unwrap();
+    assert!(!places.node(&one).exists() && places.node(&other).join("file").exists());
+    overlays::remove(&other, &places, &host).unwrap();
+    assert!(!places.overlays.exists() && test.open().is_empty());
+
+    // Whoever changes how it is made takes mounted roots away from nodes.
+    assert_eq!(exporting::identity(&name, &one), "91f690ca-c040-8333-8587-c1c729bc66f2");
+    assert_ne!(exporting::identity(&name, &one), exporting::identity(&name, &other));
 }

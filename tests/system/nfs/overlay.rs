@@ -121,6 +121,11 @@ fn after_a_reboot_without_systemd_adding_mounts_again() {
     let _ = nfs.root.tool("umount", &[point.as_str()]).run().expect_done();
     nfs.refused(&["clone", "g", "h"], 5, "disklessset nfs nodes add g c1");
     assert_eq!(nfs.nodes("g"), ["c1", "c2"]);
+    let exec = nfs.run(&["nfs", "exec", "g", "--node", "c1", "--", "/bin/sh", "-c", ": >/etc/by-exec"]);
+    let _ = exec.expect_done().expect_said("c1: its overlay was not mounted, and is again");
+    assert!(nfs.upper("c1").join("etc/by-exec").exists());
+    assert!(!nfs.golden("g").join("image/etc/by-exec").exists());
+    let _ = nfs.root.tool("umount", &[point.as_str()]).run().expect_done();
     let again = nfs.run(&["nfs", "nodes", "add", "g", "c[1-2]"]).expect_done();
     let _ = again.expect_said("c1: its overlay was not mounted, and is again");
     assert_eq!(nfs.mounted(), ["c1", "c2"]);
@@ -253,4 +258,23 @@ fn a_unit_of_somebody_else_is_left_alone() {
         "was not written by disklessset",
     );
     assert_eq!(nfs.mounted(), Vec::<String>::new());
+}
+
+#[test]
+fn a_copy_of_a_golden_tree_is_not_mounted_under_what_was_written_over_another() {
+    disklessset_tests::need!(need::root());
+    let nfs = Nfs::for_overlays();
+    nfs.add_overlays("c[1-2]");
+    write(&nfs.node("g", "c1").join("etc/own"));
+    let _ = nfs.root.tool("umount", &[nfs.node("g", "c1").as_str()]).run().expect_done();
+    let _ = nfs.root.tool("umount", &[nfs.node("g", "c2").as_str()]).run().expect_done();
+    // As after a restore from a backup.
+    let (image, old) = (nfs.golden("g").join("image"), nfs.root.beside().join("old"));
+    std::fs::rename(&image, &old).unwrap();
+    let _ = nfs.root.tool("cp", &["-a", old.as_str(), image.as_str()]).run().expect_done();
+    let add = ["nfs", "nodes", "add", "g", "c1"];
+    let _ = nfs.run(&add).expect_code(5).expect_said("was written over another tree");
+    assert_eq!(nfs.mounted(), Vec::<String>::new());
+    assert!(nfs.upper("c1").join("etc/own").exists(), "what the node wrote is lost");
+    nfs.done(&["nfs", "nodes", "remove", "g", "c[1-2]", "--yes"]);
 }
