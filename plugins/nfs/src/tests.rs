@@ -58,6 +58,7 @@ fn a_staging_image_takes_what_1x_took_under_the_same_names() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the test does what a node does")]
 fn overlays_come_and_go_and_their_identities_last() {
     if !disklessset_plugin_api::testing::is_root() {
         eprintln!("SKIPPED overlays_come_and_go_and_their_identities_last: it needs root");
