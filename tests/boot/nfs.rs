@@ -238,6 +238,19 @@ fn servers_and_machines_go_with_a_proof_that_is_killed_or_stopped() {
 }
 
 #[test]
+fn a_tree_that_nodes_write_to_is_nobody_else_s_meanwhile() {
+    disklessset_tests::need!(need::root(), need::tool("qemu-system-x86_64"), need::tool("ganesha.nfsd"));
+    let root = empty_world();
+    let proof = root.disklessset(&["prove", "pool", "--node", "c001"]).start();
+    let (proof, _) = proof.wait_until(|| root.tool_at_work("qemu-system-x86_64"));
+    let second = root.disklessset(&["prove", "pool", "--node", "c001"]).run();
+    let _ = second.expect_code(4).expect_said("pool");
+    proof.signal(Signal::SIGTERM);
+    let _ = proof.wait().expect_code(143);
+    nothing_held(&root);
+}
+
+#[test]
 fn a_server_that_dies_ends_the_proof_with_its_name() {
     disklessset_tests::need!(need::root(), need::tool("qemu-system-x86_64"), need::tool("ganesha.nfsd"));
     let root = empty_world();
