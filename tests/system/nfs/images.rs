@@ -47,7 +47,7 @@ fn a_golden_image_boots_each_node_from_a_tree_with_its_name() {
     let nfs = Nfs::with_golden();
     let boot = nfs.boot_file("g");
     let root = "root=nfs:${next-server}:/diskless/images/nfsimages/golden/g/nodes/${hostname},vers=4.2,rw ";
-    assert!(boot.contains(root), "{boot}");
+    assert!(boot.contains(root) && boot.contains(" nfs.nfs4_unique_id=${hostname} "), "{boot}");
     let (golden, staging) =
         (files_below(&nfs.golden("g").join("image")), files_below(&nfs.staging_tree("st")));
     assert_eq!(kinds(golden.unwrap()), kinds(staging.unwrap()));
