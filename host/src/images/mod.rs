@@ -10,11 +10,13 @@ pub mod record;
 pub mod status;
 
 mod actions;
+mod activity;
 mod cleaning;
 mod listing;
 mod removal;
 pub(crate) mod services;
 
+pub use activity::{Activity, ActivityState};
 pub use cleaning::CleanReport;
 pub use listing::{ListedImage, ShownImage};
 pub use manager::ImageManager;

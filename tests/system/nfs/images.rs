@@ -107,6 +107,10 @@ fn an_image_that_another_is_made_from_is_locked_meanwhile() {
     let (_busy, ()) = busy.wait_until(|| nfs.root.tool_at_work("sleep").map(|_| ()));
     let refused = nfs.run(&["nfs", "create-golden", "h", "--from", "st"]).expect_code(4);
     let _ = refused.expect_said("image st is busy").expect_said("exec");
+    let images = nfs.root.images();
+    let st = images.iter().find(|image| image["name"] == "st").unwrap();
+    assert_eq!((&st["activity"]["action"], &st["activity"]["state"]), (&"exec".into(), &"under_way".into()));
+    assert!(st["activity"]["pid"].as_u64().is_some(), "{st}");
     assert_eq!(nfs.root.status("h"), None);
     assert!(!nfs.golden("h").exists());
 }
