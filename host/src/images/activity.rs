@@ -1,6 +1,6 @@
 //! What is being done to a created image, or was when its process was killed.
 
-use super::{listing::ListedImage, manager::ImageManager, status::ImageStatus};
+use super::manager::ImageManager;
 use crate::{
     failure,
     installations::{image_lock, journal},
@@ -8,7 +8,6 @@ use crate::{
 };
 use disklessset_plugin_api::{ImageName, Result};
 use serde::Serialize;
-use std::collections::BTreeSet;
 
 /// An action on a created image that has begun and not ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,18 +43,6 @@ impl std::fmt::Display for Activity {
 }
 
 impl ImageManager<'_> {
-    /// Fills in what is being done to listed images. Nobody is told of journals they may not read.
-    pub(super) fn add_activities(&self, listed: &mut [ListedImage]) {
-        let journalled: BTreeSet<String> =
-            self.journalled().unwrap_or_default().iter().map(ToString::to_string).collect();
-        let created = |image: &&mut ListedImage| image.status == ImageStatus::Created;
-        for image in listed.iter_mut().filter(created).filter(|image| journalled.contains(&image.name)) {
-            if let Ok(name) = ImageName::parse(&image.name) {
-                image.activity = self.activity(&name).unwrap_or_default();
-            }
-        }
-    }
-
     /// What is being done to an image.
     ///
     /// # Errors

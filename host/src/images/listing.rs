@@ -194,6 +194,18 @@ impl ImageManager<'_> {
         Ok(differs.then(|| "boot.ipxe is not what its class would write now".to_owned()))
     }
 
+    /// Fills in what is being done to listed images. Nobody is told of journals they may not read.
+    fn add_activities(&self, listed: &mut [ListedImage]) {
+        let journalled: BTreeSet<String> =
+            self.journalled().unwrap_or_default().iter().map(ToString::to_string).collect();
+        let created = |image: &&mut ListedImage| image.status == ImageStatus::Created;
+        for image in listed.iter_mut().filter(created).filter(|image| journalled.contains(&image.name)) {
+            if let Ok(name) = ImageName::parse(&image.name) {
+                image.activity = self.activity(&name).unwrap_or_default();
+            }
+        }
+    }
+
     fn look_at(&self, text: &str, entries: &Entries) -> ListedImage {
         let name = ImageName::parse(text);
         let entry = name.as_ref().ok().and_then(|name| entries.images.get(name));

@@ -12,6 +12,7 @@ pub mod status;
 mod actions;
 mod activity;
 mod cleaning;
+mod creation;
 mod listing;
 mod removal;
 pub(crate) mod services;
