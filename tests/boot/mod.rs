@@ -3,3 +3,4 @@
 mod dnf;
 mod livenet;
 mod nfs;
+mod nfs_nodes;

@@ -41,7 +41,7 @@ fn needs() -> Verdict {
     verdicts.into_iter().find(|verdict| *verdict == Verdict::Skip).unwrap_or(Verdict::Go)
 }
 
-fn put(path: &Utf8Path, text: &str, mode: u32) {
+pub(super) fn put(path: &Utf8Path, text: &str, mode: u32) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
     std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
@@ -164,7 +164,8 @@ fn a_staging_image_of_1x_boots_over_nfs_and_stays_as_it_is() {
 
 #[test]
 fn two_nodes_boot_at_once_and_each_writes_to_its_own_tree() {
-    disklessset_tests::need!(needs());
+    // Two nodes of an image of ours boot in every run.
+    disklessset_tests::need!(need::full(), needs());
     let world = world();
     let args = ["pool", "--node", "c001", "--node", "c002", "--format", "json"];
     let proof = prove(&world.root, &args).expect_done().json()["proof"].clone();
@@ -264,6 +265,19 @@ fn servers_and_machines_go_with_a_proof_that_is_killed_or_stopped() {
         assert!(!runs(machine), "{signal}: the machine runs on");
         nothing_held(&root);
     }
+}
+
+#[test]
+fn a_tree_that_nodes_write_to_is_nobody_else_s_meanwhile() {
+    disklessset_tests::need!(need::root(), need::tool("qemu-system-x86_64"), need::tool("ganesha.nfsd"));
+    let root = empty_world();
+    let proof = root.disklessset(&["prove", "pool", "--node", "c001"]).start();
+    let (proof, _) = proof.wait_until(|| root.tool_at_work("qemu-system-x86_64"));
+    let second = root.disklessset(&["prove", "pool", "--node", "c001"]).run();
+    let _ = second.expect_code(4).expect_said("pool");
+    proof.signal(Signal::SIGTERM);
+    let _ = proof.wait().expect_code(143);
+    nothing_held(&root);
 }
 
 #[test]

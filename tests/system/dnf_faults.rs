@@ -11,7 +11,7 @@ use disklessset_tests::residue::Snapshot;
 
 use super::apt_tree::processes_showing;
 use super::dnf_world::World;
-use super::repo_server::{SECRET, Server};
+use super::repo_server::{QUIET, Server};
 use super::signing::Key;
 use super::small::{KERNEL, put};
 
@@ -178,28 +178,28 @@ fn a_password_in_an_address_reaches_the_repository_and_nobody_else() {
         move || {
             let mut seen = std::collections::BTreeSet::new();
             while !over.load(Ordering::Relaxed) {
-                seen.extend(processes_showing(SECRET));
+                seen.extend(processes_showing(QUIET));
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }
             seen
         }
     });
     let before = Snapshot::of(root);
-    let wrong = parameters(&format!("bob:{SECRET}-wrong")).run().expect_code(1).expect_said("401");
+    let wrong = parameters(&format!("bob:{QUIET}-wrong")).run().expect_code(1).expect_said("401");
     before.assert_same_as_now(root);
     assert!(*server.refused.lock().unwrap() > 0, "nobody asked");
-    let right = parameters(&format!("bob:{SECRET}")).run().expect_done();
+    let right = parameters(&format!("bob:{QUIET}")).run().expect_done();
     over.store(true, Ordering::Relaxed);
     let seen = watch.join().unwrap();
     assert!(seen.is_empty(), "seen by everybody on the machine: {seen:?}");
     for done in [&wrong, &right] {
-        assert!(!done.stderr.contains(SECRET) && !done.stderr.contains("bob"), "{done}");
-        assert!(!done.stdout.contains(SECRET), "{done}");
+        assert!(!done.stderr.contains(QUIET) && !done.stderr.contains("bob"), "{done}");
+        assert!(!done.stdout.contains(QUIET), "{done}");
     }
     assert!(world.small.record("web").contains(&format!("http://{}/", server.address)));
     let tree = world.small.unpacked("web");
     for place in [root.path(), tree] {
-        let grep = root.tool("grep", &["-rlF", "--", SECRET, place.as_str()]).run();
+        let grep = root.tool("grep", &["-rlF", "--", QUIET, place.as_str()]).run();
         assert_eq!(grep.status.code(), Some(1), "{}", grep.stdout);
     }
 }

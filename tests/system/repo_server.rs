@@ -15,9 +15,12 @@ pub(super) struct Server {
     pub(super) refused: Arc<Mutex<u32>>,
 }
 
-/// `bob:clear-secret-8812` as HTTP wants it.
-const BASIC: &str = "Basic Ym9iOmNsZWFyLXNlY3JldC04ODEy";
+/// The password of `bob`, for tests that give it on a command line.
 pub(super) const SECRET: &str = "clear-secret-8812";
+/// Another, for the test that looks whether a command line of any process has it.
+pub(super) const QUIET: &str = "quiet-secret-4471";
+/// `bob` with either, as HTTP wants it.
+const BASIC: [&str; 2] = ["Basic Ym9iOmNsZWFyLXNlY3JldC04ODEy", "Basic Ym9iOnF1aWV0LXNlY3JldC00NDcx"];
 
 impl Server {
     pub(super) fn start(dir: &Utf8Path) -> Self {
@@ -56,7 +59,9 @@ fn answer(stream: &mut TcpStream, dir: &Utf8Path, refused: &Mutex<u32>) {
     }
     let asked = String::from_utf8_lossy(&asked).into_owned();
     let path = asked.split(' ').nth(1).unwrap_or_default();
-    let known = asked.lines().any(|line| line.eq_ignore_ascii_case(&format!("authorization: {BASIC}")));
+    let known = asked
+        .lines()
+        .any(|line| BASIC.iter().any(|login| line.eq_ignore_ascii_case(&format!("authorization: {login}"))));
     let head = |status: &str, length: usize| {
         format!(
             "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\r\n"

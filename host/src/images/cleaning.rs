@@ -82,7 +82,7 @@ impl ImageManager<'_> {
             .map_err(failure::of)
     }
 
-    fn journalled(&self) -> Result<Vec<ImageName>> {
+    pub(super) fn journalled(&self) -> Result<Vec<ImageName>> {
         let directory = self.site.layout.journal_dir();
         let found = match directory.read_dir_utf8() {
             Ok(found) => found,

@@ -1,6 +1,7 @@
 //! What `list` and `show` tell of images. Reading only: nothing is locked, cleaned or created.
 
 use super::{
+    activity::Activity,
     manager::{ImageManager, no_such_image, request},
     operation::Operation,
     record::{ImageRecord, MOST_BYTES, RecordError},
@@ -27,6 +28,9 @@ pub struct ListedImage {
     pub pid: Option<u32>,
     /// All attributes but secrets.
     pub attributes: Attributes,
+    /// The action on a created image that has begun and not ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activity: Option<Activity>,
     /// What is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -97,9 +101,11 @@ impl ImageManager<'_> {
             module: None,
             pid: None,
             attributes: Attributes::new(),
+            activity: None,
             problem: Some(format!("installations.yml: {reason}")),
         }));
         listed.sort_by(|a, b| a.name.cmp(&b.name));
+        self.add_activities(&mut listed);
         Ok(listed)
     }
 
@@ -116,6 +122,7 @@ impl ImageManager<'_> {
         if listed.status == ImageStatus::Corrupted {
             listed = self.look_at(name.as_str(), &self.entries()?);
         }
+        self.add_activities(std::slice::from_mut(&mut listed));
         let mut facts = Value::Null;
         if listed.status == ImageStatus::Created && listed.problem.is_none() && listed.module.is_some() {
             let mut image = self.load(name)?;
@@ -187,6 +194,18 @@ impl ImageManager<'_> {
         Ok(differs.then(|| "boot.ipxe is not what its class would write now".to_owned()))
     }
 
+    /// Fills in what is being done to listed images. Nobody is told of journals they may not read.
+    fn add_activities(&self, listed: &mut [ListedImage]) {
+        let journalled: BTreeSet<String> =
+            self.journalled().unwrap_or_default().iter().map(ToString::to_string).collect();
+        let created = |image: &&mut ListedImage| image.status == ImageStatus::Created;
+        for image in listed.iter_mut().filter(created).filter(|image| journalled.contains(&image.name)) {
+            if let Ok(name) = ImageName::parse(&image.name) {
+                image.activity = self.activity(&name).unwrap_or_default();
+            }
+        }
+    }
+
     fn look_at(&self, text: &str, entries: &Entries) -> ListedImage {
         let name = ImageName::parse(text);
         let entry = name.as_ref().ok().and_then(|name| entries.images.get(name));
@@ -199,6 +218,7 @@ impl ImageManager<'_> {
             module: None,
             pid: entry.map(|entry| entry.pid),
             attributes: Attributes::new(),
+            activity: None,
             problem: name.as_ref().err().map(ToString::to_string),
         };
         if entry.is_none() && listed.problem.is_none() {

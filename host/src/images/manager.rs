@@ -178,6 +178,15 @@ impl<'s> ImageManager<'s> {
             .hint(format!("put its module back, or use `disklessset clear {name}`")))
     }
 
+    /// Keeps everybody else from acting on an image, for something that changes it outside of any action.
+    ///
+    /// # Errors
+    /// When somebody acts on it, for longer than the site waits.
+    pub(crate) fn hold(&self, name: &ImageName, purpose: &str) -> Result<crate::system::lock::Lock> {
+        self.site.prepare()?;
+        lock_image(self.site, name, purpose, self.site.wait)
+    }
+
     /// Takes the image's lock and loads it, for an action that changes it.
     pub(super) fn lock_and_load(
         &self,

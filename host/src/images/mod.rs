@@ -10,12 +10,15 @@ pub mod record;
 pub mod status;
 
 mod actions;
+mod activity;
 mod cleaning;
+mod creation;
 mod listing;
 mod removal;
 pub(crate) mod services;
 mod standing;
 
+pub use activity::{Activity, ActivityState};
 pub use cleaning::CleanReport;
 pub use listing::{ListedImage, ShownImage};
 pub use manager::ImageManager;

@@ -10,7 +10,7 @@ use super::cause::Cause;
 use super::node::NodeName;
 use super::request::Mebibytes;
 
-/// A point every booting node passes, in this order.
+/// A point a booting node passes, in this order: a root is fetched or mounted, the others are for all.
 ///
 /// The prompt may come before or after [`Stage::SystemUp`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

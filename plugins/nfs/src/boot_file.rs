@@ -67,6 +67,10 @@ pub(crate) fn template(
         "rd.neednet=1 ip=dhcp selinux=0".to_owned(),
         PATIENCE.to_owned(),
     ];
+    if below.contains("${hostname}") {
+        // Clients of one name are one client to the server, which restarts over and over: an initramfs may not have its name yet.
+        line.push("nfs.nfs4_unique_id=${hostname}".to_owned());
+    }
     let own = boot_line::check(&boot.kernel_parameters)?;
     if !own.is_empty() {
         line.push(own);

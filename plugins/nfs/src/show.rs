@@ -5,7 +5,7 @@ use crate::{
     places::{Golden, Staging, published},
 };
 use camino::Utf8Path;
-use disklessset_kit::{initramfs_facts::dracut_modules, tree_files::TreeFiles};
+use disklessset_kit::{initramfs_facts::dracut_modules, node_set::NodeSet, tree_files::TreeFiles};
 use disklessset_plugin_api::{Host, Image, Kernel, Result};
 use serde_json::{Value, json};
 
@@ -20,21 +20,38 @@ pub(crate) fn forget_places(image: &mut Image) {
 /// Facts about a staging image.
 pub(crate) fn staging(image: &Image, host: &Host<'_>) -> Result<Value> {
     let tree = Staging::of(image.name(), host)?.tree;
-    Ok(json!({ "tree": published(&tree, &host.paths()?), "exported": exporting::lines(image, host)? }))
+    let mut facts =
+        json!({ "tree": published(&tree, &host.paths()?), "exported": exporting::lines(image, host)? });
+    if !tree.is_dir() {
+        facts["problem"] = format!("its tree {tree} is not there").into();
+    }
+    Ok(facts)
 }
 
 /// Facts about a golden image.
 pub(crate) fn golden(image: &Image, host: &Host<'_>) -> Result<Value> {
     let places = Golden::of(image.name(), host)?;
     let nodes = nodes::present(&places)?;
-    Ok(json!({
+    let mut facts = json!({
         "tree": published(&places.tree, &host.paths()?),
         "node_trees": published(&places.nodes, &host.paths()?),
         "node_count": nodes.len(),
         "nodes_there": nodes.to_string(),
         "overlay_nodes": overlays::present(&places)?.to_string(),
         "exported": exporting::lines(image, host)?,
-    }))
+    });
+    if !places.tree.is_dir() {
+        facts["problem"] = format!("its tree {} is not there", places.tree).into();
+    } else if NodeSet::parse_recorded(&image.text("nodes").unwrap_or_default()).ok().as_ref() != Some(&nodes)
+    {
+        facts["problem"] = format!(
+            "its record has the nodes {:?}, its directory {:?}; nodes add or remove sets it right",
+            image.text("nodes").unwrap_or_default(),
+            nodes.to_string()
+        )
+        .into();
+    }
+    Ok(facts)
 }
 
 /// Tells when a kernel will not come far: without NFS in its initramfs, or without its modules in the tree.

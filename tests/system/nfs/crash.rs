@@ -218,6 +218,8 @@ fn the_next_run_says_which_nodes_there_are() {
         .filter(|call| call.line.contains("nodes/c3"))
         .find(|call| call.name.starts_with("rename"));
     let _ = strace::killed_at(add(), third.expect("a rename")).run();
+    let listed = nfs.run(&["list"]).expect_done().stdout;
+    assert!(listed.contains("CREATED (nodes add interrupted)"), "{listed}");
     let next = nfs.run(&["nfs", "nodes", "add", "g", "x1"]).expect_done();
     let _ = next
         .expect_said("cleaned image g: an action on it had not come to its end")

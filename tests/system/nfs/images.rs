@@ -47,7 +47,7 @@ fn a_golden_image_boots_each_node_from_a_tree_with_its_name() {
     let nfs = Nfs::with_golden();
     let boot = nfs.boot_file("g");
     let root = "root=nfs:${next-server}:/diskless/images/nfsimages/golden/g/nodes/${hostname},vers=4.2,rw ";
-    assert!(boot.contains(root), "{boot}");
+    assert!(boot.contains(root) && boot.contains(" nfs.nfs4_unique_id=${hostname} "), "{boot}");
     let (golden, staging) =
         (files_below(&nfs.golden("g").join("image")), files_below(&nfs.staging_tree("st")));
     assert_eq!(kinds(golden.unwrap()), kinds(staging.unwrap()));
@@ -107,6 +107,10 @@ fn an_image_that_another_is_made_from_is_locked_meanwhile() {
     let (_busy, ()) = busy.wait_until(|| nfs.root.tool_at_work("sleep").map(|_| ()));
     let refused = nfs.run(&["nfs", "create-golden", "h", "--from", "st"]).expect_code(4);
     let _ = refused.expect_said("image st is busy").expect_said("exec");
+    let images = nfs.root.images();
+    let st = images.iter().find(|image| image["name"] == "st").unwrap();
+    assert_eq!((&st["activity"]["action"], &st["activity"]["state"]), (&"exec".into(), &"under_way".into()));
+    assert!(st["activity"]["pid"].as_u64().is_some(), "{st}");
     assert_eq!(nfs.root.status("h"), None);
     assert!(!nfs.golden("h").exists());
 }

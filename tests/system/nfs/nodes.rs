@@ -83,6 +83,23 @@ fn what_is_no_node_set_is_refused_with_one_line() {
 }
 
 #[test]
+fn a_record_that_disagrees_with_the_trees_is_told_and_the_next_change_mends_it() {
+    disklessset_tests::need!(need::root());
+    let nfs = Nfs::with_golden();
+    nfs.done(&["nfs", "nodes", "add", "g", "c[1-2]"]);
+    nfs.done(&["verify", "g"]);
+    std::fs::remove_dir_all(nfs.node("g", "c1")).unwrap();
+    let told = nfs.run(&["verify", "g"]).expect_code(1);
+    assert!(told.stdout.contains("c[1-2]") && told.stdout.contains("c2"), "{told}");
+    nfs.done(&["nfs", "nodes", "add", "g", "c3"]);
+    nfs.done(&["verify", "g"]);
+    assert_eq!(nfs.attribute("g", "nodes"), "c[2-3]");
+    std::fs::remove_dir_all(nfs.golden("g").join("image")).unwrap();
+    let told = nfs.run(&["verify", "g"]).expect_code(1);
+    assert!(told.stdout.contains("is not there"), "{told}");
+}
+
+#[test]
 fn removing_nodes_asks_first() {
     disklessset_tests::need!(need::root());
     let nfs = Nfs::with_golden();

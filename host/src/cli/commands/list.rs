@@ -53,7 +53,7 @@ fn table(output: &Output, images: &[ListedImage]) -> String {
     let rows = images.iter().map(|image| {
         let mut row = vec![
             Field::from(&image.name),
-            status(image.status, image.pid),
+            status(image),
             class(image),
             attribute(image, "kernel").into(),
             attribute(image, "creation_date").into(),
@@ -66,9 +66,12 @@ fn table(output: &Output, images: &[ListedImage]) -> String {
     output.table(&heading, rows.collect())
 }
 
-fn status(status: ImageStatus, pid: Option<u32>) -> Field {
-    match (status, pid) {
-        (ImageStatus::Created, _) => Field::with_mood("CREATED", Mood::Good),
+fn status(image: &ListedImage) -> Field {
+    match (image.status, image.pid) {
+        (ImageStatus::Created, _) => match &image.activity {
+            None => Field::with_mood("CREATED", Mood::Good),
+            Some(activity) => Field::with_mood(&format!("CREATED ({activity})"), Mood::Busy),
+        },
         (ImageStatus::Corrupted, _) => Field::with_mood("CORRUPTED", Mood::Bad),
         (ImageStatus::InCreation, Some(pid)) => {
             Field::with_mood(&format!("IN_CREATION (pid {pid})"), Mood::Busy)
@@ -97,6 +100,7 @@ fn attribute(image: &ListedImage, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::images::{Activity, ActivityState};
     use crate::output::{Format, Settings, testing};
     use serde_json::{Value, json};
 
@@ -114,6 +118,7 @@ mod tests {
                         ("creation_date".to_owned(), json!("2026-11-23")),
                     ]
                     .into(),
+                    activity: None,
                     problem: problem.map(Into::into),
                 }
             };
@@ -125,6 +130,15 @@ mod tests {
             broken,
             image("old", ImageStatus::Corrupted, Some("GoneImage"), None, Some(12), None),
             image("web01", ImageStatus::Created, Some("LivenetImage"), Some("livenet"), None, None),
+            ListedImage {
+                activity: Some(Activity {
+                    action: "nodes add".to_owned(),
+                    state: ActivityState::Interrupted,
+                    pid: None,
+                    since: None,
+                }),
+                ..image("web02", ImageStatus::Created, Some("NfsGoldenImage"), Some("nfs"), None, None)
+            },
         ]
     }
 
@@ -133,11 +147,12 @@ mod tests {
         let console = testing::console("");
         print(&console.output, &images());
         insta::assert_snapshot!(console.stdout(), @r"
-        NAME        STATUS                  CLASS                  KERNEL          CREATED     PROBLEM
-        db          IN_CREATION (pid 4711)  LivenetImage           6.1.0-37-amd64  2026-11-23
-        lost+found  CREATED                 -                      -               -           has no image_data.yml
-        old         CORRUPTED               GoneImage (no module)  6.1.0-37-amd64  2026-11-23
-        web01       CREATED                 LivenetImage           6.1.0-37-amd64  2026-11-23
+        NAME        STATUS                           CLASS                  KERNEL          CREATED     PROBLEM
+        db          IN_CREATION (pid 4711)           LivenetImage           6.1.0-37-amd64  2026-11-23
+        lost+found  CREATED                          -                      -               -           has no image_data.yml
+        old         CORRUPTED                        GoneImage (no module)  6.1.0-37-amd64  2026-11-23
+        web01       CREATED                          LivenetImage           6.1.0-37-amd64  2026-11-23
+        web02       CREATED (nodes add interrupted)  NfsGoldenImage         6.1.0-37-amd64  2026-11-23
         ");
     }
 
@@ -159,6 +174,7 @@ mod tests {
         assert_eq!(document["images"][2]["module"], Value::Null);
         assert_eq!(document["images"][1]["problem"], "has no image_data.yml");
         assert_eq!(document["images"][0]["pid"], 4711);
+        assert_eq!(document["images"][4]["activity"]["state"], "interrupted");
     }
 
     #[test]

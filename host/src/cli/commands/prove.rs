@@ -85,6 +85,11 @@ impl Request for Prove {
         // The machine and its network go away in an orderly way on CTRL+C.
         interrupt::install()?;
         let stop = || interrupt::check().is_err();
+        // Nodes write to their trees: nobody may remove or copy these meanwhile.
+        let _held = match self.nodes.is_empty() {
+            true => None,
+            false => Some(session.images().hold(&self.name, "prove")?),
+        };
         let several = self.nodes.len() > 1;
         match prove::prove(&request, &stop, &mut |event| tell(session, several, event)) {
             Ok(proof) => {

@@ -1,0 +1,163 @@
+//! Making images: create and clone. Registered first, published by one rename, unregistered last.
+
+use super::{
+    actions::kept_text,
+    boot_file,
+    manager::{ImageManager, being_created, corrupted, request},
+    operation::{Operation, lock_image},
+    record,
+    status::ImageStatus,
+};
+use crate::{
+    failure,
+    installations::Installation,
+    kernels,
+    system::{atomic_file, files, interrupt},
+};
+use disklessset_plugin_api::{
+    ActionSpec, Arguments, Attributes, Error, Image, ImageName, KernelVersion, Level, Result, messages::steps,
+};
+
+impl ImageManager<'_> {
+    pub(super) fn must_be_free(&self, name: &ImageName) -> Result<()> {
+        self.wait_for_creation(name)?;
+        self.must_be_free_now(name)
+    }
+
+    fn must_be_free_now(&self, name: &ImageName) -> Result<()> {
+        let entries = self.entries()?;
+        match (self.status_of(name, &entries), entries.images.get(name)) {
+            (ImageStatus::InCreation, Some(entry)) => Err(being_created(name, entry.pid)),
+            (ImageStatus::Corrupted, _) => Err(corrupted(name)),
+            _ if self.exists(name) => Err(Error::refused(format!("there is an image {name} already"))
+                .hint("choose another name, or remove it first")),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn create(
+        &self,
+        class: &str,
+        name: &ImageName,
+        action: &ActionSpec,
+        arguments: Arguments,
+    ) -> Result<()> {
+        self.site.prepare()?;
+        let _others = self.lock_named(action, &arguments, name)?;
+        self.make(class, name, "create", kernel_of(&arguments), |operation, image| {
+            let mut request = request(steps::CREATE);
+            request.attrs.insert("words".to_owned(), action.words.as_str().into());
+            request.arguments = arguments;
+            self.step(operation, image, request).map(drop)
+        })
+    }
+
+    /// Clones a created image under a new name.
+    ///
+    /// # Errors
+    /// When the source is not there, the name is taken, or the class fails. Then nothing is left behind.
+    pub fn clone_image(&self, from: &ImageName, name: &ImageName) -> Result<()> {
+        self.must_be_free(name)?;
+        let (_source_lock, source) = self.lock_and_load(from, "clone from")?;
+        self.module_needed(source.class(), from)?;
+        let class = source.class().to_owned();
+        let kernel = source.kernel().map(|kernel| kernel.version);
+        self.make(&class, name, "clone", kernel, |operation, image| {
+            *image = Image::new(
+                name.clone(),
+                image.class(),
+                source.attributes().clone(),
+                image.directory().to_owned(),
+            );
+            let mut request = request(steps::CLONE);
+            request.source = Some(source.clone());
+            self.step(operation, image, request).map(drop)
+        })
+    }
+
+    /// Makes a new image: registers, has `fill` fill a private directory, publishes it in one rename, unregisters.
+    fn make(
+        &self,
+        class: &str,
+        name: &ImageName,
+        action: &str,
+        kernel: Option<KernelVersion>,
+        fill: impl FnOnce(&Operation<'_>, &mut Image) -> Result<()>,
+    ) -> Result<()> {
+        self.module_needed(class, name)?;
+        self.site.prepare()?;
+        let lock = lock_image(self.site, name, action, self.site.wait)?;
+        self.must_be_free_now(name)?; // again, now that nobody else can be at it
+        let operation = Operation::begin(self.site, name, lock, action, class)?;
+        let registered = Installation::by_this_process(class, kernel)
+            .map_err(failure::of)
+            .and_then(|entry| self.site.installations.begin(name, entry).map_err(failure::of));
+        let outcome = registered
+            .and_then(|()| self.fill_and_publish(&operation, class, name, fill))
+            // Order matters. Unregistered last, so that whatever kills us before leaves a CORRUPTED image to clean; and from then
+            // on it is a created one, which no cleaning may take away again.
+            .and_then(|()| operation.commit())
+            .and_then(|()| self.site.installations.end(name).map_err(failure::of));
+        match outcome {
+            Ok(()) => {
+                self.tidy(&operation);
+                Ok(())
+            }
+            Err(error) => {
+                self.clean_class(&operation, class, name);
+                let error = operation.fail(error);
+                match self.site.installations.end(name) {
+                    Ok(()) => Err(error),
+                    Err(left) => Err(error.because(left)),
+                }
+            }
+        }
+    }
+
+    fn fill_and_publish(
+        &self,
+        operation: &Operation<'_>,
+        class: &str,
+        name: &ImageName,
+        fill: impl FnOnce(&Operation<'_>, &mut Image) -> Result<()>,
+    ) -> Result<()> {
+        let images = self.site.layout.images_dir();
+        let staging = operation.staging(&images, "new")?;
+        let mut image = Image::new(name.clone(), class, Attributes::new(), staging.clone());
+        fill(operation, &mut image)?;
+        image.set("creation_date", jiff::Zoned::now().date().to_string());
+        let boot = self.boot_file(operation, &image)?;
+        let record = Self::record(&image);
+        let write =
+            |file: &str, text: &str, mode| atomic_file::replace(&staging.join(file), text.as_bytes(), mode);
+        write(record::FILE_NAME, &kept_text(&record, name)?, record.mode()).map_err(failure::of)?;
+        write(boot_file::FILE_NAME, &boot, 0o644).map_err(failure::of)?;
+        files::sync_tree(&staging).map_err(failure::of)?;
+        kernels::publish_staged(operation)?;
+        interrupt::check().map_err(super::services::interrupted)?;
+        files::set_mode(&staging, 0o755).map_err(failure::of)?;
+        operation.publish_new(&staging, &self.site.layout.image_dir(name.as_str()), None)
+    }
+
+    /// Lets the class remove what only it knows of; a class that is gone or fails does not stop the cleaning.
+    pub(super) fn clean_class(&self, operation: &Operation<'_>, class: &str, name: &ImageName) -> bool {
+        if self.site.classes.module_of(class).is_none() {
+            return false;
+        }
+        let mut request = request(steps::CLEAN);
+        request.class = class.to_owned();
+        request.name = Some(name.clone());
+        match self.site.classes.run_step(&request.class.clone(), request, operation) {
+            Ok(_) => true,
+            Err(error) => {
+                let text = format!("class {class} could not clean image {name}: {error}");
+                self.site.observer.line(Level::Warning, &text);
+                false
+            }
+        }
+    }
+}
+
+fn kernel_of(arguments: &Arguments) -> Option<KernelVersion> {
+    arguments.get::<KernelVersion>("kernel").ok().flatten().filter(|version| version.as_str() != "from-image")
+}
