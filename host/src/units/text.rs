@@ -41,7 +41,8 @@ impl std::fmt::Display for MountUnit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { lower, upper, work, target } = self;
         let exportable = EXPORTABLE.join(",");
-        // Without its default dependencies: they put it before the network, which the trees may come over.
+        // Without its default dependencies: they put it before the network, which the trees may come over. Before local-fs-pre the
+        // server's own root is read-only.
         write!(
             f,
             "{MARK}\n\
@@ -49,6 +50,7 @@ impl std::fmt::Display for MountUnit {
              Description=Tree of an NFS node at {target}\n\
              DefaultDependencies=no\n\
              Conflicts=umount.target\n\
+             After=local-fs-pre.target\n\
              Before=umount.target nfs-server.service nfs-ganesha.service\n\
              RequiresMountsFor={lower} {upper} {work}\n\
              \n\

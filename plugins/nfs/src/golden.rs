@@ -114,7 +114,7 @@ impl DerivedImageClass for NfsGoldenImage {
             "os_tree" => {
                 let places = Golden::of(image.name(), host)?;
                 // An initramfs is made inside of the tree.
-                overlays::must_not_see(image, &places)?;
+                overlays::must_be_unseen(image, &places)?;
                 Ok(Some(places.tree.as_str().into()))
             }
             _ => Ok(None),

@@ -18,7 +18,7 @@ fn tree_of(image: &Image, node: Option<String>, host: &Host<'_>) -> Result<Utf8P
         }
         (false, None) => {
             let places = Golden::of(image.name(), host)?;
-            overlays::must_not_see(image, &places)?;
+            overlays::must_be_unseen(image, &places)?;
             places.tree
         }
         (false, Some(node)) => {

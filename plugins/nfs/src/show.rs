@@ -32,6 +32,7 @@ pub(crate) fn staging(image: &Image, host: &Host<'_>) -> Result<Value> {
 pub(crate) fn golden(image: &Image, host: &Host<'_>) -> Result<Value> {
     let places = Golden::of(image.name(), host)?;
     let nodes = nodes::present(&places)?;
+    let unmounted = overlays::unmounted(&places)?;
     let mut facts = json!({
         "tree": published(&places.tree, &host.paths()?),
         "node_trees": published(&places.nodes, &host.paths()?),
@@ -42,6 +43,9 @@ pub(crate) fn golden(image: &Image, host: &Host<'_>) -> Result<Value> {
     });
     if !places.tree.is_dir() {
         facts["problem"] = format!("its tree {} is not there", places.tree).into();
+    } else if !unmounted.is_empty() {
+        let again = format!("disklessset nfs nodes add {} {unmounted}", image.name());
+        facts["problem"] = format!("the overlays of {unmounted} are not mounted; {again}").into();
     } else if NodeSet::parse_recorded(&image.text("nodes").unwrap_or_default()).ok().as_ref() != Some(&nodes)
     {
         facts["problem"] = format!(

@@ -119,6 +119,8 @@ fn after_a_reboot_without_systemd_adding_mounts_again() {
     write(&nfs.node("g", "c1").join("etc/own"));
     let point = nfs.node("g", "c1");
     let _ = nfs.root.tool("umount", &[point.as_str()]).run().expect_done();
+    let told = nfs.run(&["verify", "g"]).expect_code(1);
+    assert!(told.stdout.contains("the overlays of c1 are not mounted"), "{told}");
     nfs.refused(&["clone", "g", "h"], 5, "disklessset nfs nodes add g c1");
     assert_eq!(nfs.nodes("g"), ["c1", "c2"]);
     let exec = nfs.run(&["nfs", "exec", "g", "--node", "c1", "--", "/bin/sh", "-c", ": >/etc/by-exec"]);

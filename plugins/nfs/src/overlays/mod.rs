@@ -31,6 +31,17 @@ pub(crate) fn present(places: &Golden) -> Result<NodeSet> {
     nodes::in_directory(&places.overlays)
 }
 
+/// Those that are not mounted: after a reboot without systemd, or because somebody unmounted them.
+pub(crate) fn unmounted(places: &Golden) -> Result<NodeSet> {
+    let mounted = mounts::at_or_below(&places.nodes).map_err(unreadable)?;
+    let is_mounted = |node: &NodeName| mounted.iter().any(|mount| mount.target == places.node(node));
+    Ok(present(places)?.iter().filter(|node| !is_mounted(node)).collect())
+}
+
+fn unreadable(cause: std::io::Error) -> Error {
+    Error::failed("cannot read the mount table").because(cause)
+}
+
 /// Makes overlays for nodes that have no tree. The work area is there. Killed in the middle, the finished ones stay.
 pub(crate) fn add(nodes: &NodeSet, places: &Golden, host: &Host<'_>) -> Result<()> {
     let total = nodes.len() as u64;
@@ -73,11 +84,9 @@ fn forget_empty(places: &Golden) {
 
 /// Mounts those again that are not mounted.
 pub(crate) fn mount_again(nodes: &NodeSet, places: &Golden, host: &Host<'_>) -> Result<()> {
-    for node in nodes.intersection(&present(places)?).iter() {
-        if !is_mounted(&node, places)? {
-            stand(&node, places, host)?;
-            host.warn(format!("{node}: its overlay was not mounted, and is again"));
-        }
+    for node in nodes.intersection(&unmounted(places)?).iter() {
+        stand(&node, places, host)?;
+        host.warn(format!("{node}: its overlay was not mounted, and is again"));
     }
     Ok(())
 }
@@ -119,8 +128,7 @@ pub(crate) fn remove(node: &NodeName, places: &Golden, host: &Host<'_>) -> Resul
 }
 
 fn is_mounted(node: &NodeName, places: &Golden) -> Result<bool> {
-    mounts::is_mounted(&places.node(node))
-        .map_err(|cause| Error::failed("cannot read the mount table").because(cause))
+    mounts::is_mounted(&places.node(node)).map_err(unreadable)
 }
 
 /// The tree of a node that is an overlay; refused while it is not mounted: what is written to its mount point is lost.
@@ -133,7 +141,7 @@ pub(crate) fn mounted_tree(image: &Image, node: &NodeName, places: &Golden) -> R
 }
 
 /// Refuses to change the golden tree while nodes see it: what they have open would be undefined.
-pub(crate) fn must_not_see(image: &Image, places: &Golden) -> Result<()> {
+pub(crate) fn must_be_unseen(image: &Image, places: &Golden) -> Result<()> {
     let seen_by = present(places)?;
     if seen_by.is_empty() {
         return Ok(());
