@@ -29,3 +29,13 @@ pub(crate) fn is_root(test: &str) -> bool {
     }
     root
 }
+
+/// Whether to go on with a test that needs a program of the system; says loudly that it is skipped otherwise.
+#[allow(clippy::disallowed_methods, reason = "tests start processes of their own")]
+pub(crate) fn has_tool(test: &str, program: &str) -> bool {
+    let found = Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok();
+    if !found {
+        let _ = writeln!(std::io::stderr(), "SKIPPED, needs {program}: {test}");
+    }
+    found
+}
