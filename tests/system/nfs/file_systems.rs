@@ -113,9 +113,10 @@ fn a_kill_among_snapshots_leaves_whole_ones_and_no_subvolume_beside_them() {
     let nfs = &on.nfs;
     nfs.staging("st");
     nfs.done(&["nfs", "create-golden", "g", "--from", "st"]);
-    for round in 0..3 {
+    for _ in 0..3 {
         let add = nfs.root.disklessset(&["nfs", "nodes", "add", "g", "c[1-300]"]);
-        let wanted = format!("c{}", 4 + 5 * round);
+        // One that is not there yet: else the kill comes before the beginning.
+        let wanted = format!("c{}", nfs.nodes("g").len() + 4);
         let (adding, ()) = add.start().wait_until(|| nfs.node("g", &wanted).exists().then_some(()));
         let _ = adding.kill_nine();
         let _ = nfs.run(&["clean"]).expect_done().expect_said("nodes add was interrupted; it has now");

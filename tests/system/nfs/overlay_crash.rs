@@ -9,7 +9,8 @@ use super::Nfs;
 /// What must hold whenever nobody is at work: what is listed is mounted, and will be after a reboot, and nothing else is there.
 #[track_caller]
 fn settled(nfs: &Nfs, point: &str) -> Vec<String> {
-    let nodes = nfs.nodes("g");
+    let mut nodes = nfs.nodes("g");
+    nodes.sort();
     assert_eq!((&nfs.mounted(), &nfs.wanted()), (&nodes, &nodes), "after {point}");
     let names = |directory: &str| -> Vec<String> {
         let Ok(entries) = nfs.golden("g").join(directory).read_dir_utf8() else { return Vec::new() };
@@ -135,4 +136,23 @@ fn a_removal_that_is_killed_is_undone_or_finished_and_without_the_module_too() {
         bare.assert_same_as_now(&nfs.root);
     }
     assert!(back > 0 && gone > 0, "{back} back, {gone} gone");
+}
+
+#[test]
+fn finished_overlays_stay_when_the_user_interrupts() {
+    disklessset_tests::need!(need::root());
+    let nfs = Nfs::for_overlays();
+    nfs.done(&["nfs", "export", "g", "--per-node"]);
+    let bare = Snapshot::of(&nfs.root);
+    let add = ["nfs", "nodes", "add", "g", "c[1-2000]", "--method", "overlay"];
+    let adding = nfs.root.disklessset(&add).limit(std::time::Duration::from_secs(120));
+    let (adding, ()) = adding.start().wait_until(|| nfs.upper("c4").exists().then_some(()));
+    adding.signal(nix::sys::signal::Signal::SIGINT);
+    let ended = adding.wait().expect_code(130);
+    let nodes = settled(&nfs, "SIGINT");
+    assert!(nodes.len() >= 3 && nodes.len() < 2000, "{} nodes: {ended}", nodes.len());
+    let all = format!("c[1-{}]", nodes.len());
+    assert_eq!(nfs.attribute("g", "nodes"), all.as_str());
+    nfs.done(&["nfs", "nodes", "remove", "g", &all, "--yes"]);
+    bare.assert_same_as_now(&nfs.root);
 }
