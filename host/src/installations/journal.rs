@@ -181,7 +181,7 @@ impl State {
             Fact::Intent { number, effect, hold } => {
                 let settled = hold == Hold::Image && self.taken.contains(&effect);
                 self.open.push(Open { number, effect, hold, settled });
-                self.next = number + 1;
+                self.next = number.saturating_add(1);
             }
             Fact::Undone { number } => {
                 if let Some(at) = self.open.iter().position(|open| open.number == number) {

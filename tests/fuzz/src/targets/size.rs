@@ -16,7 +16,10 @@ pub(super) fn run(data: &[u8]) {
                 assert_eq!(size.to_string().parse(), Ok(size));
                 assert_eq!(text.parse(), Ok(SizeOrAuto::Fixed(size)));
             }
-            assert_eq!(size.within(Size::LEAST, Size::MOST).is_ok(), (100..=50_000).contains(&size.as_mebibytes()));
+            assert_eq!(
+                size.within(Size::LEAST, Size::MOST).is_ok(),
+                (100..=50_000).contains(&size.as_mebibytes())
+            );
         }
     }
 }
