@@ -101,17 +101,62 @@ fn fuzz(
     let run =
         engine.clone().arg(format!("-max_total_time={}", wish.seconds)).args([new.as_str(), corpus.as_str()]);
     let done = run.run_to_end(|_| {})?;
-    for line in done.last().filter(|line| line.contains("stat::number_of_executed") || line.contains("cov:"))
-    {
-        say::note(line);
-    }
     if !done.status.success() {
         done.last().for_each(say::line);
         return Ok(false);
     }
+    say::note(&told(done.last(), files(&corpus)?)?);
     if wish.keep {
         let merged = engine.arg("-merge=1").args([corpus.as_str(), new.as_str()]);
         merged.run()?;
     }
     Ok(true)
+}
+
+/// How many files are in a folder.
+fn files(dir: &Utf8Path) -> Result<usize, Failure> {
+    Ok(dir.read_dir_utf8().map_err(failure::file("read", dir))?.count())
+}
+
+/// What libFuzzer says in the end, in one line. Without it, it did not fuzz.
+fn told<'l>(last: impl Iterator<Item = &'l str>, files: usize) -> Result<String, Failure> {
+    let stats: Vec<(&str, &str)> =
+        last.filter_map(|line| line.strip_prefix("stat::")?.split_once(':')).collect();
+    let stat = |name: &str| {
+        let found = stats.iter().find(|(known, _)| *known == name).map(|(_, value)| value.trim());
+        found.ok_or_else(|| Failure::Plain(format!("libFuzzer does not say its {name}")))
+    };
+    let (executed, new) = (stat("number_of_executed_units")?, stat("new_units_added")?);
+    let (slowest, memory) = (stat("slowest_unit_time_sec")?, stat("peak_rss_mb")?);
+    Ok(format!(
+        "{executed} inputs, of which {new} reached something new; {files} files in the corpus; slowest {slowest} s, memory {memory} MB"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_those_of_libfuzzer() {
+        let lines = [
+            "Done 9 runs in 1 second(s)",
+            "stat::number_of_executed_units: 9",
+            "stat::new_units_added:          2",
+            "stat::slowest_unit_time_sec:    0",
+            "stat::peak_rss_mb:              38",
+        ];
+        let line = told(lines.into_iter(), 3).unwrap();
+        assert_eq!(
+            line,
+            "9 inputs, of which 2 reached something new; 3 files in the corpus; slowest 0 s, memory 38 MB"
+        );
+        assert!(told(lines[..2].iter().copied(), 3).is_err());
+    }
+
+    #[test]
+    fn every_target_has_its_folder() {
+        let tree = SourceTree::find().unwrap();
+        assert!(targets(&tree.root.join("tests/fuzz")).unwrap().contains(&"node_set".to_owned()));
+    }
 }

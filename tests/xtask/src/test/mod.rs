@@ -149,8 +149,8 @@ impl Run<'_> {
         let tool =
             self.area.environment().into_iter().fold(tool, |tool, (name, value)| tool.env(name, value));
         match self.scope {
-            Scope::Full => tool.env(disklessset_tests::need::FULL, "1"),
-            Scope::Sample => tool.env(disklessset_tests::need::FULL, "0"),
+            Scope::Full => tool.env(need::FULL, "1"),
+            Scope::Sample => tool.env(need::FULL, "0"),
         }
     }
 }
