@@ -17,6 +17,9 @@ pub mod cli;
 pub mod configuration;
 pub mod exports;
 pub mod failure;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod images;
 pub mod installations;
 pub mod kernels;

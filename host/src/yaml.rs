@@ -17,7 +17,20 @@ pub(crate) fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     if let Some(line) = line_of_one_too_many(text) {
         return Err(format!("more than {MOST_OPENED} brackets are opened up to line {line}"));
     }
-    serde_yaml::from_str(text).map_err(|cause| cause.to_string())
+    serde_yaml::from_str(text).map_err(|cause| reason(&cause))
+}
+
+/// What is wrong, in one line: the cause quotes keys and values as they are, line breaks included.
+pub(crate) fn reason(cause: &serde_yaml::Error) -> String {
+    let text = cause.to_string();
+    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
+        if c.is_control() {
+            line.extend(c.escape_default())
+        } else {
+            line.push(c)
+        }
+        line
+    })
 }
 
 /// Counts what may open a list or a mapping, whether or not it does: a bracket that does not follow a word. Text in quotes
@@ -59,6 +72,12 @@ mod tests {
         let text = format!("{}{}", "[".repeat(MOST_OPENED), "a, ".repeat(340_000));
         assert!(from_str::<Value>(&text).is_err());
         assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn what_is_quoted_of_a_file_stays_in_one_line() {
+        let told = from_str::<std::collections::BTreeMap<String, u8>>("{\"a\": \"b\\n\\e[2J\"}").unwrap_err();
+        assert!(told.contains("b\\n\\u{1b}[2J"), "{told:?}");
     }
 
     #[test]

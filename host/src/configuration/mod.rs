@@ -107,7 +107,7 @@ impl Configuration {
         Self::parse(&text).map_err(|reason| ConfigurationError::Unreadable { path: path.to_owned(), reason })
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let document: Option<Self> = yaml::from_str(text)?;
         Ok(document.unwrap_or_default())
     }

@@ -13,14 +13,14 @@ const BEGINS: &str = "# BEGIN disklessset";
 
 /// The file, taken apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Block {
+pub(crate) struct Block {
     before: String,
     lines: Vec<String>,
     after: String,
 }
 
 impl Block {
-    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let mut block = Self::default();
         let mut inside = false;
         let mut past = false;
@@ -47,7 +47,7 @@ impl Block {
     }
 
     /// Sets or takes away the line of a directory; gives back the line it had. Lines stay in their order, new ones come last.
-    pub(super) fn set(&mut self, path: &Utf8Path, line: Option<&str>) -> Option<String> {
+    pub(crate) fn set(&mut self, path: &Utf8Path, line: Option<&str>) -> Option<String> {
         let path = escaped(path);
         let own = |line: &String| line.split(' ').next() == Some(path.as_str());
         let at = self.lines.iter().position(own);
@@ -61,11 +61,11 @@ impl Block {
     }
 
     /// Whether nothing is left to keep in a file.
-    pub(super) fn is_nothing(&self) -> bool {
+    pub(crate) fn is_nothing(&self) -> bool {
         self.before.is_empty() && self.lines.is_empty() && self.after.is_empty()
     }
 
-    pub(super) fn entries(&self) -> Vec<Exported> {
+    pub(crate) fn entries(&self) -> Vec<Exported> {
         let entry = |line: &String| {
             let (path, clients) = line.split_once(' ')?;
             Some(Exported { path: unescaped(path)?, clients: clients.to_owned() })

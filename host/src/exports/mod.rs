@@ -3,7 +3,7 @@
 //! One line a directory. Lines outside of the block are others', and stay as they are byte for byte; so do all other files. Each
 //! change is one rename under a lock, on the record of the image it is made for; the server, where one runs, is then told.
 
-mod block;
+pub(crate) mod block;
 mod line;
 mod server;
 

@@ -91,6 +91,10 @@ impl Entries {
         };
         for (key, value) in mapping {
             let key = scalar_text(&key);
+            // `1` and "1" are two keys to YAML and one name here: one of the entries would get lost.
+            if entries.has(&key) {
+                return Err(format!("{key:?} is there twice"));
+            }
             let entry = serde_yaml::from_value::<Installation>(value.clone());
             match (ImageName::parse(&key), entry) {
                 (Ok(name), Ok(entry)) => {
@@ -99,25 +103,43 @@ impl Entries {
                 (Err(reason), _) => {
                     entries.strange.insert(key, (value, reason.to_string()));
                 }
-                (_, Err(reason)) => {
-                    entries.strange.insert(key, (value, reason.to_string()));
+                (_, Err(cause)) => {
+                    entries.strange.insert(key, (value, yaml::reason(&cause)));
                 }
             }
         }
         Ok(entries)
     }
 
-    /// The text of the file.
-    pub fn to_text(&self) -> String {
+    fn has(&self, key: &str) -> bool {
+        self.strange.contains_key(key)
+            || ImageName::parse(key).is_ok_and(|name| self.images.contains_key(&name))
+    }
+
+    /// The text of the file, when it reads back as it is: YAML has values that cannot be written, such as keys with a tag.
+    ///
+    /// # Errors
+    /// What cannot be written, in one line.
+    pub fn kept_text(&self) -> Result<String, String> {
+        let text = self
+            .to_text()
+            .map_err(|cause| format!("an entry cannot be written back: {}", yaml::reason(&cause)))?;
+        match Self::parse(&text)? {
+            read if read == *self => Ok(text),
+            _ => Err("an entry would not be read back as it is".to_owned()),
+        }
+    }
+
+    fn to_text(&self) -> Result<String, serde_yaml::Error> {
         let mut mapping = serde_yaml::Mapping::new();
         for (name, entry) in &self.images {
-            let value = serde_yaml::to_value(entry).expect("an installation is plain scalars");
+            let value = serde_yaml::to_value(entry)?;
             mapping.insert(name.as_str().into(), value);
         }
         for (name, (value, _)) in &self.strange {
             mapping.insert(name.as_str().into(), value.clone());
         }
-        serde_yaml::to_string(&mapping).expect("a mapping of plain values")
+        serde_yaml::to_string(&mapping)
     }
 }
 
@@ -152,7 +174,7 @@ mod tests {
                 Installation::by_this_process("DemoImage", None).unwrap(),
             );
         }
-        assert_eq!(Entries::parse(&entries.to_text()).unwrap(), entries);
+        assert_eq!(Entries::parse(&entries.kept_text().unwrap()).unwrap(), entries);
     }
 
     #[test]
@@ -162,6 +184,15 @@ mod tests {
         let entries = Entries::parse(text).unwrap();
         assert_eq!(entries.images.len(), 1);
         assert_eq!(entries.strange.len(), 2);
-        assert_eq!(Entries::parse(&entries.to_text()).unwrap(), entries);
+        assert_eq!(Entries::parse(&entries.kept_text().unwrap()).unwrap(), entries);
+    }
+
+    #[test]
+    fn what_cannot_be_written_back_is_said_and_one_name_is_not_two() {
+        let entries = Entries::parse("web:\n  image_class: A\n  pid: 1\nx:\n  ? !t y\n  : z\n").unwrap();
+        assert_eq!((entries.images.len(), entries.strange.len()), (1, 1));
+        let reason = entries.kept_text().unwrap_err();
+        assert!(reason.starts_with("an entry ") && !reason.contains('\n'), "{reason}");
+        assert_eq!(Entries::parse("1: 2\n'1': 3\n").unwrap_err(), "\"1\" is there twice");
     }
 }

@@ -161,6 +161,20 @@ impl State {
         self.unfinished.is_none() && self.open.is_empty()
     }
 
+    /// What the text of a journal comes to.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let mut state = Self::default();
+        for line in bytes.split_inclusive(|b| *b == b'\n') {
+            // Without its newline a line was torn by the crash, before its effect.
+            if let Some(line) = line.strip_suffix(b"\n")
+                && let Ok(fact) = serde_json::from_slice(line)
+            {
+                state.apply(fact);
+            }
+        }
+        state
+    }
+
     fn apply(&mut self, fact: Fact) {
         match fact {
             Fact::Begin { action, class } => {
@@ -174,7 +188,7 @@ impl State {
                 let stands = matches!(effect, Effect::StandingOverlay { .. });
                 let settled = stands || hold == Hold::Image && self.taken.contains(&effect);
                 self.open.push(Open { number, effect, hold, settled });
-                self.next = number + 1;
+                self.next = number.saturating_add(1);
             }
             Fact::Undone { number } => {
                 if let Some(at) = self.open.iter().position(|open| open.number == number) {
@@ -220,16 +234,7 @@ pub fn read(path: &Utf8Path) -> Result<State, FileError> {
         Err(error) if error.is_not_found() => return Ok(State::default()),
         Err(error) => return Err(error),
     };
-    let mut state = State::default();
-    for line in bytes.split_inclusive(|b| *b == b'\n') {
-        // Without its newline a line was torn by the crash, before its effect.
-        if let (Some(line), true) = (line.strip_suffix(b"\n"), line.ends_with(b"\n"))
-            && let Ok(fact) = serde_json::from_slice(line)
-        {
-            state.apply(fact);
-        }
-    }
-    Ok(state)
+    Ok(State::of(&bytes))
 }
 
 impl Journal {

@@ -68,8 +68,10 @@ impl Installations {
         let outcome = change(&mut entries);
         if entries != before {
             let path = self.layout.installations_file();
+            let unwritable = |reason| RegistryError::Unreadable { path: path.clone(), reason };
+            let text = entries.kept_text().map_err(unwritable)?;
             files::sweep_asides(&path)?;
-            atomic_file::replace(&path, entries.to_text().as_bytes(), 0o644)?;
+            atomic_file::replace(&path, text.as_bytes(), 0o644)?;
         }
         Ok(outcome)
     }

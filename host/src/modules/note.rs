@@ -150,7 +150,7 @@ struct AnyNote {
     api: Version,
 }
 
-fn parse(descriptor: &[u8]) -> Result<Identity, Refusal> {
+pub(crate) fn parse(descriptor: &[u8]) -> Result<Identity, Refusal> {
     let end = descriptor.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let malformed = |cause: serde_json::Error| Refusal::MalformedNote { cause: cause.to_string() };
     let any: AnyNote = serde_json::from_slice(&descriptor[..end]).map_err(malformed)?;

@@ -17,6 +17,9 @@ pub enum FlatSupport {
 /// How much is unpacked at most while looking for the list: an initramfs is some hundred megabytes.
 const MOST: u64 = 1 << 30;
 
+/// How much memory the dictionary of xz may take, in KiB: twice what the highest level of the tool asks for.
+const XZ_MEMORY: u32 = 128 << 10;
+
 /// Looks into an initramfs made by dracut.
 pub fn flat_support(initramfs: &Utf8Path) -> FlatSupport {
     match dracut_modules(initramfs) {
@@ -75,7 +78,9 @@ fn decompressed(start: Vec<u8>, input: impl BufRead + 'static) -> std::io::Resul
                 .map_err(|cause| other(format!("not readable as zstd: {cause}")))?,
         ),
         [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
-        [0xfd, b'7', b'z', b'X', b'Z', ..] => Box::new(lzma_rust2::XzReader::new(input, true)),
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => {
+            Box::new(lzma_rust2::XzReader::new_mem_limit(input, true, XZ_MEMORY))
+        }
         _ => return Err(std::io::Error::other("in a compression that is not known here")),
     })
 }

@@ -12,6 +12,9 @@ pub mod anonymise;
 pub mod boot_line;
 pub mod content;
 pub mod first_boot;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod initramfs_facts;
 pub mod mounts;
 pub mod node_set;

@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, v
 use crate::bench::Subject;
 use crate::failure::Failure;
 use crate::test::tier::Tier;
-use crate::{bench, dist, quickstart, setup, test};
+use crate::{bench, dist, fuzz, quickstart, setup, test};
 
 fn tree() -> Command {
     let dest = Arg::new("dest").long("dest").value_name("DIR").required(true);
@@ -44,7 +44,20 @@ fn tree() -> Command {
         .subcommand(
             Command::new("peak").hide(true).arg(Arg::new("words").action(ArgAction::Append).last(true)),
         )
+        .subcommand(fuzzing())
         .subcommand(Command::new("test").about("Check and test everything").arg(full).arg(tiers))
+}
+
+fn fuzzing() -> Command {
+    let seconds = Arg::new("seconds").value_name("SECONDS").default_value("60");
+    let seconds = seconds.value_parser(value_parser!(u64).range(1..)).help("How long for each target");
+    let targets = Arg::new("target").value_name("TARGET").action(ArgAction::Append);
+    let targets = targets.help("Fuzz only these, the folders of tests/fuzz/corpus");
+    let keep = Arg::new("keep").long("keep").action(ArgAction::SetTrue);
+    let keep = keep.help("Add inputs that reach something new to the corpus, as few as do");
+    Command::new("fuzz")
+        .about("Fuzz everything that is parsed; what breaks a parser stays in tests/fuzz/corpus")
+        .args([keep, seconds, targets])
 }
 
 /// Does what the command line says.
@@ -57,6 +70,11 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
             let words: Vec<String> = args.get_many("words").into_iter().flatten().cloned().collect();
             bench::peak(&words)
         }
+        Some(("fuzz", args)) => fuzz::task(&fuzz::Wish {
+            seconds: *args.get_one("seconds").expect("it has a default"),
+            targets: args.get_many("target").into_iter().flatten().cloned().collect(),
+            keep: args.get_flag("keep"),
+        }),
         Some(("quickstart", _)) => quickstart::task(),
         Some(("test", args)) => return test::task(args.get_flag("full"), &tiers(args)),
         other => unreachable!("clap knows no {other:?}"),

@@ -79,6 +79,13 @@ pub(crate) struct Done {
     last: VecDeque<String>,
 }
 
+impl Done {
+    /// The last lines of all that it printed.
+    pub(crate) fn last(&self) -> impl Iterator<Item = &str> {
+        self.last.iter().map(String::as_str)
+    }
+}
+
 enum Line {
     Out(String),
     Err(String),

@@ -5,6 +5,7 @@ mod cli;
 mod command;
 mod dist;
 mod failure;
+mod fuzz;
 mod packages;
 mod plugin_api;
 mod quickstart;

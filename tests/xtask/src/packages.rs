@@ -71,7 +71,8 @@ const PACKAGES: &[Package] = &[
     enterprise(Purpose::Tests, "rpm-sign"),
     both(Purpose::Tests, "gpg", "gnupg2"),
     both(Purpose::Tests, "attr", "attr"),
-    debian(Purpose::Tests, "btrfs-progs"), // Enterprise Linux has no btrfs
+    both(Purpose::Tests, "g++", "gcc-c++"), // libFuzzer
+    debian(Purpose::Tests, "btrfs-progs"),  // Enterprise Linux has no btrfs
     debian(Purpose::Tests, "clustershell"), // the reference for node sets
     both(Purpose::Tests, "libcap2-bin", "libcap"),
     both(Purpose::Tests, "bzip2", "bzip2"),

@@ -74,7 +74,7 @@ pub(super) fn of_server(etc_apt: &Path) -> Vec<AptEntry> {
 }
 
 /// `deb [options] URI SUITE COMPONENT...`
-fn one_line(line: &str) -> Option<AptEntry> {
+pub(crate) fn one_line(line: &str) -> Option<AptEntry> {
     let line = line.split('#').next()?.trim();
     let mut rest = line.strip_prefix("deb")?.strip_prefix([' ', '\t'])?.trim_start();
     let mut signed_by = None;
@@ -95,7 +95,7 @@ fn one_line(line: &str) -> Option<AptEntry> {
 
 /// The `deb822` form: stanzas between empty lines, continued lines indented. A key written out in the stanza counts as one of
 /// its own, for the distribution's are in files.
-fn stanzas(text: &str) -> Vec<AptEntry> {
+pub(crate) fn stanzas(text: &str) -> Vec<AptEntry> {
     let mut found = Vec::new();
     for stanza in text.split("\n\n") {
         let mut fields: Vec<(String, String)> = Vec::new();

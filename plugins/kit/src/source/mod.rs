@@ -3,11 +3,11 @@
 mod address;
 mod apt;
 mod apt_given;
-mod apt_sources;
+pub(crate) mod apt_sources;
 mod compression;
 mod dnf;
 mod import;
-mod oci;
+pub(crate) mod oci;
 mod repositories;
 
 pub use address::{Address, AddressError};

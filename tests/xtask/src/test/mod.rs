@@ -8,10 +8,12 @@ pub(crate) mod tier;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use disklessset_tests::need;
+
 use crate::command::{Tool, interrupted, mark};
 use crate::failure::Failure;
 use crate::source_tree::{SourceTree, cargo};
-use crate::{say, setup};
+use crate::{fuzz, say, setup};
 
 use area::Area;
 use report::Report;
@@ -92,6 +94,16 @@ impl Run<'_> {
         let documents = self.cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
         step(report, "documents", documents.minutes(15));
         deny::check(&self.cargo(&["deny"]), report);
+        self.fuzzers(report);
+    }
+
+    /// A few seconds for each; every sample has the corpus among its unit tests, and building the engine takes minutes.
+    fn fuzzers(&self, report: &mut Report) {
+        if self.scope == Scope::Full || need::in_ci() {
+            report.check("fuzzers", || {
+                fuzz::task(&fuzz::Wish { seconds: 5, targets: Vec::new(), keep: false })
+            });
+        }
     }
 
     fn unit(&self, report: &mut Report) {
@@ -137,8 +149,8 @@ impl Run<'_> {
         let tool =
             self.area.environment().into_iter().fold(tool, |tool, (name, value)| tool.env(name, value));
         match self.scope {
-            Scope::Full => tool.env(disklessset_tests::need::FULL, "1"),
-            Scope::Sample => tool.env(disklessset_tests::need::FULL, "0"),
+            Scope::Full => tool.env(need::FULL, "1"),
+            Scope::Sample => tool.env(need::FULL, "0"),
         }
     }
 }

@@ -108,7 +108,7 @@ impl<R: Skip> Members<R> {
             if !is_extension {
                 return self.member(&header, size, long_path, long_link, &records).map(Some);
             }
-            extensions += size;
+            extensions = size.saturating_add(extensions);
             if size > MOST_EXTENSION || extensions > 2 * MOST_EXTENSION {
                 return Err(Fault::Refused(
                     "an extended header of its tar archive is larger than 1 MiB".to_owned(),

@@ -8,6 +8,8 @@ mod apply;
 mod choose;
 mod digest;
 mod fault;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod layer;
 mod layout;
 mod members;

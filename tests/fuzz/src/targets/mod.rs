@@ -1,0 +1,56 @@
+//! One file a target.
+
+mod apt_sources;
+mod arguments;
+mod boot_line;
+mod configuration;
+mod exports;
+mod image_record;
+mod initramfs;
+mod installations;
+mod journal;
+mod module_file;
+mod module_note;
+mod names;
+mod node_set;
+mod oci_layer;
+mod oci_layout;
+mod parameters;
+mod repo_file;
+mod size;
+mod source;
+mod squashfs;
+
+use crate::Target;
+
+/// What a parser of some kilobytes of text has no use for.
+const LITTLE: usize = 64;
+
+const fn target(name: &'static str, run: fn(&[u8])) -> Target {
+    Target { name, longest: 4096, memory: LITTLE, run }
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    target("apt_sources", apt_sources::run),
+    target("arguments", arguments::run),
+    target("boot_line", boot_line::run),
+    target("configuration", configuration::run),
+    target("exports", exports::run),
+    target("image_record", image_record::run),
+    // Decompressors have windows.
+    Target { longest: 16384, memory: 256, ..target("initramfs", initramfs::run) },
+    target("installations", installations::run),
+    target("journal", journal::run),
+    Target { longest: 16384, ..target("module_file", module_file::run) },
+    target("module_note", module_note::run),
+    target("names", names::run),
+    Target { longest: 512, memory: 256, ..target("node_set", node_set::run) },
+    Target { longest: 16384, memory: 256, ..target("oci_layer", oci_layer::run) },
+    Target { longest: 16384, ..target("oci_layout", oci_layout::run) },
+    target("parameters", parameters::run),
+    target("repo_file", repo_file::run),
+    target("size", size::run),
+    target("source", source::run),
+    Target { longest: 256, ..target("squashfs", squashfs::run) },
+];
