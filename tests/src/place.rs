@@ -60,13 +60,19 @@ pub fn make_dir(path: &Utf8Path) -> std::io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
 }
 
-/// Chooses where the files of one test run lie: below the build directory when modules may be loaded from there,
-/// else below `/var/tmp` (a checkout of somebody else, run as root).
+/// Chooses where the files of one test run lie: below the build directory when modules may be loaded from there and every
+/// user may look for files there, else below `/var/tmp` (a checkout of somebody else, or in a private home, run as root).
 pub fn for_test_run(build_dir: &Utf8Path, run: &str) -> Utf8PathBuf {
     match is_trusted(build_dir) {
-        Ok(()) => build_dir.join("test-run").join(run),
-        Err(_) => Utf8PathBuf::from("/var/tmp").join(format!("disklessset-test-run-{run}")),
+        Ok(()) if is_open(build_dir) => build_dir.join("test-run").join(run),
+        _ => Utf8PathBuf::from("/var/tmp").join(format!("disklessset-test-run-{run}")),
     }
+}
+
+/// Whether a user without privileges gets to a directory: some tests run the program as one.
+fn is_open(dir: &Utf8Path) -> bool {
+    let open = |path: &Utf8Path| path.metadata().is_ok_and(|meta| meta.mode() & 0o001 != 0);
+    dir.canonicalize_utf8().is_ok_and(|real| real.ancestors().all(open))
 }
 
 /// Removes a directory of a test with all below it. What is mounted there is detached first and listed for the caller
@@ -118,10 +124,16 @@ mod tests {
 
     #[test]
     fn a_run_goes_to_var_tmp_when_the_build_directory_is_open_to_others() {
-        let (_temp, dir) = dir_below("/var/tmp", 0o777);
+        let (temp, dir) = dir_below("/var/tmp", 0o777);
+        let mode = |dir: &std::path::Path, mode| {
+            std::fs::set_permissions(dir, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        mode(temp.path(), 0o755);
         assert_eq!(for_test_run(&dir, "7"), "/var/tmp/disklessset-test-run-7");
-        std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755)).unwrap();
+        mode(dir.as_std_path(), 0o755);
         assert_eq!(for_test_run(&dir, "7"), dir.join("test-run/7"));
+        mode(temp.path(), 0o700);
+        assert_eq!(for_test_run(&dir, "7"), "/var/tmp/disklessset-test-run-7", "nobody else gets there");
     }
 
     #[test]
