@@ -27,6 +27,9 @@ pub enum SizeError {
 pub struct Size(u64);
 
 impl Size {
+    /// The most that can be written down and read back: nine digits of mebibytes, nearly a pebibyte.
+    const WRITABLE: u64 = 999_999_999;
+
     /// The least size of a livenet image, 100 MiB (as in 1.x).
     pub const LEAST: Self = Self(100);
     /// The largest size of a livenet image, 50,000 MiB (as in 1.x).
@@ -76,7 +79,8 @@ impl FromStr for Size {
         let whole: u64 = whole.parse().map_err(|_| shape())?;
         let scale = 10u64.pow(u32::try_from(fraction.len()).map_err(|_| shape())?);
         let fraction: u64 = fraction.parse().map_err(|_| shape())?;
-        Ok(Self(whole * unit + (fraction * unit).div_ceil(scale)))
+        let mib = whole * unit + (fraction * unit).div_ceil(scale);
+        if mib > Self::WRITABLE { Err(shape()) } else { Ok(Self(mib)) }
     }
 }
 
@@ -150,9 +154,22 @@ mod tests {
 
     #[test]
     fn everything_else_is_refused() {
-        for bad in
-            ["", "M", "700", "-5G", "1e3M", "5 G", "1.G", ".5G", "99999999999G", "5T", "auto", "0x10M", "５G"]
-        {
+        for bad in [
+            "",
+            "M",
+            "700",
+            "-5G",
+            "1e3M",
+            "5 G",
+            "1.G",
+            ".5G",
+            "99999999999G",
+            "999999999.5G",
+            "5T",
+            "auto",
+            "0x10M",
+            "５G",
+        ] {
             assert!(bad.parse::<Size>().is_err(), "{bad:?}");
         }
         let range = Size(99).within(Size::LEAST, Size::MOST).unwrap_err().to_string();
