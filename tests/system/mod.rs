@@ -23,6 +23,7 @@ mod nfs;
 mod node_sets;
 mod oci;
 mod repo_server;
+mod security;
 mod signals;
 mod signing;
 pub(crate) mod small;

@@ -241,7 +241,7 @@ impl Operation<'_> {
         let layout = &self.site.layout;
         let places = [layout.nfs_staging_dir(), layout.nfs_golden_dir()];
         match places.into_iter().find(|place| path.starts_with(place)) {
-            Some(place) => self.site.make_reliable(&place),
+            Some(place) => self.site.make_reliable_and_private(&place),
             None => Ok(()),
         }
     }

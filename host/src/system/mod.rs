@@ -25,6 +25,7 @@ mod subvolume;
 mod syscalls;
 
 pub use error::FileError;
+pub(crate) use syscalls::leave_callers_surroundings;
 
 #[cfg(test)]
 pub(crate) mod test_support;
