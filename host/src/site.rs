@@ -4,7 +4,7 @@ use crate::{
     configuration::{Configuration, DEFAULT_PATH},
     failure,
     installations::Installations,
-    modules::{Classes, ModuleRegistry},
+    modules::{Classes, ModuleRegistry, signature::Signed},
     observer::Observer,
     system::{atomic_file, layout::Layout, lock::Wait, trusted_path},
 };
@@ -86,14 +86,19 @@ impl Site {
             places = places.modules_directory_as_given(given.clone());
         }
         let layout = places.build().map_err(failure::usage)?;
-        let classes = Classes::new(ModuleRegistry::scan(&layout.modules_dir()));
+        let classes = Classes::new(scan(&layout, &configuration));
         let installations = Installations::new(&layout);
         Ok(Self { layout, configuration, classes, observer, wait: options.wait, installations })
     }
 
     /// Reads the notes of the modules again, so that a running menu sees files that came or went.
     pub fn rescan(&mut self) {
-        self.classes.rescan(ModuleRegistry::scan(&self.layout.modules_dir()));
+        self.classes.rescan(self.scan_modules());
+    }
+
+    /// The modules as they are now.
+    pub(crate) fn scan_modules(&self) -> ModuleRegistry {
+        scan(&self.layout, &self.configuration)
     }
 
     /// All places of the site.
@@ -160,6 +165,14 @@ fn rely_on(layout: &Layout, path: &Utf8Path) -> Result<()> {
         failure::refused(cause).context(format!("{} cannot be relied on", layout.published(path)))
     })?;
     Ok(())
+}
+
+/// Reads the notes of the modules; where the configuration says so, only those are used that were installed with a signature.
+fn scan(layout: &Layout, configuration: &Configuration) -> ModuleRegistry {
+    match configuration.requires_module_signatures() {
+        true => ModuleRegistry::scan_with(&layout.modules_dir(), &Signed::of(layout)),
+        false => ModuleRegistry::scan(&layout.modules_dir()),
+    }
 }
 
 /// A directory that cannot be made for lack of privilege is a refusal, with what to do.

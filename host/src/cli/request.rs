@@ -3,7 +3,7 @@
 use super::globals::Run;
 use crate::{
     ImageManager, KernelManager,
-    images::CleanReport,
+    images::{CleanReport, MODULES},
     output::{Output, unanswered},
     site::Site,
     system::interrupt,
@@ -179,7 +179,11 @@ impl Session {
 
 /// What a cleaning was about: an image, or the directory of kernels, which carries no name.
 pub(crate) fn subject(name: &str) -> String {
-    if name == "kernels" { "kernels".to_owned() } else { format!("image {name}") }
+    match name {
+        "kernels" => "kernels".to_owned(),
+        MODULES => "modules".to_owned(),
+        name => format!("image {name}"),
+    }
 }
 
 /// An error as part of a sentence.

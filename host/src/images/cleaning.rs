@@ -11,7 +11,7 @@ use crate::{
         Effect, Journal, image_lock, journal,
         undo::{self, Which},
     },
-    kernels,
+    kernels, modules,
     system::{
         files,
         lock::{Lock, LockProbe, Wait},
@@ -23,6 +23,9 @@ use std::collections::BTreeSet;
 
 /// The action of clearing, as the journal names it.
 const CLEAR: &str = "clear";
+
+/// How a report names the modules directory; no image can have that name.
+pub(crate) const MODULES: &str = "@modules";
 
 /// Which way an interrupted action goes.
 fn direction(left: &journal::State) -> Which {
@@ -114,6 +117,16 @@ impl ImageManager<'_> {
                 Ok(true) => report.cleaned.push("kernels".to_owned()),
                 Ok(false) => {}
                 Err(error) => report.kept.push(("kernels".to_owned(), error)),
+            }
+        }
+        if names.is_empty() {
+            match modules::clean(self.site) {
+                Ok(Some(said)) => {
+                    report.cleaned.push(MODULES.to_owned());
+                    report.settled.push((MODULES.to_owned(), said));
+                }
+                Ok(None) => {}
+                Err(error) => report.kept.push((MODULES.to_owned(), error)),
             }
         }
         if !chosen.is_empty() {

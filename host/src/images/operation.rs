@@ -30,6 +30,8 @@ pub(crate) enum Subject {
     Image(ImageName),
     /// The kernels, all together.
     Kernels,
+    /// The files of the modules directory, all together.
+    Modules,
     /// No single one: a look at the images of a class.
     Overview,
 }
@@ -38,7 +40,7 @@ impl Subject {
     pub(super) fn image(&self) -> Option<&ImageName> {
         match self {
             Self::Image(name) => Some(name),
-            Self::Kernels | Self::Overview => None,
+            Self::Kernels | Self::Modules | Self::Overview => None,
         }
     }
 }
@@ -49,6 +51,7 @@ impl std::fmt::Display for Subject {
             Self::Image(name) => name.fmt(f),
             // A character that no image name has keeps their journals and logs apart.
             Self::Kernels => f.write_str("@kernels"),
+            Self::Modules => f.write_str("@modules"),
             Self::Overview => f.write_str("@overview"),
         }
     }
@@ -99,6 +102,11 @@ impl<'s> Operation<'s> {
     /// Begins a change of kernels: the caller has their lock.
     pub(crate) fn begin_on_kernels(site: &'s Site, lock: Lock, action: &str) -> Result<Self> {
         Self::on(site, Subject::Kernels, "").on_record_from_now(lock, action, "")
+    }
+
+    /// Begins a change of the modules directory: the caller has its lock.
+    pub(crate) fn begin_on_modules(site: &'s Site, lock: Lock, action: &str) -> Result<Self> {
+        Self::on(site, Subject::Modules, "").on_record_from_now(lock, action, "")
     }
 
     fn on_record_from_now(mut self, lock: Lock, action: &str, class: &str) -> Result<Self> {
@@ -164,7 +172,7 @@ impl<'s> Operation<'s> {
 
     /// Puts an effect on record and makes it happen. One that turns out not to have happened is taken off again: on record
     /// still, it would be undone, which is wrong for what somebody else made.
-    pub(super) fn acquire(
+    pub(crate) fn acquire(
         &self,
         effect: Effect,
         hold: Hold,

@@ -3,6 +3,7 @@
 //! One file an image, one JSON line a fact, each flushed to disk before the effect it announces. Undoing works from these
 //! lines alone, without the class that asked for the thing. A torn last line is one whose effect never happened.
 
+use crate::modules::installed::Installed;
 use crate::system::{FileError, atomic_file, files};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Hold, Mount, StandingOverlay};
@@ -74,6 +75,29 @@ pub enum Effect {
     Doomed {
         /// Where.
         path: Utf8PathBuf,
+    },
+    /// The copy of a module's file, beside its place.
+    ModuleAside {
+        /// Where.
+        path: Utf8PathBuf,
+    },
+    /// A module's file that comes into its place once the action is committed, and not before.
+    ModuleIn {
+        /// Its place.
+        path: Utf8PathBuf,
+        /// Where it waits.
+        aside: Utf8PathBuf,
+        /// Its inode: wherever that is, tells whether it has come.
+        inode: u64,
+        /// What is remembered of it.
+        record: Box<Installed>,
+    },
+    /// A module's file that goes once the action is committed, and not before.
+    ModuleOut {
+        /// Where.
+        path: Utf8PathBuf,
+        /// Its inode: another file that somebody puts there meanwhile stays.
+        inode: u64,
     },
 }
 
@@ -293,11 +317,13 @@ impl Journal {
             | Effect::File { path: at }
             | Effect::Published { path: at, .. }
             | Effect::Trash { path: at }
-            | Effect::Doomed { path: at } => at == path,
+            | Effect::Doomed { path: at }
+            | Effect::ModuleAside { path: at }
+            | Effect::ModuleOut { path: at, .. } => at == path,
             Effect::Mount { mount } => mount.target() == path,
             Effect::StandingOverlay { overlay } => overlay.target == path,
             // Not a thing at that place: the directory itself may be on record, too.
-            Effect::Export { .. } | Effect::Next { .. } => false,
+            Effect::Export { .. } | Effect::Next { .. } | Effect::ModuleIn { .. } => false,
         })
     }
 
