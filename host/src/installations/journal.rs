@@ -3,7 +3,7 @@
 //! One file an image, one JSON line a fact, each flushed to disk before the effect it announces. Undoing works from these
 //! lines alone, without the class that asked for the thing. A torn last line is one whose effect never happened.
 
-use crate::system::{FileError, atomic_file, files};
+use crate::system::{FileError, atomic_file, failpoint::failpoint, files};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Hold, Mount, StandingOverlay};
 use serde::{Deserialize, Serialize};
@@ -370,7 +370,16 @@ impl Journal {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
-        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_data());
+        failpoint!(
+            "journal: half a line written", String::from_utf8_lossy(bytes),
+            dying: self.file.write_all(&bytes[..bytes.len() / 2])
+        );
+        let written = self
+            .file
+            .write_all(bytes)
+            .inspect(|()| failpoint!("journal: line written", String::from_utf8_lossy(bytes)))
+            .and_then(|()| self.file.sync_data())
+            .inspect(|()| failpoint!("journal: line flushed", String::from_utf8_lossy(bytes)));
         written.map_err(FileError::of("write", &self.path))
     }
 }
