@@ -82,7 +82,7 @@ impl Snapshot {
             for point in here.mounts.iter().filter(|point| !there.mounts.contains(point)) {
                 line(sign, format!("mount {}", point.display()));
             }
-            // Which device it is, is chance.
+            // Which device it is, is chance, and so is under which name a file lay that is served as a next state by now.
             for file in more_often(&here.loops, &there.loops) {
                 line(sign, format!("loop device on {file}"));
             }
@@ -110,10 +110,14 @@ pub fn is_named(path: &Path, names: &[&str]) -> bool {
 
 /// The files that have more loop devices here than there.
 fn more_often<'a>(here: &'a BTreeMap<String, String>, there: &BTreeMap<String, String>) -> Vec<&'a String> {
-    let mut left: Vec<&String> = there.values().collect();
+    let name = |file: &str| match file.ends_with(" (deleted)") {
+        true => file.rsplit('/').next().unwrap_or_default().to_owned(),
+        false => file.to_owned(),
+    };
+    let mut left: Vec<String> = there.values().map(|file| name(file)).collect();
     let mut more = Vec::new();
     for file in here.values() {
-        match left.iter().position(|other| *other == file) {
+        match left.iter().position(|other| *other == name(file)) {
             Some(at) => drop(left.swap_remove(at)),
             None => more.push(file),
         }

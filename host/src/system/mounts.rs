@@ -227,6 +227,7 @@ pub fn unmount_read_only(target: &Utf8Path) -> Result<(), MountError> {
     match unmount(target) {
         Err(MountError::Busy { processes, mounts, .. }) if processes.is_empty() && mounts.is_empty() => {
             umount2(target.as_str(), MntFlags::UMOUNT_NOFOLLOW | MntFlags::MNT_DETACH)
+                .inspect(|()| failpoint!("unmounted", target))
                 .map_err(|error| FileError::of("unmount", target)(error).into())
         }
         other => other,
