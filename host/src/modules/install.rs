@@ -217,8 +217,8 @@ pub fn load_here(file: &Utf8Path) -> Result<(), String> {
     }
 }
 
-/// What installations that were killed left aside: `.NAME_module.so.PID-N.new` of processes that are gone.
-fn remove_leftovers(directory: &Utf8Path) {
+/// Removes what installations that were killed left aside: `.NAME_module.so.PID-N.new` of processes that are gone.
+pub fn remove_leftovers(directory: &Utf8Path) {
     let Ok(entries) = directory.read_dir_utf8() else { return };
     for entry in entries.flatten() {
         let Some(pid) = aside_of(entry.file_name()) else { continue };
