@@ -84,6 +84,10 @@ impl Snapshot {
             }
             // Which device it is, is chance, and so is under which name a file lay that is served as a next state by now.
             for file in more_often(&here.loops, &there.loops) {
+                // The kernel lets go of what is mounted nowhere and has no name any more, at any moment.
+                if sign == '-' && file.ends_with(" (deleted)") {
+                    continue;
+                }
                 line(sign, format!("loop device on {file}"));
             }
             for (pid, command) in here.processes.iter().filter(|pair| !there.processes.contains_key(pair.0)) {

@@ -6,7 +6,7 @@ use super::{
     operation::Operation,
 };
 use crate::{
-    exports::{self, ExportLine},
+    exports::ExportLine,
     failure,
     installations::{Effect, undo},
     kernels,
@@ -98,9 +98,9 @@ impl Operation<'_> {
             }
             services::UNEXPORT => {
                 let path = self.site.layout.published(&read::<messages::OnePath>(request)?.path);
-                answer(self.withdraw(&path))
+                answer(self.withdraw_at_the_end(&path))
             }
-            services::EXPORTS => answer(exports::list(&self.site.layout).map_err(failure::of)),
+            services::EXPORTS => answer(self.exports()),
             other => {
                 Err(Error::new(ErrorKind::UNSUPPORTED, format!("this disklessset has no service {other}"))
                     .hint("the module was made for a newer one"))

@@ -70,6 +70,11 @@ pub enum Effect {
         /// The inode of the next state: wherever that is, tells whether the two were exchanged.
         inode: u64,
     },
+    /// A directory that is offered to NFS clients no longer once the action is committed, and until then still is.
+    Withdrawn {
+        /// Which, as clients see it.
+        path: Utf8PathBuf,
+    },
     /// Something in service that goes once the action is committed, and not before.
     Doomed {
         /// Where.
@@ -331,8 +336,16 @@ impl Journal {
             Effect::Mount { mount } => mount.target() == path,
             Effect::StandingOverlay { overlay } => overlay.target == path,
             // Not a thing at that place: the directory itself may be on record, too.
-            Effect::Export { .. } | Effect::Next { .. } => false,
+            Effect::Export { .. } | Effect::Withdrawn { .. } | Effect::Next { .. } => false,
         })
+    }
+
+    /// Takes off the record that a directory is exported.
+    pub fn export_undone(&mut self, path: &Utf8Path) {
+        let of_it = |effect: &Effect| matches!(effect, Effect::Export { path: at, .. } if at == path);
+        let open = self.state.open.iter().filter(|open| of_it(&open.effect));
+        let numbers: Vec<u64> = open.map(|open| open.number).collect();
+        numbers.into_iter().for_each(|number| self.undone(number));
     }
 
     /// Puts an effect on record, durably; the caller makes it happen afterwards.
