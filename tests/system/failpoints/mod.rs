@@ -7,7 +7,6 @@ mod kernels;
 mod livenet;
 mod modules;
 mod nfs;
-mod nodes;
 mod trace;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -113,16 +112,16 @@ fn overlooked(mut served: Served, names: &[&str]) -> Served {
 
 /// What kills came to.
 #[derive(Debug, Default)]
-struct Tally {
-    killed: usize,
-    before: usize,
-    after: usize,
+pub(super) struct Tally {
+    pub(super) killed: usize,
+    pub(super) before: usize,
+    pub(super) after: usize,
     failed: Vec<String>,
 }
 
 impl Tally {
     /// Makes one kill, whose failure does not keep the others from being made.
-    fn round(&mut self, number: usize, round: impl FnOnce(&mut Self)) {
+    pub(super) fn round(&mut self, number: usize, round: impl FnOnce(&mut Self)) {
         let failed = catch_unwind(AssertUnwindSafe(|| round(self)));
         if let Err(cause) = failed {
             let text = cause.downcast_ref::<String>().cloned();
@@ -133,7 +132,7 @@ impl Tally {
 
     /// Puts all into the kill table, when all went well.
     #[track_caller]
-    fn told(self, operation: &str, steps: usize) {
+    pub(super) fn told(self, operation: &str, steps: usize) {
         let Self { killed, before, after, failed } = self;
         assert!(
             failed.is_empty(),
@@ -147,10 +146,14 @@ impl Tally {
 
 /// Which steps are tried: all with `--full`, else some of them, beginning elsewhere for each operation, and the two
 /// beside the turn.
-fn chosen(name: &str, steps: usize, turn: usize, kills: usize) -> Vec<usize> {
+pub(super) fn chosen(name: &str, steps: usize, turn: usize, kills: usize) -> Vec<usize> {
     if std::env::var(need::FULL).is_ok_and(|full| full == "1") {
         return (1..=steps).collect();
     }
+    sampled(name, steps, turn, kills)
+}
+
+fn sampled(name: &str, steps: usize, turn: usize, kills: usize) -> Vec<usize> {
     let every = (steps / kills).max(1);
     let begin = name.bytes().map(usize::from).sum::<usize>() % every;
     let mut chosen: Vec<usize> = (1..=steps)
@@ -164,6 +167,17 @@ fn chosen(name: &str, steps: usize, turn: usize, kills: usize) -> Vec<usize> {
 #[track_caller]
 fn kill(operation: &Operation) {
     need!(need::root());
+    kill_at(operation, |steps, turn| chosen(operation.name, steps, turn, operation.kills));
+}
+
+/// The same at a sample of them in any case.
+#[track_caller]
+fn kill_some(operation: &Operation) {
+    kill_at(operation, |steps, turn| sampled(operation.name, steps, turn, operation.kills));
+}
+
+#[track_caller]
+fn kill_at(operation: &Operation, chosen: impl Fn(usize, usize) -> Vec<usize>) {
     let case = operation.case;
     let root = warmed_up(&[&["demo"], case.modules].concat());
     (case.prepare)(&root);
@@ -182,8 +196,7 @@ fn kill(operation: &Operation) {
     (operation.ended)(&root);
     let turn = operation.turn.among(&steps);
     let mut tally = Tally::default();
-    for (count, number) in chosen(operation.name, steps.len(), turn, operation.kills).into_iter().enumerate()
-    {
+    for (count, number) in chosen(steps.len(), turn).into_iter().enumerate() {
         tally.round(number, |tally| {
             begin();
             let (ended, passed) = failpoints::kill(&root, (operation.program)(&root, case.command), number);
@@ -205,7 +218,7 @@ fn kill(operation: &Operation) {
 
 /// The step at which a program was killed; the same as when it was not.
 #[track_caller]
-fn killed<'a>(ended: &Outcome, passed: &'a [Step], steps: &[Step], number: usize) -> &'a Step {
+pub(super) fn killed<'a>(ended: &Outcome, passed: &'a [Step], steps: &[Step], number: usize) -> &'a Step {
     use std::os::unix::process::ExitStatusExt;
     assert_eq!(ended.status.signal(), Some(9), "step {number} was not reached: {ended}");
     let step = passed.last().unwrap_or_else(|| panic!("no step was passed"));

@@ -112,7 +112,7 @@ fn an_export_of_each_node() {
 
 /// What must hold whenever nobody is at work: every tree is whole, nothing unfinished lies about, and the record agrees.
 #[track_caller]
-fn settled(nfs: &Nfs, whole: &BTreeSet<std::path::PathBuf>, point: &str) -> Vec<String> {
+pub(super) fn settled(nfs: &Nfs, whole: &BTreeSet<std::path::PathBuf>, point: &str) -> Vec<String> {
     let nodes = nfs.nodes("g");
     for node in &nodes {
         let files: BTreeSet<_> = files_below(&nfs.node("g", node)).unwrap().into_keys().collect();
