@@ -1,13 +1,10 @@
 //! Kernels: pairs of files with their modules.
 
-use disklessset_tests::need;
 use disklessset_tests::root::TestRoot;
-use disklessset_tests::run::Program;
 
-use super::super::apt_tree::shared;
 use super::super::kill_points::{Case, Does, REMOVE_KERNEL};
 use super::super::small::{kernels, put};
-use super::{COMMITTED, Operation, Turn, operations};
+use super::{COMMITTED, Operation, operations};
 
 const VERSION: &str = "6.1.0-new";
 
@@ -42,37 +39,4 @@ operations! {
     a_kernel_added_from_a_tree: Operation::new("kernel add --from-tree", &ADD_FROM_TREE, COMMITTED);
     a_kernel_removed: Operation::new("kernel remove", &REMOVE_KERNEL, COMMITTED);
     a_kernel_removed_with_its_modules: Operation::new("kernel remove, with modules", &REMOVE, COMMITTED);
-}
-
-/// The kernel of the shared tree, added with its modules, to make its initramfs with the server's dracut.
-#[test]
-fn an_initramfs_is_made() {
-    need!(need::full(), need::root(), need::tool("dracut"));
-    let modules = shared().tree().join("usr/lib/modules");
-    let version = super::names_in(modules.as_std_path()).pop().unwrap();
-    let words = |words: Vec<String>| -> &'static [&'static str] {
-        let words = words.into_iter().map(|word| &*Box::leak(word.into_boxed_str()));
-        Box::leak(words.collect::<Vec<_>>().into_boxed_slice())
-    };
-    let command = words(["kernel", "initramfs", &version].map(str::to_owned).to_vec());
-    let initramfs = words(vec![format!("initramfs-kernel-{version}")]);
-    let case: &Case = Box::leak(Box::new(change(command, a_real_kernel)));
-    // In service by a rename over the one before.
-    let turn = Turn::First("renamed over what was there", "initramfs-kernel-");
-    let operation = Operation::new("kernel initramfs", case, turn);
-    // Each step that is tried costs a run of dracut, or two.
-    super::kill_some(&Operation { remade: initramfs, program: patient, kills: 8, ..operation });
-}
-
-fn patient(root: &TestRoot, words: &[&str]) -> Program {
-    root.disklessset(words).limit(std::time::Duration::from_secs(240))
-}
-
-fn a_real_kernel(root: &TestRoot) {
-    let _ = root.disklessset(&["demo", "create", "a"]).run().expect_done();
-    let modules = shared().tree().join("usr/lib/modules");
-    let modules = modules.join(super::names_in(modules.as_std_path()).pop().unwrap());
-    let vmlinuz = modules.join("vmlinuz");
-    let add = ["kernel", "add", "--vmlinuz", vmlinuz.as_str(), "--modules", modules.as_str()];
-    let _ = root.disklessset(&add).run().expect_done();
 }

@@ -170,12 +170,6 @@ fn kill(operation: &Operation) {
     kill_at(operation, |steps, turn| chosen(operation.name, steps, turn, operation.kills));
 }
 
-/// The same at a sample of them in any case.
-#[track_caller]
-fn kill_some(operation: &Operation) {
-    kill_at(operation, |steps, turn| sampled(operation.name, steps, turn, operation.kills));
-}
-
 #[track_caller]
 fn kill_at(operation: &Operation, chosen: impl Fn(usize, usize) -> Vec<usize>) {
     let case = operation.case;
