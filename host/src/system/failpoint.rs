@@ -5,7 +5,8 @@
 //! `kill:N:FILE` does so too, and the process ends by SIGKILL at the N-th. What modules do between two calls of the host lies
 //! between the steps of these calls, so that any module takes part, without being built for it.
 //!
-//! Our own dozen lines and no crate: `fail`, the one in use, last came out in 2021, and it neither records steps nor kills at the N-th.
+//! Our own dozen lines and no crate: `fail`, the one in use, has had no release for more than two years, and it neither records steps nor
+//! kills at the N-th.
 
 /// Passes a step: `failpoint!("file: renamed into its place", path)`. With `dying: ACT` that is done right before the end, for
 /// states that only an end in the middle of a call leaves; with `when: CONDITION` it is a step only then.
