@@ -8,6 +8,7 @@ mod dnf_faults;
 pub(crate) mod dnf_world;
 mod errors;
 mod foreign_mounts;
+mod full_disk;
 mod hostile_files;
 mod hostile_names;
 mod identity;
