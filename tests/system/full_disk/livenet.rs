@@ -3,6 +3,7 @@
 use camino::Utf8Path;
 use disklessset_tests::loop_disk::Disk;
 use disklessset_tests::need;
+use disklessset_tests::residue::Snapshot;
 
 use super::super::small::{self, put};
 use super::{OnDisk, Trial};
@@ -170,4 +171,51 @@ fn a_work_area_that_is_full_while_images_have_room() {
     creations(work, Disk::Ext4, "classic").at(&[]);
     changes(work, "classic", &["livenet", "unmount", "web"], &edited).at(&[]);
     changes(work, "flat", &["livenet", "mount", "web"], &unmounted).at(&[]);
+}
+
+#[test]
+fn creations_on_other_file_systems() {
+    disklessset_tests::need!(need::root(), need::full());
+    disklessset_tests::need!(need::tool("mkfs.xfs"), need::tool("mkfs.btrfs"));
+    creations("", Disk::Xfs, "flat").at(&["mksquashfs"]);
+    creations("", Disk::Btrfs, "classic").at(&["mksquashfs"]);
+}
+
+#[test]
+fn a_file_system_that_can_hold_no_more_files() {
+    disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
+    let (livenet, disk) = ground("var/tmp/diskless/workdir", Disk::Ext4, 24);
+    let before = Snapshot::of(&livenet.root);
+    let many = disk.place().join(".many");
+    std::fs::create_dir(&many).unwrap();
+    let mut made = 0;
+    while std::fs::File::create(many.join(made.to_string())).is_ok() {
+        made += 1;
+    }
+    let create = livenet.create("web", &[]).run();
+    let _ = create.expect_code(5).expect_said("making image web needs at least").expect_said(" inodes in ");
+    std::fs::remove_dir_all(&many).unwrap();
+    before.assert_same_as_now(&livenet.root);
+    let _ = livenet.create("web", &[]).run().expect_done();
+}
+
+#[test]
+fn a_disk_that_the_kernel_made_read_only() {
+    disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
+    let images = "var/www/html/preboot_execution_environment/diskless/images";
+    let (livenet, disk) = ground(images, Disk::Ext4, 64);
+    let _ = livenet.create("web", &[]).run().expect_done();
+    let before = Snapshot::of(&livenet.root);
+    let remount = |how: &str| {
+        let _ = livenet.root.tool("mount", &["-o", how, disk.place().as_str()]).run().expect_done();
+    };
+    remount("remount,ro");
+    let commands: [&[&str]; 2] = [&["clone", "web", "copy"], &["livenet", "resize", "web", "300M"]];
+    for command in commands {
+        let refused = livenet.run(command).expect_code(1).expect_said("Read-only file system");
+        let place = format!("the file system {} (ext4), which holds ", disk.place());
+        let _ = refused.expect_said(&place).expect_said("is mounted read-only").expect_said("dmesg");
+    }
+    remount("remount,rw");
+    before.assert_same_as_now(&livenet.root);
 }

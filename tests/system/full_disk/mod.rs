@@ -2,6 +2,7 @@
 //! service, everything begun is taken back, the room is given back, and the message names the file system.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
+mod injected;
 mod kernels;
 mod livenet;
 
@@ -47,6 +48,11 @@ impl OnDisk {
         let all = format!("{place}/.");
         let _ = root.tool("cp", &["-a", &all, disk.path().as_str()]).run().expect_done();
         Self { _bound: Mounted::bind(disk.path(), place), disk, place: place.to_owned() }
+    }
+
+    /// Where it stands in the root.
+    fn place(&self) -> &Utf8Path {
+        &self.place
     }
 
     /// Takes all its room but for so many bytes.
