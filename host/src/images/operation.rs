@@ -8,6 +8,7 @@ use crate::{
         undo::{self, Which},
     },
     kernels::{self, StagedKernel},
+    no_room,
     site::Site,
     system::{
         atomic_file,
@@ -415,6 +416,8 @@ impl<'s> Operation<'s> {
     pub(crate) fn fail(&self, error: Error) -> Error {
         self.tell_of_units();
         let Some(mut journal) = self.journal.take() else { return error };
+        // Before anything is taken back: then there is room again.
+        let error = no_room::explained(error, &self.site.layout, &journal.places());
         let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
         let undone = undo::undo(&mut journal, &self.site.layout, Which::Unsettled, &in_use)
             .map_err(undo::UndoError::told)

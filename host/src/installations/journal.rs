@@ -13,6 +13,9 @@ use std::{fs::File, io::Write};
 /// The most a journal may hold, in bytes.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
+/// What the lines of an action take at the most, in bytes, but for very many nodes.
+const RESERVED_BYTES: u64 = 16 * 1024;
+
 /// Something that exists because an action made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -106,6 +109,25 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// Where it is, for an effect that is a thing at a place.
+    fn place(&self) -> Option<&Utf8Path> {
+        match self {
+            Self::Directory { path }
+            | Self::File { path }
+            | Self::Published { path, .. }
+            | Self::Trash { path }
+            | Self::Doomed { path }
+            | Self::ModuleAside { path }
+            | Self::ModuleOut { path, .. } => Some(path),
+            Self::Mount { mount } => Some(mount.target()),
+            Self::StandingOverlay { overlay } => Some(&overlay.target),
+            // Not a thing at that place: the directory itself may be on record, too.
+            Self::Export { .. } | Self::Withdrawn { .. } | Self::Next { .. } | Self::ModuleIn { .. } => None,
+        }
+    }
+}
+
 /// One line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
@@ -159,6 +181,7 @@ pub struct Journal {
     path: Utf8PathBuf,
     file: File,
     state: State,
+    has_room: bool,
 }
 
 /// What the lines of a journal come to.
@@ -325,8 +348,10 @@ impl Journal {
         if fresh {
             atomic_file::sync_dir(path.parent().unwrap_or(Utf8Path::new("/")))?;
         }
-        let mut journal = Self { path: path.to_owned(), file, state };
+        let mut journal = Self { path: path.to_owned(), file, state, has_room: false };
         journal.end_torn_line()?;
+        // Where there is none, what only takes away goes on all the same: it makes room.
+        let _ = journal.keep_room();
         journal.write(Fact::Begin { action: action.to_owned(), class: class.to_owned() })?;
         Ok(journal)
     }
@@ -339,7 +364,8 @@ impl Journal {
         let state = read(path)?;
         // A writer killed in the middle of an end left its file aside; nobody begins before somebody came through here.
         files::sweep_asides(path)?;
-        let mut journal = Self { path: path.to_owned(), file: files::open_append(path, 0o600)?, state };
+        let mut journal =
+            Self { path: path.to_owned(), file: files::open_append(path, 0o600)?, state, has_room: false };
         journal.end_torn_line()?;
         Ok(journal)
     }
@@ -349,24 +375,14 @@ impl Journal {
         &self.state
     }
 
+    /// The places of what is on record.
+    pub fn places(&self) -> Vec<Utf8PathBuf> {
+        self.state.open.iter().filter_map(|open| open.effect.place().map(Utf8Path::to_owned)).collect()
+    }
+
     /// Whether an effect with this place is on record and not undone.
     pub fn find(&self, path: &Utf8Path) -> Option<&Open> {
-        self.state.open.iter().rev().find(|open| match &open.effect {
-            Effect::Directory { path: at }
-            | Effect::File { path: at }
-            | Effect::Published { path: at, .. }
-            | Effect::Trash { path: at }
-            | Effect::Doomed { path: at }
-            | Effect::ModuleAside { path: at }
-            | Effect::ModuleOut { path: at, .. } => at == path,
-            Effect::Mount { mount } => mount.target() == path,
-            Effect::StandingOverlay { overlay } => overlay.target == path,
-            // Not a thing at that place: the directory itself may be on record, too.
-            Effect::Export { .. }
-            | Effect::Withdrawn { .. }
-            | Effect::Next { .. }
-            | Effect::ModuleIn { .. } => false,
-        })
+        self.state.open.iter().rev().find(|open| open.effect.place() == Some(path))
     }
 
     /// Takes off the record that a directory is exported.
@@ -377,11 +393,15 @@ impl Journal {
         numbers.into_iter().for_each(|number| self.undone(number));
     }
 
-    /// Puts an effect on record, durably; the caller makes it happen afterwards.
+    /// Puts an effect on record, durably; the caller makes it happen afterwards. For a file or a mount there has to be room for all that
+    /// an action usually puts on record: what replaces or gives back something must not get stuck for want of a line.
     ///
     /// # Errors
     /// When the line cannot be written; then the effect must not happen.
     pub fn intend(&mut self, effect: Effect, hold: Hold) -> Result<u64, FileError> {
+        if matches!(effect, Effect::File { .. } | Effect::Mount { .. }) {
+            self.keep_room()?;
+        }
         let number = self.state.next;
         self.write(Fact::Intent { number, effect, hold })?;
         Ok(number)
@@ -417,6 +437,17 @@ impl Journal {
             // A disk without room for another file may have room for a line.
             Err(_) => self.write(Fact::End),
         }
+    }
+
+    /// Keeps room for the lines of an action beyond the end of the file, once: an action that runs out of room there half way could
+    /// not put on record what it gives back to its user.
+    fn keep_room(&mut self) -> Result<(), FileError> {
+        if !self.has_room {
+            files::keep_room(&self.file, RESERVED_BYTES)
+                .map_err(FileError::of("keep room in", &self.path))?;
+            self.has_room = true;
+        }
+        Ok(())
     }
 
     fn end_torn_line(&mut self) -> Result<(), FileError> {

@@ -3,11 +3,15 @@
 use super::{FileError, failpoint::failpoint};
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::{
-    fcntl::{AT_FDCWD, OFlag, OpenHow, RenameFlags, ResolveFlag, openat2, renameat2},
+    errno::Errno,
+    fcntl::{
+        AT_FDCWD, FallocateFlags, OFlag, OpenHow, RenameFlags, ResolveFlag, fallocate, openat2, renameat2,
+    },
     libc,
 };
 use std::{
     fs::{self, File, Permissions},
+    io,
     os::{
         fd::AsRawFd,
         unix::fs::{OpenOptionsExt, PermissionsExt},
@@ -29,6 +33,21 @@ pub fn open_append(path: &Utf8Path, mode: u32) -> Result<File, FileError> {
     file.set_permissions(Permissions::from_mode(mode)).map_err(FileError::of("set the mode of", path))?;
     failpoint!("file: open for more lines", path);
     Ok(file)
+}
+
+/// Keeps room for so many bytes after the end of a file, where the file system can.
+///
+/// # Errors
+/// When there is no room.
+pub fn keep_room(file: &File, bytes: u64) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    let flags = FallocateFlags::FALLOC_FL_KEEP_SIZE;
+    let (at, bytes) = (i64::try_from(length), i64::try_from(bytes));
+    let (Ok(at), Ok(bytes)) = (at, bytes) else { return Err(io::ErrorKind::InvalidInput.into()) };
+    match fallocate(file, flags, at, bytes) {
+        Ok(()) | Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => Ok(()),
+        Err(cause) => Err(cause.into()),
+    }
 }
 
 /// Sets the permission bits of a file or directory of ours; never through a link.

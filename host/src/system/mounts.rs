@@ -5,6 +5,7 @@
 //! its user's back.
 
 use std::fs::File;
+use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 
@@ -12,6 +13,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use nix::errno::Errno;
 use nix::libc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::statvfs::{FsFlags, statvfs};
 
 pub use crate::system::busy::{BusyProcess, processes_in};
 use crate::system::command::{Access, CommandError, Isolation, Tool};
@@ -160,9 +162,30 @@ pub fn mount_overlay(
     failpoint!("overlay: mounted, and shared still", target);
     let none = None::<&str>;
     // As with bind: others must not follow what happens below.
-    mount(none, target.as_str(), none, MsFlags::MS_PRIVATE, none).map_err(FileError::of("mount", target))?;
+    let finished = mount(none, target.as_str(), none, MsFlags::MS_PRIVATE, none)
+        .map_err(FileError::of("mount", target))
+        .and_then(|()| must_be_writable(target, work));
     failpoint!("overlay: finished", target);
-    Ok(())
+    finished.map_err(|error| {
+        // Made a moment ago and used by nobody; the first error is the one to tell.
+        let _ = unmount_all_below(target);
+        error.into()
+    })
+}
+
+/// Where the kernel cannot make its directory in `work`, for want of room perhaps, it mounts an overlay that cannot be written to, and
+/// says so to nobody.
+fn must_be_writable(target: &Utf8Path, work: &Utf8Path) -> Result<(), FileError> {
+    let space = statvfs(target.as_std_path()).map_err(FileError::of("look at", target))?;
+    if !space.flags().contains(FsFlags::ST_RDONLY) {
+        return Ok(());
+    }
+    // Tried again, it says why.
+    let own = work.join("work");
+    let _ = std::fs::remove_dir(&own);
+    let made = std::fs::create_dir(&own);
+    let cause = made.err().unwrap_or_else(|| io::Error::from(io::ErrorKind::ReadOnlyFilesystem));
+    Err(FileError::of("make a writable overlay with", work)(cause))
 }
 
 /// Mounts a file system that lies in a file. Its loop device goes away by itself with the unmount.

@@ -4,6 +4,7 @@ use crate::existing::{Places, root_image};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
     mounts,
+    space::{self, Need, Plan},
     squashfs::{INNER_IMAGE, Layout},
 };
 use disklessset_plugin_api::{Error, Hold, Host, Image, Mount, Result};
@@ -22,6 +23,7 @@ pub(crate) fn mount(image: &mut Image, host: &Host<'_>) -> Result<Value> {
     if image.flag("is_mounted") && has_changes(&places)? {
         host.info("mounting again what was mounted before, with its changes");
     }
+    room_for(image, &format!("mounting image {}", image.name()), host)?;
     forget_lost_mounts(&places, host);
     host.work_area(image.name(), Hold::Image)?;
     attach(image, &places, Hold::Image, host)?;
@@ -40,6 +42,12 @@ pub(crate) fn show_tree(image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
         attach(image, &places, Hold::Action, host)?;
     }
     Ok(places.tree)
+}
+
+/// Refuses where a writable view cannot even be mounted: the kernel would mount one that nobody can write to.
+pub(crate) fn room_for(image: &Image, work: &str, host: &Host<'_>) -> Result<()> {
+    let area = host.paths()?.work.join(image.name().as_str());
+    Plan::of(work).certainly(&area, Need { bytes: space::LEAST_WORK, files: 16 }).check(host)
 }
 
 /// Whether the tree is mounted now, whatever the record says.

@@ -2,7 +2,8 @@
 
 use crate::{
     existing::{Places, ROOT_IMAGE, recorded_size, root_image},
-    mount, pack,
+    mount,
+    pack::{self, Before},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
@@ -10,7 +11,7 @@ use disklessset_kit::{
     squashfs::{INNER_IMAGE, Layout},
     tree_files::TreeFiles,
 };
-use disklessset_plugin_api::{Error, Hold, Host, Image, Result, SizeOrAuto};
+use disklessset_plugin_api::{Error, Hold, Host, Image, Result, Size, SizeOrAuto};
 use serde_json::{Value, json};
 
 /// What becomes of the changes.
@@ -138,6 +139,11 @@ fn put_away(places: &Places, host: &Host<'_>) -> Result<()> {
 
 fn pack_changes(image: &mut Image, places: &Places, live: bool, host: &Host<'_>) -> Result<Value> {
     let changed = mount::has_changes(places)?;
+    if changed {
+        // Before the user's view goes: without room it could not be given back.
+        mount::room_for(image, &format!("unmounting image {}", image.name()), host)?;
+        host.acquire_file(&aside(image)?, Hold::Action)?;
+    }
     if live {
         detach(places, host)?;
     } else if changed {
@@ -187,7 +193,7 @@ fn give_back(places: &Places, layout: Layout, host: &Host<'_>) {
     }
 }
 
-/// Packs a changed tree and puts it in the place of the image in service.
+/// Packs a changed tree and puts it in the place of the image in service. [`aside`] is acquired.
 pub(crate) fn repack(
     image: &mut Image,
     before: &Utf8Path,
@@ -202,8 +208,7 @@ pub(crate) fn repack(
     host.remove(&scratch)?;
     host.acquire_directory(&scratch, Hold::Action)?;
     let aside = aside(image)?;
-    host.acquire_file(&aside, Hold::Action)?;
-    let packed = pack::pack(tree, &aside, layout, wanted, &scratch, host);
+    let packed = pack::pack(tree, &aside, layout, wanted, &scratch, before_of(image), host);
     host.release(&scratch)?;
     match packed {
         Ok(packed) => {
@@ -218,8 +223,14 @@ pub(crate) fn repack(
     }
 }
 
+/// The image in service.
+fn before_of(image: &Image) -> Option<Before> {
+    let packed = root_image(image).metadata().ok()?.len();
+    Some(Before { packed, content: Size::mebibytes(image.get("content_size").ok()??) })
+}
+
 /// Beside the image's directory: on its file system, and no part of what is served under the image's name.
-fn aside(image: &Image) -> Result<Utf8PathBuf> {
+pub(crate) fn aside(image: &Image) -> Result<Utf8PathBuf> {
     let directory = image.directory();
     let images = directory.parent().ok_or_else(|| Error::failed(format!("{directory} has no parent")))?;
     Ok(images.join(format!(".{ROOT_IMAGE}-{}", image.name())))

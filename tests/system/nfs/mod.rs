@@ -10,6 +10,7 @@ mod legacy;
 mod nodes;
 mod overlay;
 mod overlay_crash;
+mod space;
 
 use camino::Utf8PathBuf;
 use disklessset_tests::residue::Snapshot;

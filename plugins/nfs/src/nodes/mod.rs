@@ -3,7 +3,7 @@
 mod add;
 mod remove;
 
-pub(crate) use add::{How, add, make_trees};
+pub(crate) use add::{How, Room, add, make_trees};
 pub(crate) use remove::remove;
 
 use crate::{exporting, overlays, places::Golden};
