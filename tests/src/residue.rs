@@ -15,6 +15,8 @@ use crate::root::TestRoot;
 pub struct Snapshot {
     mounts: Vec<PathBuf>,
     loops: BTreeMap<String, String>,
+    /// Files of loop devices that were mounted nowhere then, so that the kernel was about to let go of them.
+    going: Vec<String>,
     processes: BTreeMap<i32, String>,
     files: BTreeMap<PathBuf, FileFacts>,
     root: Utf8PathBuf,
@@ -36,12 +38,17 @@ impl Snapshot {
         mounts.retain(|point| inside(point));
         let mut loops = facts::loop_devices().unwrap_or_else(|cause| read("the loop devices", cause));
         loops.retain(|_, file| inside(Path::new(file.as_str())));
+        let table = std::fs::read_to_string("/proc/self/mountinfo")
+            .unwrap_or_else(|cause| read("the mount table", cause));
+        let is_mounted = |device: &str| table.contains(&format!(" /dev/{device} "));
+        let going =
+            loops.iter().filter(|(device, _)| !is_mounted(device)).map(|(_, file)| file.clone()).collect();
         let mut files = facts::files_below(&path).unwrap_or_else(|cause| read(path.as_str(), cause));
         // `var` itself is there as soon as there is a log in it.
         files.retain(|file, _| {
             file != Path::new("var") && !COMES_AND_GOES.iter().any(|name| file.starts_with(name))
         });
-        Self { mounts, loops, processes: root.processes(), files, root: path }
+        Self { mounts, loops, going, processes: root.processes(), files, root: path }
     }
 
     /// Panics with a list of differences when the world is not as it was in this snapshot.
@@ -84,8 +91,8 @@ impl Snapshot {
             }
             // Which device it is, is chance, and so is under which name a file lay that is served as a next state by now.
             for file in more_often(&here.loops, &there.loops) {
-                // The kernel lets go of what is mounted nowhere and has no name any more, at any moment.
-                if sign == '-' && file.ends_with(" (deleted)") {
+                // The kernel lets go of what is mounted nowhere, or has no name any more, at any moment.
+                if sign == '-' && (file.ends_with(" (deleted)") || self.going.contains(file)) {
                     continue;
                 }
                 line(sign, format!("loop device on {file}"));
