@@ -12,15 +12,17 @@
 //! - [`hostile_tree`]: an OS tree with everything that copies lose
 //! - [`tree_facts`]: all that can be told of a tree, and what differs between two
 //! - [`canary`]: a tree outside the root that nothing may touch
+//! - [`kill_table`]: what was killed where, and how it ended
 //! - [`mod@need`]: what a test needs of the machine, and how it says that it was skipped
 //! - [`readme`]: the commands of a document, to be run as they are written
 //!
-//! `xtask` shares [`place`], [`install`], [`facts`], [`loop_disk`] and [`mod@need`].
+//! `xtask` shares [`place`], [`install`], [`facts`], [`kill_table`], [`loop_disk`] and [`mod@need`].
 
 pub mod canary;
 pub mod facts;
 pub mod hostile_tree;
 pub mod install;
+pub mod kill_table;
 pub mod loop_disk;
 pub mod mounted;
 pub mod need;

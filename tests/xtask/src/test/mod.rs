@@ -8,7 +8,7 @@ pub(crate) mod tier;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use disklessset_tests::need;
+use disklessset_tests::{kill_table, need};
 
 use crate::command::{Tool, interrupted, mark};
 use crate::failure::Failure;
@@ -42,6 +42,7 @@ pub(crate) fn task(full: bool, tiers: &[Tier]) -> Result<ExitCode, Failure> {
             if interrupted() {
                 report.failed("test run", &Failure::Interrupted.to_string());
             }
+            report.kill_table(kill_table::table(&area.kill_table()));
             for left in area.close() {
                 report.failed("left behind", &left);
             }
