@@ -1,7 +1,7 @@
 //! Images whose root is on NFS: their trees, their nodes, their exports. Booting them is the boot tier's.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
-mod crash;
+pub(super) mod crash;
 mod exports;
 mod file_systems;
 mod images;
