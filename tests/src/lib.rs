@@ -3,6 +3,7 @@
 //! Tests live in `suite.rs` and its folders, one folder a tier. What they share is here:
 //! - [`root`]: a throw-away root with a modules directory the program accepts
 //! - [`run`]: the program, run with a clean environment, a time limit and, where asked, a sudden end
+//! - [`failpoints`]: the program, killed at a step of its own making
 //! - [`strace`]: the program, killed, failing or slowed down at a system call of its own
 //! - [`terminal`]: the program in a real terminal, for its menu
 //! - [`residue`]: what there was before and after: mounts, loop devices, processes, files
@@ -20,6 +21,7 @@
 
 pub mod canary;
 pub mod facts;
+pub mod failpoints;
 pub mod hostile_tree;
 pub mod install;
 pub mod kill_table;

@@ -57,60 +57,60 @@ fn a_kernel(root: &TestRoot) {
     }
 }
 
-const CREATE: Case = Case {
+pub(super) const CREATE: Case = Case {
     modules: &[],
     command: &["demo", "create", "b"],
     image: "b",
     does: Does::Make,
     prepare: one_image,
 };
-const FIRST: Case =
+pub(super) const FIRST: Case =
     Case { modules: &[], command: &["demo", "create", "b"], image: "b", does: Does::Make, prepare: nothing };
-const CLONE: Case =
+pub(super) const CLONE: Case =
     Case { modules: &[], command: &["clone", "a", "b"], image: "b", does: Does::Make, prepare: one_image };
-const MESSAGE: Case = Case {
+pub(super) const MESSAGE: Case = Case {
     modules: &[],
     command: &["demo", "message", "a", "new"],
     image: "a",
     does: Does::Change,
     prepare: one_image,
 };
-const SET_KERNEL: Case = Case {
+pub(super) const SET_KERNEL: Case = Case {
     modules: &[],
     command: &["kernel", "set", "a", "6.1.0-test"],
     image: "a",
     does: Does::Change,
     prepare: a_kernel,
 };
-const REMOVE: Case = Case {
+pub(super) const REMOVE: Case = Case {
     modules: &[],
     command: &["remove", "a", "--yes"],
     image: "a",
     does: Does::Remove,
     prepare: one_image,
 };
-const CLEAR: Case = Case {
+pub(super) const CLEAR: Case = Case {
     modules: &[],
     command: &["clear", "a", "--yes"],
     image: "a",
     does: Does::Remove,
     prepare: one_image,
 };
-const CLEAN: Case = Case {
+pub(super) const CLEAN: Case = Case {
     modules: &[],
     command: &["clean", "b", "--yes"],
     image: "b",
     does: Does::RemoveCorrupted,
     prepare: one_corrupted,
 };
-const CLEAR_CORRUPTED: Case = Case {
+pub(super) const CLEAR_CORRUPTED: Case = Case {
     modules: &[],
     command: &["clear", "b", "--yes"],
     image: "b",
     does: Does::RemoveCorrupted,
     prepare: one_corrupted,
 };
-const REMOVE_KERNEL: Case = Case {
+pub(super) const REMOVE_KERNEL: Case = Case {
     modules: &[],
     command: &["kernel", "remove", "6.1.0-test", "--yes"],
     image: "a",
@@ -180,11 +180,28 @@ impl World {
 
 /// What the next cleaning has to come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
+pub(super) enum Direction {
     Back,
     On,
     /// Nobody was promised anything.
     Either,
+}
+
+/// What a status promises while an image is served as before, or as after the action; nothing when it is a lie.
+pub(super) fn promised(does: Does, status: Option<&str>, old: bool, new: bool) -> Option<Direction> {
+    match (does, status) {
+        (Does::Make, Some("CREATED")) if new => Some(Direction::On),
+        (Does::Make, None) if old => Some(Direction::Back),
+        (Does::Make, Some("CORRUPTED")) => Some(Direction::Back),
+        (Does::Change, Some("CREATED")) if new => Some(Direction::On),
+        // Committed or not, the next cleaning knows; nobody was told either.
+        (Does::Change, Some("CREATED")) if old => Some(Direction::Either),
+        (Does::Remove, Some("CREATED")) if old => Some(Direction::Back),
+        (Does::Remove, None) if new => Some(Direction::On),
+        (Does::RemoveCorrupted, Some("CORRUPTED") | None) => Some(Direction::On),
+        (Does::Other, Some("CREATED")) if old => Some(Direction::Either),
+        _ => None,
+    }
 }
 
 /// One sudden end.
@@ -209,22 +226,10 @@ impl Round<'_> {
         let served = served(self.root, self.case.image);
         let (old, new) = (served == self.before.served, served == self.after.served);
         let status = listed.get(self.case.image).map(String::as_str);
-        match (self.case.does, status) {
-            (Does::Make, Some("CREATED")) if new => Direction::On,
-            (Does::Make, None) if old => Direction::Back,
-            (Does::Make, Some("CORRUPTED")) => Direction::Back,
-            (Does::Change, Some("CREATED")) if new => Direction::On,
-            // Committed or not, the next cleaning knows; nobody was told either.
-            (Does::Change, Some("CREATED")) if old => Direction::Either,
-            (Does::Remove, Some("CREATED")) if old => Direction::Back,
-            (Does::Remove, None) if new => Direction::On,
-            (Does::RemoveCorrupted, Some("CORRUPTED") | None) => Direction::On,
-            (Does::Other, Some("CREATED")) if old => Direction::Either,
-            _ => {
-                let files: Vec<_> = served.keys().collect();
-                panic!("{status:?} (as before {old}, as after {new}) after {point}\nserved: {files:?}")
-            }
-        }
+        promised(self.case.does, status, old, new).unwrap_or_else(|| {
+            let files: Vec<_> = served.keys().collect();
+            panic!("{status:?} (as before {old}, as after {new}) after {point}\nserved: {files:?}")
+        })
     }
 
     /// `clean` leads where the listing said, and leaves nothing. Tells where that was.

@@ -7,6 +7,7 @@ mod dnf;
 mod dnf_faults;
 pub(crate) mod dnf_world;
 mod errors;
+mod failpoints;
 mod foreign_mounts;
 mod hostile_files;
 mod hostile_names;

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     failure,
     images::{operation::Operation, services::tool_failed},
-    system::{FileError, atomic_file, command::Tool, files},
+    system::{FileError, atomic_file, command::Tool, failpoint::failpoint, files},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, Kernel, KernelVersion, Result, TreeKernel};
@@ -183,6 +183,7 @@ fn modules_in(tree: &Utf8Path) -> Result<Utf8PathBuf> {
 pub(super) fn copy_file(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     let options = fs_extra::file::CopyOptions::new();
     let copied = fs_extra::file::copy(from, to, &options);
+    failpoint!("kernel: copied aside", to);
     copied.map(drop).map_err(|cause| Error::failed(format!("cannot copy {from} to {to}")).because(cause))
 }
 

@@ -12,7 +12,7 @@ use super::note::{self, Identity};
 use super::refusal::{Refusal, file_name};
 use super::registry::{ModuleEntry, ModuleRegistry, ModuleState};
 use super::trust::{Trust, Untrusted};
-use crate::system::{FileError, atomic_file};
+use crate::system::{FileError, atomic_file, failpoint::failpoint};
 
 /// Why a module is not installed or removed; nothing is changed then.
 #[derive(Debug, thiserror::Error)]
@@ -172,6 +172,7 @@ impl InstallPlan {
             file: self.file.clone(),
             cause: cause.replace(aside.path.as_str(), self.file.as_str()),
         })?;
+        failpoint!("module: checked", aside.path);
         atomic_file::rename_replacing(&aside.path, &self.target)?;
         let registry = ModuleRegistry::scan(&self.directory);
         let listed = registry.entries().iter().find(|entry| entry.file == self.target).cloned();
@@ -182,7 +183,9 @@ impl InstallPlan {
 
     fn fill(&self, source: &mut File, mut copy: File, aside: &Utf8Path) -> Result<(), InstallError> {
         io::copy(source, &mut copy).map_err(FileError::of("copy the module to", aside))?;
+        failpoint!("module: copied aside", aside);
         copy.sync_all().map_err(FileError::of("write", aside))?;
+        failpoint!("module: flushed aside", aside);
         Ok(())
     }
 }
@@ -214,8 +217,8 @@ pub fn load_here(file: &Utf8Path) -> Result<(), String> {
     }
 }
 
-/// What installations that were killed left aside: `.NAME_module.so.PID-N.new` of processes that are gone.
-fn remove_leftovers(directory: &Utf8Path) {
+/// Removes what installations that were killed left aside: `.NAME_module.so.PID-N.new` of processes that are gone.
+pub fn remove_leftovers(directory: &Utf8Path) {
     let Ok(entries) = directory.read_dir_utf8() else { return };
     for entry in entries.flatten() {
         let Some(pid) = aside_of(entry.file_name()) else { continue };
@@ -279,6 +282,7 @@ impl RemovePlan {
     /// Whatever the system refuses.
     pub fn carry_out(self) -> Result<(), InstallError> {
         std::fs::remove_file(&self.file).map_err(FileError::of("remove", &self.file))?;
+        failpoint!("module: removed", self.file);
         if let Some(directory) = self.file.parent() {
             atomic_file::sync_dir(directory)?;
         }

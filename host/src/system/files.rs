@@ -1,6 +1,6 @@
 //! Small acts on files that are about to be, or no longer, somebody's.
 
-use super::FileError;
+use super::{FileError, failpoint::failpoint};
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::{
     fcntl::{AT_FDCWD, OFlag, OpenHow, RenameFlags, ResolveFlag, openat2, renameat2},
@@ -27,6 +27,7 @@ pub fn open_append(path: &Utf8Path, mode: u32) -> Result<File, FileError> {
         .open(path)
         .map_err(FileError::of("open", path))?;
     file.set_permissions(Permissions::from_mode(mode)).map_err(FileError::of("set the mode of", path))?;
+    failpoint!("file: open for more lines", path);
     Ok(file)
 }
 
@@ -37,7 +38,9 @@ pub fn open_append(path: &Utf8Path, mode: u32) -> Result<File, FileError> {
 pub fn set_mode(path: &Utf8Path, mode: u32) -> Result<(), FileError> {
     open_nofollow(path)?
         .set_permissions(Permissions::from_mode(mode))
-        .map_err(FileError::of("set the mode of", path))
+        .map_err(FileError::of("set the mode of", path))?;
+    failpoint!("mode: set", path);
+    Ok(())
 }
 
 /// Flushes one file or directory to disk.
@@ -81,7 +84,10 @@ pub fn remove_file(path: &Utf8Path) -> Result<(), FileError> {
     match fs::remove_file(path) {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(cause) => Err(FileError::of("remove", path)(cause)),
-        Ok(()) => super::atomic_file::sync_dir(path.parent().unwrap_or(Utf8Path::new("/"))),
+        Ok(()) => {
+            failpoint!("file: removed", path);
+            super::atomic_file::sync_dir(path.parent().unwrap_or(Utf8Path::new("/")))
+        }
     }
 }
 
@@ -118,6 +124,7 @@ fn asides(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, FileError> {
 pub fn exchange(a: &Utf8Path, b: &Utf8Path) -> Result<(), FileError> {
     renameat2(AT_FDCWD, a.as_std_path(), AT_FDCWD, b.as_std_path(), RenameFlags::RENAME_EXCHANGE)
         .map_err(FileError::of("exchange", b))?;
+    failpoint!("directories: exchanged", b);
     for path in [a, b] {
         super::atomic_file::sync_dir(path.parent().unwrap_or(Utf8Path::new("/")))?;
     }

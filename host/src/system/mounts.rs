@@ -13,10 +13,10 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
-use crate::system::FileError;
 pub use crate::system::busy::{BusyProcess, processes_in};
 use crate::system::command::{Access, CommandError, Isolation, Tool};
 pub use crate::system::mountinfo::{Mount, mount_at, mounts, mounts_below};
+use crate::system::{FileError, failpoint::failpoint};
 
 /// Why a mount was not made or undone.
 #[derive(Debug, thiserror::Error)]
@@ -120,11 +120,13 @@ pub fn bind(
     let none = None::<&str>;
     mount(Some(source.as_str()), place_name.as_str(), none, MsFlags::MS_BIND | depth, none)
         .map_err(FileError::of("mount", target))?;
+    failpoint!("bind: mounted, and shared still", target);
     let mut finished = mount(none, target.as_str(), none, MsFlags::MS_PRIVATE | depth, none);
     if access == Access::ReadOnly {
         let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
         finished = finished.and_then(|()| mount(none, target.as_str(), none, flags, none));
     }
+    failpoint!("bind: finished", target);
     finished.map_err(|error| {
         // Made a moment ago and used by nobody; the first error is the one to tell.
         let _ = unmount_all_below(target);
@@ -155,9 +157,11 @@ pub fn mount_overlay(
     let place = format!("/proc/self/fd/{}", place.as_raw_fd());
     mount(Some("overlay"), place.as_str(), Some("overlay"), MsFlags::empty(), Some(options.as_str()))
         .map_err(FileError::of("mount", target))?;
+    failpoint!("overlay: mounted, and shared still", target);
     let none = None::<&str>;
     // As with bind: others must not follow what happens below.
     mount(none, target.as_str(), none, MsFlags::MS_PRIVATE, none).map_err(FileError::of("mount", target))?;
+    failpoint!("overlay: finished", target);
     Ok(())
 }
 
@@ -198,7 +202,10 @@ fn open_place(target: &Utf8Path) -> Result<File, FileError> {
 /// [`MountError::Busy`] with those who use it; it stays mounted then.
 pub fn unmount(target: &Utf8Path) -> Result<(), MountError> {
     match umount2(target.as_str(), MntFlags::UMOUNT_NOFOLLOW) {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            failpoint!("unmounted", target);
+            Ok(())
+        }
         Err(Errno::EBUSY) => {
             let below = mounts_below(target)?.into_iter().map(|mount| mount.target);
             let place = mountinfo_path(target);
@@ -220,6 +227,7 @@ pub fn unmount_read_only(target: &Utf8Path) -> Result<(), MountError> {
     match unmount(target) {
         Err(MountError::Busy { processes, mounts, .. }) if processes.is_empty() && mounts.is_empty() => {
             umount2(target.as_str(), MntFlags::UMOUNT_NOFOLLOW | MntFlags::MNT_DETACH)
+                .inspect(|()| failpoint!("unmounted", target))
                 .map_err(|error| FileError::of("unmount", target)(error).into())
         }
         other => other,

@@ -32,7 +32,7 @@ impl Edits {
 pub(crate) fn unmount(image: &mut Image, edits: Edits, host: &Host<'_>) -> Result<Value> {
     let places = Places::of(image.name(), host)?;
     let live = mount::is_live(&places)?;
-    if !live && !image.flag("is_mounted") {
+    if !live && !image.flag("is_mounted") && !places.are_used() {
         return Err(Error::refused(format!("image {} is not mounted", image.name())));
     }
     if edits == Edits::Pack && places.area.join("squashfs-root").is_dir() {
@@ -51,7 +51,7 @@ pub(crate) fn unmount(image: &mut Image, edits: Edits, host: &Host<'_>) -> Resul
 
 /// What the user, or a session of his, mounted inside the tree must neither be packed nor be lost.
 fn refuse_foreign_mounts(places: &Places) -> Result<()> {
-    let system = ["proc", "sys", "dev"].map(|directory| places.tree.join(directory));
+    let system = mount::SYSTEM.map(|directory| places.tree.join(directory));
     let below = mounts::at_or_below(&places.tree)
         .map_err(|cause| Error::failed("cannot read the mount table").because(cause))?;
     let foreign = below.iter().find(|mounted| {
@@ -104,15 +104,35 @@ fn release_lower(places: &Places, host: &Host<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Decides by one rename that the changes are not needed any more: killed before, the edit goes on, killed later, it is ended.
+fn give_up(places: &Places, host: &Host<'_>) -> Result<()> {
+    if !places.upper.is_dir() {
+        return Ok(());
+    }
+    host.remove(&places.given_up)?;
+    std::fs::rename(&places.upper, &places.given_up)
+        .and_then(|()| std::fs::File::open(&places.area)?.sync_all())
+        .map_err(|cause| Error::failed(format!("cannot rename {}", places.upper)).because(cause))?;
+    host.debug(format!("the changes in {} are given up", places.area));
+    Ok(())
+}
+
+/// Ends an edit whose changes are in the image in service, or not wanted.
+pub(crate) fn finish(places: &Places, host: &Host<'_>) -> Result<()> {
+    detach(places, host)?;
+    put_away(places, host)
+}
+
 /// Takes everything of an edit away. The changes go first: they are packed or not wanted, and what is left when a mount
 /// will not go must not be packed again.
 fn put_away(places: &Places, host: &Host<'_>) -> Result<()> {
-    host.remove(&places.upper)?;
+    give_up(places, host)?;
+    host.remove(&places.given_up)?;
     release_lower(places, host)?;
     match host.release(&places.area) {
         // Made by 1.x, so on nobody's record.
         Err(_) if places.area.exists() => host.remove(&places.area),
-        outcome => outcome,
+        _ => Ok(()),
     }
 }
 
@@ -129,6 +149,8 @@ fn pack_changes(image: &mut Image, places: &Places, live: bool, host: &Host<'_>)
     }
     if changed {
         let layout = if places.packed.join(INNER_IMAGE).is_file() { Layout::Classic } else { Layout::Flat };
+        // The packed image comes into service together with this: from then on the edit is over, whatever kills us.
+        image.set("is_mounted", false);
         if let Err(error) = pack_view(image, places, layout, host) {
             give_back(places, layout, host);
             return Err(error.hint(format!("the changes are still there: {}", places.tree)));
@@ -177,13 +199,12 @@ pub(crate) fn repack(
 ) -> Result<()> {
     anonymise::after_session(&TreeFiles::open(before)?, &TreeFiles::open(tree)?)?;
     let scratch = area.join("scratch");
-    remove_scratch(&scratch)?;
-    std::fs::create_dir(&scratch)
-        .map_err(|cause| Error::failed(format!("cannot make {scratch}")).because(cause))?;
+    host.remove(&scratch)?;
+    host.acquire_directory(&scratch, Hold::Action)?;
     let aside = aside(image)?;
     host.acquire_file(&aside, Hold::Action)?;
     let packed = pack::pack(tree, &aside, layout, wanted, &scratch, host);
-    remove_scratch(&scratch)?;
+    host.release(&scratch)?;
     match packed {
         Ok(packed) => {
             packed.record(image);
@@ -194,15 +215,6 @@ pub(crate) fn repack(
             host.release(&aside)?;
             Err(error)
         }
-    }
-}
-
-fn remove_scratch(scratch: &Utf8Path) -> Result<()> {
-    match std::fs::remove_dir_all(scratch) {
-        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::failed(format!("cannot remove {scratch}")).because(cause))
-        }
-        _ => Ok(()),
     }
 }
 

@@ -51,7 +51,7 @@ impl DerivedImageClass for NfsGoldenImage {
         host.info(format!("making the trees by {} ({})", choice.method, choice.why));
         let made = to.work.join("image");
         trees::copy_tree(&from.tree, &made, choice.method, host)?;
-        places::put_new(&made, &to.tree)?;
+        places::put_new(&made, &to.tree, host)?;
         // A clone is all of an image: what nodes wrote, too.
         let present = nodes::present(&from)?;
         let views = overlays::present(&from)?;
@@ -149,7 +149,7 @@ fn create(image: &mut Image, staging: &Image, wanted: Wanted, host: &Host<'_>) -
     host.info(format!("making the tree by {} ({})", choice.method, choice.why));
     let made = to.work.join("image");
     trees::copy_tree(&from.tree, &made, choice.method, host)?;
-    places::put_new(&made, &to.tree)?;
+    places::put_new(&made, &to.tree, host)?;
     places::flush_parent(&to.tree)?;
     for inherited in ["additional_packages", "release_version", "kernel_parameters", "source", "package_set"]
     {

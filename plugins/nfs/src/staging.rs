@@ -65,7 +65,7 @@ impl DerivedImageClass for NfsStagingImage {
         host.info(format!("making the tree by {} ({})", choice.method, choice.why));
         let made = to.work.join("tree");
         trees::copy_tree(&from.tree, &made, choice.method, host)?;
-        places::put(&made, &to.tree)?;
+        places::put(&made, &to.tree, host)?;
         show::forget_places(image);
         Ok(Some(()))
     }
@@ -106,7 +106,7 @@ fn create(image: &mut Image, wish: &Wish, host: &Host<'_>) -> Result<()> {
     os_tree::make_directory(&scratch, 0o700)?;
     let settled = os_tree::make(image.name().as_str(), wish, &tree, &scratch, host)?;
     places::flush_tree(&tree)?;
-    places::put(&tree, &places.tree)?;
+    places::put(&tree, &places.tree, host)?;
     image.set_kernel(&settled.kernel);
     wish.record(image);
     image.set(params::PACKAGE_SET, wish.set.to_string());

@@ -13,7 +13,7 @@ use super::Nfs;
 use crate::system::kill_points::{Case, Does, kill_at, sample};
 use crate::system::small::{KERNEL, kernels, make_tree, register_kernel};
 
-fn a_tree(root: &TestRoot) {
+pub(in crate::system) fn a_tree(root: &TestRoot) {
     make_tree(root, &root.beside().join("tree"));
     std::fs::create_dir_all(kernels(root)).unwrap();
     register_kernel(root, KERNEL);
@@ -24,12 +24,12 @@ fn a_tree(root: &TestRoot) {
     }
 }
 
-fn a_staging_image(root: &TestRoot) {
+pub(in crate::system) fn a_staging_image(root: &TestRoot) {
     a_tree(root);
     let _ = root.disklessset(STAGING.command).run().expect_done();
 }
 
-fn a_golden_image(root: &TestRoot) {
+pub(in crate::system) fn a_golden_image(root: &TestRoot) {
     a_staging_image(root);
     let _ = root.disklessset(GOLDEN.command).run().expect_done();
     let _ = root.disklessset(&["nfs", "nodes", "add", "g", "c[1-2]"]).run().expect_done();
@@ -44,35 +44,35 @@ pub(in crate::system) fn an_exported_image(root: &TestRoot) {
 }
 
 const NFS: &[&str] = &["nfs"];
-const STAGING: Case = Case {
+pub(in crate::system) const STAGING: Case = Case {
     modules: NFS,
     command: &["nfs", "create-staging", "st", "--kernel", KERNEL, "--source", "tree:tree"],
     image: "st",
     does: Does::Make,
     prepare: a_tree,
 };
-const GOLDEN: Case = Case {
+pub(in crate::system) const GOLDEN: Case = Case {
     modules: NFS,
     command: &["nfs", "create-golden", "g", "--from", "st"],
     image: "g",
     does: Does::Make,
     prepare: a_staging_image,
 };
-const CLONE: Case = Case {
+pub(in crate::system) const CLONE: Case = Case {
     modules: NFS,
     command: &["clone", "g", "h"],
     image: "h",
     does: Does::Make,
     prepare: a_golden_image,
 };
-const REMOVE: Case = Case {
+pub(in crate::system) const REMOVE: Case = Case {
     modules: NFS,
     command: &["remove", "g", "--yes"],
     image: "g",
     does: Does::Remove,
     prepare: an_exported_image,
 };
-const EXPORT: Case = Case {
+pub(in crate::system) const EXPORT: Case = Case {
     modules: NFS,
     command: &["nfs", "export", "g", "--per-node"],
     image: "g",
@@ -113,7 +113,7 @@ fn an_export_of_each_node() {
 
 /// What must hold whenever nobody is at work: every tree is whole, nothing unfinished lies about, and the record agrees.
 #[track_caller]
-fn settled(nfs: &Nfs, whole: &BTreeSet<std::path::PathBuf>, point: &str) -> Vec<String> {
+pub(super) fn settled(nfs: &Nfs, whole: &BTreeSet<std::path::PathBuf>, point: &str) -> Vec<String> {
     let nodes = nfs.nodes("g");
     for node in &nodes {
         let files: BTreeSet<_> = files_below(&nfs.node("g", node)).unwrap().into_keys().collect();

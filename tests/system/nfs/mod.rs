@@ -3,6 +3,7 @@
 
 pub(super) mod crash;
 mod exports;
+mod failpoints;
 mod file_systems;
 mod images;
 mod legacy;

@@ -9,7 +9,7 @@ use super::Nfs;
 
 /// What must hold whenever nobody is at work: what is listed is mounted, and will be after a reboot, and nothing else is there.
 #[track_caller]
-fn settled(nfs: &Nfs, point: &str) -> Vec<String> {
+pub(super) fn settled(nfs: &Nfs, point: &str) -> Vec<String> {
     let mut nodes = nfs.nodes("g");
     nodes.sort();
     assert_eq!((&nfs.mounted(), &nfs.wanted()), (&nodes, &nodes), "after {point}");

@@ -78,7 +78,7 @@ pub(crate) fn make_trees(
         for line in copied.lost.iter().filter(|_| done == 0) {
             host.warn(format!("each of the copies loses {line}"));
         }
-        places::put_new(&made, &places.node(&node))?;
+        places::put_new(&made, &places.node(&node), host)?;
     }
     if total > 0 {
         host.progress("making the trees of nodes", total, total);
