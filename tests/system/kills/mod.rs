@@ -2,10 +2,12 @@
 
 mod at_random;
 mod choice;
+mod exports;
 mod kernels;
 mod livenet;
 mod model;
 mod module_files;
 mod observing;
 mod table;
+mod unmounting;
 mod world;
