@@ -177,7 +177,7 @@ impl<'a> Observer<'a> {
     }
 
     fn guest(&self) -> bool {
-        let vmlinuz = kernels(&self.root).join(format!("vmlinuz-{GUEST}")).exists();
+        let vmlinuz = kernels(self.root).join(format!("vmlinuz-{GUEST}")).exists();
         let modules = self.state().join("kernel-modules").join(GUEST).exists();
         assert_eq!(vmlinuz, modules, "of kernel {GUEST} there is one half");
         vmlinuz
