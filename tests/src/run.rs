@@ -232,6 +232,13 @@ impl Running {
         self.child.wait().unwrap_or_else(|cause| panic!("cannot wait for {}: {cause}", self.line))
     }
 
+    /// The same for all that it has started and that stayed in its group, at once.
+    pub fn kill_group(mut self) -> ExitStatus {
+        let group = nix::unistd::Pid::from_raw(self.child.id() as i32);
+        let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL);
+        self.child.wait().unwrap_or_else(|cause| panic!("cannot wait for {}: {cause}", self.line))
+    }
+
     /// Waits for its end; panics when it takes longer than it may.
     #[track_caller]
     pub fn wait(mut self) -> Outcome {

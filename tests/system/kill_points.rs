@@ -4,6 +4,7 @@
 use std::os::unix::process::ExitStatusExt;
 
 use disklessset_tests::canary::Canary;
+use disklessset_tests::kill_table;
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
@@ -139,7 +140,7 @@ pub(super) fn kill_at(case: &Case, chosen: impl Fn(usize) -> bool) {
     let after = World::of(&root, case);
     assert_ne!(before.files.differences(&after.files), "", "it changes nothing");
     assert!(points.len() > 10, "only {} points", points.len());
-    let mut tried = 0;
+    let (mut tried, mut back) = (0, 0);
     for (number, point) in points.iter().enumerate().filter(|(number, _)| chosen(*number)) {
         stage.restore();
         let ended = strace::killed_at(root.disklessset(case.command), point).run();
@@ -154,14 +155,15 @@ pub(super) fn kill_at(case: &Case, chosen: impl Fn(usize) -> bool) {
         let outcome = round.look();
         // Both ways back, taken in turns so that every kind of point meets both.
         if number % 2 == 0 {
-            round.clean(outcome)
+            back += usize::from(round.clean(outcome) == Direction::Back);
         } else {
-            round.repeat()
+            round.repeat();
         }
         canary.assert_untouched();
         tried += 1;
     }
     assert!(tried > 0, "none of {} points was reached", points.len());
+    kill_table::add(&case.command.join(" "), "system calls", points.len(), tried, back, tried - back);
 }
 
 /// The world before or after an action.
@@ -230,9 +232,9 @@ impl Round<'_> {
         })
     }
 
-    /// `clean` leads where the listing said, and leaves nothing.
+    /// `clean` leads where the listing said, and leaves nothing. Tells where that was.
     #[track_caller]
-    fn clean(&self, direction: Direction) {
+    fn clean(&self, direction: Direction) -> Direction {
         let _ = self.root.disklessset(&["clean", "--yes"]).run().expect_done();
         let now = Snapshot::of(self.root);
         let (from_before, from_after) =
@@ -248,6 +250,7 @@ impl Round<'_> {
             self.point
         );
         self.no_lock_is_left();
+        if from_before.is_empty() { Direction::Back } else { Direction::On }
     }
 
     /// The same command again finishes the work, or finds it finished.

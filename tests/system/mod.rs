@@ -15,6 +15,7 @@ mod hostile_names;
 mod identity;
 mod kernels;
 mod kill_points;
+mod kills;
 mod livenet;
 mod livenet_edit;
 mod livenet_faults;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use disklessset_tests::facts::files_below;
+use disklessset_tests::kill_table;
 use disklessset_tests::need;
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::stage::{Stage, listed_unchanged};
@@ -168,8 +169,7 @@ fn kill_a_change_of_nodes(command: &[&str], before: &[&str], after: &[&str]) {
     // Renames are where a node comes or goes: all of them.
     let chosen =
         |(number, call): &(usize, &strace::Call)| number % every == 3 || call.name.starts_with("rename");
-    let mut partly = 0;
-    let mut killed = 0;
+    let (mut partly, mut killed, mut back) = (0, 0, 0);
     for (number, point) in points.iter().enumerate().filter(chosen) {
         stage.restore();
         let ended = strace::killed_at(nfs.root.disklessset(command), point).run();
@@ -182,6 +182,7 @@ fn kill_a_change_of_nodes(command: &[&str], before: &[&str], after: &[&str]) {
             let _ = nfs.run(&["clean", "--yes"]).expect_done();
             let nodes = settled(&nfs, &whole, &point.to_string());
             partly += usize::from(nodes != before && nodes != after);
+            back += usize::from(nodes == before);
         }
         let again = nfs.run(command);
         let again = if again.status.success() { again } else { again.expect_refusal(&[3]) };
@@ -190,6 +191,9 @@ fn kill_a_change_of_nodes(command: &[&str], before: &[&str], after: &[&str]) {
     }
     assert!(killed > 5, "only {killed} of {} points were reached", points.len());
     assert!(partly > 0, "never in the middle: {killed} kills");
+    // Some were led to a part of the nodes, which is neither.
+    let on = killed - back - partly;
+    kill_table::add(&command.join(" "), "system calls", points.len(), killed, back, on);
 }
 
 #[test]
