@@ -5,6 +5,7 @@ use super::{
     manager::ImageManager,
     operation::Operation,
 };
+pub(crate) use crate::failure::of_tool as tool_failed;
 use crate::{
     exports::{self, ExportLine},
     failure,
@@ -13,7 +14,7 @@ use crate::{
     modules::HostService,
     system::{
         atomic_file,
-        command::{Access, Chroot, CommandError, Ending, Isolation, NameResolution, Tool},
+        command::{Access, Chroot, Ending, Isolation, NameResolution, Tool},
         interrupt, mounts, tree_mounts,
     },
 };
@@ -327,16 +328,4 @@ fn code_of(ending: Ending) -> i32 {
         Ending::Code(code) => code,
         Ending::Signal(number) => 128 + number,
     }
-}
-
-/// The error of a tool, with the kind that gives the right exit code.
-pub(crate) fn tool_failed(error: CommandError) -> Error {
-    let kind = if error.interrupted().is_some() { ErrorKind::INTERRUPTED } else { ErrorKind::FAILED };
-    // What happened is the first line; the tool's own last lines are below it.
-    let mut converted = failure::with_kind(kind, error);
-    let text = std::mem::take(&mut converted.message);
-    let mut lines = text.lines();
-    converted.message = lines.next().unwrap_or_default().to_owned();
-    converted.causes.splice(0..0, lines.map(|line| line.trim_start().to_owned()));
-    converted
 }
