@@ -10,8 +10,8 @@ use nix::libc;
 use sha2::{Digest as _, Sha256};
 use std::{fmt, fs::File, io::Read, os::unix::fs::OpenOptionsExt, str::FromStr};
 
-/// How much is read at once, in bytes.
-const PIECE: usize = 1 << 20;
+/// How much is read at once, in bytes: it stays in the processor's own cache.
+const PIECE: usize = 1 << 17;
 
 /// A SHA-256 digest. It prints as 64 small hexadecimal digits, and is read from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

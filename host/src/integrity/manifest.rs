@@ -11,6 +11,17 @@ pub const FILE_NAME: &str = "SHA256SUMS";
 /// The most a manifest may hold, in bytes.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
+/// Where the digests of files that stay come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Digests {
+    /// From the manifest before; a file that has none there goes without.
+    Carried,
+    /// From the manifest before, and those that are missing from the files.
+    Completed,
+    /// From the files as they are now.
+    Anew,
+}
+
 /// Files, as paths below the directory of the manifest, with their digests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {

@@ -10,5 +10,5 @@ pub mod signing;
 
 pub use digest::Digest;
 pub use fault::{Checked, Fault, Kind, Weight};
-pub use manifest::Manifest;
+pub use manifest::{Digests, Manifest};
 pub use signing::Signer;

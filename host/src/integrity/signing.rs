@@ -19,6 +19,8 @@ pub struct Signer {
     certificate: Utf8PathBuf,
     /// Certificates between it and what nodes trust.
     chain: Option<Utf8PathBuf>,
+    /// Where judging who may change the key begins: what is above is the user's choice.
+    root: Utf8PathBuf,
 }
 
 impl Signer {
@@ -28,6 +30,7 @@ impl Signer {
             key: layout.inside(&keys.key),
             certificate: layout.inside(&keys.certificate),
             chain: keys.chain.as_ref().map(|chain| layout.inside(chain)),
+            root: layout.root().to_owned(),
         }
     }
 
@@ -109,7 +112,11 @@ impl Signer {
             );
         }
         // Its owner, and who could put another key in its place.
-        trusted_path::audit(key, trusted_path::From::Top).map(drop).map_err(|cause| refused(&cause))
+        let from = match self.root.as_str() {
+            "/" => trusted_path::From::Top,
+            _ => trusted_path::From::Directory(&self.root),
+        };
+        trusted_path::audit(key, from).map(drop).map_err(|cause| refused(&cause))
     }
 
     /// The certificate, for messages.
@@ -132,7 +139,7 @@ mod tests {
             .args(["-keyout", key.as_str(), "-out", certificate.as_str()])
             .run()
             .unwrap();
-        Signer { key, certificate, chain: None }
+        Signer { key, certificate, chain: None, root: "/".into() }
     }
 
     fn place() -> (tempfile::TempDir, Utf8PathBuf) {

@@ -12,6 +12,7 @@ mod parameters;
 mod resize;
 mod show;
 mod unmount;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -77,6 +78,7 @@ impl ImageClass for LivenetImage {
         match step {
             // For `kernel add --from-image`.
             "os_tree" => mount::show_tree(image, host).map(|tree| tree.as_str().into()),
+            "verify" => verify::verify(image, host),
             other => Err(Error::not_defined(other)),
         }
     }

@@ -15,6 +15,7 @@ mod places;
 mod root_image;
 mod show;
 mod staging;
+mod verify;
 
 #[cfg(test)]
 mod tests;
