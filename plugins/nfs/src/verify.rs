@@ -46,12 +46,15 @@ pub(crate) fn golden(image: &Image, host: &Host<'_>) -> Result<Value> {
             let (lost, unknown) = (recorded.difference(&present), present.difference(&recorded));
             if !lost.is_empty() {
                 faults.push(Fault::problem(
-                    format!("nodes {lost} are on record and have no trees"),
+                    format!(
+                        "its record has the nodes {recorded}, and {lost} have no trees: there are {present}"
+                    ),
                     add(&lost),
                 ));
             }
             if !unknown.is_empty() {
-                let text = format!("nodes {unknown} have trees and are not on record");
+                let text =
+                    format!("{unknown} have trees and are not on record, which has the nodes {recorded}");
                 faults.push(Fault::problem(text, add(&unknown)));
             }
         }

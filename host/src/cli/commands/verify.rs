@@ -14,10 +14,6 @@ use serde::Serialize;
 pub(crate) fn command() -> Command {
     Command::new("verify")
         .about("Check that images and kernels are as they were published, and fit together")
-        .long_about(
-            "Check that images and kernels are as they were published, and fit together.\n\nTells what is wrong, a line each, with \
-             the command that mends it. Changes nothing, unless --record is given.",
-        )
         .arg(words("names", "NAME", "The images, with their kernels; all images and all kernels without one"))
         .arg(
             Arg::new("kernel")
