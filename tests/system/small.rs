@@ -151,25 +151,8 @@ pub(super) fn make_tree(root: &TestRoot, tree: &Utf8Path) {
     }
 }
 
-/// An uncompressed archive with nothing but dracut's list of parts (the format is cpio's "newc").
+/// An uncompressed archive with nothing but dracut's list of parts.
 fn initramfs() -> Vec<u8> {
-    let mut out = Vec::new();
-    for (name, text) in
-        [("usr/lib/dracut/modules.txt", "base\ndmsquash-live\nlivenet\nnfs\noverlayfs\n"), ("TRAILER!!!", "")]
-    {
-        out.extend(b"070701");
-        for field in 0..13 {
-            let value = match field {
-                6 => text.len(),
-                11 => name.len() + 1,
-                _ => 0,
-            };
-            out.extend(format!("{value:08x}").bytes());
-        }
-        out.extend(name.bytes().chain([0]));
-        out.resize(out.len().next_multiple_of(4), 0);
-        out.extend(text.bytes());
-        out.resize(out.len().next_multiple_of(4), 0);
-    }
-    out
+    let parts = b"base\ndmsquash-live\nlivenet\nnfs\noverlayfs\n";
+    super::verify::cpio(&[("usr/lib/dracut/modules.txt", parts)])
 }

@@ -9,6 +9,7 @@ mod legacy;
 mod nodes;
 mod overlay;
 mod overlay_crash;
+mod verify;
 
 use camino::Utf8PathBuf;
 use disklessset_tests::residue::Snapshot;
