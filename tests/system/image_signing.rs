@@ -211,3 +211,25 @@ fn a_certificate_that_has_expired_is_told() {
         "{lines:?}"
     );
 }
+
+#[test]
+fn a_signed_image_boots_on_no_ipxe_that_cannot_check_and_the_proof_says_so() {
+    disklessset_tests::need!(need::root(), need::tool("openssl"), need::tool("qemu-system-x86_64"));
+    let small = Small::new();
+    let root = &small.root;
+    make_key(root);
+    configure(root, true);
+    // A real kernel: iPXE looks at it before it checks anything.
+    let modules = super::apt_tree::shared().tree().join("usr/lib/modules");
+    let version = modules.read_dir_utf8().unwrap().next().unwrap().unwrap().file_name().to_owned();
+    let vmlinuz = modules.join(&version).join("vmlinuz");
+    let _ = small.run(&["kernel", "add", "--vmlinuz", vmlinuz.as_str()]).expect_done();
+    let initramfs = kernels(root).join(format!("initramfs-kernel-{version}"));
+    std::fs::copy(kernels(root).join(format!("initramfs-kernel-{KERNEL}")), initramfs).unwrap();
+    let _ = small.run(&["verify", "--record"]).expect_done();
+    let _ = small.create("web", &[]).run().expect_done();
+    let _ = small.run(&["kernel", "set", "web", &version]).expect_done();
+    let limit = std::time::Duration::from_secs(300);
+    let proof = root.disklessset(&["prove", "web"]).limit(limit).run().expect_code(1);
+    let _ = proof.expect_said("this machine's iPXE has no imgverify");
+}
