@@ -315,6 +315,22 @@ fn records_that_were_edited_are_told() {
 }
 
 #[test]
+fn a_user_without_privileges_may_check_and_not_record() {
+    disklessset_tests::need!(need::root(), need::tool("setpriv"));
+    let small = recorded();
+    let root = &small.root;
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    let as_nobody = |args: &[&str]| root.disklessset(args).behind("setpriv", &nobody).dir("/".into()).run();
+    let _ = as_nobody(&["verify"]).expect_done().expect_said("checked 1 image and 1 kernel");
+    flip(&small.squashfs("web"), 1);
+    let told = as_nobody(&["verify", "web"]).expect_code(1);
+    assert!(told.stdout.contains("squashfs.img is not as it was published"), "{told}");
+    let before = Snapshot::of(root);
+    let _ = as_nobody(&["verify", "web", "--record"]).expect_refusal(&[1, 5]);
+    before.assert_same_as_now(root);
+}
+
+#[test]
 fn what_was_interrupted_is_told_and_cleaned() {
     disklessset_tests::need!(need::root());
     let small = recorded();

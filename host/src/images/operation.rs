@@ -154,6 +154,11 @@ impl<'s> Operation<'s> {
         }
     }
 
+    /// Whether it may acquire anything; an action that only reads may not.
+    pub(super) fn is_on_record(&self) -> bool {
+        self.journal.borrow().is_some()
+    }
+
     /// The lock, for what else has to be done under it.
     pub(super) fn into_lock(self) -> Option<Lock> {
         self.lock

@@ -159,13 +159,20 @@ impl Operation<'_> {
             tool = tool.stdin_data(input.as_bytes());
         }
         let name = command.program().rsplit('/').next().unwrap_or_default().to_owned();
-        let log = atomic_file::open_log(&self.log).map_err(failure::of)?;
+        let log = match atomic_file::open_log(&self.log) {
+            // Whoever may only look is not kept from it for want of a log.
+            Err(_) if !self.is_on_record() => None,
+            opened => Some(opened.map_err(failure::of)?),
+        };
         let observer = &self.site.observer;
         let mut on_line = |line: &str| match command.is_shown() {
             true => observer.error_output(line),
             false => observer.tool_line(&name, line),
         };
-        let mut tool = tool.accept(command.accepted()).log_to(&log).on_line(&mut on_line);
+        let mut tool = tool.accept(command.accepted()).on_line(&mut on_line);
+        if let Some(log) = &log {
+            tool = tool.log_to(log);
+        }
         if command.is_captured() {
             tool = tool.capture_stdout(4 * 1024 * 1024);
         }
