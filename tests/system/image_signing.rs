@@ -34,6 +34,13 @@ fn configure(root: &TestRoot, signing: bool) {
     put(&root.path().join("etc/disklessset/diskless_parameters.yml"), text.as_bytes(), 0o644);
 }
 
+/// Has a site sign from now on.
+#[track_caller]
+pub(super) fn sign(root: &TestRoot) {
+    make_key(root);
+    configure(root, true);
+}
+
 /// What iPXE does, as far as openssl can do it: the signature holds, and leads to the certificate that is trusted.
 #[track_caller]
 fn signed(root: &TestRoot, file: &Utf8Path, signature: &Utf8Path) {
@@ -61,8 +68,7 @@ fn a_site_begins_to_sign_and_ends() {
     let boot = || std::fs::read_to_string(image.join("boot.ipxe")).unwrap();
     let (unsigned, files) = (boot(), (names(&image), names(&pairs)));
 
-    make_key(root);
-    configure(root, true);
+    sign(root);
     // Before anything is signed nothing refers to signatures, and nobody is given a kernel that would not boot.
     let _ = told(root, "web", &["kernel 6.1.0-small is not signed"]);
     small.refused(&["kernel", "set", "web", KERNEL], 5, "is not signed");
@@ -114,8 +120,7 @@ fn wrong_signatures_are_told_and_made_again() {
     disklessset_tests::need!(need::root(), need::tool("openssl"));
     let small = Small::new();
     let root = &small.root;
-    make_key(root);
-    configure(root, true);
+    sign(root);
     let _ = small.run(&["verify", "--record"]).expect_done();
     let _ = small.create("web", &[]).run().expect_done();
     good(root);
@@ -157,8 +162,7 @@ fn a_key_that_others_can_read_signs_nothing() {
     disklessset_tests::need!(need::root(), need::tool("openssl"));
     let small = Small::new();
     let root = &small.root;
-    make_key(root);
-    configure(root, true);
+    sign(root);
     let key = inside(root, KEY);
     let mode =
         |mode| std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
@@ -180,8 +184,7 @@ fn a_certificate_that_has_expired_is_told() {
     disklessset_tests::need!(need::root(), need::tool("openssl"));
     let small = Small::new();
     let root = &small.root;
-    make_key(root);
-    configure(root, true);
+    sign(root);
     let _ = small.run(&["verify", "--record"]).expect_done();
     let dir = root.beside().join("ca");
     put(&dir.join("index.txt"), b"", 0o644);
@@ -217,8 +220,7 @@ fn a_signed_image_boots_on_no_ipxe_that_cannot_check_and_the_proof_says_so() {
     disklessset_tests::need!(need::root(), need::tool("openssl"), need::tool("qemu-system-x86_64"));
     let small = Small::new();
     let root = &small.root;
-    make_key(root);
-    configure(root, true);
+    sign(root);
     // A real kernel: iPXE looks at it before it checks anything.
     let modules = super::apt_tree::shared().tree().join("usr/lib/modules");
     let version = modules.read_dir_utf8().unwrap().next().unwrap().unwrap().file_name().to_owned();

@@ -67,7 +67,7 @@ impl ImageManager<'_> {
         let total = chosen.len() as u64;
         let mut checked = Vec::new();
         for (done, listed) in (0_u64..).zip(chosen) {
-            self.site.observer.progress(&format!("checking image {}", listed.name), done, total);
+            self.site.observer.progress("checking images", done, total);
             let faults = self.faults(&listed);
             checked.push(Checked { name: listed.name, kind: Kind::Image, faults });
         }

@@ -12,6 +12,8 @@ use std::{fmt, fs::File, io::Read, os::unix::fs::OpenOptionsExt, str::FromStr};
 
 /// How much is read at once, in bytes: it stays in the processor's own cache.
 const PIECE: usize = 1 << 17;
+/// How much is read without looking for signals, in bytes.
+const UNSTOPPED: usize = 64 << 20;
 
 /// A SHA-256 digest. It prints as 64 small hexadecimal digits, and is read from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +28,7 @@ impl Digest {
     /// The digest of a regular file, read piece by piece; never through a link, never waiting on a FIFO.
     ///
     /// # Errors
-    /// When it cannot be read, or a signal asks to stop.
+    /// When it cannot be read, or a signal asks to stop while more than 64 MiB are read.
     pub fn of_file(path: &Utf8Path) -> Result<Self> {
         let read = |cause| failure::of(FileError::of("read", path)(cause));
         let mut file = File::options()
@@ -38,12 +40,18 @@ impl Digest {
             return Err(Error::failed(format!("cannot read {path}: not a regular file")));
         }
         let (mut hasher, mut piece) = (Sha256::new(), vec![0; PIECE]);
+        let mut read_so_far = 0;
         loop {
-            // Some gigabytes take seconds.
-            interrupt::check().map_err(|cause| Error::new(ErrorKind::INTERRUPTED, cause.to_string()))?;
+            // Some gigabytes take seconds; what is small is read to its end, as what is settled after a signal has to be.
+            if read_so_far > UNSTOPPED {
+                interrupt::check().map_err(|cause| Error::new(ErrorKind::INTERRUPTED, cause.to_string()))?;
+            }
             match file.read(&mut piece) {
                 Ok(0) => return Ok(Self(hasher.finalize().into())),
-                Ok(got) => hasher.update(&piece[..got]),
+                Ok(got) => {
+                    hasher.update(&piece[..got]);
+                    read_so_far += got;
+                }
                 Err(cause) if cause.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(cause) => return Err(read(cause)),
             }

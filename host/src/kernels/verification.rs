@@ -31,7 +31,7 @@ impl KernelManager<'_> {
     }
 
     fn checked(&self, kernel: &Kernel, signer: Option<&Signer>) -> Checked {
-        self.site.observer.progress(&format!("checking kernel {}", kernel.version), 0, 0);
+        self.site.observer.progress("checking kernels", 0, 0);
         // What cannot be checked is not good.
         let faults = self.faults(kernel, signer).unwrap_or_else(|error| vec![error.into()]);
         Checked { name: kernel.version.to_string(), kind: Kind::Kernel, faults }

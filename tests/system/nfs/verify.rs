@@ -2,6 +2,7 @@
 
 use disklessset_tests::need;
 
+use super::super::image_signing::sign;
 use super::super::small::{KERNEL, kernels, put, register_kernel};
 use super::super::verify::{cpio, good, mend, told, verified};
 use super::Nfs;
@@ -62,4 +63,19 @@ fn the_manifest_of_an_image_on_nfs_has_its_boot_file() {
     assert!(text.ends_with("  boot.ipxe\n") && text.lines().count() == 1, "{text}");
     let lines = verified(&nfs.root, &["g"]);
     assert!(lines[0].problem.is_none() && lines[0].warning.is_none(), "{lines:?}");
+}
+
+#[test]
+fn what_a_user_interrupts_is_settled_and_signed() {
+    disklessset_tests::need!(need::root(), need::tool("openssl"));
+    let nfs = Nfs::with_golden();
+    sign(&nfs.root);
+    nfs.done(&["verify", "--record"]);
+    let adding = nfs.root.disklessset(&["nfs", "nodes", "add", "g", "c[1-2000]"]);
+    let adding = adding.limit(std::time::Duration::from_secs(120)).start();
+    let (adding, ()) = adding.wait_until(|| nfs.node("g", "c3").exists().then_some(()));
+    adding.signal(nix::sys::signal::Signal::SIGINT);
+    let _ = adding.wait().expect_code(130);
+    good(&nfs.root);
+    assert!(nfs.nodes("g").len() >= 3);
 }
