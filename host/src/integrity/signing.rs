@@ -47,7 +47,8 @@ impl Signer {
         if let Some(chain) = &self.chain {
             tool = tool.args(["-certfile", chain.as_str()]);
         }
-        tool.run().map_err(|error| {
+        // An action that a signal stops settles the record of what stays, and signs that.
+        tool.despite_signals().run().map_err(|error| {
             failure::of_tool(error)
                 .context(format!("cannot sign {file}"))
                 .hint("look at `signing` in the configuration")

@@ -75,7 +75,8 @@ fn what_a_user_interrupts_is_settled_and_signed() {
     let adding = adding.limit(std::time::Duration::from_secs(120)).start();
     let (adding, ()) = adding.wait_until(|| nfs.node("g", "c3").exists().then_some(()));
     adding.signal(nix::sys::signal::Signal::SIGINT);
-    let _ = adding.wait().expect_code(130);
+    let ended = adding.wait().expect_code(130);
+    assert!(!ended.stderr.contains("could not settle"), "{ended}");
     good(&nfs.root);
     assert!(nfs.nodes("g").len() >= 3);
 }
