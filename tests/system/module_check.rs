@@ -68,7 +68,7 @@ faults! {
     another_directory: "changes-the-directory", "create", "changes the current directory";
     what_is_printed: "prints", "create", "prints to the terminal: \"making an image\"";
     a_mount: "leaves-a-mount", "create", "leaves a mount that is on no record";
-    a_removal_elsewhere: "removes-a-kernel", "create", "vmlinuz-6.1.1-check is gone";
+    a_removal_elsewhere: "removes-a-kernel", "remove", "vmlinuz-6.1.1-check is gone";
     a_stop_that_is_ignored: "ignores-a-stop", "stop when asked", "goes on for more than 5 s";
     a_process: "leaves-a-process", "create", "leaves a process running: sleep";
     another_umask: "changes-the-umask", "create", "changes the umask";
@@ -103,6 +103,14 @@ fn a_clean_that_panics() {
     disklessset_tests::need!(need::root());
     let root = configured("modules:\n  faulty:\n    clean: panics\n");
     caught_with(&root, &[], "clean of nothing", "panics: ");
+}
+
+#[test]
+fn a_clean_that_needs_the_module() {
+    disklessset_tests::need!(need::root());
+    let root = configured("modules:\n  faulty:\n    clean: by-name\n");
+    let more = ["--set", "fault=forgets-a-file-in-clean"];
+    caught_with(&root, &more, "kill and clean: create", "cleaned without the module: file ");
 }
 
 #[test]
@@ -163,6 +171,36 @@ fn the_demo_module_passes() {
 }
 
 #[test]
+fn the_livenet_module_passes() {
+    disklessset_tests::need!(need::root(), need::tool("mksquashfs"));
+    let root = TestRoot::bare();
+    let tree = root.beside().join("small tree");
+    small::make_tree(&root, &tree);
+    let (source, kernel) = (format!("source=tree:{tree}"), format!("kernel={}", small::KERNEL));
+    let command = ["command=sh", "command=-c", "command=exit"];
+    let mut more = vec!["--set", &source, "--set", &kernel, "--set", "livenet_size=auto"];
+    more.extend(command.iter().flat_map(|word| ["--set", *word]));
+    // A terminal; and what an image has to be mounted for is killed with the mounting alone.
+    let outcome = check(&root, "livenet", &more).run().expect_done();
+    passes(&outcome, &["action shell", "kill and clean: action unmount"]);
+}
+
+#[test]
+fn the_nfs_module_passes() {
+    disklessset_tests::need!(need::root());
+    let root = TestRoot::bare();
+    let tree = root.beside().join("small tree");
+    small::make_tree(&root, &tree);
+    let (source, kernel) = (format!("source=tree:{tree}"), format!("kernel={}", small::KERNEL));
+    let command = ["command=sh", "command=-c", "command=exit"];
+    let mut more = vec!["--set", &source, "--set", &kernel, "--set", "nodes=n[1-2]"];
+    more.extend(command.iter().flat_map(|word| ["--set", *word]));
+    let outcome = check(&root, "nfs", &more).run().expect_done();
+    // A terminal, and a question that somebody has to answer; the base of the others makes no images.
+    passes(&outcome, &["action shell", "action nodes remove", "contract of NfsImage"]);
+}
+
+#[test]
 fn without_root_it_says_what_it_could_not_look_at() {
     disklessset_tests::need!(need::root(), need::tool("setpriv"));
     let root = TestRoot::bare();
@@ -180,5 +218,14 @@ fn a_derived_class_is_exercised_on_its_base_and_waits_without_it() {
     let outcome = check(&root, "tuned", &[]).run().expect_done();
     passes(&outcome, &["classes"]);
     root.drop_in("demo");
-    passes(&check(&root, "tuned", &[]).run().expect_done(), &[]);
+    // Its classes were made with faults for other tests: a removal and an action that are not there.
+    let outcome = check(&root, "tuned", &[]).run().expect_code(1);
+    let failed: Vec<String> =
+        findings(&outcome).iter().filter(|f| f["outcome"] == "failed").map(line).collect();
+    let known = |line: &String| {
+        line.contains("remove") && line.contains("TunedDemo") || line.contains("no action describe")
+    };
+    assert!(failed.iter().all(known) && failed.len() > 2, "{failed:#?}");
+    let good = |line: &str| findings(&outcome).iter().any(|finding| self::line(finding).starts_with(line));
+    assert!(good("ok: clone of TunedDemo") && good("ok: remove of BetterPackedImage"), "{outcome}");
 }

@@ -54,6 +54,10 @@ pub(super) enum What {
     Remove {
         name: String,
     },
+    /// Removes an image whatever its state.
+    Clear {
+        name: String,
+    },
     SetKernel {
         name: String,
         version: String,
@@ -113,8 +117,10 @@ pub(super) struct Fault {
 pub(super) enum FaultKind {
     Panicked,
     Interrupted,
-    /// Somebody's objection: a refusal, a wrong request, something that is not there.
+    /// Somebody's objection: a refusal, something that is not there.
     Refused,
+    /// The request is taken for a wrong one.
+    Usage,
     Failed,
 }
 
@@ -131,9 +137,8 @@ impl From<Error> for Fault {
         let kind = match error.kind {
             ErrorKind::PANICKED => FaultKind::Panicked,
             ErrorKind::INTERRUPTED => FaultKind::Interrupted,
-            ErrorKind::REFUSED | ErrorKind::USAGE | ErrorKind::NOT_FOUND | ErrorKind::BUSY => {
-                FaultKind::Refused
-            }
+            ErrorKind::USAGE => FaultKind::Usage,
+            ErrorKind::REFUSED | ErrorKind::NOT_FOUND | ErrorKind::BUSY => FaultKind::Refused,
             _ => FaultKind::Failed,
         };
         let text = error.causes.iter().fold(error.message, |text, cause| format!("{text}: {cause}"));
@@ -215,6 +220,7 @@ fn carry_out(site: &Site, what: &What, answer: &mut Answer) -> Result<()> {
         }
         What::Clone { from, name } => images.clone_image(&image(from)?, &image(name)?),
         What::Remove { name } => images.remove(&image(name)?),
+        What::Clear { name } => images.clear(&image(name)?),
         What::SetKernel { name, version } => {
             let version = KernelVersion::parse(version).map_err(failure::usage)?;
             images.set_kernel(&image(name)?, &version)

@@ -57,8 +57,8 @@ impl Class<'_> {
     pub(super) fn exercise(&self, stock: &BTreeMap<String, String>, wanted: bool) -> Option<String> {
         self.examiner.failed.set(false);
         let values = self.values_of(&self.creation, stock).unwrap_or_default();
-        let before = self.examiner.world();
-        self.examiner.save();
+        self.examiner.forget();
+        let before = self.examiner.save();
         self.clean_nothing(&before);
         self.nonsense();
         let Some(first) = self.create_first(&values, &before) else {
@@ -66,16 +66,16 @@ impl Class<'_> {
             return None;
         };
         self.reload("reload", FIRST, Some(&first));
-        let with_first = self.examiner.world();
+        let with_first = self.examiner.save();
         if self.clone_and_change(stock, &with_first) {
             self.remove("remove of a clone", SECOND, &with_first);
         }
         self.remove("remove", FIRST, &before);
-        self.stop_when_asked(&values, &before);
         match self.examiner.failed.get() {
             true => self.say("kill and clean", Outcome::NotExercised, "mend what failed first"),
             false => Kills { class: self, stock, values: &values, before: &before }.all(),
         }
+        self.stop_when_asked(&values, &before);
         let kept = format!("check-{}", self.name.to_lowercase());
         let acted = wanted.then(|| self.examiner.act(self.creation_of(&kept, &values), How::PLAIN))?;
         acted.failure().is_none().then_some(kept)
@@ -115,11 +115,15 @@ impl Class<'_> {
         match fault.kind {
             _ if acted.ended.is_some() => (Outcome::Bad, fault.text),
             FaultKind::Refused => (Outcome::NotExercised, format!("it was refused: {}", fault.text)),
+            // Values of the user's may be wrong ones; a class's own samples and defaults may not.
+            FaultKind::Usage if !self.examiner.given.is_empty() => {
+                (Outcome::NotExercised, format!("it was refused: {}", fault.text))
+            }
             FaultKind::Failed if self.examiner.is_unprivileged() => {
                 (Outcome::NotExercised, format!("it failed, perhaps for want of root: {}", fault.text))
             }
             FaultKind::Panicked => (Outcome::Bad, format!("panics: {}", fault.text)),
-            FaultKind::Failed | FaultKind::Interrupted => (Outcome::Bad, fault.text),
+            FaultKind::Failed | FaultKind::Usage | FaultKind::Interrupted => (Outcome::Bad, fault.text),
         }
     }
 

@@ -13,7 +13,7 @@ use nix::unistd::geteuid;
 use super::act::{Act, Answer, Fault, FaultKind, What};
 use super::class::Class;
 use super::place::{self, Rooms};
-use super::world::{self, World};
+use super::world::{self, Mounts, World};
 use super::{CHILD, Order, Value, finding, values};
 use crate::images::operation::unique;
 use crate::installations::{Effect, journal};
@@ -31,12 +31,13 @@ const MOST_ANSWER: u64 = 16 * 1024 * 1024;
 /// Everything that is said while the module is exercised goes through here.
 pub(super) struct Examiner<'e> {
     base: Utf8PathBuf,
+    mounts: Mounts,
     rooms: Rooms,
     pub(super) layout: Layout,
     pub(super) given: BTreeMap<String, Value>,
     limit: Duration,
     emit: &'e dyn Fn(&Finding),
-    saved: RefCell<Option<Utf8PathBuf>>,
+    saved: RefCell<Vec<(World, Utf8PathBuf)>>,
     pub(super) failed: Cell<bool>,
 }
 
@@ -93,6 +94,12 @@ impl Acted {
     }
 }
 
+/// The name of the mount namespace of this process.
+pub(super) fn mount_namespace() -> String {
+    std::fs::read_link("/proc/self/ns/mnt")
+        .map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned())
+}
+
 /// The examiner's whole life.
 ///
 /// # Errors
@@ -106,13 +113,14 @@ pub(crate) fn examine(order: &Utf8Path, emit: &dyn Fn(&Finding)) -> Result<(), S
     let rooms = Rooms::of(&order.base);
     let layout = Layout::builder().root(rooms.root()).build().map_err(|error| error.to_string())?;
     let examiner = Examiner {
+        mounts: if mount_namespace() == order.mount_namespace { Mounts::Shared } else { Mounts::Own },
         base: order.base,
         rooms,
         layout,
         given: order.given,
         limit: Duration::from_secs(order.limit_seconds),
         emit,
-        saved: RefCell::new(None),
+        saved: RefCell::default(),
         failed: Cell::new(false),
     };
     examiner.watch_temporary_files();
@@ -135,7 +143,7 @@ impl Examiner<'_> {
             let work = self.rooms.drawer().join(format!("work-{}", upper.file_name().unwrap_or_default()));
             let made = atomic_file::create_dir(&work, 0o700).map_err(|error| error.to_string());
             let watched = made.and_then(|()| match () {
-                () if !geteuid().is_root() => Err("that needs root".to_owned()),
+                () if self.mounts == Mounts::Shared => Err("that needs root".to_owned()),
                 () if self.base.starts_with(target) => {
                     Err("the throw-away root itself lies there".to_owned())
                 }
@@ -151,7 +159,8 @@ impl Examiner<'_> {
     /// Puts the standing directories there, and kernels that are only files.
     fn furnish(&self) -> Result<(), String> {
         let told = |error: crate::system::FileError| format!("{error}: {}", error.source);
-        for directory in self.layout.owned_roots() {
+        let exports = self.layout.exports_file().parent().map(Utf8Path::to_owned);
+        for directory in self.layout.owned_roots().into_iter().chain(exports) {
             atomic_file::create_dir_all(&directory, 0o755).map_err(told)?;
         }
         let given = self.given.get("kernel").and_then(|value| match value {
@@ -278,26 +287,38 @@ impl Examiner<'_> {
     }
 
     pub(super) fn world(&self) -> World {
-        World::now(&self.base)
+        World::now(&self.base, self.mounts)
     }
 
-    /// Keeps the root as it is now, for [`Self::restore`].
-    pub(super) fn save(&self) {
-        let saved = self.base.join("saved");
-        let kept = self.replace(&self.rooms.root(), &saved);
-        *self.saved.borrow_mut() = kept.then_some(saved);
+    /// Keeps the root as it is now, for [`Self::restore`], until [`Self::forget`].
+    pub(super) fn save(&self) -> World {
+        let world = self.world();
+        let mut saved = self.saved.borrow_mut();
+        let copy = self.base.join(format!("saved-{}", saved.len()));
+        if self.replace(&self.rooms.root(), &copy) {
+            saved.push((world.clone(), copy));
+        }
+        world
     }
 
-    /// Puts the root back as it was saved, whatever has become of it: what one fault left is no other's.
-    pub(super) fn restore(&self, before: &World) {
+    /// Gives up what was kept.
+    pub(super) fn forget(&self) {
+        for (_, copy) in self.saved.take() {
+            // What cannot be removed goes with the place.
+            let _ = std::fs::remove_dir_all(copy);
+        }
+    }
+
+    /// Puts a world back that was kept, whatever has become of it: what one fault left is no other's.
+    pub(super) fn restore(&self, wanted: &World) {
         let now = self.world();
-        let mut mounted: Vec<&Utf8PathBuf> = before.new_mounts(&now).collect();
+        let mut mounted: Vec<&Utf8PathBuf> = wanted.new_mounts(&now).collect();
         mounted.sort();
         for target in mounted.into_iter().rev() {
-            let _ = umount2(target.as_std_path(), MntFlags::MNT_DETACH);
+            let _ = umount2(target.as_std_path(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
         }
-        if let Some(saved) = self.saved.borrow().as_ref() {
-            self.replace(saved, &self.rooms.root());
+        if let Some((_, copy)) = self.saved.borrow().iter().find(|(world, _)| world == wanted) {
+            self.replace(copy, &self.rooms.root());
         }
     }
 

@@ -34,6 +34,16 @@ enum Does {
     Remove,
 }
 
+/// What a sudden end and its cleaning came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Round {
+    /// The action had ended before.
+    NotReached,
+    Clean,
+    /// The image is in service, and something about it only its class can settle.
+    Unsettled(String),
+}
+
 impl Kills<'_> {
     pub(super) fn all(&self) {
         self.one("create", &self.class.creation_of(SECOND, self.values), Does::Make, self.before);
@@ -55,7 +65,7 @@ impl Kills<'_> {
         if !self.done(self.class.creation_of(SOURCE, self.values)) {
             return;
         }
-        let with_source = self.class.examiner.world();
+        let with_source = self.class.examiner.save();
         let clone = What::Clone { from: SOURCE.to_owned(), name: SECOND.to_owned() };
         self.one("clone", &clone, Does::Make, &with_source);
         if !self.done(What::Remove { name: SOURCE.to_owned() }) || self.differs(self.before).is_some() {
@@ -70,7 +80,7 @@ impl Kills<'_> {
             Ok(moments) => moments,
             Err(why) => return self.class.say(&subject, Outcome::NotExercised, why),
         };
-        let mut tried = 0;
+        let (mut tried, mut unsettled) = (0, None);
         for moment in FIRST..=moments {
             if interrupt::check().is_err() {
                 return;
@@ -78,7 +88,12 @@ impl Kills<'_> {
             // Before and after a line, with the module and without it: all four come in turns.
             let module = (moment / 2 + moment) % 2 == 0;
             match self.round(what, does, absent, moment, module) {
-                Ok(reached) => tried += u64::from(reached),
+                Ok(Round::NotReached) => {}
+                Ok(Round::Clean) => tried += 1,
+                Ok(Round::Unsettled(problem)) => {
+                    tried += 1;
+                    unsettled = Some(problem);
+                }
                 Err(fault) => {
                     let cleaned = if module { "with" } else { "without" };
                     let text = format!(
@@ -92,6 +107,11 @@ impl Kills<'_> {
         if let Err(fault) = self.gone(absent) {
             self.class.say(&subject, Outcome::Bad, fault);
             return self.class.examiner.restore(absent);
+        }
+        if let Some(problem) = unsettled {
+            let text =
+                format!("cleaned without the module, which alone could settle it, the image {problem}");
+            self.class.say(&subject, Outcome::Warning, text);
         }
         let text =
             format!("killed at {tried} moments and cleaned, with the module and without: nothing is left");
@@ -117,7 +137,7 @@ impl Kills<'_> {
         }
     }
 
-    /// One sudden end and its cleaning; whether the moment was reached.
+    /// One sudden end and its cleaning.
     fn round(
         &self,
         what: &What,
@@ -125,7 +145,7 @@ impl Kills<'_> {
         absent: &World,
         moment: u64,
         module: bool,
-    ) -> Result<bool, String> {
+    ) -> Result<Round, String> {
         if does != Does::Make && !self.is_there()? {
             return Err("the image cannot be made again".to_owned());
         }
@@ -134,9 +154,9 @@ impl Kills<'_> {
         match (&killed.ended, killed.failure()) {
             (Some(Ended::Killed), _) => {}
             // An action that another has prepared differently has fewer moments.
-            (None, None) => return self.gone(absent).map(|()| false),
-            (None, Some(fault)) if fault.kind == FaultKind::Refused => {
-                return self.gone(absent).map(|()| false);
+            (None, None) => return self.gone(absent).map(|()| Round::NotReached),
+            (None, Some(fault)) if matches!(fault.kind, FaultKind::Refused | FaultKind::Usage) => {
+                return self.gone(absent).map(|()| Round::NotReached);
             }
             (_, Some(fault)) => return Err(fault.text),
             (Some(_), None) => return Err("it ended in a way nobody understands".to_owned()),
@@ -157,13 +177,14 @@ impl Kills<'_> {
             (Some(fault), _) => Err(fault.text),
             (None, None) if does == Does::Change => Err("the image is gone".to_owned()),
             (None, None) => match self.differs(absent) {
-                None => Ok(true),
+                None => Ok(Round::Clean),
                 Some(difference) => Err(difference),
             },
             (None, Some(seen)) => match seen.problem {
-                Some(problem) => Err(format!("the image {problem}")),
-                None if does == Does::Make => self.gone(absent).map(|()| true),
-                None => Ok(true),
+                Some(problem) if module => Err(format!("the image {problem}")),
+                Some(problem) => Ok(Round::Unsettled(problem)),
+                None if does == Does::Make => self.gone(absent).map(|()| Round::Clean),
+                None => Ok(Round::Clean),
             },
         }
     }
@@ -181,7 +202,12 @@ impl Kills<'_> {
     fn gone(&self, absent: &World) -> Result<(), String> {
         let look = self.class.examiner.act(What::Look { name: SECOND.to_owned() }, How::PLAIN);
         if look.answer.seen.is_some() {
-            let removed = self.class.examiner.act(What::Remove { name: SECOND.to_owned() }, How::PLAIN);
+            let examiner = self.class.examiner;
+            let mut removed = examiner.act(What::Remove { name: SECOND.to_owned() }, How::PLAIN);
+            if removed.failure().is_some_and(|fault| fault.kind == FaultKind::Refused) {
+                // It is in use, mounted to be edited: how that is ended only its users know.
+                removed = examiner.act(What::Clear { name: SECOND.to_owned() }, How::PLAIN);
+            }
             if let Some(fault) = removed.failure() {
                 return Err(format!("the image cannot be removed afterwards: {}", fault.text));
             }

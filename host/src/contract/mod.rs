@@ -52,6 +52,8 @@ pub(crate) struct Order {
     module: String,
     given: BTreeMap<String, Value>,
     limit_seconds: u64,
+    /// Where the one who asks is: the examiner is elsewhere, or has no mounts of its own.
+    mount_namespace: String,
 }
 
 /// A value of a parameter on its way between processes.
@@ -97,6 +99,7 @@ pub fn exercise(
         module: identity.name.to_string(),
         given: wishes.given.into_iter().map(|(name, raw)| (name, raw.into())).collect(),
         limit_seconds: wishes.limit.as_secs().max(1),
+        mount_namespace: examiner::mount_namespace(),
     };
     place.configure(&wishes.sections)?;
     let order = place.leave("order", &order)?;

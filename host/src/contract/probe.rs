@@ -35,7 +35,9 @@ impl Probe {
             ("SigCgt", "the handled signals"),
         ] {
             let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-            add(what, value.unwrap_or_default().trim().to_owned());
+            let value = value.unwrap_or_default().trim();
+            let value = if field.starts_with("Sig") { without_libc(value) } else { value.to_owned() };
+            add(what, value);
         }
         add("the number of threads", count("/proc/self/task"));
         add("the number of open files", count("/proc/self/fd"));
@@ -70,6 +72,14 @@ impl Probe {
             }
         };
         changed.map(text).collect()
+    }
+}
+
+/// A set of signals without the two that the C library keeps for itself, and handles when it first needs them.
+fn without_libc(set: &str) -> String {
+    match u64::from_str_radix(set, 16) {
+        Ok(set) => format!("{:016x}", set & !(0b11 << 31)),
+        Err(_) => set.to_owned(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The world of a place: its files, what is mounted, and the processes of its actors.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::{Duration, Instant};
 
@@ -28,29 +28,38 @@ const NAMED: usize = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct World {
     files: BTreeMap<Utf8PathBuf, String>,
-    mounts: BTreeSet<Utf8PathBuf>,
+    /// By the kernel's number: directories of others, with mounts of theirs below, may be renamed at any time.
+    mounts: BTreeMap<u64, Utf8PathBuf>,
+}
+
+/// Whose mounts the actors see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mounts {
+    /// Those of a namespace of their own.
+    Own,
+    /// Everybody's: of these only what is below the place can be theirs.
+    Shared,
 }
 
 impl World {
     /// The world now.
-    pub(super) fn now(base: &Utf8Path) -> Self {
+    pub(super) fn now(base: &Utf8Path, whose: Mounts) -> Self {
         let rooms = Rooms::of(base);
         let mut files = BTreeMap::new();
         let temporary = rooms.temporary().map(|(room, _)| room);
         for room in [rooms.root()].into_iter().chain(temporary) {
             walk(base, &room, &mut files);
         }
-        let mounts = mounts::mounts().unwrap_or_default().into_iter().map(|mount| mount.target).collect();
+        let mounts = mounts::mounts().unwrap_or_default().into_iter();
+        let mounts = mounts.filter(|mount| whose == Mounts::Own || mount.target.starts_with(base));
+        let mounts = mounts.map(|mount| (mount.id, mount.target)).collect();
         Self { files, mounts }
     }
 
     /// What differs from this world now, in one line; `None` when nothing does.
     pub(super) fn difference(&self, now: &Self) -> Option<String> {
         let mut found = Vec::new();
-        let added = now.mounts.difference(&self.mounts);
-        found.extend(added.map(|mount| format!("{mount} is mounted")));
-        found
-            .extend(self.mounts.difference(&now.mounts).map(|mount| format!("{mount} is no longer mounted")));
+        found.extend(self.new_mounts(now).map(|mount| format!("{mount} is mounted")));
         for (file, facts) in &now.files {
             match self.files.get(file) {
                 None if self.is_new_below_new(file, now) => {}
@@ -79,7 +88,7 @@ impl World {
 
     /// The mounts that were not there before.
     pub(super) fn new_mounts<'w>(&'w self, now: &'w Self) -> impl Iterator<Item = &'w Utf8PathBuf> {
-        now.mounts.difference(&self.mounts)
+        now.mounts.iter().filter(|(id, _)| !self.mounts.contains_key(id)).map(|(_, target)| target)
     }
 }
 
@@ -191,13 +200,13 @@ mod tests {
         for file in ["root/gone", "root/changed"] {
             std::fs::write(base.join(file), "x").unwrap();
         }
-        let before = World::now(base);
-        assert_eq!(before.difference(&World::now(base)), None);
+        let before = World::now(base, Mounts::Shared);
+        assert_eq!(before.difference(&World::now(base, Mounts::Shared)), None);
         std::fs::remove_file(base.join("root/gone")).unwrap();
         std::fs::write(base.join("root/changed"), "y").unwrap();
         std::fs::create_dir_all(base.join("root/new/deep")).unwrap();
         std::fs::write(base.join("root/var/log/a.log"), "y").unwrap();
-        let difference = before.difference(&World::now(base)).unwrap();
+        let difference = before.difference(&World::now(base, Mounts::Shared)).unwrap();
         assert_eq!(difference, "/changed is changed, directory /new is there, file /gone is gone");
     }
 }
