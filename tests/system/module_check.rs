@@ -1,5 +1,6 @@
 //! Given modules with faults that their authors' tests do not show: `module check` catches each and names it. And given those we
 //! ship: it finds nothing.
+#![allow(clippy::print_stdout, reason = "the verdicts are worth reading")]
 
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
