@@ -22,6 +22,7 @@ mod livenet_edit;
 mod livenet_faults;
 mod livenet_image;
 mod livenet_sources;
+mod module_check;
 mod module_files;
 mod module_gone;
 mod nfs;
