@@ -8,6 +8,7 @@ mod dnf_faults;
 pub(crate) mod dnf_world;
 mod errors;
 mod foreign_mounts;
+mod frozen;
 mod hostile_files;
 mod hostile_names;
 mod identity;
