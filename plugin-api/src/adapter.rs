@@ -193,7 +193,7 @@ pub fn guarded(module: &str, run: impl FnOnce() -> Result<String>) -> RResult<RS
         std::panic::set_hook(Box::new(|info| {
             let place =
                 info.location().map_or_else(String::new, |l| format!(" at {}:{}", l.file(), l.line()));
-            let text = info.payload_as_str().unwrap_or("(no message)");
+            let text = text_of(info.payload()).unwrap_or("(no message)");
             LAST_PANIC.with_borrow_mut(|last| *last = Some(format!("panic{place}: {text}")));
         }));
     });
@@ -208,6 +208,10 @@ pub fn guarded(module: &str, run: impl FnOnce() -> Result<String>) -> RResult<RS
             RResult::RErr(Error::new(ErrorKind::PANICKED, message).because(cause).to_abi())
         }
     }
+}
+
+fn text_of(payload: &(dyn std::any::Any + Send)) -> Option<&str> {
+    payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }
 
 /// Opens a module with the same guard.

@@ -3,7 +3,7 @@
 //! A module is a shared library that brings image classes. It declares them with [`declare_module!`], implements
 //! [`ImageClass`] (or [`DerivedImageClass`], to build on a class of another module) and gets everything it needs
 //! from the [`Host`] that is handed to each call. Authors write safe Rust; the stable ABI underneath ([`abi`])
-//! stays out of sight.
+//! stays out of sight. [`tutorial`] builds a module step by step; README.md of this package says what versions promise.
 //!
 //! ```
 //! use disklessset_plugin_api::{
@@ -64,6 +64,10 @@ mod validation;
 
 #[cfg(feature = "testing")]
 pub mod testing;
+
+#[doc = include_str!("tutorial.md")]
+#[cfg_attr(feature = "testing", doc = include_str!("tutorial_tests.md"))]
+pub mod tutorial {}
 
 pub use action::{ActionSpec, ParamKind, ParamSpec, Placement, Role};
 pub use arguments::Arguments;

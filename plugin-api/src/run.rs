@@ -26,10 +26,15 @@ pub struct Command {
     pub(crate) interactive: bool,
     #[serde(default)]
     pub(crate) show: bool,
-    #[serde(default)]
+    #[serde(default = "kept")]
     pub(crate) capture: bool,
     #[serde(default)]
     pub(crate) accept: Vec<i32>,
+}
+
+/// Modules of API 1.0 do not say it, and rely on what programs print.
+fn kept() -> bool {
+    true
 }
 
 impl Command {
@@ -113,7 +118,7 @@ impl Command {
         self
     }
 
-    /// Keeps standard output for the caller, at most 4 MiB, instead of logging it.
+    /// Keeps standard output for the caller, at most 4 MiB, instead of logging it (since 1.1; before, it was always kept).
     #[must_use]
     pub fn capture(mut self) -> Self {
         self.capture = true;

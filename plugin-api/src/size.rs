@@ -86,7 +86,7 @@ impl FromStr for Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 > 0 && self.0.is_multiple_of(1024) {
+        if self.0 > 0 && self.0 % 1024 == 0 {
             write!(f, "{}G", self.0 / 1024)
         } else {
             write!(f, "{}M", self.0)

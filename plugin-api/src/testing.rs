@@ -3,7 +3,10 @@
 //! [`TestHost`] keeps a root of its own in the temporary directory, runs programs for real, makes directories, files and mounts
 //! for real, remembers what was acquired and said, and takes all of it away when it is dropped, also when the test failed. As root, programs run in mount
 //! and process namespaces of their own, as under the real host; without root, inside a tree they cannot.
+//!
+//! With [`TestHost::add_class`] and [`TestHost::add_derived`] it runs the actions of classes, too, along those that they are built on.
 
+mod classes;
 mod effects;
 mod programs;
 
@@ -64,6 +67,7 @@ struct State {
     exports: BTreeMap<Utf8PathBuf, Export>,
     stopped: bool,
     missing: Vec<String>,
+    classes: BTreeMap<String, classes::Known>,
 }
 
 /// The services of a host, for tests.
@@ -271,6 +275,7 @@ impl TestHost {
                 }
                 reply(state.answers.remove(0))
             }
+            services::STEP => reply(self.run_call(read(request)?)?),
             services::STANDING_OVERLAY => {
                 reply(self.stand(read::<messages::StandingRequest>(request)?.overlay)?)
             }

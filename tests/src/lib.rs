@@ -12,6 +12,7 @@
 //! - [`loop_disk`]: file systems in files, and the tools that make them
 //! - [`hostile_tree`]: an OS tree with everything that copies lose
 //! - [`tree_facts`]: all that can be told of a tree, and what differs between two
+//! - [`frozen`]: modules of earlier versions of the module API
 //! - [`canary`]: a tree outside the root that nothing may touch
 //! - [`kill_table`]: what was killed where, and how it ended
 //! - [`mod@need`]: what a test needs of the machine, and how it says that it was skipped
@@ -22,6 +23,7 @@
 pub mod canary;
 pub mod facts;
 pub mod failpoints;
+pub mod frozen;
 pub mod hostile_tree;
 pub mod install;
 pub mod kill_table;

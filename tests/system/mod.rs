@@ -9,6 +9,7 @@ pub(crate) mod dnf_world;
 mod errors;
 mod failpoints;
 mod foreign_mounts;
+mod frozen;
 mod full_disk;
 mod hostile_files;
 mod hostile_names;

@@ -5,6 +5,8 @@
 )]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+#[path = "modules/compilers.rs"]
+mod compilers;
 #[path = "modules/eras.rs"]
 mod eras;
 #[path = "modules/forge.rs"]

@@ -164,6 +164,17 @@ mod tests {
     }
 
     #[test]
+    fn no_module_may_have_a_flag_that_every_command_has() {
+        let options = options();
+        let mut own: Vec<&str> =
+            options.iter().filter_map(Arg::get_long).chain(["help", "version"]).collect();
+        let mut reserved = crate::modules::action_rules::GLOBAL_FLAGS;
+        own.sort_unstable();
+        reserved.sort_unstable();
+        assert_eq!(own, reserved);
+    }
+
+    #[test]
     fn the_first_word_is_found_among_options() {
         assert_eq!(peek("list").first.as_deref(), Some("list"));
         assert_eq!(peek("--root /x -i demo create a").first.as_deref(), Some("demo"));

@@ -60,7 +60,7 @@ fn run_with(arguments: &[OsString], output: &Arc<Output>) -> Result<u8> {
     // Only where modules are part of the tree: a broken configuration must not stand in the way of `list --help`.
     let wanted = named.is_some() || wants_help(arguments);
     let site = wanted.then(|| Site::open(&peeked.site()?, Arc::clone(output) as Arc<dyn Observer>));
-    let mut tree = tree(site.as_ref().and_then(|site| site.as_ref().ok()));
+    let mut tree = tree(site.as_ref().and_then(|site| site.as_ref().ok()), named);
     let mut offered = Vec::new();
     if let (Some(name), Some(site)) = (named, &site)
         // Where it is no module either, clap says so, with the names that come near.
@@ -100,8 +100,9 @@ fn wants_help(arguments: &[OsString]) -> bool {
     arguments.iter().any(|argument| argument == "--help" || argument == "-h" || argument == "help")
 }
 
-/// The whole tree; modules are in it by their notes.
-fn tree(site: Option<&Site>) -> Command {
+/// The whole tree; modules are in it by their notes. Of a thousand modules only the one that was named: clap builds every subcommand
+/// with all global options. Where none has the name all are there, for clap to find those that come near.
+fn tree(site: Option<&Site>, named: Option<&str>) -> Command {
     let mut tree = Command::new("disklessset")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Make and manage diskless operating system images")
@@ -115,9 +116,12 @@ fn tree(site: Option<&Site>) -> Command {
     let mut help = String::from("Modules (disklessset MODULE --help shows their actions):\n");
     let mut ready: Vec<_> = site.classes().registry().ready().collect();
     ready.sort_by(|a, b| a.name.cmp(&b.name));
+    let known = ready.iter().any(|module| Some(module.name.as_str()) == named);
     for module in &ready {
         help.push_str(&format!("  {:<10}  {}\n", module.name, module.title));
-        tree = tree.subcommand(Command::new(module.name.clone()).about(module.title.clone()).hide(true));
+        if !known || Some(module.name.as_str()) == named {
+            tree = tree.subcommand(Command::new(module.name.clone()).about(module.title.clone()).hide(true));
+        }
     }
     if ready.is_empty() {
         help.push_str(&format!("  none in {}\n", site.classes().registry().directory()));
@@ -169,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_tree_is_sound_and_its_help_is_as_it_was() {
-        let tree = tree(None);
+        let tree = tree(None, None);
         tree.clone().debug_assert();
         let mut wide = tree.term_width(100);
         insta::assert_snapshot!("help", wide.render_help().to_string());
@@ -185,7 +189,7 @@ mod tests {
 
     #[test]
     fn help_of_every_command() {
-        let mut tree = tree(None).term_width(100);
+        let mut tree = tree(None, None).term_width(100);
         tree.build();
         let mut text = String::new();
         for command in tree.get_subcommands_mut().filter(|command| command.get_name() != "help") {

@@ -21,7 +21,11 @@ use crate::modules::HostService;
 use crate::observer::Observer;
 use crate::site::{Site, SiteOptions};
 use crate::system::{atomic_file, interrupt};
-use crate::{failure, integrity::Weight, yaml};
+use crate::{
+    failure,
+    integrity::{self, Weight},
+    yaml,
+};
 
 /// What an actor is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]

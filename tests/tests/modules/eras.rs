@@ -1,33 +1,28 @@
 //! Modules and hosts of different minor versions of the API, in both directions.
 //!
-//! `tests/frozen` has the sources of API 1.0.0 and a module of that time. A later minor version is made of a copy of them by
-//! appending where the rules of the ABI allow it.
+//! `tests/frozen` has the sources of each minor version and a module of its time. A later minor version is made of a copy of the first
+//! by appending where the rules of the ABI allow it, and versions that break them by breaking them.
 
 use std::process::Command;
 use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset::modules::check::{Outcome, check};
-use disklessset::modules::{Classes, ModuleState, load};
+use disklessset::modules::{Classes, LoadError, ModuleState, load};
 use disklessset_plugin_api::messages::steps;
 use disklessset_plugin_api::{ErrorKind, Size};
 use serde_json::json;
 
-use crate::forge::{Place, built};
+use disklessset_tests::{frozen, run};
+
+use crate::forge::{Place, built, replace_in_note};
 use crate::installing::{cargo_build, target};
 use crate::steps::Lab;
 
-fn frozen_sources() -> Utf8PathBuf {
-    Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("frozen")
-}
-
-/// The module built against API 1.0.0.
-fn frozen_module() -> &'static [u8] {
-    static BUILT: OnceLock<Vec<u8>> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        cargo_build(&frozen_sources());
-        std::fs::read(target().join("debug/libfrozen_module.so")).unwrap()
-    })
+/// A module built against the frozen sources of an earlier version, by its short name.
+fn frozen_module(name: &str) -> Vec<u8> {
+    frozen::build();
+    std::fs::read(run::built_module(name)).unwrap()
 }
 
 /// A module and a host of the same API as it may be in a later minor version.
@@ -41,7 +36,7 @@ fn later() -> &'static Later {
     BUILT.get_or_init(|| {
         let project = target().join("tests-later-api");
         // A fixed place, so that runs do not pile up.
-        copy_tree(&frozen_sources(), &project);
+        copy_tree(&frozen::sources("1.0"), &project);
         make_later(&project);
         cargo_build(&project);
         let module = std::fs::read(target().join("debug/liblater_module.so")).unwrap();
@@ -62,17 +57,33 @@ fn copy_tree(from: &Utf8Path, to: &Utf8Path) {
     }
 }
 
+fn edit(project: &Utf8Path, file: &str, edits: &[(&str, &str)]) {
+    let path = project.join(file);
+    let mut text = std::fs::read_to_string(&path).unwrap();
+    for (from, to) in edits {
+        assert_eq!(text.matches(from).count(), 1, "{from:?} in {file}");
+        text = text.replace(from, to);
+    }
+    std::fs::write(path, text).unwrap();
+}
+
+/// A module built against API 1.0 changed so that modules of it must not be used, under a version that says what it likes.
+fn module_of(name: &str, version: &str, edits: &[(&str, &[(&str, &str)])]) -> Vec<u8> {
+    let project = target().join(format!("tests-{name}-api"));
+    copy_tree(&frozen::sources("1.0"), &project);
+    let version = format!("\"{version}\"");
+    edit(&project, "plugin-api/Cargo.toml", &[("\"1.0.0\"", &version)]);
+    edit(&project, "plugin-api/src/api_version.rs", &[("\"1.0.0\"", &version)]);
+    edit(&project, "module/Cargo.toml", &[("frozen_module", &format!("{name}_module"))]);
+    edit(&project, "module/src/lib.rs", &[("name: \"frozen\"", &format!("name: \"{name}\""))]);
+    edits.iter().for_each(|(file, edits)| edit(&project, file, edits));
+    cargo_build(&project);
+    std::fs::read(target().join(format!("debug/lib{name}_module.so"))).unwrap()
+}
+
 /// Appends a field to the root, a method to the module and one to the host's services, as a minor version may.
 fn make_later(project: &Utf8Path) {
-    let edit = |file: &str, edits: &[(&str, &str)]| {
-        let path = project.join(file);
-        let mut text = std::fs::read_to_string(&path).unwrap();
-        for (from, to) in edits {
-            assert_eq!(text.matches(from).count(), 1, "{from:?} in {file}");
-            text = text.replace(from, to);
-        }
-        std::fs::write(path, text).unwrap();
-    };
+    let edit = |file: &str, edits: &[(&str, &str)]| edit(project, file, edits);
     edit("Cargo.toml", &[("\"module\"]", "\"module\", \"newer-host\"]")]);
     edit("plugin-api/Cargo.toml", &[("version = \"1.0.0\"", "version = \"1.2.0\"")]);
     edit("plugin-api/src/api_version.rs", &[("\"1.0.0\"", "\"1.2.0\"")]);
@@ -121,6 +132,7 @@ fn make_later(project: &Utf8Path) {
             ("title: \"Built against API 1.0.0\"", "title: \"Built against API 1.2.0\""),
             ("\"FrozenImage\" =>", "\"LaterImage\" =>"),
             ("\"FrozenDemo\":", "\"LaterDemo\":"),
+            ("\"IceImage\" =>", "\"LateIceImage\" =>"),
             (
                 "_image: &Image, _host: &Host<'_>) -> Result<Value>",
                 "_image: &Image, host: &Host<'_>) -> Result<Value>",
@@ -136,7 +148,9 @@ fn make_later(project: &Utf8Path) {
 
 fn place() -> Place {
     let place = Place::with(&["demo"]);
-    place.put("frozen_module.so", frozen_module());
+    for (_, name) in frozen::MODULES {
+        place.put(&format!("{name}_module.so"), &frozen_module(name));
+    }
     place.put("later_module.so", &later().module);
     place
 }
@@ -194,7 +208,7 @@ fn a_module_of_a_later_minor_works_in_this_host_and_takes_defaults_for_what_the_
 fn modules_of_all_times_are_loaded_side_by_side() {
     let place = place();
     // abi_stable remembers what it saw: the order must not matter.
-    for file in ["later_module.so", "demo_module.so", "frozen_module.so"] {
+    for file in ["later_module.so", "demo_module.so", "frozen_module.so", "frosted_module.so"] {
         assert_eq!(place.entry(file).state, ModuleState::Ready, "{:?}", place.entry(file).reason);
         load(&place.path().join(file)).unwrap();
     }
@@ -221,6 +235,11 @@ fn a_host_of_a_later_minor_takes_defaults_for_what_older_modules_lack() {
     ] {
         assert!(frozen.contains(line), "{line:?} in {frozen}");
     }
+    let frosted = said("frosted_module.so");
+    for line in ["module API: 1.1.0\n", "appended method: the default of the host\n", "{\"name\":\"frosted\""]
+    {
+        assert!(frosted.contains(line), "{line:?} in {frosted}");
+    }
     let later = said("later_module.so");
     for line in ["stock check: fits\n", "appended field: Some(11)\n", "appended method: of the module\n"] {
         assert!(later.contains(line), "{line:?} in {later}");
@@ -229,4 +248,45 @@ fn a_host_of_a_later_minor_takes_defaults_for_what_older_modules_lack() {
     if disklessset_plugin_api::API_VERSION.starts_with("1.") {
         assert!(built("demo").exists() && said("demo_module.so").contains("description: {\"name\":\"demo\""));
     }
+}
+
+#[test]
+fn a_minor_version_that_changed_what_is_frozen_is_refused_before_it_runs() {
+    // A field more in a plain structure, which every error of a module is.
+    let module = module_of(
+        "broken",
+        "1.1.7",
+        &[
+            ("plugin-api/src/abi.rs", &[("    pub kind: u32,", "    pub kind: u32,\n    pub code: u32,")]),
+            (
+                "plugin-api/src/error.rs",
+                &[("kind: self.kind.0,", "kind: self.kind.0,\n            code: 7,")],
+            ),
+        ],
+    );
+    let place = Place::new();
+    let error = load(&place.put("broken_module.so", &module)).unwrap_err();
+    assert!(matches!(&error, LoadError::Layout { details, .. } if details.contains("AbiError")), "{error:?}");
+    let here = disklessset_plugin_api::API_VERSION;
+    let line = format!("it says module API 1.1.7, and its types are not those of {here}");
+    assert!(error.to_string().ends_with(&line), "{error}");
+    assert!(error.hint().is_some_and(|hint| !hint.contains('\n')));
+}
+
+#[test]
+fn a_module_of_the_next_major_version_is_refused_by_its_note_and_by_its_code() {
+    let place = Place::new();
+    let module = module_of("next", "2.0.0", &[]);
+    let file = place.put("next_module.so", &module);
+    let entry = place.entry("next_module.so");
+    let reason = entry.reason.unwrap();
+    assert!(reason.starts_with("built against module API 2.0.0") && !reason.contains('\n'), "{reason}");
+    assert_eq!(entry.state, ModuleState::Refused);
+    assert!(entry.hint.unwrap().contains("update disklessset"));
+    assert!(load(&file).unwrap_err().to_string().ends_with(&reason));
+    // A note that lies about it.
+    let mut module = module;
+    replace_in_note(&mut module, "2.0.0", "1.0.0");
+    let error = load(&place.put("liar_module.so", &module)).unwrap_err().to_string();
+    assert!(error.contains("built against module API 2.0.0"), "{error}");
 }

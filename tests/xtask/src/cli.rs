@@ -37,7 +37,7 @@ fn tree() -> Command {
         .subcommand(
             Command::new("bench")
                 .about(
-                    "Measure what a listing costs, our share of making an image, and trees made from others",
+                    "Measure what a listing costs, our share of making an image, modules, and trees made from others",
                 )
                 .arg(subjects),
         )

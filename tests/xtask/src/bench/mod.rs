@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what things cost, beside the tools that do the same. Ratios hold between machines, seconds do not.
 
+mod modules;
 mod program;
 mod samples;
 mod trees;
@@ -13,18 +14,21 @@ use crate::failure::Failure;
 pub(crate) enum Subject {
     /// A listing, and our share of making an image.
     Program,
+    /// A thousand modules, and calls into one.
+    Modules,
     /// Making an OS tree from another.
     Trees,
 }
 
 impl Subject {
     /// All, in the order they are measured.
-    pub(crate) const ALL: [Self; 2] = [Self::Program, Self::Trees];
+    pub(crate) const ALL: [Self; 3] = [Self::Program, Self::Modules, Self::Trees];
 
     /// The name on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Program => "program",
+            Self::Modules => "modules",
             Self::Trees => "trees",
         }
     }
@@ -35,6 +39,7 @@ pub(crate) fn task(subjects: &[Subject]) -> Result<(), Failure> {
     let subjects = if subjects.is_empty() { &Subject::ALL } else { subjects };
     subjects.iter().try_for_each(|subject| match subject {
         Subject::Program => program::task(),
+        Subject::Modules => modules::task(),
         Subject::Trees => trees::task(),
     })
 }

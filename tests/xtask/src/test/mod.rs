@@ -1,5 +1,6 @@
 //! `cargo xtask test`: set-up, checks and every tier of tests; the last line counts.
 
+mod api;
 mod area;
 mod deny;
 mod report;
@@ -94,6 +95,7 @@ impl Run<'_> {
         step(report, "clippy", self.cargo(&clippy).minutes(20));
         let documents = self.cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
         step(report, "documents", documents.minutes(15));
+        api::check(self.tree, &self.cargo(&[]), report);
         deny::check(&self.cargo(&["deny"]), report);
         self.fuzzers(report);
     }
