@@ -16,6 +16,7 @@ pub mod first_boot;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod initramfs_facts;
+pub mod live;
 pub mod mounts;
 pub mod node_set;
 pub mod os_release;

@@ -1,7 +1,7 @@
 //! Running a command or a shell inside an image.
 
 use crate::{
-    existing::{Places, recorded_size},
+    existing::{Places, Root, recorded_size},
     mount,
     unmount::repack,
 };
@@ -54,11 +54,7 @@ fn inside(image: &mut Image, host: &Host<'_>, work: impl FnOnce(&Utf8Path) -> Re
         return Ok(Value::Null);
     }
     if image.flag("is_mounted") {
-        return Err(Error::refused(format!("image {} was mounted, and its mount is lost", image.name()))
-            .hint(format!(
-                "disklessset livenet mount {0}, or disklessset livenet unmount {0}",
-                image.name()
-            )));
+        return Err(Root::of(image, host)?.lost_mount(image));
     }
     host.work_area(image.name(), Hold::Action)?;
     let layout = mount::attach(image, &places, Hold::Action, host)?;

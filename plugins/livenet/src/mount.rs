@@ -1,6 +1,6 @@
 //! Making the tree of an image editable.
 
-use crate::existing::{Places, root_image};
+use crate::existing::{Places, Root};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
     mounts,
@@ -61,7 +61,7 @@ pub(crate) fn attach(image: &Image, places: &Places, hold: Hold, host: &Host<'_>
     }
     make_directory(&places.upper, 0o755)?;
     make_directory(&places.overlay_work, 0o700)?;
-    host.mount(&Mount::Image { file: root_image(image), target: places.packed.clone() }, hold)?;
+    host.mount(&Mount::Image { file: Root::of(image, host)?.path, target: places.packed.clone() }, hold)?;
     let inner = places.packed.join(INNER_IMAGE);
     let layout = if inner.is_file() {
         host.mount(&Mount::Image { file: inner, target: places.inner.clone() }, hold)?;

@@ -3,7 +3,8 @@
 use camino::Utf8Path;
 use disklessset_kit::{
     content,
-    squashfs::{Layout, classic_needs, pack_classic, pack_flat},
+    live::root_image::{self, Write},
+    squashfs::{Layout, classic_needs},
 };
 use disklessset_plugin_api::{Error, Host, Image, Result, Size, SizeOrAuto};
 use std::os::unix::fs::PermissionsExt;
@@ -57,9 +58,10 @@ pub(crate) fn measure(tree: &Utf8Path) -> Result<content::Content> {
         .map_err(|cause| Error::failed(format!("cannot measure the tree {tree}")).because(cause))
 }
 
-/// Packs a tree into `file` and checks the result; refuses before anything is written when the content does not fit. `scratch` is
+/// Has the class of `image` pack a tree into `file` and check the result; refuses before anything is written when the content does not fit. `scratch` is
 /// an empty private directory.
 pub(crate) fn pack(
+    image: &mut Image,
     tree: &Utf8Path,
     file: &Utf8Path,
     layout: Layout,
@@ -71,10 +73,15 @@ pub(crate) fn pack(
     let needed = needed(&measured, layout);
     let size = fit(wanted, needed)?;
     host.info(format!("packing {} files, {needed} of {size}, {layout}", measured.inodes));
-    match layout {
-        Layout::Flat => pack_flat(tree, file, &measured, host)?,
-        Layout::Classic => pack_classic(tree, file, size, &measured, scratch, host)?,
-    }
+    let write = Write {
+        tree: tree.to_owned(),
+        file: file.to_owned(),
+        layout,
+        size,
+        content: measured,
+        scratch: scratch.to_owned(),
+    };
+    root_image::write(image, &write, host)?;
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644))
         .map_err(|cause| Error::failed(format!("cannot set the mode of {file}")).because(cause))?;
     Ok(Packed { size, content: needed, layout })

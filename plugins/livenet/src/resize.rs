@@ -1,12 +1,12 @@
 //! Changing the size of an image.
 
 use crate::{
-    existing::{Places, recorded_layout, root_image},
+    existing::{Places, Root, recorded_layout},
     mount, pack,
     unmount::repack,
 };
-use disklessset_kit::squashfs::{Layout, layout_of};
-use disklessset_plugin_api::{Error, Hold, Host, Image, Result, Size, SizeOrAuto};
+use disklessset_kit::squashfs::{INNER_IMAGE, Layout};
+use disklessset_plugin_api::{Hold, Host, Image, Result, Size, SizeOrAuto};
 use serde_json::{Value, json};
 
 /// A flat image has no size of its own: the record changes and nothing else. A classic one is packed again with a file system of
@@ -18,13 +18,9 @@ pub(crate) fn resize(image: &mut Image, wanted: SizeOrAuto, host: &Host<'_>) -> 
         return record(image, wanted, needed, false);
     }
     if image.flag("is_mounted") {
-        return Err(Error::refused(format!("image {} was mounted, and its mount is lost", image.name()))
-            .hint(format!(
-                "disklessset livenet mount {0}, or disklessset livenet unmount {0}",
-                image.name()
-            )));
+        return Err(Root::of(image, host)?.lost_mount(image));
     }
-    let layout = layout_of(&root_image(image), host)?;
+    let layout = layout_of(image, host)?;
     if let (Layout::Flat, Ok(Some(content))) = (layout, image.get::<u64>("content_size")) {
         return record(image, wanted, Size::mebibytes(content), false);
     }
@@ -38,6 +34,13 @@ pub(crate) fn resize(image: &mut Image, wanted: SizeOrAuto, host: &Host<'_>) -> 
     let lower = mount::lower(&places, layout).to_owned();
     repack(image, &lower, &places.tree, &places.area, layout, SizeOrAuto::Fixed(size), host)?;
     Ok(json!({ "livenet_size": size.as_mebibytes(), "packed": true }))
+}
+
+/// The layout as the root image has it, without unpacking it.
+fn layout_of(image: &Image, host: &Host<'_>) -> Result<Layout> {
+    let root = Root::of(image, host)?;
+    let classic = root.may_be_classic() && root.holds(image, INNER_IMAGE, host)?;
+    Ok(if classic { Layout::Classic } else { Layout::Flat })
 }
 
 fn record(image: &mut Image, wanted: SizeOrAuto, needed: Size, packed: bool) -> Result<Value> {

@@ -1,7 +1,7 @@
 //! Ending an edit: packing the changes, or throwing them away.
 
 use crate::{
-    existing::{Places, ROOT_IMAGE, recorded_size, root_image},
+    existing::{Places, Root, recorded_size},
     mount, pack,
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -180,14 +180,15 @@ pub(crate) fn repack(
     remove_scratch(&scratch)?;
     std::fs::create_dir(&scratch)
         .map_err(|cause| Error::failed(format!("cannot make {scratch}")).because(cause))?;
-    let aside = aside(image)?;
+    let root = Root::of(image, host)?;
+    let aside = aside(&root, image)?;
     host.acquire_file(&aside, Hold::Action)?;
-    let packed = pack::pack(tree, &aside, layout, wanted, &scratch, host);
+    let packed = pack::pack(image, tree, &aside, layout, wanted, &scratch, host);
     remove_scratch(&scratch)?;
     match packed {
         Ok(packed) => {
             packed.record(image);
-            host.publish_with(image, &aside, &root_image(image))?;
+            host.publish_with(image, &aside, &root.path)?;
             Ok(())
         }
         Err(error) => {
@@ -207,8 +208,8 @@ fn remove_scratch(scratch: &Utf8Path) -> Result<()> {
 }
 
 /// Beside the image's directory: on its file system, and no part of what is served under the image's name.
-fn aside(image: &Image) -> Result<Utf8PathBuf> {
+fn aside(root: &Root, image: &Image) -> Result<Utf8PathBuf> {
     let directory = image.directory();
     let images = directory.parent().ok_or_else(|| Error::failed(format!("{directory} has no parent")))?;
-    Ok(images.join(format!(".{ROOT_IMAGE}-{}", image.name())))
+    Ok(images.join(format!(".{}-{}", root.format.file, image.name())))
 }

@@ -24,7 +24,7 @@ fn tell_lost_acls(content: &Content, host: &Host<'_>) {
     if content.with_acl == 0 {
         return;
     }
-    let named: Vec<String> = content.acl_samples.iter().map(|path| path.display().to_string()).collect();
+    let named = &content.acl_samples;
     let more = if content.with_acl > named.len() as u64 { ", …" } else { "" };
     host.warn(format!(
         "squashfs cannot keep POSIX ACLs: {} files lose theirs ({}{more}); the classic layout keeps them",

@@ -10,13 +10,15 @@ pub use superblock::{Superblock, SuperblockError};
 
 use camino::Utf8Path;
 use disklessset_plugin_api::{Command, Error, Host, Result};
+use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
 /// The path of the file system image inside a classic root image, fixed by the initramfs.
 pub const INNER_IMAGE: &str = "LiveOS/rootfs.img";
 
 /// How the OS tree lies in the squashfs file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Layout {
     /// The tree itself.
     Flat,
