@@ -178,8 +178,8 @@ impl ImageManager<'_> {
         if let Some(kernel) = image.kernel() {
             crate::kernels::KernelManager::new(self.site).usable(&kernel.version)?;
         }
-        if self.site.classes.module_of(image.class()).is_none() {
-            return Ok(Some(format!("no module has the class {}", image.class())));
+        if let Err(unavailable) = self.site.classes.registry().module_of(image.class()) {
+            return Ok(Some(unavailable.to_string()));
         }
         // What a class has beside record and boot file, it alone knows.
         let shown = self.show(&name)?;
