@@ -1,11 +1,11 @@
 //! Packing the tree itself.
 
-use super::{Superblock, mksquashfs};
+use super::{Superblock, for_nodes, mksquashfs};
 use crate::content::{Content, LEFT_OUT};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Host, Result};
 
-/// Packs a tree into a squashfs file and checks the result. `content` is what [`crate::content::measure`] said of the tree.
+/// Packs a tree into a squashfs file that nodes may fetch (0644) and checks the result. `content` is what [`crate::content::measure`] said of the tree.
 ///
 /// # Errors
 /// When mksquashfs fails, or the file is not whole.
@@ -16,7 +16,7 @@ pub fn pack_flat(tree: &Utf8Path, file: &Utf8Path, content: &Content, host: &Hos
     host.run(&mksquashfs(tree, file).args(["-wildcards", "-e"]).args(left_out))?;
     Superblock::read(file)?.must_hold(content.inodes, file)?;
     tell_lost_acls(content, host);
-    Ok(())
+    for_nodes(file)
 }
 
 /// Squashfs has no place for POSIX ACLs and mksquashfs says nothing about it in its exit code.
