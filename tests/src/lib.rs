@@ -12,11 +12,13 @@
 //! - [`hostile_tree`]: an OS tree with everything that copies lose
 //! - [`tree_facts`]: all that can be told of a tree, and what differs between two
 //! - [`canary`]: a tree outside the root that nothing may touch
+//! - [`authors`]: modules of a workspace of their own, built when they are asked for
 //! - [`mod@need`]: what a test needs of the machine, and how it says that it was skipped
 //! - [`readme`]: the commands of a document, to be run as they are written
 //!
 //! `xtask` shares [`place`], [`install`], [`facts`], [`loop_disk`] and [`mod@need`].
 
+pub mod authors;
 pub mod canary;
 pub mod facts;
 pub mod hostile_tree;

@@ -106,8 +106,13 @@ pub(super) fn kernels(root: &TestRoot) -> Utf8PathBuf {
 
 /// Puts a pair there as 1.x would have left it; its initramfs can boot flat images.
 pub(super) fn register_kernel(root: &TestRoot, version: &str) {
+    register_kernel_with(root, version, &[]);
+}
+
+/// The same with drivers in its initramfs.
+pub(super) fn register_kernel_with(root: &TestRoot, version: &str, drivers: &[&str]) {
     put(&kernels(root).join(format!("vmlinuz-{version}")), b"kernel", 0o644);
-    put(&kernels(root).join(format!("initramfs-kernel-{version}")), &initramfs(), 0o644);
+    put(&kernels(root).join(format!("initramfs-kernel-{version}")), &initramfs(version, drivers), 0o644);
 }
 
 /// Unpacks a flat image or a classic one.
@@ -151,10 +156,14 @@ pub(super) fn make_tree(root: &TestRoot, tree: &Utf8Path) {
     }
 }
 
-/// An uncompressed archive with nothing but dracut's list of parts (the format is cpio's "newc").
-fn initramfs() -> Vec<u8> {
+/// An uncompressed archive with nothing but drivers and dracut's list of parts (the format is cpio's "newc").
+fn initramfs(version: &str, drivers: &[&str]) -> Vec<u8> {
     let mut out = Vec::new();
-    for (name, text) in [("usr/lib/dracut/modules.txt", "base\noverlayfs\n"), ("TRAILER!!!", "")] {
+    let file = |driver: &&str| (format!("usr/lib/modules/{version}/kernel/{driver}.ko"), "driver");
+    let mut files: Vec<(String, &str)> = drivers.iter().map(file).collect();
+    files.push(("usr/lib/dracut/modules.txt".to_owned(), "base\noverlayfs\n"));
+    files.push(("TRAILER!!!".to_owned(), ""));
+    for (name, text) in files {
         out.extend(b"070701");
         for field in 0..13 {
             let value = match field {

@@ -7,6 +7,8 @@ mod compression;
 mod inherited;
 mod root_image;
 mod superblock;
+#[cfg(test)]
+mod tests;
 
 use compression::Compression;
 use disklessset_kit::{live, os_tree::params};

@@ -108,6 +108,5 @@ fn pack(area: &Utf8Path, file: &Utf8Path, host: &Host<'_>) -> Result<()> {
     let measured = content::measure(tree.as_std_path())
         .map_err(|cause| Error::failed(format!("cannot measure the tree {tree}")).because(cause))?;
     host.info(format!("packing {} files", measured.inodes));
-    pack_flat(&tree, file, &measured, host)?;
-    publishing::for_nodes(file)
+    pack_flat(&tree, file, &measured, host)
 }

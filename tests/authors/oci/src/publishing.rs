@@ -2,18 +2,11 @@
 
 use camino::Utf8Path;
 use disklessset_kit::live::root_image::RootFile;
-use disklessset_plugin_api::{Error, Hold, Host, Image, Result};
-use std::os::unix::fs::PermissionsExt;
+use disklessset_plugin_api::{Hold, Host, Image, Result};
 
 /// The root image's name in an image.
 pub(crate) fn root_file() -> Result<RootFile> {
     RootFile::parse("squashfs.img")
-}
-
-/// Lets nodes fetch a file.
-pub(crate) fn for_nodes(file: &Utf8Path) -> Result<()> {
-    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644))
-        .map_err(|cause| Error::failed(format!("cannot set the mode of {file}")).because(cause))
 }
 
 /// Makes a new root image beside the one in service and puts it in its place, together with the image's record.
