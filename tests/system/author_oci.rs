@@ -148,6 +148,23 @@ fn labels_are_attributes_and_an_update_takes_over_what_the_layout_became() {
 }
 
 #[test]
+fn the_host_gets_the_tree_of_an_image_to_take_its_kernel() {
+    disklessset_tests::need!(need::root(), need::tool("umoci"));
+    let world = World::new();
+    let _ = world.create("kept").expect_done();
+    let _ = world.small.create_from("flat", &format!("oci:{}:v1", world.layout), &[]).run().expect_done();
+    let before = Snapshot::of(&world.small.root);
+    // The small tree has no kernel to take: that is found out in the tree, for both classes alike.
+    let said = |name: &str| {
+        let add = world.small.run(&["kernel", "add", "--from-image", name]).expect_refusal(&[1, 2, 5]);
+        add.stderr.replace(name, "NAME").replace("workdir/NAME/mnt", "workdir/NAME/tree")
+    };
+    assert_eq!(said("kept"), said("flat"));
+    before.assert_same_as_now(&world.small.root);
+    Snapshot::assert_nothing_held(&world.small.root);
+}
+
+#[test]
 fn a_killed_update_leaves_the_old_image_in_service() {
     disklessset_tests::need!(need::root(), need::tool("umoci"));
     let world = World::new();

@@ -16,7 +16,10 @@ mod unmount;
 #[cfg(test)]
 mod tests;
 
-use disklessset_kit::live::{self, root_image};
+use disklessset_kit::{
+    live::{self, root_image},
+    os_tree,
+};
 use disklessset_plugin_api::{
     ActionSpec, Arguments, Attributes, BootContext, Error, Host, Image, ImageClass, ImageName, Kernel,
     Result, declare_module,
@@ -82,7 +85,7 @@ impl ImageClass for LivenetImage {
         }
         match step {
             // For `kernel add --from-image`.
-            "os_tree" => mount::show_tree(image, host).map(|tree| tree.as_str().into()),
+            os_tree::STEP => mount::show_tree(image, host).map(|tree| tree.as_str().into()),
             other => Err(Error::not_defined(other)),
         }
     }

@@ -7,14 +7,16 @@ mod making;
 mod parameters;
 mod publishing;
 mod show;
+mod tree;
 
 use disklessset_kit::{
     live::{self, needs},
+    os_tree,
     squashfs::{Layout, Superblock, holds},
 };
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, BootContext, Command, Error, Host, Image, ImageClass, ImageName, Kernel, Result,
-    declare_module,
+    ActionSpec, Arguments, Attributes, BootContext, Command, Error, Host, Image, ImageClass, ImageName,
+    Kernel, Result, declare_module,
 };
 use publishing::root_file;
 use serde_json::Value;
@@ -73,6 +75,13 @@ impl ImageClass for OciImage {
         match words {
             "update" => making::update(image, args.flag("again"), host),
             other => Err(Error::usage(format!("OCI images have no action {other}"))),
+        }
+    }
+
+    fn step(&self, step: &str, image: &mut Image, _attrs: &Attributes, host: &Host<'_>) -> Result<Value> {
+        match step {
+            os_tree::STEP => tree::show(image, host).map(|tree| tree.as_str().into()),
+            other => Err(Error::not_defined(other)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Making an image of what a layout holds, and making it again.
 
-use crate::{attributes, parameters, publishing};
+use crate::{attributes, parameters, publishing, tree};
 use camino::Utf8Path;
 use disklessset_kit::{
     accounts::{RootPassword, root_password_field, set_root_password},
@@ -12,7 +12,7 @@ use disklessset_kit::{
     squashfs::pack_flat,
     tree_files::TreeFiles,
 };
-use disklessset_plugin_api::{Arguments, Error, Hold, Host, Image, Mount, Result};
+use disklessset_plugin_api::{Arguments, Error, Hold, Host, Image, Result};
 use serde_json::{Value, json};
 
 /// Creates an image: the tree of the layout, with the kernel's modules and who may log in.
@@ -94,10 +94,7 @@ fn wish_of(image: &Image) -> Result<Wish> {
 
 /// Root's password as the image in service has it: nobody tells it again.
 fn roots_password(image: &Image, area: &Utf8Path, host: &Host<'_>) -> Result<Option<String>> {
-    let target = area.join("in-service");
-    os_tree::make_directory(&target, 0o755)?;
-    let file = publishing::root_file()?.of(image);
-    host.mount(&Mount::Image { file, target: target.clone() }, Hold::Action)?;
+    let target = tree::mount(image, area, host)?;
     let field = root_password_field(&TreeFiles::open(&target)?);
     host.release(&target)?;
     Ok(field?)
