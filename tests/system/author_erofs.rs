@@ -2,11 +2,11 @@
 //! its base works for it; without the base its images are listed and can be cleared.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
-use std::io::Write;
+use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::run::Program;
@@ -149,18 +149,25 @@ fn what_cannot_become_an_image_is_refused_before_it_is_made() {
     before.assert_same_as_now(&small.root);
 }
 
-/// A creation that is killed while mkfs.erofs is at work on the tree.
-fn killed(small: &Small) {
-    let creation = create(small, "web", &[]).limit(Duration::from_secs(120)).start();
+/// An action that is killed while mkfs.erofs is at work on the tree, not on the empty one that it is tried with.
+fn killed_while_packing(small: &Small, action: Program) {
+    let action = action.limit(Duration::from_secs(120)).start();
     let at_work = || {
         let processes = small.root.processes();
-        processes
-            .values()
-            .any(|line| line.contains("mkfs.erofs") && line.contains("/erofs.img"))
-            .then_some(())
+        processes.values().any(|line| line.contains("mkfs.erofs") && line.contains("erofs.img")).then_some(())
     };
-    let (creation, ()) = creation.wait_until(at_work);
-    creation.kill_nine();
+    let (action, ()) = action.wait_until(at_work);
+    action.kill_nine();
+}
+
+/// A file that takes the packer some seconds: it cannot be compressed.
+fn noise(at: &Utf8Path) {
+    let mut noise = std::fs::File::open("/dev/urandom").unwrap().take(96 << 20);
+    std::io::copy(&mut noise, &mut std::fs::File::create(at).unwrap()).unwrap();
+}
+
+fn killed(small: &Small) {
+    killed_while_packing(small, create(small, "web", &[]));
     assert_eq!(small.root.status("web").as_deref(), Some("CORRUPTED"));
 }
 
@@ -168,12 +175,7 @@ fn killed(small: &Small) {
 fn a_killed_creation_is_cleaned_with_its_class_without_its_base_and_without_both() {
     disklessset_tests::need!(need::root(), need::tool("mkfs.erofs"));
     let small = small();
-    // What cannot be compressed takes its time.
-    let mut noise =
-        std::fs::File::open("/dev/urandom").map(|random| std::io::Read::take(random, 96 << 20)).unwrap();
-    let mut file = std::fs::File::create(small.tree.join("srv/noise")).unwrap();
-    std::io::copy(&mut noise, &mut file).unwrap();
-    file.flush().unwrap();
+    noise(&small.tree.join("srv/noise"));
     let before = Snapshot::of(&small.root);
     for gone in [&[][..], &["livenet"], &["livenet", "erofs"]] {
         killed(&small);
@@ -185,6 +187,28 @@ fn a_killed_creation_is_cleaned_with_its_class_without_its_base_and_without_both
             small.root.drop_in(module);
         }
     }
+}
+
+#[test]
+fn a_killed_unmount_leaves_the_old_image_in_service_and_the_changes_there() {
+    disklessset_tests::need!(need::root(), need::tool("mkfs.erofs"));
+    let small = small();
+    // lz4hc tries hard on what cannot be compressed: a minute for this.
+    let _ = create(&small, "web", &["--compression", "lz4"]).run().expect_done();
+    let old = std::fs::read(root_image(&small.root, "web")).unwrap();
+    let _ = small.run(&["erofs", "mount", "web"]).expect_done();
+    noise(&small.mnt("web").join("srv/noise"));
+    killed_while_packing(&small, small.root.disklessset(&["erofs", "unmount", "web"]));
+    let _ = small.run(&["clean", "--yes"]).expect_done();
+    assert_eq!(small.root.status("web").as_deref(), Some("CREATED"));
+    assert!(std::fs::read(root_image(&small.root, "web")).unwrap() == old, "the old image serves");
+    let _ = small.run(&["erofs", "unmount", "web"]).expect_done();
+    let _ = small.run(&["erofs", "exec", "web", "--", "sh", "-c", "test -s /srv/noise"]).expect_done();
+    Snapshot::assert_nothing_held(&small.root);
+    let images = small.root.image_dir("web");
+    let entries = images.parent().unwrap().read_dir_utf8().unwrap();
+    let left: Vec<_> = entries.map(|entry| entry.unwrap().file_name().to_owned()).collect();
+    assert_eq!(left, ["web"], "nothing lies beside the images");
 }
 
 #[test]
