@@ -29,7 +29,7 @@ fn forgotten(dir: &Utf8Path, list: &str) -> Vec<String> {
 
 #[test]
 fn every_file_of_a_tier_is_a_module() {
-    for tier in ["journeys", "system", "system/nfs", "boot"] {
+    for tier in ["journeys", "system", "system/nfs", "system/kills", "boot"] {
         let dir = here().join(tier);
         assert_eq!(forgotten(&dir, "mod.rs"), [] as [String; 0], "not named in {tier}/mod.rs");
         assert!(names_in(&dir).len() > 1, "{tier} has no tests");
@@ -44,4 +44,70 @@ fn a_forgotten_file_is_seen() {
     std::fs::copy(here().join("journeys/mod.rs"), dir.join("mod.rs")).unwrap();
     std::fs::copy(here().join("guard.rs"), dir.join("nobody_runs_me.rs")).unwrap();
     assert_eq!(forgotten(dir, "mod.rs"), ["nobody_runs_me.rs"]);
+}
+
+/// The rows of a table of SECURITY.md, by their first cells.
+fn rows_of(section: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(here().join("../SECURITY.md")).expect("SECURITY.md");
+    let (_, after) = text.split_once(&format!("\n## {section}\n")).expect("the section");
+    let own = after.split("\n## ").next().unwrap_or_default();
+    let cells = own.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let file = |cell: &str| cell.split('`').nth(1).map(str::to_owned);
+    cells.filter_map(file).filter(|cell| cell.ends_with(".rs")).collect()
+}
+
+/// Our own sources whose code, tests left out, has something in it.
+fn sources_with(has: impl Fn(&str) -> bool) -> Vec<String> {
+    let top = here().join("..").canonicalize_utf8().expect("the checkout");
+    let mut found = Vec::new();
+    let mut ahead: Vec<Utf8PathBuf> =
+        ["host/src", "plugin-api/src", "plugins"].map(|dir| top.join(dir)).into();
+    while let Some(dir) = ahead.pop() {
+        for entry in dir.read_dir_utf8().expect("a folder").map(|entry| entry.expect("an entry")) {
+            let path = entry.path();
+            let name = entry.file_name();
+            if path.is_dir() && name != "tests" && name != "target" {
+                ahead.push(path.to_owned());
+            } else if name.ends_with(".rs")
+                && !["tests.rs", "test_support.rs"].contains(&name)
+                && !name.ends_with("_tests.rs")
+            {
+                let text = std::fs::read_to_string(path).expect("a source");
+                let code = text.rsplit_once("\n#[cfg(test)]\n").map_or(text.as_str(), |(code, _)| code);
+                let code: Vec<_> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+                if has(&code.join("\n")) {
+                    found.push(path.strip_prefix(&top).expect("below it").to_string());
+                }
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[track_caller]
+fn same(told: &[String], found: &[String]) {
+    let lacking: Vec<_> = found.iter().filter(|file| !told.contains(file)).collect();
+    let gone: Vec<_> = told.iter().filter(|file| !found.contains(file)).collect();
+    assert!(lacking.is_empty() && gone.is_empty(), "SECURITY.md lacks {lacking:?} and has still {gone:?}");
+}
+
+#[test]
+fn security_md_has_every_place_with_unsafe_code() {
+    let unsafe_code = |code: &str| {
+        ["unsafe {", "unsafe fn", "#[unsafe(", "allow(unsafe_code", ", unsafe_code)"]
+            .iter()
+            .any(|mark| code.contains(mark))
+    };
+    same(&rows_of("Unsafe code"), &sources_with(unsafe_code));
+}
+
+#[test]
+fn security_md_has_every_place_that_runs_a_program() {
+    // clap has a type of the same name.
+    let runs =
+        |code: &str| code.contains("Tool::new(") || code.contains("Command::new(") && !code.contains("clap");
+    let mut found = sources_with(runs);
+    found.push("host/src/images/services.rs".to_owned());
+    same(&rows_of("Places that run a program"), &found);
 }

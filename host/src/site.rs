@@ -4,7 +4,7 @@ use crate::{
     configuration::{Configuration, DEFAULT_PATH},
     failure,
     installations::Installations,
-    modules::{Classes, ModuleRegistry},
+    modules::{Classes, ModuleRegistry, signature::Signed},
     observer::Observer,
     system::{atomic_file, layout::Layout, lock::Wait, trusted_path},
 };
@@ -60,7 +60,13 @@ impl Site {
                 }
                 given.clone()
             }
-            None => places.clone().build().map_err(failure::usage)?.inside(DEFAULT_PATH.into()),
+            None => {
+                let layout = places.clone().build().map_err(failure::usage)?;
+                let standing = layout.inside(DEFAULT_PATH.into());
+                // It says where root deletes. One given by name is its user's choice to answer for.
+                rely_on(&layout, &standing)?;
+                standing
+            }
         };
         let configuration = Configuration::load(&config).map_err(failure::usage)?;
         let set = |places, path: &Option<Utf8PathBuf>, with: fn(_, Utf8PathBuf) -> _| match path {
@@ -80,14 +86,19 @@ impl Site {
             places = places.modules_directory_as_given(given.clone());
         }
         let layout = places.build().map_err(failure::usage)?;
-        let classes = Classes::new(ModuleRegistry::scan(&layout.modules_dir()));
+        let classes = Classes::new(scan(&layout, &configuration));
         let installations = Installations::new(&layout);
         Ok(Self { layout, configuration, classes, observer, wait: options.wait, installations })
     }
 
     /// Reads the notes of the modules again, so that a running menu sees files that came or went.
     pub fn rescan(&mut self) {
-        self.classes.rescan(ModuleRegistry::scan(&self.layout.modules_dir()));
+        self.classes.rescan(self.scan_modules());
+    }
+
+    /// The modules as they are now.
+    pub(crate) fn scan_modules(&self) -> ModuleRegistry {
+        scan(&self.layout, &self.configuration)
     }
 
     /// All places of the site.
@@ -128,17 +139,39 @@ impl Site {
     /// Makes one of the site's own directories if it is missing. A link planted in a directory others may write would send
     /// root's deletions elsewhere: such a place is refused.
     pub(crate) fn make_reliable(&self, directory: &Utf8Path) -> Result<()> {
-        let layout = &self.layout;
         atomic_file::create_dir_all(directory, 0o755).map_err(privilege_needed)?;
-        // The root is the user's choice to answer for; what is below it is ours.
-        let from = match layout.is_system_root() {
-            true => trusted_path::From::Top,
-            false => trusted_path::From::Directory(layout.root()),
-        };
-        trusted_path::audit(directory, from).map_err(|cause| {
-            failure::refused(cause).context(format!("{} cannot be relied on", layout.published(directory)))
-        })?;
-        Ok(())
+        rely_on(&self.layout, directory)
+    }
+
+    /// The same for a directory that holds the trees of nodes. Those have setuid programs of versions that nobody keeps up
+    /// to date here: other users of the server are kept out. A directory that is there keeps its mode.
+    pub(crate) fn make_reliable_and_private(&self, directory: &Utf8Path) -> Result<()> {
+        if let Some(parent) = directory.parent() {
+            atomic_file::create_dir_all(parent, 0o755).map_err(privilege_needed)?;
+        }
+        atomic_file::create_dir_all(directory, 0o700).map_err(privilege_needed)?;
+        rely_on(&self.layout, directory)
+    }
+}
+
+/// Refuses a place of a site that somebody else could have made, or could change.
+fn rely_on(layout: &Layout, path: &Utf8Path) -> Result<()> {
+    // The root is the user's choice to answer for; what is below it is ours.
+    let from = match layout.is_system_root() {
+        true => trusted_path::From::Top,
+        false => trusted_path::From::Directory(layout.root()),
+    };
+    trusted_path::audit(path, from).map_err(|cause| {
+        failure::refused(cause).context(format!("{} cannot be relied on", layout.published(path)))
+    })?;
+    Ok(())
+}
+
+/// Reads the notes of the modules; where the configuration says so, only those are used that were installed with a signature.
+fn scan(layout: &Layout, configuration: &Configuration) -> ModuleRegistry {
+    match configuration.requires_module_signatures() {
+        true => ModuleRegistry::scan_with(&layout.modules_dir(), &Signed::of(layout)),
+        false => ModuleRegistry::scan(&layout.modules_dir()),
     }
 }
 

@@ -27,6 +27,8 @@ use std::sync::Arc;
 /// Does what the process's arguments ask for and tells how it ended: 0 done, 1 failed, 2 wrong usage, 3 not found,
 /// 4 busy, 5 refused, 130 or 143 interrupted.
 pub fn run() -> ExitCode {
+    // What nodes fetch is for everybody to read, however private the caller's own files are; what is not, says so itself.
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     let output = Arc::new(Output::of_process());
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let outcome = run_with(&arguments, &output).and_then(|code| output.finish().map(|()| code));

@@ -46,6 +46,9 @@ pub struct Configuration {
     /// Whether a command that changes something cleans CORRUPTED images first.
     #[serde(default)]
     autoclean: Option<bool>,
+    /// Whether only modules with the signature of a trusted key are installed and used.
+    #[serde(default)]
+    require_module_signatures: Option<bool>,
     /// A section for each module, handed to it as it is.
     #[serde(default)]
     modules: BTreeMap<String, Map<String, Value>>,
@@ -120,6 +123,11 @@ impl Configuration {
     /// Whether commands that change something clean first; yes unless told otherwise.
     pub fn autoclean(&self) -> bool {
         self.autoclean.unwrap_or(true)
+    }
+
+    /// Whether modules need the signature of a key the site trusts; no unless told otherwise.
+    pub fn requires_module_signatures(&self) -> bool {
+        self.require_module_signatures.unwrap_or(false)
     }
 
     /// The section of a module.

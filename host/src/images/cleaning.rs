@@ -11,7 +11,7 @@ use crate::{
         Effect, Journal, image_lock, journal,
         undo::{self, Which},
     },
-    kernels,
+    kernels, modules,
     system::{
         files,
         lock::{Lock, LockProbe, Wait},
@@ -23,6 +23,9 @@ use std::collections::BTreeSet;
 
 /// The action of clearing, as the journal names it.
 const CLEAR: &str = "clear";
+
+/// How a report names the modules directory; no image can have that name.
+pub(crate) const MODULES: &str = "@modules";
 
 /// Which way an interrupted action goes.
 fn direction(left: &journal::State) -> Which {
@@ -114,6 +117,16 @@ impl ImageManager<'_> {
                 Ok(true) => report.cleaned.push("kernels".to_owned()),
                 Ok(false) => {}
                 Err(error) => report.kept.push(("kernels".to_owned(), error)),
+            }
+        }
+        if names.is_empty() {
+            match modules::clean(self.site) {
+                Ok(Some(said)) => {
+                    report.cleaned.push(MODULES.to_owned());
+                    report.settled.push((MODULES.to_owned(), said));
+                }
+                Ok(None) => {}
+                Err(error) => report.kept.push((MODULES.to_owned(), error)),
             }
         }
         if !chosen.is_empty() {
@@ -335,19 +348,20 @@ impl ImageManager<'_> {
     }
 
     /// Removes files that say nothing: of locks whose holders were killed, of journals they had not written to yet or no
-    /// longer, of registers they had not finished. Nothing is wrong while they are there, so that nothing is said of them.
+    /// longer, of registers and modules they had not finished. Nothing is wrong while they are there, so that nothing is said of them.
     fn sweep(&self) {
         let _ = self.site.installations.sweep();
         let _ = crate::exports::sweep(&self.site.layout);
+        crate::modules::install::remove_leftovers(&self.site.layout.modules_dir());
         let locks = self.site.layout.locks_dir();
         for name in self.journalled().unwrap_or_default() {
             let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
-            let blank = || journal::read(&path).is_ok_and(|state| state.is_blank());
-            if blank()
+            let untidy = || journal::is_untidy(&path).unwrap_or(false);
+            if untidy()
                 && let Ok(Some(_lock)) = Lock::for_a_moment(&locks, &image_lock(&name))
-                && blank()
+                && untidy()
             {
-                let _ = files::remove_file(&path);
+                let _ = Journal::reopen(&path).and_then(Journal::end);
             }
         }
         for entry in locks.read_dir_utf8().into_iter().flatten().flatten() {

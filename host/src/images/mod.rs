@@ -20,6 +20,7 @@ mod standing;
 
 pub use activity::{Activity, ActivityState};
 pub use cleaning::CleanReport;
+pub(crate) use cleaning::MODULES;
 pub use listing::{ListedImage, ShownImage};
 pub use manager::ImageManager;
 pub use parameters::ParametersFile;

@@ -119,15 +119,53 @@ impl ImageRecord {
         }
     }
 
-    /// The mode of the file: 0600 when it has a password's hash in it (records of 1.x do), 0644 otherwise.
+    /// The mode of the file: 0600 when it has a password or the hash of one in it (records of 1.x do), 0644 otherwise. It
+    /// lies where the web server serves from.
     pub fn mode(&self) -> u32 {
-        if self.attributes.contains_key("password") { 0o600 } else { 0o644 }
+        let named = |key: &String| key.ends_with("password") || key.ends_with("secret");
+        let secret = self.attributes.keys().any(named) || self.attributes.values().any(has_hash);
+        if secret { 0o600 } else { 0o644 }
+    }
+}
+
+/// Whether there is a hash as crypt writes it (`$6$salt$...`) anywhere in a value.
+fn has_hash(value: &Value) -> bool {
+    match value {
+        Value::String(text) => {
+            let mut parts = text.strip_prefix('$').unwrap_or_default().split('$');
+            let known =
+                |id: &str| matches!(id, "1" | "2a" | "2b" | "2y" | "5" | "6" | "7" | "y" | "gy" | "sha1");
+            parts.next().is_some_and(known) && parts.next().is_some()
+        }
+        Value::Array(values) => values.iter().any(has_hash),
+        Value::Object(entries) => entries.values().any(has_hash),
+        _ => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_with_a_password_or_its_hash_is_private() {
+        let mode = |key: &str, value: Value| {
+            let attributes = Attributes::from([(key.to_owned(), value)]);
+            let image_class = "DemoImage".to_owned();
+            ImageRecord { image_class, attributes }.mode()
+        };
+        for (key, value) in [
+            ("password", Value::from("x")),
+            ("root_password", "x".into()),
+            ("account", "$6$salt$hash".into()),
+            ("accounts", serde_json::json!([{"name": "a", "hash": "$y$j9T$salt$hash"}])),
+        ] {
+            assert_eq!(mode(key, value), 0o600, "{key}");
+        }
+        for text in ["", "$", "$HOME/$USER", "6$x$y", "costs $6"] {
+            assert_eq!(mode("message", text.into()), 0o644, "{text}");
+        }
+    }
 
     #[test]
     fn attributes_round_trip_exactly() {

@@ -4,6 +4,7 @@ use super::journal::{Effect, Journal, Open};
 use crate::{
     exports::{self, ExportsError},
     failure,
+    modules::install,
     system::{
         FileError, files,
         layout::Layout,
@@ -107,10 +108,20 @@ fn undo_each(
 ) -> Result<(), UndoError> {
     for open in chosen {
         // What waits for the commit of an action that has none.
-        let waiting = matches!(open.effect, Effect::Doomed { .. } | Effect::Next { .. });
+        let waiting = matches!(
+            open.effect,
+            Effect::Doomed { .. }
+                | Effect::Next { .. }
+                | Effect::Withdrawn { .. }
+                | Effect::ModuleIn { .. }
+                | Effect::ModuleOut { .. }
+        );
         let spared = which == Which::Unsettled && waiting;
         if !spared {
             undo_effect(&open.to_undo(), layout, kernel_in_use)?;
+            if let Effect::Withdrawn { path } = &open.effect {
+                journal.export_undone(path);
+            }
         }
         journal.undone(open.number);
     }
@@ -134,9 +145,18 @@ pub fn undo_effect(
         Effect::Mount { mount } => unmount(mount),
         Effect::StandingOverlay { overlay } => take_down(overlay, layout),
         Effect::Next { path, aside, inode } => put_next(path, aside, *inode).map_err(UndoError::File),
+        Effect::ModuleAside { path } => install::remove_aside(path).map_err(UndoError::File),
+        Effect::ModuleIn { path, aside, inode, record } => {
+            install::put_in(layout, path, aside, *inode, record).map_err(UndoError::File)
+        }
+        Effect::ModuleOut { path, inode } => install::take_out(layout, path, *inode).map_err(UndoError::File),
         Effect::Export { path, previous } => {
             // The next change tells a server that could not be told of this one.
             exports::set(layout, path, previous.as_deref(), &|_| {})?;
+            Ok(())
+        }
+        Effect::Withdrawn { path } => {
+            exports::set(layout, path, None, &|_| {})?;
             Ok(())
         }
         Effect::Published { kernel: Some(version), .. } if kernel_in_use(version) => Ok(()),

@@ -1,18 +1,21 @@
 //! `module install` and `module remove`: files of the modules directory come and go by rename, never by overwriting. A
 //! process that runs from the old file keeps it.
 
-use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use nix::errno::Errno;
 use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::unistd::{AccessFlags, access};
 use semver::Version;
 
+use super::installed::{Installed, Register};
 use super::note::{self, Identity};
 use super::refusal::{Refusal, file_name};
 use super::registry::{ModuleEntry, ModuleRegistry, ModuleState};
 use super::trust::{Trust, Untrusted};
-use crate::system::{FileError, atomic_file};
+use crate::system::{FileError, atomic_file, failpoint::failpoint, files, layout::Layout};
 
 /// Why a module is not installed or removed; nothing is changed then.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +61,28 @@ pub enum InstallError {
         /// The files.
         files: String,
     },
+    /// Something of that name that is no file.
+    #[error("cannot remove {file}: it is a directory, which no module is")]
+    IsDirectory {
+        /// It.
+        file: Utf8PathBuf,
+    },
+    /// Nobody may put files there, or not this user.
+    #[error("cannot change the modules in {directory}: {cause}")]
+    NotWritable {
+        /// The modules directory.
+        directory: Utf8PathBuf,
+        /// What the system says of it, and for whom.
+        cause: String,
+    },
+    /// Its signature is not what the site wants.
+    #[error("cannot install {file}: {cause}")]
+    Signature {
+        /// The file.
+        file: Utf8PathBuf,
+        /// Why.
+        cause: String,
+    },
     /// The system refused.
     #[error(transparent)]
     File(#[from] FileError),
@@ -78,6 +103,23 @@ pub struct InstallPlan {
 pub struct RemovePlan {
     file: Utf8PathBuf,
     waiting: Vec<String>,
+}
+
+/// Whether this user may put files into the modules directory, or make it.
+///
+/// # Errors
+/// [`InstallError::NotWritable`].
+pub(super) fn must_be_writable(directory: &Utf8Path) -> Result<(), InstallError> {
+    let nearest = directory.ancestors().find(|path| path.exists()).unwrap_or(directory);
+    access(nearest.as_std_path(), AccessFlags::W_OK | AccessFlags::X_OK).map_err(|cause| {
+        let user = nix::unistd::geteuid();
+        let cause = match cause {
+            Errno::EACCES => format!("user {user} may not write to {nearest}"),
+            Errno::EROFS => format!("{nearest} is on a file system that is mounted read-only"),
+            other => format!("{nearest}: {}", other.desc()),
+        };
+        InstallError::NotWritable { directory: directory.to_owned(), cause }
+    })
 }
 
 /// Looks at a file and at the modules directory and plans the installation: pre-flight, and no clash with what is there.
@@ -142,64 +184,49 @@ impl InstallPlan {
         self.replaces.as_ref()
     }
 
-    /// Copies the file aside into the modules directory (made when missing), has the copy checked, and renames it into its
-    /// place. `check` gets the copy, under a name that no scan takes for a module; it may load it here
-    /// ([`load_here`]) or in a child process. Its error is one line.
-    ///
-    /// Returns the module as it is listed now: it may be waiting for a base class.
+    /// Copies the module to a new file, which is all of it on disk then, and looks at the copy: the original may have changed
+    /// since the plan was made, and what counts is what was copied.
     ///
     /// # Errors
-    /// [`InstallError`]; nothing is left behind.
-    pub fn carry_out(
-        self,
-        check: &dyn Fn(&Utf8Path) -> Result<(), String>,
-    ) -> Result<ModuleEntry, InstallError> {
+    /// [`InstallError`]; the copy is the caller's to remove.
+    pub(super) fn copy_to(&self, aside: &Utf8Path) -> Result<(), InstallError> {
         let refused = |refusal| InstallError::Refused { file: self.file.clone(), refusal: Box::new(refusal) };
-        atomic_file::create_dir_all(&self.directory, 0o755)?;
-        remove_leftovers(&self.directory);
         let (mut source, _) = note::open(&self.file).map_err(refused)?;
         // The mode is set whatever the umask: 0644 is all that loading needs.
-        let (aside, copy) = atomic_file::create_aside(&self.target, 0o644)?;
-        let aside = Aside { path: aside };
-        self.fill(&mut source, copy, &aside.path)?;
-        // The file may have changed since the plan was made; what counts is what was copied.
-        let copied = note::inspect(&aside.path).map_err(refused)?;
+        let mut copy = atomic_file::create_new(aside, 0o644)?;
+        io::copy(&mut source, &mut copy).map_err(FileError::of("copy the module to", aside))?;
+        failpoint!("module: copied aside", aside);
+        copy.sync_all().map_err(FileError::of("write", aside))?;
+        failpoint!("module: flushed aside", aside);
+        let copied = note::inspect(aside).map_err(refused)?;
         if copied.identity != self.identity {
             let cause = "it was changed while it was being installed".to_owned();
             return Err(InstallError::Check { file: self.file.clone(), cause });
         }
-        check(&aside.path).map_err(|cause| InstallError::Check {
-            file: self.file.clone(),
-            cause: cause.replace(aside.path.as_str(), self.file.as_str()),
-        })?;
-        atomic_file::rename_replacing(&aside.path, &self.target)?;
-        let registry = ModuleRegistry::scan(&self.directory);
-        let listed = registry.entries().iter().find(|entry| entry.file == self.target).cloned();
-        listed.ok_or_else(|| {
-            FileError::of("find", &self.target)(io::Error::from(io::ErrorKind::NotFound)).into()
-        })
-    }
-
-    fn fill(&self, source: &mut File, mut copy: File, aside: &Utf8Path) -> Result<(), InstallError> {
-        io::copy(source, &mut copy).map_err(FileError::of("copy the module to", aside))?;
-        copy.sync_all().map_err(FileError::of("write", aside))?;
         Ok(())
     }
-}
 
-/// A file aside: gone when it was not renamed.
-struct Aside {
-    path: Utf8PathBuf,
-}
+    /// A name for the copy that nobody else has, and that no scan takes for a module.
+    pub(super) fn aside(&self) -> Utf8PathBuf {
+        let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let (pid, number) = (std::process::id(), clock.map_or(0, |clock| clock.as_nanos()));
+        self.directory.join(format!(".{}.{pid}-{number}.new", self.identity.name.file_name()))
+    }
 
-impl Drop for Aside {
-    fn drop(&mut self) {
-        // After the rename there is nothing of this name.
-        let _ = std::fs::remove_file(&self.path);
+    /// The file that is copied.
+    pub(super) fn origin(&self) -> &Utf8Path {
+        &self.file
+    }
+
+    /// The error of a copy that did not pass: it is told as one of the file.
+    pub(super) fn failed(&self, aside: &Utf8Path, cause: &str) -> InstallError {
+        let cause = cause.replace(aside.as_str(), self.file.as_str());
+        InstallError::Check { file: self.file.clone(), cause }
     }
 }
 
-/// The check of [`InstallPlan::carry_out`] that loads the module into this process: layout and description.
+/// The check of [`ModuleManager::install`](super::ModuleManager::install) that loads the module into this process: layout and
+/// description.
 ///
 /// # Errors
 /// The loader's, in one line with its causes.
@@ -214,8 +241,9 @@ pub fn load_here(file: &Utf8Path) -> Result<(), String> {
     }
 }
 
-/// What installations that were killed left aside: `.NAME_module.so.PID-N.new` of processes that are gone.
-fn remove_leftovers(directory: &Utf8Path) {
+/// Removes what installations of other sites that were killed left aside in a directory they share with this one:
+/// `.NAME_module.so.PID-N.new` of processes that are gone. Those of this site are on its record.
+pub fn remove_leftovers(directory: &Utf8Path) {
     let Ok(entries) = directory.read_dir_utf8() else { return };
     for entry in entries.flatten() {
         let Some(pid) = aside_of(entry.file_name()) else { continue };
@@ -224,6 +252,49 @@ fn remove_leftovers(directory: &Utf8Path) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
+}
+
+/// Removes the copy of a module's file beside its place; only what has such a name is.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub(crate) fn remove_aside(path: &Utf8Path) -> Result<(), FileError> {
+    match path.file_name().and_then(aside_of) {
+        Some(_) => files::remove_file(path),
+        None => Ok(()),
+    }
+}
+
+/// Brings a copy into its place and remembers where it came from; what has happened already is not done again.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub(crate) fn put_in(
+    layout: &Layout,
+    path: &Utf8Path,
+    aside: &Utf8Path,
+    inode: u64,
+    record: &Installed,
+) -> Result<(), FileError> {
+    let is_it =
+        |path: &Utf8Path| path.symlink_metadata().is_ok_and(|seen| seen.ino() == inode && seen.is_file());
+    if is_it(aside) {
+        atomic_file::rename_replacing(aside, path)?;
+    }
+    // Not there either: somebody was faster and put another file there, or took it away.
+    if is_it(path) { Register::read(layout)?.put(path, record.clone()) } else { Ok(()) }
+}
+
+/// Removes the file of a module, and what is remembered of it.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub(crate) fn take_out(layout: &Layout, path: &Utf8Path, inode: u64) -> Result<(), FileError> {
+    let is_module = path.file_name().is_some_and(|name| name.ends_with("_module.so"));
+    if is_module && path.symlink_metadata().is_ok_and(|seen| seen.ino() == inode) {
+        files::remove_file(path)?;
+    }
+    Register::read(layout)?.drop_stale()
 }
 
 /// The process that made a file aside.
@@ -259,6 +330,9 @@ pub fn plan_remove(name: &str, directory: &Utf8Path) -> Result<RemovePlan, Insta
             && bases.into_iter().any(|base| entry.classes.iter().any(|own| own.name.as_str() == base.class))
     };
     let waiting = registry.ready().filter(builds_on_it).map(|other| other.name.clone()).collect();
+    if entry.file.symlink_metadata().is_ok_and(|seen| seen.is_dir()) {
+        return Err(InstallError::IsDirectory { file: entry.file.clone() });
+    }
     Ok(RemovePlan { file: entry.file.clone(), waiting })
 }
 
@@ -271,18 +345,6 @@ impl RemovePlan {
     /// Modules in use that build on classes of this one and will wait for it.
     pub fn will_wait(&self) -> &[String] {
         &self.waiting
-    }
-
-    /// Removes the file.
-    ///
-    /// # Errors
-    /// Whatever the system refuses.
-    pub fn carry_out(self) -> Result<(), InstallError> {
-        std::fs::remove_file(&self.file).map_err(FileError::of("remove", &self.file))?;
-        if let Some(directory) = self.file.parent() {
-            atomic_file::sync_dir(directory)?;
-        }
-        Ok(())
     }
 }
 

@@ -83,6 +83,12 @@ pub enum Refusal {
     /// Somebody else could have written it.
     #[error(transparent)]
     Untrusted(#[from] Untrusted),
+    /// The site requires a signature.
+    #[error("no trusted signature, which this site requires: {cause}")]
+    Unsigned {
+        /// What is missing.
+        cause: String,
+    },
     /// The file system forbids running code from it.
     #[error("the modules directory is on a noexec file system")]
     NoExec,
@@ -144,6 +150,9 @@ impl Refusal {
                 format!("rebuild the module against API {}, {than}", here.major)
             }
             Self::Untrusted(untrusted) => untrusted.hint()?.to_owned(),
+            Self::Unsigned { .. } => {
+                "disklessset module install FILE, with its signature in FILE.sig".to_owned()
+            }
             Self::NoExec => "mount it with exec, or give another directory with --modules-dir".to_owned(),
             Self::SameFile { .. } | Self::NameTaken { .. } | Self::ClassTaken { .. } => {
                 "remove one of the two files".to_owned()

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::loader::LoadedModule;
 use super::note::{self, FileIdentity, Inspected, NotedClass};
 use super::refusal::{Refusal, file_name};
+use super::signature::Signed;
 use super::trust::Trust;
 use super::waiting;
 
@@ -100,6 +101,15 @@ impl ModuleRegistry {
     /// Looks at all `*_module.so` files of a directory. Never fails: what is wrong is said in [`Self::problem`] or in
     /// the entries.
     pub fn scan(directory: &Utf8Path) -> Self {
+        Self::scan_by(directory, &|_| Ok(()))
+    }
+
+    /// The same for a site that requires signatures.
+    pub fn scan_with(directory: &Utf8Path, signed: &Signed) -> Self {
+        Self::scan_by(directory, &|file| signed.judge(file))
+    }
+
+    fn scan_by(directory: &Utf8Path, rule: &dyn Fn(&Utf8Path) -> Result<(), Refusal>) -> Self {
         let mut registry =
             Self { directory: directory.to_owned(), entries: Vec::new(), problem: None, hint: None };
         let names = match file_names(directory) {
@@ -118,7 +128,7 @@ impl ModuleRegistry {
         let mut trust = Trust::new();
         let exec = if forbids_running(directory) { Err(Refusal::NoExec) } else { Ok(()) };
         let mut candidates: Vec<Candidate> =
-            names.into_iter().map(|name| look_at(directory, name, &mut trust, &exec)).collect();
+            names.into_iter().map(|name| look_at(directory, name, &mut trust, &exec, rule)).collect();
         refuse_doubles(&mut candidates);
         registry.entries = candidates.into_iter().map(|candidate| candidate.entry).collect();
         waiting::settle(&mut registry.entries);
@@ -238,6 +248,7 @@ fn look_at(
     name: std::ffi::OsString,
     trust: &mut Trust,
     exec: &Result<(), Refusal>,
+    rule: &dyn Fn(&Utf8Path) -> Result<(), Refusal>,
 ) -> Candidate {
     let (name, is_text) = match name.into_string() {
         Ok(name) => (name, true),
@@ -274,7 +285,8 @@ fn look_at(
         describe(&mut entry, inspected);
         named?;
         trust.check_seen(&entry.file, &seen)?;
-        exec.clone()
+        exec.clone()?;
+        rule(&entry.file)
     });
     if let Err(refusal) = judged {
         if let Refusal::OtherApi { built_for, .. } = &refusal {

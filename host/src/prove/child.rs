@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::system::leave_callers_surroundings;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getpid, getppid};
 
@@ -16,14 +17,14 @@ const KEPT: usize = 64 * 1024;
 /// Has what `command` starts killed when the calling *thread* ends, however that comes.
 pub(super) fn dies_with_this_thread(command: &mut Command) {
     let parent = getpid();
-    // SAFETY: between fork and exec the closure makes three plain system calls (prctl, getppid, and the error's errno),
-    // none of which allocates or takes a lock.
+    // SAFETY: between fork and exec the closure makes plain system calls only, none of which allocates or takes a lock.
     unsafe {
         command.pre_exec(move || die_with(parent));
     }
 }
 
 fn die_with(parent: Pid) -> io::Result<()> {
+    leave_callers_surroundings();
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
     // The parent may have died before the line above.
     match getppid() == parent {

@@ -138,6 +138,8 @@ impl MachineSpec {
         let mut command = Command::new(&self.program);
         command
             .args(self.arguments(boot))
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

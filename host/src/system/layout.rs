@@ -13,6 +13,9 @@ const SERVED: &str = "preboot_execution_environment";
 /// NFS servers read every `*.exports` of that directory beside `/etc/exports`.
 const EXPORTS: &str = "/etc/exports.d/disklessset.exports";
 
+/// Where a site keeps the public keys of those whose modules it trusts.
+const TRUSTED_KEYS: &str = "/etc/disklessset/trusted-modules.d";
+
 /// Where everything is: the defaults of the product, changed by the configuration, moved by the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
@@ -255,6 +258,16 @@ impl Layout {
             Some(given) => given.clone(),
             None => self.inside(&self.modules),
         }
+    }
+
+    /// The file that remembers which modules were installed from where.
+    pub fn modules_register(&self) -> Utf8PathBuf {
+        self.state_dir().join("modules.yml")
+    }
+
+    /// Where the keys lie whose signatures of modules are trusted.
+    pub fn trusted_keys_dir(&self) -> Utf8PathBuf {
+        self.inside(TRUSTED_KEYS.into())
     }
 
     /// Where the trees of staging images are.

@@ -4,7 +4,7 @@
 //! about without being taken, so a listing never makes another process' try fail. Whoever holds one is alive: that is
 //! what "its process is running" rests on. The text in the file, the holder's description, is for messages only.
 
-use std::fs::{File, Permissions};
+use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use nix::libc;
 use serde::{Deserialize, Serialize};
 
 use crate::system::interrupt::{self, Interrupted};
-use crate::system::{FileError, atomic_file};
+use crate::system::{FileError, atomic_file, failpoint::failpoint};
 
 /// How long a lock may be held by somebody who does not say what for: between taking it and saying so, or between the last
 /// word and letting go. Nobody is refused for that.
@@ -25,6 +25,8 @@ const UNTOLD: Duration = Duration::from_secs(1);
 const TRY_AT_ONCE: Duration = Duration::from_millis(2);
 /// How often a waiting process tries again.
 const TRY_EVERY: Duration = Duration::from_millis(50);
+/// Whoever may open a lock's file can hold a reader's lock on it, for which a writer waits: only root and those it runs as.
+const MODE: u32 = 0o600;
 /// Descriptions are short; more than this is not one of ours.
 const LONGEST_DESCRIPTION: usize = 4096;
 
@@ -133,7 +135,9 @@ impl Lock {
         loop {
             atomic_file::create_dir_all(dir, 0o755)?;
             if let Some(lock) = Self::try_once(&path)? {
+                failpoint!("lock: taken", path);
                 lock.describe(operation);
+                failpoint!("lock: described", path);
                 return Ok(lock);
             }
             interrupt::check()?;
@@ -221,6 +225,7 @@ impl Drop for Lock {
         if self.leave == Leave::Nothing {
             // Ours still, so nobody else can have it; those who opened it meanwhile see that it is gone and make a new one.
             let _ = std::fs::remove_file(&self.path);
+            failpoint!("lock: its file removed", self.path);
         }
         // Not by closing alone: a child between fork and exec has a copy of the descriptor and would keep the lock.
         let _ = fcntl(&self.file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_UNLCK)));
@@ -237,7 +242,7 @@ pub enum LockProbe {
 }
 
 impl LockProbe {
-    /// Looks at the lock file `name` in `dir`. Disturbs nobody and works for users who may only read.
+    /// Looks at the lock file `name` in `dir`. Disturbs nobody, and works for users who may not read the file.
     ///
     /// # Errors
     /// When the file is there and cannot be read.
@@ -247,10 +252,11 @@ impl LockProbe {
             match File::options().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(&path) {
                 Ok(file) => file,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(LockProbe::Free),
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return from_outside(&path),
                 Err(error) => return Err(FileError::of("look at lock", &path)(error)),
             };
         // Asked as a reader would: only a writer's lock is in a reader's way, and only those who may write to the file
-        // can hold one. Anybody may hold a reader's lock; that must not look like a living creator.
+        // can hold one. A reader's lock must not look like a living creator.
         let mut asked = whole_file(libc::F_RDLCK);
         fcntl(&file, FcntlArg::F_OFD_GETLK(&mut asked)).map_err(FileError::of("look at lock", &path))?;
         if i32::from(asked.l_type) == libc::F_UNLCK {
@@ -266,6 +272,39 @@ impl LockProbe {
     }
 }
 
+/// Whether a lock is held, for those who may not open its file: the kernel tells everybody which locks there are.
+fn from_outside(path: &Utf8Path) -> Result<LockProbe, FileError> {
+    let file = match std::fs::symlink_metadata(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(LockProbe::Free),
+        Err(error) => return Err(FileError::of("look at lock", path)(error)),
+    };
+    let held = std::fs::read_to_string("/proc/locks").map_err(FileError::of("look at lock", path))?;
+    let is_ours = |line: &str| is_writers_lock_on(line, &file);
+    Ok(if held.lines().any(is_ours) { LockProbe::Held(None) } else { LockProbe::Free })
+}
+
+/// Reads a line such as `2: OFDLCK ADVISORY  WRITE -1 00:1a:4711 0 EOF`.
+fn is_writers_lock_on(line: &str, file: &Metadata) -> bool {
+    let mut words = line.split_whitespace().skip(1);
+    let (kind, what, place) = (words.next(), words.nth(1), words.nth(1));
+    let Some((device, inode)) = place.and_then(|place| place.rsplit_once(':')) else { return false };
+    let major = || u64::from_str_radix(device.split_once(':')?.0, 16).ok();
+    // A file system without a device of its own may tell its files another number than it tells the kernel.
+    let same_device = || match nix::sys::stat::major(file.dev()) {
+        0 => major() == Some(0),
+        _ => {
+            device
+                == format!(
+                    "{:02x}:{:02x}",
+                    nix::sys::stat::major(file.dev()),
+                    nix::sys::stat::minor(file.dev())
+                )
+        }
+    };
+    (kind, what) == (Some("OFDLCK"), Some("WRITE")) && inode.parse() == Ok(file.ino()) && same_device()
+}
+
 fn lock_file(dir: &Utf8Path, name: &str) -> Utf8PathBuf {
     debug_assert!(!name.contains('/'), "unchecked lock name {name:?}");
     dir.join(format!("{name}.lock"))
@@ -275,15 +314,16 @@ fn open_or_create(path: &Utf8Path) -> Result<File, FileError> {
     let mut options = File::options();
     options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
     let file =
-        options.clone().create(true).mode(0o644).open(path).map_err(FileError::of("open lock", path))?;
+        options.clone().create(true).mode(MODE).open(path).map_err(FileError::of("open lock", path))?;
+    failpoint!("lock: its file is there", path);
     let metadata = file.metadata().map_err(FileError::of("inspect", path))?;
     if !metadata.is_file() {
         let source = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
         return Err(FileError { act: "lock", path: path.to_owned(), source });
     }
-    if metadata.mode() & 0o777 != 0o644 {
-        // The umask: listings by other users need to read it. Not being its owner is no reason to give up.
-        let _ = file.set_permissions(Permissions::from_mode(0o644));
+    if metadata.mode() & 0o777 != MODE {
+        // Made by an older version, or by somebody's umask. Not being its owner is no reason to give up.
+        let _ = file.set_permissions(Permissions::from_mode(MODE));
     }
     Ok(file)
 }
@@ -342,7 +382,7 @@ mod tests {
         assert_eq!(LockProbe::look(&dir, "web01").unwrap(), LockProbe::Free);
         let _second = take(&dir, "remove web01", Wait::No).unwrap();
         assert_eq!(std::fs::metadata(&dir).unwrap().mode() & 0o777, 0o755);
-        assert_eq!(std::fs::metadata(dir.join("web01.lock")).unwrap().mode() & 0o777, 0o644);
+        assert_eq!(std::fs::metadata(dir.join("web01.lock")).unwrap().mode() & 0o777, MODE);
     }
 
     #[test]
@@ -377,6 +417,19 @@ mod tests {
         let stranger = File::open(dir.join("web01.lock")).unwrap();
         fcntl(&stranger, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_RDLCK))).unwrap();
         assert_eq!(LockProbe::look(&dir, "web01").unwrap(), LockProbe::Free);
+    }
+
+    #[test]
+    fn who_may_not_open_the_file_learns_from_the_kernel_whether_the_lock_is_held() {
+        let (_temp, dir) = place();
+        let path = dir.join("web01.lock");
+        let held = take(&dir, "x", Wait::No).unwrap();
+        assert_eq!(from_outside(&path).unwrap(), LockProbe::Held(None));
+        assert_eq!(from_outside(&dir.join("other.lock")).unwrap(), LockProbe::Free);
+        std::fs::write(dir.join("free.lock"), "").unwrap();
+        assert_eq!(from_outside(&dir.join("free.lock")).unwrap(), LockProbe::Free);
+        drop(held);
+        assert_eq!(from_outside(&path).unwrap(), LockProbe::Free);
     }
 
     #[test]

@@ -20,11 +20,13 @@ pub mod trusted_path;
 
 mod busy;
 mod error;
+pub(crate) mod failpoint;
 mod mountinfo;
 mod subvolume;
 mod syscalls;
 
 pub use error::FileError;
+pub(crate) use syscalls::leave_callers_surroundings;
 
 #[cfg(test)]
 pub(crate) mod test_support;

@@ -39,6 +39,22 @@ pub(in crate::system) fn pidfd_kill(process: BorrowedFd<'_>, signal: i32) -> io:
     }
 }
 
+/// For a new process, between fork and exec: what our caller had open, and how private its new files are, is nothing to a
+/// program that we run. Descriptors 0 to 2 stay.
+pub(crate) fn leave_callers_surroundings() {
+    // SAFETY: system calls on integers only, as is required between fork and exec. Closing waits for the exec, so that
+    // descriptors this process needs until then stay open.
+    unsafe {
+        libc::umask(0o022);
+        if libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) != 0 {
+            // A kernel before 5.11. What is beyond the usual limit of descriptors is not looked for.
+            for fd in 3..65536 {
+                libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
+            }
+        }
+    }
+}
+
 /// Makes our process group the terminal's foreground one again, after a shell had it.
 pub(in crate::system) fn take_terminal(terminal: impl AsFd) {
     // A background process that sets the foreground group is stopped by SIGTTOU unless that is blocked.

@@ -1,11 +1,23 @@
 //! Making an image.
 
-use crate::{existing::Root, pack, parameters::Creation, show};
-use disklessset_kit::{initramfs_facts::Support, live::needs, os_tree, squashfs::Layout};
+use crate::{
+    existing::Root,
+    pack::{self, Packing},
+    parameters::Creation,
+    show,
+};
+use disklessset_kit::{
+    initramfs_facts::Support,
+    live::needs,
+    os_tree,
+    space::{Need, Plan},
+    squashfs::Layout,
+};
 use disklessset_plugin_api::{Error, Hold, Host, Image, Result};
 
 /// The tree, and its packing: each in the work area, which is gone when the action ends.
 pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> Result<()> {
+    room_for(image, wanted, host)?;
     let area = host.work_area(image.name(), Hold::Action)?;
     let (tree, scratch, staging) = (area.join("tree"), area.join("scratch"), area.join("packing"));
     os_tree::make_directory(&tree, 0o755)?;
@@ -16,7 +28,15 @@ pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> R
     let layout = choose_layout(&root, wanted.layout, needs::boots_flat(&settled, &tree, host)?, host)?;
 
     os_tree::make_directory(&staging, 0o700)?;
-    let packed = pack::pack(image, &tree, &root.path, layout, wanted.size, &staging, host)?;
+    let packing = Packing {
+        tree: &tree,
+        file: &root.path,
+        layout,
+        wanted: wanted.size,
+        scratch: &staging,
+        before: None,
+    };
+    let packed = pack::pack(image, &packing, host)?;
     packed.record(image);
     host.info(format!("what a node can write: {}", show::WRITABLE));
     image.set_kernel(&settled.kernel);
@@ -24,6 +44,20 @@ pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> R
     image.set("livenet_type", wanted.tree.set.to_string());
     image.set("is_mounted", false);
     Ok(())
+}
+
+/// Whether there is room, as far as that is known before the tree is there.
+fn room_for(image: &Image, wanted: &Creation, host: &Host<'_>) -> Result<()> {
+    let work = host.paths()?.work;
+    let plan = Plan::of(format!("making image {}", image.name()));
+    let (mut plan, tree) = os_tree::plan_room(plan, &wanted.tree, &work)?;
+    if let Some(tree) = tree {
+        plan = plan.about(image.directory(), pack::about(tree.bytes, None));
+        if wanted.layout == Some(Layout::Classic) {
+            plan = plan.about(&work, Need::bytes(tree.bytes));
+        }
+    }
+    plan.check(host)
 }
 
 /// Flat where the initramfs can use it, unless the user decided or the class makes no other.

@@ -8,6 +8,7 @@ mod existing;
 mod mount;
 mod pack;
 mod parameters;
+mod recover;
 mod resize;
 mod show;
 mod squashfs;
@@ -77,6 +78,10 @@ impl ImageClass for LivenetImage {
             "shell" => exec::shell(image, host),
             other => Err(Error::usage(format!("livenet images have no action {other}"))),
         }
+    }
+
+    fn recovered(&self, image: &mut Image, action: &str, host: &Host<'_>) -> Result<Option<String>> {
+        recover::recovered(image, action, host)
     }
 
     fn step(&self, step: &str, image: &mut Image, attrs: &Attributes, host: &Host<'_>) -> Result<Value> {

@@ -3,7 +3,7 @@
 use crate::{
     existing::{Places, Root, recorded_layout},
     mount, pack,
-    unmount::repack,
+    unmount::{aside, repack},
 };
 use disklessset_kit::squashfs::{INNER_IMAGE, Layout};
 use disklessset_plugin_api::{Hold, Host, Image, Result, Size, SizeOrAuto};
@@ -24,6 +24,7 @@ pub(crate) fn resize(image: &mut Image, wanted: SizeOrAuto, host: &Host<'_>) -> 
     if let (Layout::Flat, Ok(Some(content))) = (layout, image.get::<u64>("content_size")) {
         return record(image, wanted, Size::mebibytes(content), false);
     }
+    mount::room_for(image, &format!("resizing image {}", image.name()), host)?;
     host.work_area(image.name(), Hold::Action)?;
     mount::attach(image, &places, Hold::Action, host)?;
     let needed = pack::needed(&pack::measure(&places.tree)?, layout);
@@ -32,6 +33,7 @@ pub(crate) fn resize(image: &mut Image, wanted: SizeOrAuto, host: &Host<'_>) -> 
         return record(image, wanted, needed, false);
     }
     let lower = mount::lower(&places, layout).to_owned();
+    host.acquire_file(&aside(image, host)?, Hold::Action)?;
     repack(image, &lower, &places.tree, &places.area, layout, SizeOrAuto::Fixed(size), host)?;
     Ok(json!({ "livenet_size": size.as_mebibytes(), "packed": true }))
 }

@@ -4,17 +4,41 @@ use std::cell::Cell;
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::Command;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset::modules::check::{Outcome, check};
-use disklessset::modules::install::{load_here, plan_install, plan_remove};
+use disklessset::modules::install::load_here;
 use disklessset::modules::new::{PluginApi, create};
-use disklessset::modules::{ModuleEntry, ModuleName, ModuleState, load};
+use disklessset::modules::{ModuleEntry, ModuleManager, ModuleName, ModuleState, load};
+use disklessset::{Silent, Site, SiteOptions};
 
 use crate::forge::{Place, built};
 
+/// A site of its own around a modules directory.
+struct Around {
+    site: Site,
+    _root: tempfile::TempDir,
+}
+
+impl Around {
+    fn new(modules: &Utf8Path) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let options = SiteOptions {
+            root: Some(Utf8Path::from_path(root.path()).unwrap().to_owned()),
+            modules_dir: Some(modules.to_owned()),
+            ..SiteOptions::default()
+        };
+        Self { site: Site::open(&options, Arc::new(Silent)).unwrap(), _root: root }
+    }
+
+    fn manager(&self) -> ModuleManager<'_> {
+        ModuleManager::new(&self.site)
+    }
+}
+
 fn install(file: &Utf8Path, into: &Utf8Path) -> Result<ModuleEntry, String> {
-    plan_install(file, into).and_then(|plan| plan.carry_out(&load_here)).map_err(|cause| cause.to_string())
+    Around::new(into).manager().install(file, None, &load_here).map_err(|cause| cause.to_string())
 }
 
 fn names(place: &Place) -> Vec<String> {
@@ -35,13 +59,14 @@ fn a_built_module_is_installed_under_its_name_whatever_the_build_called_it() {
 
     let entry = install(&built("tuned"), place.path()).unwrap();
     assert_eq!(entry.state, ModuleState::Ready, "its base is there");
-    let plan = plan_remove("demo", place.path()).unwrap();
+    let around = Around::new(place.path());
+    let plan = around.manager().plan_remove("demo").unwrap();
     assert_eq!(plan.will_wait(), ["tuned"]);
     assert_eq!(names(&place), ["demo_module.so", "tuned_module.so"], "a plan changes nothing");
-    plan.carry_out().unwrap();
+    around.manager().remove("demo").unwrap();
     assert_eq!(names(&place), ["tuned_module.so"]);
     assert_eq!(place.entry("tuned_module.so").state, ModuleState::Waiting);
-    let error = plan_remove("demo", place.path()).unwrap_err().to_string();
+    let error = around.manager().plan_remove("demo").unwrap_err().to_string();
     assert_eq!(error, format!("cannot remove module demo: there is none in {}", place.path()));
 }
 
@@ -51,9 +76,10 @@ fn a_module_is_replaced_by_rename_under_the_name_it_has_there() {
     let file = place.copy("demo", "libdemo_module.so");
     let before = std::fs::metadata(&file).unwrap().ino();
     let running = load(&file).unwrap();
-    let plan = plan_install(&built("demo"), place.path()).unwrap();
+    let around = Around::new(place.path());
+    let plan = around.manager().plan_install(&built("demo")).unwrap();
     assert_eq!(plan.replaces().unwrap().to_string(), "0.1.0");
-    plan.carry_out(&load_here).unwrap();
+    around.manager().install(&built("demo"), None, &load_here).unwrap();
     assert_eq!(names(&place), ["libdemo_module.so"]);
     assert_ne!(std::fs::metadata(&file).unwrap().ino(), before, "never overwritten in place");
     assert_eq!(running.description().classes.len(), 1, "who runs from the old file keeps it");
@@ -94,8 +120,8 @@ fn a_check_that_says_no_leaves_the_old_module_in_place() {
         // As a child process would say it.
         Err(format!("{file} ended with signal 6"))
     };
-    let error =
-        plan_install(&built("demo"), place.path()).unwrap().carry_out(&check).unwrap_err().to_string();
+    let around = Around::new(place.path());
+    let error = around.manager().install(&built("demo"), None, &check).unwrap_err().to_string();
     assert_eq!(error, format!("cannot install {0}: {0} ended with signal 6", built("demo")));
     assert!(looked_at.get());
     assert_eq!(names(&place), ["demo_module.so"]);
@@ -118,11 +144,12 @@ fn what_a_killed_installation_left_is_removed_by_the_next() {
 fn refused_files_are_removed_by_the_name_they_are_listed_under() {
     let place = Place::new();
     place.put("junk_module.so", b"junk");
-    plan_remove("junk", place.path()).unwrap().carry_out().unwrap();
+    let around = Around::new(place.path());
+    around.manager().remove("junk").unwrap();
     assert!(names(&place).is_empty());
     place.put("junk_module.so", b"junk");
     place.put("libjunk_module.so", b"junk");
-    let error = plan_remove("junk", place.path()).unwrap_err().to_string();
+    let error = around.manager().plan_remove("junk").unwrap_err().to_string();
     assert!(error.starts_with("cannot remove module junk: which of "), "{error}");
 }
 

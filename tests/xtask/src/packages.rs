@@ -78,6 +78,7 @@ const PACKAGES: &[Package] = &[
     both(Purpose::Tests, "libcap2-bin", "libcap"),
     both(Purpose::Tests, "bzip2", "bzip2"),
     both(Purpose::Tests, "skopeo", "skopeo"),
+    both(Purpose::Tests, "openssh-client", "openssh"), // ssh-keygen signs modules
     both(Purpose::Tests, "strace", "strace"),
     both(Purpose::Tests, "systemd", "systemd"), // its tools judge units; it need not run
     both(Purpose::Tests, "xfsprogs", "xfsprogs"),

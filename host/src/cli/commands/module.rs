@@ -3,7 +3,7 @@
 use super::{boxed, module_change, text, word};
 use crate::{
     cli::request::{Effect, Request, Session},
-    modules::{ModuleEntry, ModuleState, OfferedAction},
+    modules::{ModuleEntry, ModuleFacts, ModuleManager, ModuleState, OfferedAction},
     output::{Field, Mood},
 };
 use clap::{ArgMatches, Command};
@@ -58,21 +58,23 @@ impl Request for ListModules {
                 session.output.say(hint);
             }
         }
-        let values: Vec<Value> = entries.iter().map(described).collect();
+        let facts = ModuleManager::new(&session.site).facts(entries);
+        let values: Vec<Value> =
+            entries.iter().zip(&facts).map(|(entry, facts)| described(entry, facts)).collect();
         session.output.document("modules", &values, |output| {
             if entries.is_empty() {
                 return String::new();
             }
             output.table(
                 &["NAME", "VERSION", "STATE", "CLASSES", "TITLE OR REASON"],
-                entries.iter().map(row).collect(),
+                entries.iter().zip(&facts).map(|(entry, facts)| row(entry, facts)).collect(),
             )
         });
         Ok(())
     }
 }
 
-fn row(entry: &ModuleEntry) -> Vec<Field> {
+fn row(entry: &ModuleEntry, facts: &ModuleFacts) -> Vec<Field> {
     let classes: Vec<&str> = entry.classes.iter().map(|class| class.name.as_str()).collect();
     let state = match entry.state {
         ModuleState::Ready => Field::with_mood("ready", Mood::Good),
@@ -82,7 +84,10 @@ fn row(entry: &ModuleEntry) -> Vec<Field> {
     let last = match (&entry.reason, &entry.hint) {
         (Some(reason), Some(hint)) => format!("{reason} ({hint})"),
         (Some(reason), None) => reason.clone(),
-        (None, _) => entry.title.clone(),
+        (None, _) => match &facts.note {
+            Some(note) => format!("{} (note: {note})", entry.title),
+            None => entry.title.clone(),
+        },
     };
     let version = entry.version.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
     let classes = if classes.is_empty() { "-".to_owned() } else { classes.join(", ") };
@@ -90,7 +95,7 @@ fn row(entry: &ModuleEntry) -> Vec<Field> {
 }
 
 /// A module as programs see it.
-fn described(entry: &ModuleEntry) -> Value {
+fn described(entry: &ModuleEntry, facts: &ModuleFacts) -> Value {
     let classes: Vec<&str> = entry.classes.iter().map(|class| class.name.as_str()).collect();
     json!({
         "name": entry.name,
@@ -102,6 +107,17 @@ fn described(entry: &ModuleEntry) -> Value {
         "state": entry.state,
         "reason": entry.reason,
         "hint": entry.hint,
+        "installed": facts.installed.as_ref().map(|installed| json!({
+            "from": installed.origin,
+            "version": installed.version,
+            "sha256": installed.sha256,
+            "when": installed.when,
+            "signed_by": installed.signed_by.as_ref().map(|signer| json!({
+                "name": signer.name,
+                "key": signer.key,
+            })),
+        })),
+        "note": facts.note,
     })
 }
 
@@ -125,7 +141,8 @@ impl Request for ModuleInfo {
             Error::new(ErrorKind::NOT_FOUND, format!("there is no module {:?}", self.name))
                 .hint("`disklessset module list` shows all modules")
         })?;
-        let mut value = described(entry);
+        let facts = ModuleManager::new(&session.site).facts(std::slice::from_ref(entry));
+        let mut value = described(entry, &facts.into_iter().next().unwrap_or_default());
         if entry.state == ModuleState::Ready {
             let actions = classes.actions(&entry.name)?;
             value["actions"] = actions.iter().map(|offered| action(&entry.name, offered)).collect();

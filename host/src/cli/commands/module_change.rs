@@ -10,9 +10,9 @@ use crate::{
     },
     failure,
     modules::{
-        ModuleEntry, ModuleName, ModuleRegistry, ModuleState,
+        ModuleEntry, ModuleManager, ModuleName, ModuleRegistry, ModuleState,
         check::{self, Outcome},
-        install::{self, InstallError},
+        install,
         new::{self, PluginApi},
     },
     output::{Field, Mood, Output},
@@ -20,7 +20,7 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Arg, ArgMatches, Command, value_parser};
-use disklessset_plugin_api::{Error, ErrorKind, Result};
+use disklessset_plugin_api::{Error, Result};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 
@@ -37,7 +37,9 @@ pub(super) fn commands() -> [Command; 4] {
     };
     [
         Command::new("check").about("Check a module's file before it is used").arg(file()),
-        Command::new("install").about("Copy a module into the modules directory").arg(file()),
+        Command::new("install").about("Copy a module into the modules directory").arg(file()).arg(
+            super::path_option("signature", "FILE", "Its signature, made by ssh-keygen [default: FILE.sig]"),
+        ),
         Command::new("remove")
             .about("Remove a module from the modules directory; its images stay")
             .arg(super::word("name", "NAME", "The module")),
@@ -57,7 +59,10 @@ pub(super) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
     };
     Some(match word {
         "check" => boxed(file().map(|file| CheckModule { file })),
-        "install" => boxed(file().map(|file| InstallModule { file })),
+        "install" => boxed(file().and_then(|file| {
+            let signature = matches.get_one::<Utf8PathBuf>("signature").map(|path| absolute(path));
+            Ok(InstallModule { file, signature: signature.transpose()? })
+        })),
         "remove" => boxed(Ok(RemoveModule { name: text(matches, "name").to_owned() })),
         "new" => boxed(
             ModuleName::parse(text(matches, "name")).map_err(failure::usage).map(|name| NewModule { name }),
@@ -115,6 +120,7 @@ fn table(output: &Output, findings: &Value) -> String {
 
 struct InstallModule {
     file: Utf8PathBuf,
+    signature: Option<Utf8PathBuf>,
 }
 
 impl Request for InstallModule {
@@ -123,8 +129,7 @@ impl Request for InstallModule {
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
-        let directory = session.site.layout().modules_dir();
-        let plan = install::plan_install(&self.file, &directory).map_err(install_error)?;
+        let plan = ModuleManager::new(&session.site).plan_install(&self.file)?;
         let identity = plan.identity();
         let replaces = plan.replaces().map(|version| format!(" in place of {version}")).unwrap_or_default();
         Ok(vec![format!(
@@ -137,13 +142,13 @@ impl Request for InstallModule {
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
         let directory = session.site.layout().modules_dir();
-        let plan = install::plan_install(&self.file, &directory).map_err(install_error)?;
         let loads = |copy: &Utf8Path| match in_child("load", copy, &directory) {
             Ok(Value::String(reason)) => Err(reason),
             Ok(_) => Ok(()),
             Err(cause) => Err(format!("the process that loaded it ended: {cause}")),
         };
-        let installed = plan.carry_out(&loads).map_err(install_error)?;
+        let manager = ModuleManager::new(&session.site);
+        let installed = manager.install(&self.file, self.signature.as_deref(), &loads)?;
         session.output.say(&format!("installed module {} as {}", installed.name, installed.file));
         told_if_unused(session, &installed);
         Ok(())
@@ -167,22 +172,18 @@ impl Request for RemoveModule {
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
-        let directory = session.site.layout().modules_dir();
-        let plan = install::plan_remove(&self.name, &directory).map_err(install_error)?;
+        let plan = ModuleManager::new(&session.site).plan_remove(&self.name)?;
         let mut lines = vec![format!("remove {}", plan.file())];
         lines.extend(plan.will_wait().iter().map(|module| format!("leave module {module} waiting for it")));
         Ok(lines)
     }
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
-        let directory = session.site.layout().modules_dir();
-        let plan = install::plan_remove(&self.name, &directory).map_err(install_error)?;
+        let plan = ModuleManager::new(&session.site).remove(&self.name)?;
         for module in plan.will_wait() {
             session.output.warn(&format!("module {module} builds on it and waits until it is back"));
         }
-        let file = plan.file().to_owned();
-        plan.carry_out().map_err(install_error)?;
-        session.output.say(&format!("removed module {} ({file})", self.name));
+        session.output.say(&format!("removed module {} ({})", self.name, plan.file()));
         Ok(())
     }
 }
@@ -204,25 +205,6 @@ impl Request for NewModule {
         let made = new::create(&self.name, Utf8Path::new("."), &PluginApi::find()).map_err(failure::of)?;
         session.output.say(&format!("made {made}; its README says how to build and install it"));
         Ok(())
-    }
-}
-
-fn install_error(error: InstallError) -> Error {
-    let hint = match &error {
-        InstallError::Refused { refusal, .. } => refusal.hint(),
-        InstallError::NoModule { .. } => Some("`disklessset module list` shows all modules".to_owned()),
-        _ => None,
-    };
-    let kind = match &error {
-        InstallError::Refused { .. } | InstallError::Directory { .. } => ErrorKind::REFUSED,
-        InstallError::NoModule { .. } => ErrorKind::NOT_FOUND,
-        InstallError::Ambiguous { .. } => ErrorKind::USAGE,
-        _ => ErrorKind::FAILED,
-    };
-    let error = failure::with_kind(kind, error);
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{image_names, words};
 use crate::{
     cli::request::{Effect, Request, Session},
+    modules::ModuleManager,
     output::{Field, Mood},
 };
 use clap::{ArgMatches, Command};
@@ -55,6 +56,14 @@ impl Request for Verify {
             }
             output.table(&["NAME", "RESULT"], verified.iter().map(row).collect())
         });
+        if self.names.is_empty() {
+            let modules = session.site.classes().registry().entries();
+            let facts = ModuleManager::new(&session.site).facts(modules);
+            for (module, note) in modules.iter().zip(&facts).filter_map(|(m, f)| Some((m, f.note.as_ref()?)))
+            {
+                session.output.warn(&format!("module {}: {note}", module.name));
+            }
+        }
         match verified.iter().filter(|image| image.problem.is_some()).count() {
             0 => Ok(()),
             1 => Err(Error::failed("one image is not as it should be")),

@@ -16,6 +16,8 @@ use std::process::Command;
 
 use nix::libc;
 
+use crate::system::syscalls;
+
 /// Written to the report pipe in front of an errno when mounting `/proc` failed.
 pub(super) const PROC_FAILED: u8 = b'P';
 /// Written to the report pipe in front of the tool's wait status.
@@ -59,6 +61,7 @@ pub(super) fn prepare(command: &mut Command, birth: Birth) {
 }
 
 fn be_born(birth: Birth) -> io::Result<()> {
+    syscalls::leave_callers_surroundings();
     // SAFETY (all calls below): arguments are integers, pointers to locals that outlive the call, or C string literals.
     unsafe {
         check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0))?;

@@ -27,6 +27,7 @@ pub(super) fn debian_package(tool: &str) -> Option<&'static str> {
         "bzip2" => "bzip2",
         "cp" | "chroot" | "sync" => "coreutils",
         "rsync" => "rsync",
+        "ssh-keygen" => "openssh-client",
         "mount" | "umount" | "losetup" => "mount",
         "unshare" | "lsblk" | "blkid" | "findmnt" => "util-linux",
         "depmod" | "modprobe" | "modinfo" => "kmod",

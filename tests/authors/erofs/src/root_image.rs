@@ -5,6 +5,7 @@ use camino::Utf8Path;
 use disklessset_kit::{
     content::LEFT_OUT,
     live::root_image::{Format, RootFile, RootImage, Whole, Write},
+    space,
     squashfs::Layout,
 };
 use disklessset_plugin_api::{Command, Error, Hold, Host, Image, Result};
@@ -26,7 +27,8 @@ impl RootImage for Erofs {
         host.progress("packing", 0, 0);
         // Paths are told from the top of the tree, and the directories themselves stay.
         let left_out = format!("--exclude-regex=^({})/", LEFT_OUT.join("|"));
-        host.run(&mkfs(&write.tree, &write.file, Compression::of(image)?).arg(left_out))?;
+        let mkfs = mkfs(&write.tree, &write.file, Compression::of(image)?).arg(left_out);
+        host.run(&mkfs).map_err(space::writing(&write.file))?;
         Superblock::read(&write.file)?.must_hold(write.content.inodes, &write.file)
     }
 

@@ -1,0 +1,302 @@
+//! `ModuleManager`: modules come and go on record, under the lock of the modules directory.
+
+use std::os::unix::fs::MetadataExt;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_plugin_api::{Error, ErrorKind, Hold, Level, Result};
+
+use super::install::{self, InstallError, InstallPlan, RemovePlan};
+use super::installed::{Installed, Register, digest_of};
+use super::registry::ModuleEntry;
+use super::signature::{NAMESPACE, Signature, SignatureError, TrustedKeys};
+use crate::images::operation::{Operation, Subject};
+use crate::installations::{Effect, Journal, journal, undo};
+use crate::site::Site;
+use crate::system::{
+    FileError,
+    lock::{Lock, LockError, LockProbe, Wait},
+};
+use crate::{failure, kernels};
+
+/// The name of the lock of the modules directory.
+pub(crate) const LOCK: &str = "modules";
+/// How long one waits who did not say: an installation is a copy of some megabytes and a look at it.
+const PATIENCE_SECONDS: u64 = 30;
+
+/// Manages the files of a site's modules directory.
+#[derive(Clone, Copy)]
+pub struct ModuleManager<'s> {
+    site: &'s Site,
+}
+
+/// What is known of a module's file beside what it says itself.
+#[derive(Debug, Clone, Default)]
+pub struct ModuleFacts {
+    /// What was remembered when it was installed; nothing of a file that was dropped in by hand.
+    pub installed: Option<Installed>,
+    /// What somebody should know, in one line.
+    pub note: Option<String>,
+}
+
+impl<'s> ModuleManager<'s> {
+    /// A manager for a site.
+    pub fn new(site: &'s Site) -> Self {
+        Self { site }
+    }
+
+    /// What an installation would do, as far as that can be told without running anything of the file.
+    ///
+    /// # Errors
+    /// When the file would not be used, or nobody may put it there.
+    pub fn plan_install(&self, file: &Utf8Path) -> Result<InstallPlan> {
+        let directory = self.site.layout.modules_dir();
+        install::must_be_writable(&directory).map_err(told)?;
+        install::plan_install(file, &directory).map_err(told)
+    }
+
+    /// Installs a module: copies it aside into the modules directory (made when missing), has the copy checked, and renames it
+    /// into its place. `check` gets the copy, under a name that no scan takes for a module; it may load it here
+    /// ([`install::load_here`]) or in a child process. Its error is one line.
+    ///
+    /// `signature` is the file of its signature; `FILE.sig`, where that is there, unless one is named.
+    ///
+    /// Returns the module as it is listed now: it may be waiting for a base class.
+    ///
+    /// # Errors
+    /// When it would not be used or does not pass. The modules directory is then as it was.
+    pub fn install(
+        &self,
+        file: &Utf8Path,
+        signature: Option<&Utf8Path>,
+        check: &dyn Fn(&Utf8Path) -> std::result::Result<(), String>,
+    ) -> Result<ModuleEntry> {
+        let plan = self.plan_install(file)?;
+        let what = format!("install module {}", plan.identity().name);
+        let lock = self.lock(&what)?;
+        // Again, now that nobody else can be at it.
+        let plan = self.plan_install(file)?;
+        let directory = self.site.layout.modules_dir();
+        crate::system::atomic_file::create_dir_all(&directory, 0o755).map_err(failure::of)?;
+        install::remove_leftovers(&directory);
+        let target = plan.target().to_owned();
+        self.changing(lock, &what, |operation| {
+            let aside = plan.aside();
+            // Whatever becomes of the copy, it is ours: a failure in the middle of it leaves something to remove.
+            operation.acquire(Effect::ModuleAside { path: aside.clone() }, Hold::Action, || Ok(()))?;
+            plan.copy_to(&aside).map_err(told)?;
+            let signed_by = self.check_signature(&plan, signature, &aside)?;
+            check(&aside).map_err(|cause| told(plan.failed(&aside, &cause)))?;
+            let seen = std::fs::symlink_metadata(&aside)
+                .map_err(|cause| failure::of(FileError::of("inspect", &aside)(cause)))?;
+            let digest = digest_of(&aside).map_err(failure::of)?;
+            let record = Box::new(Installed::new(plan.identity(), plan.origin(), digest, signed_by));
+            let effect = Effect::ModuleIn { path: target.clone(), aside, inode: seen.ino(), record };
+            operation.acquire(effect, Hold::Action, || Ok(()))
+        })?;
+        let registry = self.site.scan_modules();
+        let listed = registry.entries().iter().find(|entry| entry.file == target).cloned();
+        listed.ok_or_else(|| Error::failed(format!("{target} was taken away by somebody else")))
+    }
+
+    /// What a removal would do. A file that is refused goes by the name that `module list` shows.
+    ///
+    /// # Errors
+    /// When there is no such module, or nobody may take it away.
+    pub fn plan_remove(&self, name: &str) -> Result<RemovePlan> {
+        let directory = self.site.layout.modules_dir();
+        let plan = install::plan_remove(name, &directory).map_err(told)?;
+        install::must_be_writable(&directory).map_err(told)?;
+        Ok(plan)
+    }
+
+    /// Removes the file of a module and gives back what was planned. Its images stay.
+    ///
+    /// # Errors
+    /// As [`Self::plan_remove`], and whatever the system refuses.
+    pub fn remove(&self, name: &str) -> Result<RemovePlan> {
+        let what = format!("remove module {name}");
+        // An interrupted removal of the same module is settled before it is said that there is none.
+        if let Some(said) = clean(self.site)? {
+            self.warn(&said);
+        }
+        self.plan_remove(name)?;
+        let lock = self.lock(&what)?;
+        let plan = self.plan_remove(name)?;
+        let path = plan.file().to_owned();
+        let seen = std::fs::symlink_metadata(&path)
+            .map_err(|cause| failure::of(FileError::of("inspect", &path)(cause)))?;
+        let effect = Effect::ModuleOut { path, inode: seen.ino() };
+        self.changing(lock, &what, |operation| operation.acquire(effect, Hold::Action, || Ok(())))?;
+        Ok(plan)
+    }
+
+    /// What is known of modules beside what they say themselves. What cannot be found out is a note.
+    pub fn facts(&self, entries: &[ModuleEntry]) -> Vec<ModuleFacts> {
+        match Register::read(&self.site.layout) {
+            Ok(register) => entries.iter().map(|entry| facts_of(&register, &entry.file)).collect(),
+            Err(error) => {
+                let note = Some(one_line(&failure::of(error)));
+                vec![ModuleFacts { installed: None, note }; entries.len()]
+            }
+        }
+    }
+
+    /// Whose signature the copy has, as far as the site wants to know.
+    fn check_signature(
+        &self,
+        plan: &InstallPlan,
+        given: Option<&Utf8Path>,
+        aside: &Utf8Path,
+    ) -> Result<Option<super::installed::Signer>> {
+        let signature = given.map_or_else(|| format!("{}.sig", plan.origin()).into(), Utf8Path::to_owned);
+        let refused = |cause: String| {
+            let file = plan.origin().to_owned();
+            let hint =
+                format!("ssh-keygen -Y sign -n {NAMESPACE} -f KEY {file}, with a key of {}", self.keys());
+            told(InstallError::Signature { file, cause }).hint(hint)
+        };
+        let keys = TrustedKeys::read(&self.site.layout).map_err(|error| refused(error.to_string()))?;
+        let required = self.site.configuration.requires_module_signatures();
+        let found = match keys.check(aside, &signature) {
+            Ok(found) => found,
+            Err(error @ SignatureError::Wrong { .. }) => return Err(refused(error.to_string())),
+            Err(error) if required => return Err(refused(error.to_string())),
+            Err(error) => {
+                self.warn(&format!("the signature of {} was not checked: {error}", plan.origin()));
+                Signature::NotChecked
+            }
+        };
+        match found {
+            Signature::Trusted(signer) => Ok(Some(signer)),
+            Signature::Missing if given.is_some() => Err(refused(format!("there is no {signature}"))),
+            Signature::Missing if required => {
+                Err(refused(format!("it has no signature {signature}, which this site requires")))
+            }
+            Signature::Unknown if required => {
+                Err(refused(format!("{signature} is of a key that this site does not trust")))
+            }
+            Signature::NotChecked if required => {
+                Err(refused("this site requires signatures and trusts no key".to_owned()))
+            }
+            Signature::Unknown => {
+                self.warn(&format!("{signature} is of a key that this site does not trust"));
+                Ok(None)
+            }
+            Signature::Missing | Signature::NotChecked => Ok(None),
+        }
+    }
+
+    fn keys(&self) -> Utf8PathBuf {
+        self.site.layout.trusted_keys_dir()
+    }
+
+    fn warn(&self, text: &str) {
+        self.site.observer.line(Level::Warning, text);
+    }
+
+    /// Takes the lock of the modules directory; says for whom it waits. What an interrupted change left is settled first.
+    fn lock(&self, what: &str) -> Result<Lock> {
+        self.site.prepare()?;
+        let locks = self.site.layout.locks_dir();
+        let take = |wait| Lock::acquire(&locks, LOCK, "the modules directory", what, wait);
+        let lock = match take(Wait::No) {
+            Err(error @ LockError::Busy { .. }) => {
+                self.warn(&format!("waiting: {error}"));
+                take(match self.site.wait {
+                    Wait::No => Wait::Seconds(PATIENCE_SECONDS),
+                    longer => longer,
+                })
+            }
+            outcome => outcome,
+        };
+        let lock = lock.map_err(|error| match error {
+            LockError::Busy { .. } => failure::with_kind(ErrorKind::BUSY, error),
+            LockError::Interrupted(cause) => Error::new(ErrorKind::INTERRUPTED, cause.to_string()),
+            other => failure::of(other),
+        })?;
+        if let Some(said) = settle(self.site)? {
+            self.warn(&said);
+        }
+        Ok(lock)
+    }
+
+    fn changing(&self, lock: Lock, what: &str, run: impl FnOnce(&Operation<'_>) -> Result<()>) -> Result<()> {
+        let operation = Operation::begin_on_modules(self.site, lock, what)?;
+        match run(&operation).and_then(|()| operation.commit()) {
+            Ok(()) => operation.succeed(),
+            Err(error) => Err(operation.fail(error)),
+        }
+    }
+}
+
+/// Undoes or finishes an interrupted change of the modules directory, unless somebody is at it; says what became of it.
+pub(crate) fn clean(site: &Site) -> Result<Option<String>> {
+    let path = journal::path_of(&site.layout.journal_dir(), &Subject::Modules.to_string());
+    let at_it = || LockProbe::look(&site.layout.locks_dir(), LOCK).map(|probe| probe.is_held());
+    if !path.exists() || at_it().map_err(failure::of)? {
+        return Ok(None);
+    }
+    match Lock::for_a_moment(&site.layout.locks_dir(), LOCK).map_err(failure::of)? {
+        Some(_lock) => settle(site),
+        None => Ok(None),
+    }
+}
+
+/// The same for the one who has the lock.
+fn settle(site: &Site) -> Result<Option<String>> {
+    let path = journal::path_of(&site.layout.journal_dir(), &Subject::Modules.to_string());
+    let state = journal::read(&path).map_err(failure::of)?;
+    if state.is_blank() {
+        crate::system::files::remove_file(&path).map_err(failure::of)?;
+    }
+    let Some(action) = &state.unfinished else { return Ok(None) };
+    let (which, became) = match state.committed {
+        true => (undo::Which::HeldForAction, "finished"),
+        false => (undo::Which::Unsettled, "taken back"),
+    };
+    let mut journal = Journal::reopen(&path).map_err(failure::of)?;
+    undo::undo(&mut journal, &site.layout, which, &|version| kernels::is_used(site, version, None))
+        .map_err(|error| error.told().context(format!("cannot settle `{action}`")))?;
+    journal.end().map_err(failure::of)?;
+    Ok(Some(format!("`{action}` had not come to its end and was {became}")))
+}
+
+fn facts_of(register: &Register, file: &Utf8Path) -> ModuleFacts {
+    let Some(record) = register.of(file) else { return ModuleFacts::default() };
+    let note = match record.is_still(file) {
+        Ok(true) => None,
+        Ok(false) => Some(format!("{file} is no longer the file that was installed")),
+        Err(error) => Some(one_line(&failure::of(error))),
+    };
+    ModuleFacts { installed: Some(record.clone()), note }
+}
+
+fn one_line(error: &Error) -> String {
+    error.causes.iter().fold(error.message.clone(), |text, cause| format!("{text}: {cause}"))
+}
+
+fn told(error: InstallError) -> Error {
+    let hint = match &error {
+        InstallError::Refused { refusal, .. } => refusal.hint(),
+        InstallError::NoModule { .. } => Some("`disklessset module list` shows all modules".to_owned()),
+        InstallError::NotWritable { .. } => {
+            Some("run disklessset as root, or name a directory of your own with --modules-dir".to_owned())
+        }
+        _ => None,
+    };
+    let kind = match &error {
+        InstallError::Refused { .. }
+        | InstallError::Directory { .. }
+        | InstallError::NotWritable { .. }
+        | InstallError::IsDirectory { .. }
+        | InstallError::Signature { .. } => ErrorKind::REFUSED,
+        InstallError::NoModule { .. } => ErrorKind::NOT_FOUND,
+        InstallError::Ambiguous { .. } => ErrorKind::USAGE,
+        _ => ErrorKind::FAILED,
+    };
+    let error = failure::with_kind(kind, error);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
