@@ -5,6 +5,7 @@
 //!
 //! - [`cli`]: the command line, the menu, and all that is printed or asked;
 //! - [`images`], [`kernels`]: what the product is about; they neither print nor prompt, an [`Observer`] hears of them;
+//! - [`integrity`]: digests and signatures of what nodes fetch;
 //! - [`installations`]: the records that make every crash clean up;
 //! - [`exports`]: what NFS clients may mount;
 //! - [`modules`]: finds, checks and loads what was dropped into the modules directory;
@@ -22,6 +23,7 @@ pub mod failure;
 pub mod fuzzing;
 pub mod images;
 pub mod installations;
+pub mod integrity;
 pub mod kernels;
 pub mod modules;
 pub mod observer;

@@ -104,6 +104,7 @@ fn clone_resize_kernel_set_show_and_remove_are_the_base_s() {
     let file = small.root.modules_dir().join("erofs_module.so");
     let _ = small.run(&["module", "check", file.as_str()]).expect_done();
     let _ = create(&small, "a", &[]).run().expect_done();
+    let _ = small.run(&["verify", "a"]).expect_done();
     let _ = small.run(&["clone", "a", "b"]).expect_done();
     let bytes = |name: &str| std::fs::read(root_image(&small.root, name)).unwrap();
     assert_eq!(bytes("a"), bytes("b"));

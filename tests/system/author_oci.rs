@@ -112,6 +112,7 @@ fn labels_are_attributes_and_an_update_takes_over_what_the_layout_became() {
     let password = roots_line(&first);
     assert!(password.starts_with("root:$6$"), "{password}");
 
+    let _ = world.small.run(&["verify", "web"]).expect_done();
     let made = Snapshot::of(&world.small.root);
     let update = ["oci", "update", "web"];
     let _ = world.small.run(&update).expect_done();

@@ -104,7 +104,7 @@ pub(super) fn kernels(root: &TestRoot) -> Utf8PathBuf {
     root.path().join("var/www/html/preboot_execution_environment/diskless/kernels")
 }
 
-/// Puts a pair there as 1.x would have left it; its initramfs can boot flat images.
+/// Puts a pair there as 1.x would have left it; its initramfs can boot images of all classes.
 pub(super) fn register_kernel(root: &TestRoot, version: &str) {
     register_kernel_with(root, version, &[]);
 }
@@ -156,27 +156,11 @@ pub(super) fn make_tree(root: &TestRoot, tree: &Utf8Path) {
     }
 }
 
-/// An uncompressed archive with nothing but drivers and dracut's list of parts (the format is cpio's "newc").
+/// An uncompressed archive with nothing but drivers and dracut's list of parts.
 fn initramfs(version: &str, drivers: &[&str]) -> Vec<u8> {
-    let mut out = Vec::new();
-    let file = |driver: &&str| (format!("usr/lib/modules/{version}/kernel/{driver}.ko"), "driver");
-    let mut files: Vec<(String, &str)> = drivers.iter().map(file).collect();
-    files.push(("usr/lib/dracut/modules.txt".to_owned(), "base\noverlayfs\n"));
-    files.push(("TRAILER!!!".to_owned(), ""));
-    for (name, text) in files {
-        out.extend(b"070701");
-        for field in 0..13 {
-            let value = match field {
-                6 => text.len(),
-                11 => name.len() + 1,
-                _ => 0,
-            };
-            out.extend(format!("{value:08x}").bytes());
-        }
-        out.extend(name.bytes().chain([0]));
-        out.resize(out.len().next_multiple_of(4), 0);
-        out.extend(text.bytes());
-        out.resize(out.len().next_multiple_of(4), 0);
-    }
-    out
+    let names: Vec<String> =
+        drivers.iter().map(|driver| format!("usr/lib/modules/{version}/kernel/{driver}.ko")).collect();
+    let mut files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"driver"[..])).collect();
+    files.push(("usr/lib/dracut/modules.txt", b"base\ndmsquash-live\nlivenet\nnfs\noverlayfs\n"));
+    super::verify::cpio(&files)
 }

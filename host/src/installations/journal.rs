@@ -65,9 +65,9 @@ pub enum Effect {
         /// Of what, and where.
         overlay: StandingOverlay,
     },
-    /// The next state of a directory, built aside: it comes into service once the action is committed, and not before.
+    /// The next state of a directory or a file, built aside: it comes into service once the action is committed, and not before.
     Next {
-        /// The directory in service.
+        /// The one in service.
         path: Utf8PathBuf,
         /// Where the next state is built; the old one lies there afterwards.
         aside: Utf8PathBuf,

@@ -65,12 +65,46 @@ pub fn is_driver(path: &str, driver: &str) -> bool {
 /// # Errors
 /// When it cannot be read or is no cpio archive in a compression we know.
 pub fn dracut_modules(initramfs: &Utf8Path) -> std::io::Result<Option<Vec<String>>> {
-    search(initramfs, &mut |name, size, data| {
-        if !name.ends_with(b"lib/dracut/modules.txt") || size >= MOST_TEXT {
-            return Ok(None);
-        }
-        Ok(Some(text(size, data)?.split_whitespace().map(str::to_owned).collect()))
+    search(initramfs, &mut |name, size, data| match is_list(name, size) {
+        true => Ok(Some(words(size, data)?)),
+        false => Ok(None),
     })
+}
+
+/// What is found in an initramfs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The names of its dracut modules; `None` when it has no list of them.
+    pub parts: Option<Vec<String>>,
+    /// The version of the kernel whose modules come first in it; `None` when it has none at all.
+    pub kernel: Option<String>,
+}
+
+/// Finds out what an initramfs is made of and for which kernel.
+///
+/// # Errors
+/// When it cannot be read; of kind `Unsupported` when it is in a form that is not known here.
+pub fn facts(initramfs: &Utf8Path) -> std::io::Result<Facts> {
+    let mut facts = Facts::default();
+    search(initramfs, &mut |name, size, data| {
+        if facts.kernel.is_none() {
+            facts.kernel = kernel_of(name);
+        }
+        if is_list(name, size) {
+            facts.parts = Some(words(size, data)?);
+        }
+        Ok((facts.parts.is_some() && facts.kernel.is_some()).then_some(()))
+    })?;
+    Ok(facts)
+}
+
+/// Whether a file is the list that dracut leaves of its modules.
+fn is_list(name: &[u8], size: u64) -> bool {
+    name.ends_with(b"lib/dracut/modules.txt") && size < MOST_TEXT
+}
+
+fn words(size: u64, data: &mut dyn Read) -> std::io::Result<Vec<String>> {
+    Ok(text(size, data)?.split_whitespace().map(str::to_owned).collect())
 }
 
 /// What is asked of each file: its name, its size, its data. An answer ends the search.
@@ -132,7 +166,10 @@ fn decompressed(start: Vec<u8>, input: impl BufRead + 'static) -> std::io::Resul
         [0xfd, b'7', b'z', b'X', b'Z', ..] => {
             Box::new(lzma_rust2::XzReader::new_mem_limit(input, true, XZ_MEMORY))
         }
-        _ => return Err(std::io::Error::other("in a compression that is not known here")),
+        _ => {
+            let unknown = std::io::ErrorKind::Unsupported;
+            return Err(std::io::Error::new(unknown, "in a compression that is not known here"));
+        }
     })
 }
 
@@ -170,6 +207,16 @@ fn search_archive<T>(input: &mut impl BufRead, look: &mut Look<'_, T>) -> std::i
         let left = data.limit();
         skip(input, left + pad(size))?;
     }
+}
+
+/// The version of the kernel to which a file in an initramfs belongs as a module.
+fn kernel_of(name: &[u8]) -> Option<String> {
+    let name = std::str::from_utf8(name).ok()?.trim_start_matches("./");
+    let below = name.strip_prefix("usr/").unwrap_or(name).strip_prefix("lib/modules/")?;
+    let (version, rest) = below.split_once('/')?;
+    // Only a version that can stand in messages.
+    let plain = !version.is_empty() && version.chars().all(|c| c.is_ascii_graphic());
+    (plain && !rest.is_empty()).then(|| version.to_owned())
 }
 
 /// Bytes up to the next multiple of four.
@@ -249,6 +296,26 @@ mod tests {
         gzip.write_all(&main).unwrap();
         assert_eq!(support(&[early, gzip.finish().unwrap()].concat()), Support::Yes);
         assert_eq!(support(&cpio(&[("usr/lib/dracut/modules.txt", "base\nlivenet\n")])), Support::No);
+    }
+
+    #[test]
+    fn the_kernel_is_the_one_whose_modules_are_in_it() {
+        let found = |files: &[(&str, &str)]| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(&cpio(files)).unwrap();
+            facts(Utf8Path::from_path(file.path()).unwrap()).unwrap()
+        };
+        let list = ("usr/lib/dracut/modules.txt", "livenet nfs");
+        for module in
+            ["usr/lib/modules/6.1/modules.dep", "lib/modules/6.1/kernel/x.ko", "./lib/modules/6.1/a"]
+        {
+            let both = found(&[("init", "x"), (module, "12345"), list]);
+            assert_eq!(both.kernel.as_deref(), Some("6.1"));
+            assert_eq!(both.parts, Some(vec!["livenet".to_owned(), "nfs".to_owned()]));
+            assert_eq!(found(&[list, (module, "1")]), both, "in any order");
+        }
+        assert_eq!(found(&[list, ("usr/lib/modules", ""), ("usr/lib/modules/6.1", "")]).kernel, None);
+        assert_eq!(found(&[("init", "x")]), Facts::default());
     }
 
     #[test]

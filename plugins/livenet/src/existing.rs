@@ -1,12 +1,12 @@
 //! What is known of an image that exists: its layout, its file, whether a kernel fits it.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
     live::{
         needs,
         root_image::{self, Format, Whole},
     },
-    squashfs::Layout,
+    squashfs::{INNER_IMAGE, Layout},
 };
 use disklessset_plugin_api::{Error, Host, Image, ImageName, Kernel, Result, Size};
 
@@ -35,9 +35,20 @@ impl Root {
         root_image::check(image, &self.path, host)
     }
 
-    /// Looks whether it holds a path.
-    pub(crate) fn holds(&self, image: &Image, path: &str, host: &Host<'_>) -> Result<bool> {
-        root_image::holds(image, &self.path, path, host)
+    /// The versions of kernels whose modules it has; what is in the file system of a classic one takes a mount to see.
+    pub(crate) fn modules(&self, image: &Image, host: &Host<'_>) -> Result<Vec<String>> {
+        root_image::names(image, &self.path, "usr/lib/modules", host)
+    }
+
+    /// The layout as it has it, without unpacking it.
+    pub(crate) fn layout(&self, image: &Image, host: &Host<'_>) -> Result<Layout> {
+        let inner = Utf8Path::new(INNER_IMAGE);
+        let directory = inner.parent().map_or("", Utf8Path::as_str);
+        let classic = self.may_be_classic()
+            && root_image::names(image, &self.path, directory, host)?
+                .iter()
+                .any(|name| inner.file_name() == Some(name));
+        Ok(if classic { Layout::Classic } else { Layout::Flat })
     }
 
     /// Why nothing can be done with an image whose mount is lost, and what to do.
@@ -107,7 +118,7 @@ pub(crate) fn check_kernel(image: &Image, kernel: &Kernel, host: &Host<'_>) -> R
         return Ok(());
     }
     let root = Root::of(image, host)?;
-    if !root.holds(image, &format!("usr/lib/modules/{}", kernel.version), host)? {
+    if !root.modules(image, host)?.iter().any(|version| version == kernel.version.as_str()) {
         needs::warn_without_modules(image, kernel, host);
     }
     let otherwise = if root.may_be_classic() { ", or create the image with --layout classic" } else { "" };

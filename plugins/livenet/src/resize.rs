@@ -5,7 +5,7 @@ use crate::{
     mount, pack,
     unmount::{aside, repack},
 };
-use disklessset_kit::squashfs::{INNER_IMAGE, Layout};
+use disklessset_kit::squashfs::Layout;
 use disklessset_plugin_api::{Hold, Host, Image, Result, Size, SizeOrAuto};
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub(crate) fn resize(image: &mut Image, wanted: SizeOrAuto, host: &Host<'_>) -> 
     if image.flag("is_mounted") {
         return Err(Root::of(image, host)?.lost_mount(image));
     }
-    let layout = layout_of(image, host)?;
+    let layout = Root::of(image, host)?.layout(image, host)?;
     if let (Layout::Flat, Ok(Some(content))) = (layout, image.get::<u64>("content_size")) {
         return record(image, wanted, Size::mebibytes(content), false);
     }
@@ -36,13 +36,6 @@ pub(crate) fn resize(image: &mut Image, wanted: SizeOrAuto, host: &Host<'_>) -> 
     host.acquire_file(&aside(image, host)?, Hold::Action)?;
     repack(image, &lower, &places.tree, &places.area, layout, SizeOrAuto::Fixed(size), host)?;
     Ok(json!({ "livenet_size": size.as_mebibytes(), "packed": true }))
-}
-
-/// The layout as the root image has it, without unpacking it.
-fn layout_of(image: &Image, host: &Host<'_>) -> Result<Layout> {
-    let root = Root::of(image, host)?;
-    let classic = root.may_be_classic() && root.holds(image, INNER_IMAGE, host)?;
-    Ok(if classic { Layout::Classic } else { Layout::Flat })
 }
 
 fn record(image: &mut Image, wanted: SizeOrAuto, needed: Size, packed: bool) -> Result<Value> {

@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 use disklessset_kit::{
     live::root_image::{Format, RootFile, RootImage, Whole, Write},
-    squashfs::{Layout, Superblock, holds, pack_classic, pack_flat},
+    squashfs::{Layout, Superblock, names_in, pack_classic, pack_flat},
 };
 use disklessset_plugin_api::{Host, Image, Result};
 
@@ -37,7 +37,13 @@ impl RootImage for Squashfs {
         Ok(Whole { bytes: found.bytes_used, files: Some(found.inodes) })
     }
 
-    fn holds(&self, _image: &Image, file: &Utf8Path, path: &str, host: &Host<'_>) -> Result<bool> {
-        holds(file, path, host)
+    fn names(
+        &self,
+        _image: &Image,
+        file: &Utf8Path,
+        directory: &str,
+        host: &Host<'_>,
+    ) -> Result<Vec<String>> {
+        names_in(file, directory, host)
     }
 }

@@ -27,8 +27,9 @@
 //!         host.run(&Command::new("xfs_repair").args(["-n", "-f", file.as_str()]))?;
 //!         Ok(Whole { bytes: file.metadata()?.len(), files: None })
 //!     }
-//!     fn holds(&self, _image: &Image, _file: &Utf8Path, _path: &str, _host: &Host<'_>) -> Result<bool> {
-//!         Ok(true)
+//!     fn names(&self, _image: &Image, file: &Utf8Path, directory: &str, host: &Host<'_>) -> Result<Vec<String>> {
+//!         let list = Command::new("xfs_db").args(["-r", "-c", &format!("ls /{directory}"), file.as_str()]).capture();
+//!         Ok(host.run(&list)?.stdout.lines().filter_map(|line| line.split_whitespace().nth(4)).map(str::to_owned).collect())
 //!     }
 //! }
 //!
@@ -55,8 +56,8 @@ pub mod steps {
     pub const WRITE: &str = "write_root_image";
     /// Look whether a root image is whole: [`super::OneFile`] → [`super::Whole`].
     pub const CHECK: &str = "check_root_image";
-    /// Look whether a root image holds a path: [`super::OnePath`] → yes or no.
-    pub const HOLDS: &str = "root_image_holds";
+    /// What lies in a directory of a root image: [`super::OneDirectory`] → list of names.
+    pub const NAMES: &str = "names_in_root_image";
 }
 
 /// The name of a root image in the image's directory: one that stands in an address as it is.
@@ -151,13 +152,13 @@ pub struct OneFile {
     pub file: Utf8PathBuf,
 }
 
-/// A request about one path inside a root image.
+/// A request about one directory inside a root image.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OnePath {
+pub struct OneDirectory {
     /// The root image.
     pub file: Utf8PathBuf,
-    /// The path, relative to its top.
-    pub path: String,
+    /// The directory, relative to its top.
+    pub directory: String,
 }
 
 /// A root image that is whole. Two files of the same content are equal in this.
@@ -190,11 +191,11 @@ pub trait RootImage {
     /// When it is something else or truncated.
     fn check(&self, image: &Image, file: &Utf8Path, host: &Host<'_>) -> Result<Whole>;
 
-    /// Looks whether a path is in a root image.
+    /// The names of what lies right in a directory of a root image, without `.` and `..`; none when it has no such directory.
     ///
     /// # Errors
     /// When it cannot be read.
-    fn holds(&self, image: &Image, file: &Utf8Path, path: &str, host: &Host<'_>) -> Result<bool>;
+    fn names(&self, image: &Image, file: &Utf8Path, directory: &str, host: &Host<'_>) -> Result<Vec<String>>;
 }
 
 /// Runs a step about the root image; `None` for all other steps.
@@ -218,9 +219,9 @@ pub fn answer(
             let request: OneFile = read(attrs)?;
             serde_json::to_value(root_image.check(image, &request.file, host)?)?
         }
-        steps::HOLDS => {
-            let request: OnePath = read(attrs)?;
-            root_image.holds(image, &request.file, &request.path, host)?.into()
+        steps::NAMES => {
+            let request: OneDirectory = read(attrs)?;
+            root_image.names(image, &request.file, &request.directory, host)?.into()
         }
         _ => return Ok(None),
     };
@@ -251,13 +252,13 @@ pub fn check(image: &Image, file: &Utf8Path, host: &Host<'_>) -> Result<Whole> {
     ask(steps::CHECK, &mut image.clone(), &OneFile { file: file.to_owned() }, host)
 }
 
-/// Has the image's class look for a path in a root image. For the base.
+/// Has the image's class look into a directory of a root image. For the base.
 ///
 /// # Errors
 /// The step's own.
-pub fn holds(image: &Image, file: &Utf8Path, path: &str, host: &Host<'_>) -> Result<bool> {
-    let request = OnePath { file: file.to_owned(), path: path.to_owned() };
-    ask(steps::HOLDS, &mut image.clone(), &request, host)
+pub fn names(image: &Image, file: &Utf8Path, directory: &str, host: &Host<'_>) -> Result<Vec<String>> {
+    let request = OneDirectory { file: file.to_owned(), directory: directory.to_owned() };
+    ask(steps::NAMES, &mut image.clone(), &request, host)
 }
 
 fn ask<T: DeserializeOwned>(

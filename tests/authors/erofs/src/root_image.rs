@@ -37,12 +37,30 @@ impl RootImage for Erofs {
         Ok(Whole { bytes: found.bytes, files: Some(found.inodes) })
     }
 
-    fn holds(&self, _image: &Image, file: &Utf8Path, path: &str, host: &Host<'_>) -> Result<bool> {
+    fn names(
+        &self,
+        _image: &Image,
+        file: &Utf8Path,
+        directory: &str,
+        host: &Host<'_>,
+    ) -> Result<Vec<String>> {
         Superblock::read(file)?;
-        let look = Command::new("dump.erofs").args([format!("--path=/{path}"), file.to_string()]).capture();
-        // It ends well whether or not it finds something, and tells of it only when it does.
-        Ok(host.run(&look)?.stdout.lines().any(|line| line.starts_with("File :")))
+        let path = format!("--path=/{directory}");
+        let list = Command::new("dump.erofs").args(["--ls", &path, file.as_str()]).capture();
+        // It ends well whether or not there is such a directory.
+        Ok(listed(&host.run(&list)?.stdout))
     }
+}
+
+/// The names in what dump.erofs prints: a table of number, type and name after lines about the directory itself.
+fn listed(text: &str) -> Vec<String> {
+    let table = text.lines().skip_while(|line| !line.trim_end().ends_with("FILENAME")).skip(1);
+    let name = |line: &str| {
+        let (_, kind) = line.trim_start().split_once(' ')?;
+        let (_, name) = kind.trim_start().split_once("  ")?;
+        (name != "." && name != "..").then(|| name.to_owned())
+    };
+    table.filter_map(name).collect()
 }
 
 fn mkfs(tree: &Utf8Path, file: &Utf8Path, compression: Compression) -> Command {

@@ -8,11 +8,12 @@ mod parameters;
 mod publishing;
 mod show;
 mod tree;
+mod verify;
 
 use disklessset_kit::{
     live::{self, needs},
     os_tree,
-    squashfs::{Layout, Superblock, holds},
+    squashfs::{Layout, Superblock, names_in},
 };
 use disklessset_plugin_api::{
     ActionSpec, Arguments, Attributes, BootContext, Command, Error, Host, Image, ImageClass, ImageName,
@@ -58,8 +59,8 @@ impl ImageClass for OciImage {
     }
 
     fn set_kernel(&self, image: &mut Image, kernel: &Kernel, host: &Host<'_>) -> Result<()> {
-        let modules = format!("usr/lib/modules/{}", kernel.version);
-        if !holds(&root_file()?.of(image), &modules, host)? {
+        let modules = names_in(&root_file()?.of(image), "usr/lib/modules", host)?;
+        if !modules.iter().any(|version| version == kernel.version.as_str()) {
             needs::warn_without_modules(image, kernel, host);
         }
         needs::check_flat(image, kernel, "", host)?;
@@ -80,6 +81,7 @@ impl ImageClass for OciImage {
 
     fn step(&self, step: &str, image: &mut Image, _attrs: &Attributes, host: &Host<'_>) -> Result<Value> {
         match step {
+            "verify" => verify::verify(image, host),
             os_tree::STEP => tree::show(image, host).map(|tree| tree.as_str().into()),
             other => Err(Error::not_defined(other)),
         }

@@ -1,7 +1,7 @@
 //! An initramfs of any making: cpio, perhaps compressed.
 
 use crate::file::InMemory;
-use disklessset_kit::initramfs_facts::{Support, dracut_modules, driver_support, flat_support};
+use disklessset_kit::initramfs_facts::{Support, dracut_modules, driver_support, facts, flat_support};
 
 pub(super) fn run(data: &[u8]) {
     let file = InMemory::new(data);
@@ -10,6 +10,9 @@ pub(super) fn run(data: &[u8]) {
     assert_eq!(flat_support(file.path()) == Support::Yes, has);
     // Whatever it answers, it comes to an end.
     let _ = driver_support(file.path(), "erofs");
+    if let Ok(facts) = facts(file.path()) {
+        assert!(facts.kernel.is_none_or(|version| !version.contains(|c: char| !c.is_ascii_graphic())));
+    }
     for module in modules.ok().flatten().unwrap_or_default() {
         assert!(!module.is_empty() && !module.contains(char::is_whitespace), "{module:?}");
     }
