@@ -23,6 +23,7 @@ fn small() -> Small {
     let small = Small::new();
     small.root.drop_in("erofs");
     register_kernel_with(&small.root, EROFS_KERNEL, &["fs/erofs/erofs"]);
+    put(&small.tree.join("usr/lib/modules").join(EROFS_KERNEL).join("modules.dep"), b"", 0o644);
     small
 }
 
