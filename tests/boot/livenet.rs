@@ -38,13 +38,22 @@ fn prove(root: &TestRoot, image: &str) -> Outcome {
 }
 
 #[track_caller]
-fn boots(root: &TestRoot, image: &str) {
+pub(super) fn boots(root: &TestRoot, image: &str) {
     let proof = prove(root, image).expect_done();
     let said = format!("{}{}", proof.stdout, proof.stderr);
     assert!(said.contains("login:"), "no login prompt shown: {proof}");
     for stage in ["kernel started", "root image fetched", "login prompt"] {
         assert!(said.contains(stage), "no {stage:?} in the times: {proof}");
     }
+}
+
+/// The tree of the image for all boots, as a source of others.
+pub(super) fn unpack(root: &TestRoot, into: &tempfile::TempDir) -> String {
+    let tree = into.path().join("tree");
+    let image = root.image_dir("node").join("squashfs.img");
+    let unsquash = ["-q", "-n", "-d", tree.to_str().unwrap(), image.as_str()];
+    let _ = root.tool("unsquashfs", &unsquash).run().expect_done();
+    format!("tree:{}", tree.display())
 }
 
 fn initramfs(root: &TestRoot) -> Utf8PathBuf {
@@ -104,11 +113,7 @@ fn a_classic_image_boots_and_so_does_one_that_was_edited() {
     );
     let root = world();
     let unpacked = tempfile::tempdir_in(root.beside()).unwrap();
-    let tree = unpacked.path().join("tree");
-    let image = root.image_dir("node").join("squashfs.img");
-    let unsquash = ["-q", "-n", "-d", tree.to_str().unwrap(), image.as_str()];
-    let _ = root.tool("unsquashfs", &unsquash).run().expect_done();
-    let source = format!("tree:{}", tree.display());
+    let source = unpack(root, &unpacked);
     let create =
         ["livenet", "create", "classic", "--kernel", "from-image", "--layout", "classic", "--source"];
     let _ = root.disklessset(&[&create[..], &[&source]].concat()).limit(PATIENCE).run().expect_done();

@@ -1,6 +1,7 @@
 //! Images booted in virtual machines through their own boot files: one at a time, under emulation where need be.
 
 mod dnf;
+mod erofs;
 mod livenet;
 mod nfs;
 mod nfs_nodes;

@@ -14,12 +14,14 @@
 //! - [`tree_facts`]: all that can be told of a tree, and what differs between two
 //! - [`frozen`]: modules of earlier versions of the module API
 //! - [`canary`]: a tree outside the root that nothing may touch
+//! - [`authors`]: modules of a workspace of their own, built when they are asked for
 //! - [`kill_table`]: what was killed where, and how it ended
 //! - [`mod@need`]: what a test needs of the machine, and how it says that it was skipped
 //! - [`readme`]: the commands of a document, to be run as they are written
 //!
 //! `xtask` shares [`place`], [`install`], [`facts`], [`kill_table`], [`loop_disk`] and [`mod@need`].
 
+pub mod authors;
 pub mod canary;
 pub mod facts;
 pub mod failpoints;

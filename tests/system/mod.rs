@@ -2,6 +2,8 @@
 
 mod apt_repos;
 pub(crate) mod apt_tree;
+mod author_erofs;
+mod author_oci;
 mod concurrency;
 mod dnf;
 mod dnf_faults;

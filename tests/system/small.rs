@@ -106,8 +106,13 @@ pub(super) fn kernels(root: &TestRoot) -> Utf8PathBuf {
 
 /// Puts a pair there as 1.x would have left it; its initramfs can boot images of all classes.
 pub(super) fn register_kernel(root: &TestRoot, version: &str) {
+    register_kernel_with(root, version, &[]);
+}
+
+/// The same with drivers in its initramfs.
+pub(super) fn register_kernel_with(root: &TestRoot, version: &str, drivers: &[&str]) {
     put(&kernels(root).join(format!("vmlinuz-{version}")), b"kernel", 0o644);
-    put(&kernels(root).join(format!("initramfs-kernel-{version}")), &initramfs(), 0o644);
+    put(&kernels(root).join(format!("initramfs-kernel-{version}")), &initramfs(version, drivers), 0o644);
 }
 
 /// Unpacks a flat image or a classic one.
@@ -151,8 +156,11 @@ pub(super) fn make_tree(root: &TestRoot, tree: &Utf8Path) {
     }
 }
 
-/// An uncompressed archive with nothing but dracut's list of parts.
-fn initramfs() -> Vec<u8> {
-    let parts = b"base\ndmsquash-live\nlivenet\nnfs\noverlayfs\n";
-    super::verify::cpio(&[("usr/lib/dracut/modules.txt", parts)])
+/// An uncompressed archive with nothing but drivers and dracut's list of parts.
+fn initramfs(version: &str, drivers: &[&str]) -> Vec<u8> {
+    let names: Vec<String> =
+        drivers.iter().map(|driver| format!("usr/lib/modules/{version}/kernel/{driver}.ko")).collect();
+    let mut files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"driver"[..])).collect();
+    files.push(("usr/lib/dracut/modules.txt", b"base\ndmsquash-live\nlivenet\nnfs\noverlayfs\n"));
+    super::verify::cpio(&files)
 }

@@ -11,6 +11,7 @@ use crate::{
     failure,
     installations::{Entries, Installation},
     kernels,
+    modules::Unavailable,
     site::Site,
     system::{interrupt, lock::Wait},
 };
@@ -188,13 +189,19 @@ impl<'s> ImageManager<'s> {
         ImageRecord { image_class: image.class().to_owned(), attributes: image.attributes().clone() }
     }
 
-    /// Refuses early when the class of an image has no module here.
+    /// Refuses early when the class of an image has no module here, or one that is not used.
     pub(super) fn module_needed(&self, class: &str, name: &ImageName) -> Result<()> {
-        if self.site.classes.module_of(class).is_some() {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::NOT_FOUND, format!("no module has the class {class} of image {name}"))
-            .hint(format!("put its module back, or use `disklessset clear {name}`")))
+        let (message, hint) = match self.site.classes.registry().module_of(class) {
+            Ok(_) => return Ok(()),
+            Err(Unavailable::NoClass { .. }) => {
+                (format!("no module has the class {class} of image {name}"), "put its module back")
+            }
+            Err(not_used) => {
+                (format!("image {name} cannot be worked on: {not_used}"), "see `disklessset module list`")
+            }
+        };
+        Err(Error::new(ErrorKind::NOT_FOUND, message)
+            .hint(format!("{hint}, or use `disklessset clear {name}`")))
     }
 
     /// Keeps everybody else from acting on an image, for something that changes it outside of any action.

@@ -15,6 +15,7 @@ use crate::{
     installations::journal,
     integrity::{Checked, Digests, Fault, Kind, Signer},
     kernels::{self, KernelManager},
+    modules::Unavailable,
     system::{FileError, atomic_file},
 };
 use camino::Utf8Path;
@@ -166,11 +167,12 @@ impl ImageManager<'_> {
     fn faults_of_created(&self, name: &ImageName) -> Result<Vec<Fault>> {
         let image = self.load(name)?;
         let mut faults = kernel_faults(self, &image)?;
-        if self.site.classes.module_of(image.class()).is_none() {
-            faults.push(
-                Fault::problem(format!("no module has the class {}", image.class()))
-                    .mend("put its module back: disklessset module install FILE"),
-            );
+        if let Err(unavailable) = self.site.classes.registry().module_of(image.class()) {
+            let mend = match unavailable {
+                Unavailable::NoClass { .. } => "put its module back: disklessset module install FILE",
+                Unavailable::NotUsed { .. } => "disklessset module list",
+            };
+            faults.push(Fault::problem(unavailable.to_string()).mend(mend));
         } else {
             faults.extend(self.class_faults(&image)?);
             faults.extend(self.boot_file_faults(&image, &faults));

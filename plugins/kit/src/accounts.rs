@@ -32,6 +32,8 @@ impl From<AccountError> for Error {
 pub enum RootPassword<'a> {
     /// This clear password, kept as a salted SHA-512 crypt hash.
     Clear(&'a str),
+    /// The field as another tree of the same image had it ([`root_password_field`]): a password that nobody tells us again.
+    Kept(&'a str),
     /// No password opens the account; keys still do.
     Locked,
 }
@@ -55,6 +57,16 @@ pub fn hash(password: &str) -> Result<String, AccountError> {
         .map_err(|cause| fault(cause.to_string()))
 }
 
+/// Root's password field in `etc/shadow`, hash or lock; `None` when there is none to keep.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn root_password_field(files: &TreeFiles) -> Result<Option<String>, AccountError> {
+    let shadow = files.read_text("etc/shadow")?.unwrap_or_default();
+    let root = shadow.lines().find_map(|line| line.strip_prefix("root:"));
+    Ok(root.and_then(|fields| fields.split(':').next()).filter(|field| !field.is_empty()).map(str::to_owned))
+}
+
 /// Sets root's password field, whatever it held.
 ///
 /// # Errors
@@ -68,7 +80,9 @@ pub fn set_root_password(files: &TreeFiles, password: RootPassword<'_>) -> Resul
     }
     let field = match password {
         RootPassword::Clear(clear) => hash(clear)?,
-        RootPassword::Locked => "!*".to_owned(),
+        RootPassword::Kept(field) if is_field(field) => field.to_owned(),
+        // An empty field would open the account to everybody.
+        RootPassword::Kept(_) | RootPassword::Locked => "!*".to_owned(),
     };
     if root[1] != "x" {
         // A hash in etc/passwd would win over the one in etc/shadow, and every user of the node could read it.
@@ -79,6 +93,11 @@ pub fn set_root_password(files: &TreeFiles, password: RootPassword<'_>) -> Resul
     let shadow = with_field(&shadow, 1, &field, || format!("root:{field}::0:99999:7:::"));
     files.replace("etc/shadow", shadow.as_bytes(), NewFile::of_root(0o600))?;
     Ok(())
+}
+
+/// Whether a text can stand in a field of `etc/shadow` and lets nobody in without a password.
+fn is_field(field: &str) -> bool {
+    !field.is_empty() && !field.contains(|c: char| c == ':' || c.is_control())
 }
 
 /// The text with one field of root's line changed, or with a new line for root when it has none. Further lines for root
@@ -171,6 +190,21 @@ mod tests {
         assert_ne!(one, two);
         let salt = one.split('$').nth_back(1).unwrap();
         assert_eq!(salt.len(), 16, "{one}");
+    }
+
+    #[test]
+    fn a_field_is_kept_from_one_tree_to_the_next() {
+        let (_old, from) = tree(None);
+        assert_eq!(root_password_field(&from).unwrap(), None);
+        set_root_password(&from, RootPassword::Clear("pw")).unwrap();
+        let field = root_password_field(&from).unwrap().unwrap();
+        let (_new, to) = tree(Some("root:!:19000:0:99999:7:::\n"));
+        set_root_password(&to, RootPassword::Kept(&field)).unwrap();
+        assert_eq!(roots_field(&to), field);
+        for bad in ["", "a:b", "a\nroot::"] {
+            set_root_password(&to, RootPassword::Kept(bad)).unwrap();
+            assert_eq!(roots_field(&to), "!*", "{bad:?}");
+        }
     }
 
     #[test]

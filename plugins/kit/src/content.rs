@@ -1,10 +1,7 @@
 //! What a tree holds: its size, how many files, and what squashfs cannot keep of them.
 
-use std::{
-    collections::HashSet,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-};
+use serde::{Deserialize, Serialize};
+use std::{collections::HashSet, os::unix::fs::MetadataExt, path::Path};
 
 /// Directories of a tree whose content is no part of an image: file systems of a running node, and the kernel, which nodes get
 /// beside the image. The directories themselves stay.
@@ -14,7 +11,7 @@ pub const LEFT_OUT: [&str; 6] = ["boot", "dev", "proc", "run", "sys", "tmp"];
 const NAMED: usize = 5;
 
 /// The content of a tree.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     /// Bytes of all regular files, hard links once, holes included.
     pub bytes: u64,
@@ -25,7 +22,7 @@ pub struct Content {
     /// How many have a POSIX ACL.
     pub with_acl: u64,
     /// Some of those, as paths in the tree, for the message.
-    pub acl_samples: Vec<PathBuf>,
+    pub acl_samples: Vec<String>,
 }
 
 impl Content {
@@ -90,7 +87,8 @@ fn count(
     if !metadata.is_symlink() && has_acl(path, names) {
         content.with_acl += 1;
         if content.acl_samples.len() < NAMED {
-            content.acl_samples.push(Path::new("/").join(path.strip_prefix(tree).unwrap_or(path)));
+            let inside = Path::new("/").join(path.strip_prefix(tree).unwrap_or(path));
+            content.acl_samples.push(inside.display().to_string());
         }
     }
 }

@@ -1,14 +1,14 @@
-//! What an initramfs can do, read from the list that dracut leaves inside it.
+//! What an initramfs can do, read from the list that dracut leaves inside it and from the drivers it holds.
 
 use camino::Utf8Path;
 use std::io::{BufRead, BufReader, Read};
 
-/// Whether an initramfs can use a squashfs file that holds the tree itself.
+/// Whether an initramfs can do something.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FlatSupport {
-    /// It has dracut's overlayfs part.
+pub enum Support {
+    /// It has what that takes.
     Yes,
-    /// It has none: it wants a file system image inside the squashfs file.
+    /// It has not.
     No,
     /// It could not be read; why.
     Unknown(String),
@@ -17,17 +17,47 @@ pub enum FlatSupport {
 /// How much is unpacked at most while looking for the list: an initramfs is some hundred megabytes.
 const MOST: u64 = 1 << 30;
 
+/// No list in it is longer.
+const MOST_TEXT: u64 = 1 << 20;
+
 /// How much memory the dictionary of xz may take, in KiB: twice what the highest level of the tool asks for.
 const XZ_MEMORY: u32 = 128 << 10;
 
-/// Looks into an initramfs made by dracut.
-pub fn flat_support(initramfs: &Utf8Path) -> FlatSupport {
+/// Whether an initramfs made by dracut can use a root image that is the tree itself: it has dracut's overlayfs part. One without wants a
+/// file system image inside a squashfs file.
+pub fn flat_support(initramfs: &Utf8Path) -> Support {
     match dracut_modules(initramfs) {
-        Ok(Some(modules)) if modules.iter().any(|module| module == "overlayfs") => FlatSupport::Yes,
-        Ok(Some(_)) => FlatSupport::No,
-        Ok(None) => FlatSupport::Unknown("it has no list of dracut modules".to_owned()),
-        Err(cause) => FlatSupport::Unknown(cause.to_string()),
+        Ok(Some(modules)) if modules.iter().any(|module| module == "overlayfs") => Support::Yes,
+        Ok(Some(_)) => Support::No,
+        Ok(None) => Support::Unknown("it has no list of dracut modules".to_owned()),
+        Err(cause) => Support::Unknown(cause.to_string()),
     }
+}
+
+/// Whether an initramfs has the driver of a name (`erofs`), as a file or, by the kernel's own list, in the kernel itself. All of the
+/// initramfs is read for it when it has none.
+pub fn driver_support(initramfs: &Utf8Path, driver: &str) -> Support {
+    let found = search(initramfs, &mut |name, size, data| {
+        let name = String::from_utf8_lossy(name);
+        let has = match name.ends_with("/modules.builtin") {
+            true => text(size, data)?.lines().any(|line| is_driver(line, driver)),
+            false => is_driver(&name, driver),
+        };
+        Ok(has.then_some(()))
+    });
+    match found {
+        Ok(Some(())) => Support::Yes,
+        Ok(None) => Support::No,
+        Err(cause) => Support::Unknown(cause.to_string()),
+    }
+}
+
+/// Whether a path is that of a driver, compressed or not.
+pub fn is_driver(path: &str, driver: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or_default();
+    let stem = [".ko", ".ko.xz", ".ko.zst", ".ko.gz"].iter().find_map(|end| file.strip_suffix(end));
+    // The kernel takes both for the same.
+    stem.is_some_and(|stem| stem.replace('-', "_") == driver.replace('-', "_"))
 }
 
 /// The names of the dracut modules in an initramfs; `None` when it has no list of them.
@@ -35,7 +65,10 @@ pub fn flat_support(initramfs: &Utf8Path) -> FlatSupport {
 /// # Errors
 /// When it cannot be read or is no cpio archive in a compression we know.
 pub fn dracut_modules(initramfs: &Utf8Path) -> std::io::Result<Option<Vec<String>>> {
-    look(initramfs, |facts| facts.parts.is_some()).map(|facts| facts.parts)
+    search(initramfs, &mut |name, size, data| match is_list(name, size) {
+        true => Ok(Some(words(size, data)?)),
+        false => Ok(None),
+    })
 }
 
 /// What is found in an initramfs.
@@ -52,26 +85,56 @@ pub struct Facts {
 /// # Errors
 /// When it cannot be read; of kind `Unsupported` when it is in a form that is not known here.
 pub fn facts(initramfs: &Utf8Path) -> std::io::Result<Facts> {
-    look(initramfs, |facts| facts.parts.is_some() && facts.kernel.is_some())
+    let mut facts = Facts::default();
+    search(initramfs, &mut |name, size, data| {
+        if facts.kernel.is_none() {
+            facts.kernel = kernel_of(name);
+        }
+        if is_list(name, size) {
+            facts.parts = Some(words(size, data)?);
+        }
+        Ok((facts.parts.is_some() && facts.kernel.is_some()).then_some(()))
+    })?;
+    Ok(facts)
 }
 
-/// Reads an initramfs until enough is found, or to its end.
-fn look(initramfs: &Utf8Path, enough: fn(&Facts) -> bool) -> std::io::Result<Facts> {
+/// Whether a file is the list that dracut leaves of its modules.
+fn is_list(name: &[u8], size: u64) -> bool {
+    name.ends_with(b"lib/dracut/modules.txt") && size < MOST_TEXT
+}
+
+fn words(size: u64, data: &mut dyn Read) -> std::io::Result<Vec<String>> {
+    Ok(text(size, data)?.split_whitespace().map(str::to_owned).collect())
+}
+
+/// What is asked of each file: its name, its size, its data. An answer ends the search.
+type Look<'l, T> = dyn FnMut(&[u8], u64, &mut dyn Read) -> std::io::Result<Option<T>> + 'l;
+
+fn search<T>(initramfs: &Utf8Path, look: &mut Look<'_, T>) -> std::io::Result<Option<T>> {
     let mut input = BufReader::with_capacity(1 << 16, std::fs::File::open(initramfs)?);
-    let mut facts = Facts::default();
     // Microcode comes in an uncompressed archive of its own, before the real one.
     loop {
         let start = skip_padding(&mut input)?;
-        if start.is_empty() || enough(&facts) {
-            return Ok(facts);
+        if start.is_empty() {
+            return Ok(None);
         }
         if start.starts_with(b"0707") {
-            read_archive(&mut input, &mut facts, enough)?;
+            if let Some(found) = search_archive(&mut input, look)? {
+                return Ok(Some(found));
+            }
             continue;
         }
-        read_archive(&mut BufReader::new(decompressed(start, input)?.take(MOST)), &mut facts, enough)?;
-        return Ok(facts);
+        return search_archive(&mut BufReader::new(decompressed(start, input)?.take(MOST)), look);
     }
+}
+
+/// The text of a list.
+fn text(size: u64, data: &mut dyn Read) -> std::io::Result<String> {
+    let mut text = String::new();
+    if size < MOST_TEXT {
+        data.read_to_string(&mut text)?;
+    }
+    Ok(text)
 }
 
 /// The next bytes that are not zero, still to be read; empty at the end.
@@ -110,12 +173,8 @@ fn decompressed(start: Vec<u8>, input: impl BufRead + 'static) -> std::io::Resul
     })
 }
 
-/// Reads one cpio archive (format newc) until enough is found, or to its end.
-fn read_archive(
-    input: &mut impl BufRead,
-    facts: &mut Facts,
-    enough: fn(&Facts) -> bool,
-) -> std::io::Result<()> {
+/// Reads one cpio archive (format newc) up to the answer or its end.
+fn search_archive<T>(input: &mut impl BufRead, look: &mut Look<'_, T>) -> std::io::Result<Option<T>> {
     let other = std::io::Error::other;
     loop {
         let mut header = [0u8; 110];
@@ -139,22 +198,14 @@ fn read_archive(
         skip(input, pad(110 + name_size))?;
         name.pop();
         if name == b"TRAILER!!!" {
-            return Ok(());
+            return Ok(None);
         }
-        if facts.kernel.is_none() {
-            facts.kernel = kernel_of(&name);
+        let mut data = input.by_ref().take(size);
+        if let Some(found) = look(&name, size, &mut data)? {
+            return Ok(Some(found));
         }
-        if name.ends_with(b"lib/dracut/modules.txt") && size < 1 << 20 {
-            let mut text = String::new();
-            input.take(size).read_to_string(&mut text)?;
-            facts.parts = Some(text.split_whitespace().map(str::to_owned).collect());
-            skip(input, pad(size))?;
-        } else {
-            skip(input, size + pad(size))?;
-        }
-        if enough(facts) {
-            return Ok(());
-        }
+        let left = data.limit();
+        skip(input, left + pad(size))?;
     }
 }
 
@@ -202,10 +253,36 @@ mod tests {
         out
     }
 
-    fn support(bytes: &[u8]) -> FlatSupport {
+    fn written(bytes: &[u8]) -> tempfile::NamedTempFile {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
-        flat_support(Utf8Path::from_path(file.path()).unwrap())
+        file
+    }
+
+    fn support(bytes: &[u8]) -> Support {
+        flat_support(Utf8Path::from_path(written(bytes).path()).unwrap())
+    }
+
+    #[test]
+    fn a_driver_is_a_file_or_in_the_kernel() {
+        let driver = |bytes: &[u8], name: &str| {
+            driver_support(Utf8Path::from_path(written(bytes).path()).unwrap(), name)
+        };
+        let files = cpio(&[
+            ("usr/lib/modules/6.1/kernel/fs/erofs/erofs.ko.xz", "abc"),
+            ("usr/lib/modules/6.1/modules.builtin", "kernel/fs/ext4/ext4.ko\nkernel/fs/virtio-fs.ko\n"),
+            ("etc/erofs.conf", "abcde"),
+        ]);
+        for (name, expected) in [
+            ("erofs", Support::Yes),
+            ("ext4", Support::Yes),
+            ("virtio_fs", Support::Yes),
+            ("rofs", Support::No),
+            ("squashfs", Support::No),
+        ] {
+            assert_eq!(driver(&files, name), expected, "{name}");
+        }
+        assert!(matches!(driver(b"hello, no archive", "erofs"), Support::Unknown(_)));
     }
 
     #[test]
@@ -213,12 +290,12 @@ mod tests {
         let early = [cpio(&[("kernel/x86/microcode/x.bin", "abc")]), vec![0; 300]].concat();
         let main =
             cpio(&[("usr/bin/x", "12345"), ("usr/lib/dracut/modules.txt", "base\noverlayfs\nlivenet\n")]);
-        assert_eq!(support(&main), FlatSupport::Yes);
-        assert_eq!(support(&[early.clone(), main.clone()].concat()), FlatSupport::Yes);
+        assert_eq!(support(&main), Support::Yes);
+        assert_eq!(support(&[early.clone(), main.clone()].concat()), Support::Yes);
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(&main).unwrap();
-        assert_eq!(support(&[early, gzip.finish().unwrap()].concat()), FlatSupport::Yes);
-        assert_eq!(support(&cpio(&[("usr/lib/dracut/modules.txt", "base\nlivenet\n")])), FlatSupport::No);
+        assert_eq!(support(&[early, gzip.finish().unwrap()].concat()), Support::Yes);
+        assert_eq!(support(&cpio(&[("usr/lib/dracut/modules.txt", "base\nlivenet\n")])), Support::No);
     }
 
     #[test]
@@ -246,8 +323,8 @@ mod tests {
         for bytes in
             [&b""[..], b"hello, no archive", b"070701", b"\x28\xb5\x2f\xfdgarbage", b"\x1f\x8b\x08", &[0; 64]]
         {
-            assert!(matches!(support(bytes), FlatSupport::Unknown(_)), "{bytes:?}");
+            assert!(matches!(support(bytes), Support::Unknown(_)), "{bytes:?}");
         }
-        assert!(matches!(support(&cpio(&[("init", "x")])), FlatSupport::Unknown(_)));
+        assert!(matches!(support(&cpio(&[("init", "x")])), Support::Unknown(_)));
     }
 }

@@ -1,8 +1,10 @@
-//! What the shipped modules share for making OS images: sources of trees, work inside a tree, accounts, squashfs.
+#![doc = include_str!("../README.md")]
+//!
+//! # Rooms
 //!
 //! Rooms, from the bottom: [`tree_files`] is the only one that reads and writes single files inside an OS tree;
 //! [`accounts`], [`ssh_keys`], [`os_release`], [`anonymise`] and [`first_boot`], [`selinux`] say what goes into them; [`source`] makes trees;
-//! [`trees`] makes one from another; [`space`] says beforehand whether there is room; [`os_tree`] makes a user's image; [`content`] measures them; [`squashfs`] packs them;
+//! [`trees`] makes one from another; [`space`] says beforehand whether there is room; [`os_tree`] makes a user's image; [`content`] measures them; [`squashfs`] packs them; [`live`] is for images that run from RAM;
 //! [`node_set`] names nodes; [`initramfs_facts`] and [`mounts`] look around, and
 //! [`verification`] says what is wrong.
 
@@ -17,6 +19,7 @@ pub mod first_boot;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod initramfs_facts;
+pub mod live;
 pub mod mounts;
 pub mod node_set;
 pub mod os_release;

@@ -1,15 +1,19 @@
 //! Making an image.
 
-use crate::{existing::root_image, pack, parameters::Creation, show};
-use camino::Utf8Path;
+use crate::{
+    existing::Root,
+    pack::{self, Packing},
+    parameters::Creation,
+    show,
+};
 use disklessset_kit::{
-    initramfs_facts::{FlatSupport, flat_support},
-    os_tree::{self, Initramfs, TreesKernel},
+    initramfs_facts::Support,
+    live::needs,
+    os_tree,
     space::{Need, Plan},
     squashfs::Layout,
-    tree_files::TreeFiles,
 };
-use disklessset_plugin_api::{Hold, Host, Image, Result};
+use disklessset_plugin_api::{Error, Hold, Host, Image, Result};
 
 /// The tree, and its packing: each in the work area, which is gone when the action ends.
 pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> Result<()> {
@@ -19,10 +23,20 @@ pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> R
     os_tree::make_directory(&tree, 0o755)?;
     os_tree::make_directory(&scratch, 0o700)?;
     let settled = os_tree::make(image.name().as_str(), &wanted.tree, &tree, &scratch, host)?;
-    let layout = choose_layout(wanted.layout, support(&settled, &tree, host)?, host);
+    let root = Root::of(image, host)?;
+    needs::check_drivers(image, &root.format.drivers, &settled, &tree, host)?;
+    let layout = choose_layout(&root, wanted.layout, needs::boots_flat(&settled, &tree, host)?, host)?;
 
     os_tree::make_directory(&staging, 0o700)?;
-    let packed = pack::pack(&tree, &root_image(image), layout, wanted.size, &staging, None, host)?;
+    let packing = Packing {
+        tree: &tree,
+        file: &root.path,
+        layout,
+        wanted: wanted.size,
+        scratch: &staging,
+        before: None,
+    };
+    let packed = pack::pack(image, &packing, host)?;
     packed.record(image);
     host.info(format!("what a node can write: {}", show::WRITABLE));
     image.set_kernel(&settled.kernel);
@@ -46,58 +60,73 @@ fn room_for(image: &Image, wanted: &Creation, host: &Host<'_>) -> Result<()> {
     plan.check(host)
 }
 
-/// Whether the initramfs boots flat images.
-fn support(settled: &TreesKernel, tree: &Utf8Path, host: &Host<'_>) -> Result<FlatSupport> {
-    Ok(match settled.initramfs {
-        Initramfs::Registered => flat_support(&host.paths()?.kernels.join(settled.kernel.initramfs())),
-        Initramfs::OfTheTree => {
-            // The dracut that made it tells.
-            let parts = TreeFiles::open(tree)?.list("usr/lib/dracut/modules.d")?;
-            if parts.iter().any(|part| part.ends_with("overlayfs")) {
-                FlatSupport::Yes
-            } else {
-                FlatSupport::No
-            }
-        }
-    })
-}
-
-/// Flat where the initramfs can use it, unless the user decided.
-fn choose_layout(wanted: Option<Layout>, support: FlatSupport, host: &Host<'_>) -> Layout {
-    match (wanted, support) {
+/// Flat where the initramfs can use it, unless the user decided or the class makes no other.
+fn choose_layout(root: &Root, wanted: Option<Layout>, support: Support, host: &Host<'_>) -> Result<Layout> {
+    if !root.may_be_classic() && support == Support::No {
+        return Err(Error::refused(format!(
+            "the initramfs of the kernel has no overlayfs part: it cannot boot {}",
+            root.format.file
+        ))
+        .hint("take a kernel whose initramfs has it: disklessset kernel initramfs VERSION makes one again"));
+    }
+    Ok(match (wanted, support) {
         (Some(Layout::Classic), _) => Layout::Classic,
-        (None, FlatSupport::No) => {
+        (None, Support::No) => {
             host.info("the initramfs has no overlayfs part: packing the classic layout");
             Layout::Classic
         }
-        (Some(Layout::Flat), FlatSupport::No) => {
+        (Some(Layout::Flat), Support::No) => {
             host.warn("the initramfs has no overlayfs part: it will not boot a flat image");
             Layout::Flat
         }
-        (_, FlatSupport::Unknown(why)) => {
-            host.warn(format!("cannot tell whether the initramfs boots flat images ({why}): packing flat; --layout classic boots everywhere"));
+        (_, Support::Unknown(why)) => {
+            let else_what = if root.may_be_classic() { "; --layout classic boots everywhere" } else { "" };
+            host.warn(format!(
+                "cannot tell whether the initramfs boots flat images ({why}): packing flat{else_what}"
+            ));
             Layout::Flat
         }
-        (_, FlatSupport::Yes) => Layout::Flat,
-    }
+        (_, Support::Yes) => Layout::Flat,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::squashfs::Squashfs;
+    use disklessset_kit::live::root_image::RootImage;
     use disklessset_plugin_api::testing::TestHost;
+
+    fn root(layouts: &[Layout]) -> Root {
+        let mut format = Squashfs.format().unwrap();
+        format.layouts = layouts.to_vec();
+        Root { format, path: "/i/web/squashfs.img".into() }
+    }
 
     #[test]
     fn the_initramfs_decides_the_layout_unless_the_user_does() {
         let test = TestHost::new();
         let host = test.host("LivenetImage");
-        let unknown = || FlatSupport::Unknown("no list".to_owned());
-        assert_eq!(choose_layout(None, FlatSupport::Yes, &host), Layout::Flat);
-        assert_eq!(choose_layout(None, FlatSupport::No, &host), Layout::Classic);
-        assert_eq!(choose_layout(Some(Layout::Classic), FlatSupport::Yes, &host), Layout::Classic);
+        let unknown = || Support::Unknown("no list".to_owned());
+        let both = root(&[Layout::Flat, Layout::Classic]);
+        let chosen = |wanted, support| choose_layout(&both, wanted, support, &host).unwrap();
+        assert_eq!(chosen(None, Support::Yes), Layout::Flat);
+        assert_eq!(chosen(None, Support::No), Layout::Classic);
+        assert_eq!(chosen(Some(Layout::Classic), Support::Yes), Layout::Classic);
         assert!(test.warnings().is_empty());
-        assert_eq!(choose_layout(None, unknown(), &host), Layout::Flat);
-        assert_eq!(choose_layout(Some(Layout::Flat), FlatSupport::No, &host), Layout::Flat);
+        assert_eq!(chosen(None, unknown()), Layout::Flat);
+        assert_eq!(chosen(Some(Layout::Flat), Support::No), Layout::Flat);
         assert_eq!(test.warnings().len(), 2);
+    }
+
+    #[test]
+    fn a_class_that_only_makes_flat_images_needs_an_initramfs_for_them() {
+        let test = TestHost::new();
+        let flat = root(&[Layout::Flat]);
+        let chosen = |support| choose_layout(&flat, None, support, &test.host("LivenetImage"));
+        assert_eq!(chosen(Support::Yes).unwrap(), Layout::Flat);
+        assert!(chosen(Support::No).unwrap_err().to_string().contains("no overlayfs part"));
+        assert_eq!(chosen(Support::Unknown("no list".to_owned())).unwrap(), Layout::Flat);
+        assert!(!test.warnings()[0].contains("--layout"), "{:?}", test.warnings());
     }
 }

@@ -1,7 +1,7 @@
 //! Running a command or a shell inside an image.
 
 use crate::{
-    existing::{Places, recorded_size},
+    existing::{Places, Root, recorded_size},
     mount,
     unmount::{aside, repack},
 };
@@ -54,11 +54,7 @@ fn inside(image: &mut Image, host: &Host<'_>, work: impl FnOnce(&Utf8Path) -> Re
         return Ok(Value::Null);
     }
     if image.flag("is_mounted") {
-        return Err(Error::refused(format!("image {} was mounted, and its mount is lost", image.name()))
-            .hint(format!(
-                "disklessset livenet mount {0}, or disklessset livenet unmount {0}",
-                image.name()
-            )));
+        return Err(Root::of(image, host)?.lost_mount(image));
     }
     mount::room_for(image, &format!("working in image {}", image.name()), host)?;
     host.work_area(image.name(), Hold::Action)?;
@@ -67,7 +63,7 @@ fn inside(image: &mut Image, host: &Host<'_>, work: impl FnOnce(&Utf8Path) -> Re
     if mount::has_changes(&places)? {
         let wanted = recorded_size(image).map_or(SizeOrAuto::Auto, SizeOrAuto::Fixed);
         let lower = mount::lower(&places, layout).to_owned();
-        host.acquire_file(&aside(image)?, Hold::Action)?;
+        host.acquire_file(&aside(image, host)?, Hold::Action)?;
         repack(image, &lower, &places.tree, &places.area, layout, wanted, host)?;
         host.info(format!("the changes are in image {}", image.name()));
     } else {

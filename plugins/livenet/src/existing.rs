@@ -1,18 +1,62 @@
 //! What is known of an image that exists: its layout, its file, whether a kernel fits it.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
-    initramfs_facts::{FlatSupport, flat_support},
-    squashfs::{Layout, holds},
+    live::{
+        needs,
+        root_image::{self, Format, Whole},
+    },
+    squashfs::{INNER_IMAGE, Layout},
 };
 use disklessset_plugin_api::{Error, Host, Image, ImageName, Kernel, Result, Size};
 
-/// The root image's name, fixed by the boot files of 1.x and ours.
-pub(crate) const ROOT_IMAGE: &str = "squashfs.img";
+/// The root image of an image, as its class makes it.
+#[derive(Debug)]
+pub(crate) struct Root {
+    /// What it is.
+    pub(crate) format: Format,
+    /// Where it lies.
+    pub(crate) path: Utf8PathBuf,
+}
 
-/// The root image of an image.
-pub(crate) fn root_image(image: &Image) -> Utf8PathBuf {
-    image.directory().join(ROOT_IMAGE)
+impl Root {
+    pub(crate) fn of(image: &Image, host: &Host<'_>) -> Result<Self> {
+        let format = root_image::format(image, host)?;
+        Ok(Self { path: format.file.of(image), format })
+    }
+
+    /// Whether it may hold a file system image instead of the tree.
+    pub(crate) fn may_be_classic(&self) -> bool {
+        self.format.layouts.contains(&Layout::Classic)
+    }
+
+    /// Looks whether it is whole.
+    pub(crate) fn check(&self, image: &Image, host: &Host<'_>) -> Result<Whole> {
+        root_image::check(image, &self.path, host)
+    }
+
+    /// The versions of kernels whose modules it has; what is in the file system of a classic one takes a mount to see.
+    pub(crate) fn modules(&self, image: &Image, host: &Host<'_>) -> Result<Vec<String>> {
+        root_image::names(image, &self.path, "usr/lib/modules", host)
+    }
+
+    /// The layout as it has it, without unpacking it.
+    pub(crate) fn layout(&self, image: &Image, host: &Host<'_>) -> Result<Layout> {
+        let inner = Utf8Path::new(INNER_IMAGE);
+        let directory = inner.parent().map_or("", Utf8Path::as_str);
+        let classic = self.may_be_classic()
+            && root_image::names(image, &self.path, directory, host)?
+                .iter()
+                .any(|name| inner.file_name() == Some(name));
+        Ok(if classic { Layout::Classic } else { Layout::Flat })
+    }
+
+    /// Why nothing can be done with an image whose mount is lost, and what to do.
+    pub(crate) fn lost_mount(&self, image: &Image) -> Error {
+        let (module, name) = (&self.format.module, image.name());
+        Error::refused(format!("image {name} was mounted, and its mount is lost"))
+            .hint(format!("disklessset {module} mount {name}, or disklessset {module} unmount {name}"))
+    }
 }
 
 /// The layout as the record has it. 1.x recorded none: all of its images are classic.
@@ -73,25 +117,11 @@ pub(crate) fn check_kernel(image: &Image, kernel: &Kernel, host: &Host<'_>) -> R
     if recorded_layout(image) == Layout::Classic {
         return Ok(());
     }
-    if !holds(&root_image(image), &format!("usr/lib/modules/{}", kernel.version), host)? {
-        host.warn(format!(
-            "image {} has no modules of kernel {}: nodes will only have the drivers of the initramfs",
-            image.name(),
-            kernel.version
-        ));
+    let root = Root::of(image, host)?;
+    if !root.modules(image, host)?.iter().any(|version| version == kernel.version.as_str()) {
+        needs::warn_without_modules(image, kernel, host);
     }
-    let initramfs = host.paths()?.kernels.join(kernel.initramfs());
-    match flat_support(&initramfs) {
-        FlatSupport::Yes => Ok(()),
-        FlatSupport::No => Err(Error::refused(format!(
-            "image {} is flat, and the initramfs of kernel {} cannot boot a flat image",
-            image.name(),
-            kernel.version
-        ))
-        .hint("make the initramfs again with dracut's overlayfs part, or create the image with --layout classic")),
-        FlatSupport::Unknown(why) => {
-            host.warn(format!("cannot tell whether {initramfs} boots a flat image: {why}"));
-            Ok(())
-        }
-    }
+    let otherwise = if root.may_be_classic() { ", or create the image with --layout classic" } else { "" };
+    needs::check_flat(image, kernel, otherwise, host)?;
+    needs::check_registered(image, &root.format.drivers, kernel, host)
 }

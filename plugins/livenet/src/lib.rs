@@ -1,7 +1,6 @@
 //! Images that nodes download and run from RAM.
 #![forbid(unsafe_code)]
 
-mod boot_file;
 mod clone;
 mod create;
 mod exec;
@@ -12,12 +11,17 @@ mod parameters;
 mod recover;
 mod resize;
 mod show;
+mod squashfs;
 mod unmount;
 mod verify;
 
 #[cfg(test)]
 mod tests;
 
+use disklessset_kit::{
+    live::{self, root_image},
+    os_tree,
+};
 use disklessset_plugin_api::{
     ActionSpec, Arguments, Attributes, BootContext, Error, Host, Image, ImageClass, ImageName, Kernel,
     Result, declare_module,
@@ -46,8 +50,10 @@ impl ImageClass for LivenetImage {
         Ok(())
     }
 
-    fn get_boot_file_template(&self, image: &Image, boot: &BootContext, _host: &Host<'_>) -> Result<String> {
-        boot_file::template(image, boot)
+    fn get_boot_file_template(&self, image: &Image, boot: &BootContext, host: &Host<'_>) -> Result<String> {
+        let format = root_image::format(image, host)?;
+        let layout = existing::recorded_layout(image);
+        live::boot_file(image, boot, &live::Booted { kind: &format.module, file: &format.file, layout })
     }
 
     fn clone_image(&self, source: &Image, image: &mut Image, host: &Host<'_>) -> Result<()> {
@@ -79,10 +85,13 @@ impl ImageClass for LivenetImage {
         recover::recovered(image, action, host)
     }
 
-    fn step(&self, step: &str, image: &mut Image, _attrs: &Attributes, host: &Host<'_>) -> Result<Value> {
+    fn step(&self, step: &str, image: &mut Image, attrs: &Attributes, host: &Host<'_>) -> Result<Value> {
+        if let Some(answer) = root_image::answer(&squashfs::Squashfs, step, image, attrs, host)? {
+            return Ok(answer);
+        }
         match step {
             // For `kernel add --from-image`.
-            "os_tree" => mount::show_tree(image, host).map(|tree| tree.as_str().into()),
+            os_tree::STEP => mount::show_tree(image, host).map(|tree| tree.as_str().into()),
             "verify" => verify::verify(image, host),
             other => Err(Error::not_defined(other)),
         }

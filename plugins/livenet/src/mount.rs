@@ -1,6 +1,6 @@
 //! Making the tree of an image editable.
 
-use crate::existing::{Places, root_image};
+use crate::existing::{Places, Root};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
     mounts,
@@ -96,7 +96,7 @@ pub(crate) fn attach(image: &Image, places: &Places, hold: Hold, host: &Host<'_>
     host.remove(&places.given_up)?;
     make_directory(&places.upper, 0o755)?;
     make_directory(&places.overlay_work, 0o700)?;
-    show(root_image(image), &places.packed, hold, host)?;
+    show(Root::of(image, host)?.path, &places.packed, hold, host)?;
     let inner = places.packed.join(INNER_IMAGE);
     let layout = if inner.is_file() {
         show(inner, &places.inner, hold, host)?;

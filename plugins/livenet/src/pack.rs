@@ -3,8 +3,9 @@
 use camino::Utf8Path;
 use disklessset_kit::{
     content,
+    live::root_image::{self, Write},
     space::{Need, Plan},
-    squashfs::{Layout, classic_needs, pack_classic, pack_flat},
+    squashfs::{Layout, classic_needs},
 };
 use disklessset_plugin_api::{Error, Host, Image, Result, Size, SizeOrAuto};
 use std::os::unix::fs::PermissionsExt;
@@ -75,17 +76,23 @@ pub(crate) fn about(content: u64, before: Option<Before>) -> Need {
     Need::bytes(u64::try_from(bytes).unwrap_or(u64::MAX).min(content))
 }
 
-/// Packs a tree into `file` and checks the result; refuses before anything is written when the content does not fit. `scratch` is
-/// an empty private directory.
-pub(crate) fn pack(
-    tree: &Utf8Path,
-    file: &Utf8Path,
-    layout: Layout,
-    wanted: SizeOrAuto,
-    scratch: &Utf8Path,
-    before: Option<Before>,
-    host: &Host<'_>,
-) -> Result<Packed> {
+/// A tree to pack.
+#[derive(Debug)]
+pub(crate) struct Packing<'a> {
+    pub(crate) tree: &'a Utf8Path,
+    /// Where the root image goes.
+    pub(crate) file: &'a Utf8Path,
+    pub(crate) layout: Layout,
+    pub(crate) wanted: SizeOrAuto,
+    /// An empty private directory.
+    pub(crate) scratch: &'a Utf8Path,
+    /// The image that is packed again.
+    pub(crate) before: Option<Before>,
+}
+
+/// Has the class of `image` pack a tree and check the result; refuses before anything is written when the content does not fit.
+pub(crate) fn pack(image: &mut Image, packing: &Packing<'_>, host: &Host<'_>) -> Result<Packed> {
+    let Packing { tree, file, layout, wanted, scratch, before } = *packing;
     let measured = measure(tree)?;
     let needed = needed(&measured, layout);
     let size = fit(wanted, needed)?;
@@ -96,10 +103,15 @@ pub(crate) fn pack(
     }
     .check(host)?;
     host.info(format!("packing {} files, {needed} of {size}, {layout}", measured.inodes));
-    match layout {
-        Layout::Flat => pack_flat(tree, file, &measured, host)?,
-        Layout::Classic => pack_classic(tree, file, size, &measured, scratch, host)?,
-    }
+    let write = Write {
+        tree: tree.to_owned(),
+        file: file.to_owned(),
+        layout,
+        size,
+        content: measured,
+        scratch: scratch.to_owned(),
+    };
+    root_image::write(image, &write, host)?;
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644))
         .map_err(|cause| Error::failed(format!("cannot set the mode of {file}")).because(cause))?;
     Ok(Packed { size, content: needed, layout })

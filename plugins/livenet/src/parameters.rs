@@ -4,7 +4,7 @@ use disklessset_kit::{
     os_tree::{Purpose, Wish, params},
     squashfs::Layout,
 };
-use disklessset_plugin_api::{ActionSpec, Arguments, ParamKind, ParamSpec, Result, Size, SizeOrAuto};
+use disklessset_plugin_api::{ActionSpec, Arguments, ParamKind, ParamSpec, Result, SizeOrAuto};
 
 /// All parameters of a creation, in types of their own.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(crate) fn actions() -> Vec<ActionSpec> {
         )),
         ActionSpec::change("resize", "Change the size of an image").param(ParamSpec::position(
             "livenet_size",
-            size(true),
+            params::live_size(),
             "The new size: 700M, 1.5G, or auto for the content and its headroom",
         )),
         ActionSpec::change("exec", "Run a command inside an image")
@@ -50,36 +50,14 @@ pub(crate) fn actions() -> Vec<ActionSpec> {
     ]
 }
 
-fn size(auto: bool) -> ParamKind {
-    ParamKind::Size { min: Size::LEAST.as_mebibytes(), max: Size::MOST.as_mebibytes(), auto }
-}
-
 fn creation() -> ActionSpec {
     let layouts = ParamKind::Choice { choices: ["flat", "classic"].map(str::to_owned).to_vec() };
-    let packing = [
-        ParamSpec::flag(
-            "livenet_size",
-            size(true),
-            "The most that content and what a node writes may take; auto: the content, a quarter more, at least 128M more",
-        )
-        .as_flag("size")
-        .default("auto"),
+    let layout =
         ParamSpec::flag("layout", layouts, "How the tree is packed; flat where the initramfs can use it")
-            .not_asked(),
-    ];
-    let groups = [
-        params::origin(),
-        vec![params::package_set(params::LIVENET_TYPE)],
-        packing.to_vec(),
-        params::access(),
-        params::packages(),
-        params::content(),
-        params::rare(),
-        params::repositories(),
-    ];
+            .not_asked();
     let create = ActionSpec::create("Create a livenet image")
         .help("Create an image that nodes download and run from RAM");
-    groups.into_iter().flatten().fold(create, ActionSpec::param)
+    params::of_live_image(vec![layout]).into_iter().fold(create, ActionSpec::param)
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Changing the size of an image.
 
 use crate::{
-    existing::{Places, recorded_layout, root_image},
+    existing::{Places, Root, recorded_layout},
     mount, pack,
     unmount::{aside, repack},
 };
-use disklessset_kit::squashfs::{Layout, layout_of};
-use disklessset_plugin_api::{Error, Hold, Host, Image, Result, Size, SizeOrAuto};
+use disklessset_kit::squashfs::Layout;
+use disklessset_plugin_api::{Hold, Host, Image, Result, Size, SizeOrAuto};
 use serde_json::{Value, json};
 
 /// A flat image has no size of its own: the record changes and nothing else. A classic one is packed again with a file system of
@@ -18,13 +18,9 @@ pub(crate) fn resize(image: &mut Image, wanted: SizeOrAuto, host: &Host<'_>) -> 
         return record(image, wanted, needed, false);
     }
     if image.flag("is_mounted") {
-        return Err(Error::refused(format!("image {} was mounted, and its mount is lost", image.name()))
-            .hint(format!(
-                "disklessset livenet mount {0}, or disklessset livenet unmount {0}",
-                image.name()
-            )));
+        return Err(Root::of(image, host)?.lost_mount(image));
     }
-    let layout = layout_of(&root_image(image), host)?;
+    let layout = Root::of(image, host)?.layout(image, host)?;
     if let (Layout::Flat, Ok(Some(content))) = (layout, image.get::<u64>("content_size")) {
         return record(image, wanted, Size::mebibytes(content), false);
     }
@@ -37,7 +33,7 @@ pub(crate) fn resize(image: &mut Image, wanted: SizeOrAuto, host: &Host<'_>) -> 
         return record(image, wanted, needed, false);
     }
     let lower = mount::lower(&places, layout).to_owned();
-    host.acquire_file(&aside(image)?, Hold::Action)?;
+    host.acquire_file(&aside(image, host)?, Hold::Action)?;
     repack(image, &lower, &places.tree, &places.area, layout, SizeOrAuto::Fixed(size), host)?;
     Ok(json!({ "livenet_size": size.as_mebibytes(), "packed": true }))
 }

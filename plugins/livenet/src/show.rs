@@ -1,10 +1,9 @@
 //! What `show` adds to the attributes.
 
 use crate::{
-    existing::{Places, recorded_layout, root_image},
+    existing::{Places, Root, recorded_layout},
     mount,
 };
-use disklessset_kit::squashfs::Superblock;
 use disklessset_plugin_api::{Host, Image, Result};
 use serde_json::{Value, json};
 
@@ -14,16 +13,16 @@ pub(crate) const WRITABLE: &str = "commonly a fifth of the node's memory, as its
 
 /// Facts about the root image as it lies there now.
 pub(crate) fn show(image: &Image, host: &Host<'_>) -> Result<Value> {
-    let file = root_image(image);
+    let root = Root::of(image, host)?;
     let places = Places::of(image.name(), host)?;
     let mut facts = json!({
         "layout": recorded_layout(image).to_string(),
-        "root_image": file,
+        "root_image": root.path,
         "writable": WRITABLE,
-        "root_image_bytes": file.metadata().ok().map(|metadata| metadata.len()),
+        "root_image_bytes": root.path.metadata().ok().map(|metadata| metadata.len()),
     });
-    match Superblock::read(&file) {
-        Ok(found) => facts["root_image_files"] = found.inodes.into(),
+    match root.check(image, host) {
+        Ok(found) => facts["root_image_files"] = found.files.into(),
         Err(fault) => facts["problem"] = fault.to_string().into(),
     }
     if mount::is_live(&places)? {

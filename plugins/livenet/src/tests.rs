@@ -3,19 +3,18 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at results with the server's own tools")]
 
 mod sample;
+mod stepping;
 
 use crate::LivenetImage;
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::{
-    Arguments, BootContext, Image, ImageClass,
-    testing::{TestHost, is_root},
-};
+use disklessset_plugin_api::{Arguments, BootContext, Image, ImageClass, testing::is_root};
 use sample::Sample;
 use serde_json::{Value, json};
 use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
     process::Command,
 };
+use stepping::Stepping;
 
 /// Whether the test can run; says so when it cannot.
 fn root(test: &str) -> bool {
@@ -30,13 +29,13 @@ fn arguments(value: Value) -> Arguments {
 }
 
 struct World {
-    test: TestHost,
+    test: Stepping,
     sample: Sample,
 }
 
 impl World {
     fn new() -> Self {
-        let test = TestHost::new();
+        let test = Stepping::new();
         let sample = Sample::make(&test);
         Self { test, sample }
     }
@@ -441,7 +440,7 @@ fn archives_keep_everything_and_may_not_lead_out() {
 fn an_image_from_packages() {
     assert!(is_root(), "making OS images needs root");
     let choice = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
-    let test = TestHost::new();
+    let test = Stepping::new();
     let mut image = test.new_image("node", "LivenetImage");
     let all = json!({
         "kernel": "from-image", "source": "apt", "livenet_type": choice("DISKLESSSET_TYPE", "CORE"), "livenet_size": "auto",

@@ -1,9 +1,9 @@
 //! Ending an edit: packing the changes, or throwing them away.
 
 use crate::{
-    existing::{Places, ROOT_IMAGE, recorded_size, root_image},
+    existing::{Places, Root, recorded_size},
     mount,
-    pack::{self, Before},
+    pack::{self, Before, Packing},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
@@ -142,7 +142,7 @@ fn pack_changes(image: &mut Image, places: &Places, live: bool, host: &Host<'_>)
     if changed {
         // Before the user's view goes: without room it could not be given back.
         mount::room_for(image, &format!("unmounting image {}", image.name()), host)?;
-        host.acquire_file(&aside(image)?, Hold::Action)?;
+        host.acquire_file(&aside(image, host)?, Hold::Action)?;
     }
     if live {
         detach(places, host)?;
@@ -207,13 +207,16 @@ pub(crate) fn repack(
     let scratch = area.join("scratch");
     host.remove(&scratch)?;
     host.acquire_directory(&scratch, Hold::Action)?;
-    let aside = aside(image)?;
-    let packed = pack::pack(tree, &aside, layout, wanted, &scratch, before_of(image), host);
+    let root = Root::of(image, host)?;
+    let aside = aside(image, host)?;
+    let packing =
+        Packing { tree, file: &aside, layout, wanted, scratch: &scratch, before: before_of(image, &root) };
+    let packed = pack::pack(image, &packing, host);
     host.release(&scratch)?;
     match packed {
         Ok(packed) => {
             packed.record(image);
-            host.publish_with(image, &aside, &root_image(image))?;
+            host.publish_with(image, &aside, &root.path)?;
             Ok(())
         }
         Err(error) => {
@@ -224,14 +227,15 @@ pub(crate) fn repack(
 }
 
 /// The image in service.
-fn before_of(image: &Image) -> Option<Before> {
-    let packed = root_image(image).metadata().ok()?.len();
+fn before_of(image: &Image, root: &Root) -> Option<Before> {
+    let packed = root.path.metadata().ok()?.len();
     Some(Before { packed, content: Size::mebibytes(image.get("content_size").ok()??) })
 }
 
 /// Beside the image's directory: on its file system, and no part of what is served under the image's name.
-pub(crate) fn aside(image: &Image) -> Result<Utf8PathBuf> {
+pub(crate) fn aside(image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
     let directory = image.directory();
     let images = directory.parent().ok_or_else(|| Error::failed(format!("{directory} has no parent")))?;
-    Ok(images.join(format!(".{ROOT_IMAGE}-{}", image.name())))
+    let file = Root::of(image, host)?.format.file;
+    Ok(images.join(format!(".{file}-{}", image.name())))
 }

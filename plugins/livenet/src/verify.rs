@@ -1,11 +1,12 @@
 //! What is wrong with an image that only its class can tell.
 
 use crate::{
-    existing::{Places, recorded_layout, root_image},
+    existing::{Places, Root, recorded_layout},
     mount,
 };
 use disklessset_kit::{
-    squashfs::{Layout, Superblock, layout_of, names_in},
+    initramfs_facts::{Support, driver_support},
+    squashfs::Layout,
     verification::{self, Fault},
 };
 use disklessset_plugin_api::{Host, Image, Result};
@@ -18,24 +19,25 @@ const FLAT: &str = "overlayfs";
 
 /// Checks the root image, whether the record means it, and whether kernel, initramfs and modules belong together.
 pub(crate) fn verify(image: &Image, host: &Host<'_>) -> Result<Value> {
-    let (name, file) = (image.name(), root_image(image));
+    let (name, root) = (image.name(), Root::of(image, host)?);
+    let file = &root.format.file;
     let mut faults = Vec::new();
     let mut modules = None;
-    match Superblock::read(&file) {
+    match root.check(image, host) {
         Err(fault) => {
             faults
                 .push(Fault::problem(fault.to_string(), "put it back from a copy, or make the image again"));
         }
         Ok(_) => {
-            let (layout, recorded) = (layout_of(&file, host)?, recorded_layout(image));
+            let (layout, recorded) = (root.layout(image, host)?, recorded_layout(image));
             if layout != recorded {
                 let record = image.directory().join("image_data.yml");
-                let text = format!("its record says that squashfs.img is {recorded}, and it is {layout}");
+                let text = format!("its record says that {file} is {recorded}, and it is {layout}");
                 faults.push(Fault::problem(text, format!("put `layout: {layout}` into {record}")));
             }
             // What is in the file system of a classic image takes a mount to see.
             if layout == Layout::Flat {
-                modules = Some(names_in(&file, "usr/lib/modules", host)?);
+                modules = Some(root.modules(image, host)?);
             }
         }
     }
@@ -43,13 +45,30 @@ pub(crate) fn verify(image: &Image, host: &Host<'_>) -> Result<Value> {
     if image.flag("is_mounted") && !mount::is_live(&places)? {
         faults.push(Fault::problem(
             "the mount was lost; mount or unmount the image to get its changes back",
-            format!("disklessset livenet mount {name}"),
+            format!("disklessset {} mount {name}", root.format.module),
         ));
     }
     let mut parts = PARTS.to_vec();
     if recorded_layout(image) == Layout::Flat {
         parts.push(FLAT);
     }
-    faults.extend(verification::of_kernel(image, &parts, modules.as_deref(), "squashfs.img", host)?);
+    faults.extend(verification::of_kernel(image, &parts, modules.as_deref(), file.as_str(), host)?);
+    faults.extend(missing_drivers(image, &root, host)?);
     Ok(verification::answer(&faults))
+}
+
+/// Drivers that the root image needs and the initramfs has not.
+fn missing_drivers(image: &Image, root: &Root, host: &Host<'_>) -> Result<Vec<Fault>> {
+    let Some(kernel) = image.kernel() else { return Ok(Vec::new()) };
+    let (initramfs, kernels) = (kernel.initramfs(), host.paths()?.kernels);
+    let lacks = |driver: &&String| driver_support(&kernels.join(&initramfs), driver) == Support::No;
+    let missing = root.format.drivers.iter().filter(lacks);
+    Ok(missing
+        .map(|driver| {
+            Fault::problem(
+                format!("{initramfs} has no driver {driver}, and cannot boot this image"),
+                format!("disklessset kernel initramfs {}", kernel.version),
+            )
+        })
+        .collect())
 }

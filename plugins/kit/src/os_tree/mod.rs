@@ -21,6 +21,10 @@ use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Host, Result};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 
+/// The step by which the host asks a class for the tree of an image, as a directory that may be written to and is there until the action
+/// ends (a text); for `kernel add --from-image`. A class without it has no tree to take a kernel from.
+pub const STEP: &str = "os_tree";
+
 /// Makes the tree of the image `name` in the directory `tree`, which exists and is empty: its files, its kernel, what is the
 /// user's own. `scratch` is a private directory for files beside it.
 ///

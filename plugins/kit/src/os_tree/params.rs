@@ -1,7 +1,7 @@
 //! The parameters of a tree, declared once for all classes: a class takes the groups it wants, in the order its menu asks.
 
 use crate::packages::PackageSet;
-use disklessset_plugin_api::{ParamKind, ParamSpec};
+use disklessset_plugin_api::{ParamKind, ParamSpec, Size};
 
 /// `--kernel` and `--source`.
 pub fn origin() -> Vec<ParamSpec> {
@@ -32,6 +32,34 @@ pub fn package_set(name: &str) -> ParamSpec {
     ParamSpec::flag(name, ParamKind::Choice { choices }, "How much goes in (sources of packages only)")
         .as_flag("type")
         .default("STANDARD")
+}
+
+/// The size of an image that runs from RAM, `auto` included where it may be; in parameters files `livenet_size`.
+pub fn live_size() -> ParamKind {
+    ParamKind::Size { min: Size::LEAST.as_mebibytes(), max: Size::MOST.as_mebibytes(), auto: true }
+}
+
+/// All that a user can say about an image that runs from RAM, in the order its menu asks: the tree, `--size`, `packing` of the class's
+/// own, the rest.
+pub fn of_live_image(packing: Vec<ParamSpec>) -> Vec<ParamSpec> {
+    let size = ParamSpec::flag(
+        "livenet_size",
+        live_size(),
+        "The most that content and what a node writes may take; auto: the content, a quarter more, at least 128M more",
+    )
+    .as_flag("size")
+    .default("auto");
+    [
+        origin(),
+        vec![package_set(LIVENET_TYPE), size],
+        packing,
+        access(),
+        packages(),
+        content(),
+        rare(),
+        repositories(),
+    ]
+    .concat()
 }
 
 /// `--password-file` and `--ssh-pub-key`: who gets in.

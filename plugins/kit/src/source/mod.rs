@@ -12,6 +12,7 @@ mod repositories;
 
 pub use address::{Address, AddressError};
 pub use apt_sources::{AptEntry, distribution_sources};
+pub use oci::{OciFacts, oci_facts};
 pub use repositories::{Repo, Repositories, TextFile, Trust};
 
 use crate::{

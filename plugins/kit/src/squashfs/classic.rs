@@ -1,6 +1,6 @@
 //! Packing a file system image that holds the tree, the layout of 1.x.
 
-use super::{INNER_IMAGE, Superblock, mksquashfs};
+use super::{INNER_IMAGE, Superblock, for_nodes, mksquashfs};
 use crate::{content::Content, space, tree_files::TreeFiles};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Command, Error, Host, Result, Size};
@@ -28,7 +28,7 @@ pub fn classic_needs(content: &Content) -> Size {
     size
 }
 
-/// Packs a tree into `LiveOS/rootfs.img` (ext4 of the given size, nothing mounted) inside a squashfs file. `scratch` is an
+/// Packs a tree into `LiveOS/rootfs.img` (ext4 of the given size, nothing mounted) inside a squashfs file that nodes may fetch (0644). `scratch` is an
 /// empty directory on a disk with room for the content; `content` is what [`crate::content::measure`] said of the tree.
 ///
 /// What [`crate::content::LEFT_OUT`] names is removed from the tree first, for mkfs cannot leave it out.
@@ -69,6 +69,7 @@ pub fn pack_classic(
     host.run(&mkfs).map_err(space::writing(&inner))?;
     host.progress("packing", 0, 0);
     host.run(&mksquashfs(scratch, file)).map_err(space::writing(file))?;
+    for_nodes(file)?;
     // The root directory, LiveOS and the image.
     Superblock::read(file)?.must_hold(3, file)?;
     std::fs::remove_file(&inner)

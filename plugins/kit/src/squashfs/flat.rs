@@ -1,6 +1,6 @@
 //! Packing the tree itself.
 
-use super::{Superblock, mksquashfs};
+use super::{Superblock, for_nodes, mksquashfs};
 use crate::{
     content::{Content, LEFT_OUT},
     space,
@@ -8,7 +8,7 @@ use crate::{
 use camino::Utf8Path;
 use disklessset_plugin_api::{Host, Result};
 
-/// Packs a tree into a squashfs file and checks the result. `content` is what [`crate::content::measure`] said of the tree.
+/// Packs a tree into a squashfs file that nodes may fetch (0644) and checks the result. `content` is what [`crate::content::measure`] said of the tree.
 ///
 /// # Errors
 /// When mksquashfs fails, or the file is not whole.
@@ -20,7 +20,7 @@ pub fn pack_flat(tree: &Utf8Path, file: &Utf8Path, content: &Content, host: &Hos
         .map_err(space::writing(file))?;
     Superblock::read(file)?.must_hold(content.inodes, file)?;
     tell_lost_acls(content, host);
-    Ok(())
+    for_nodes(file)
 }
 
 /// Squashfs has no place for POSIX ACLs and mksquashfs says nothing about it in its exit code.
@@ -28,7 +28,7 @@ fn tell_lost_acls(content: &Content, host: &Host<'_>) {
     if content.with_acl == 0 {
         return;
     }
-    let named: Vec<String> = content.acl_samples.iter().map(|path| path.display().to_string()).collect();
+    let named = &content.acl_samples;
     let more = if content.with_acl > named.len() as u64 { ", …" } else { "" };
     host.warn(format!(
         "squashfs cannot keep POSIX ACLs: {} files lose theirs ({}{more}); the classic layout keeps them",

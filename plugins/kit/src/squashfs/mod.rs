@@ -10,13 +10,15 @@ pub use superblock::{Superblock, SuperblockError};
 
 use camino::Utf8Path;
 use disklessset_plugin_api::{Command, Error, Host, Result};
-use std::{fmt, str::FromStr};
+use serde::{Deserialize, Serialize};
+use std::{fmt, os::unix::fs::PermissionsExt, str::FromStr};
 
 /// The path of the file system image inside a classic root image, fixed by the initramfs.
 pub const INNER_IMAGE: &str = "LiveOS/rootfs.img";
 
 /// How the OS tree lies in the squashfs file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Layout {
     /// The tree itself.
     Flat,
@@ -63,6 +65,12 @@ const MEMORY: &str = "256M";
 
 fn mksquashfs(source: &Utf8Path, file: &Utf8Path) -> Command {
     Command::new("mksquashfs").arg(source.as_str()).arg(file.as_str()).args(SETTINGS).arg(MEMORY)
+}
+
+/// Lets nodes fetch a file, whatever the umask of the server.
+fn for_nodes(file: &Utf8Path) -> Result<()> {
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644))
+        .map_err(|cause| Error::failed(format!("cannot set the mode of {file}")).because(cause))
 }
 
 /// Finds out which layout a root image has, without unpacking it.

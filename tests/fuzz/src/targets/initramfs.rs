@@ -1,13 +1,15 @@
 //! An initramfs of any making: cpio, perhaps compressed.
 
 use crate::file::InMemory;
-use disklessset_kit::initramfs_facts::{FlatSupport, dracut_modules, facts, flat_support};
+use disklessset_kit::initramfs_facts::{Support, dracut_modules, driver_support, facts, flat_support};
 
 pub(super) fn run(data: &[u8]) {
     let file = InMemory::new(data);
     let modules = dracut_modules(file.path());
     let has = matches!(&modules, Ok(Some(modules)) if modules.iter().any(|module| module == "overlayfs"));
-    assert_eq!(flat_support(file.path()) == FlatSupport::Yes, has);
+    assert_eq!(flat_support(file.path()) == Support::Yes, has);
+    // Whatever it answers, it comes to an end.
+    let _ = driver_support(file.path(), "erofs");
     if let Ok(facts) = facts(file.path()) {
         assert!(facts.kernel.is_none_or(|version| !version.contains(|c: char| !c.is_ascii_graphic())));
     }

@@ -97,6 +97,13 @@ impl Run<'_> {
         step(report, "documents", documents.minutes(15));
         api::check(self.tree, &self.cargo(&[]), report);
         deny::check(&self.cargo(&["deny"]), report);
+        step(
+            report,
+            "format, modules of other authors",
+            self.authors("fmt", &["--all", "--check"]).minutes(3),
+        );
+        let clippy = ["--target-dir", self.tree.target.as_str(), "--all-targets", "--", "-D", "warnings"];
+        step(report, "clippy, modules of other authors", self.authors("clippy", &clippy).minutes(20));
         self.fuzzers(report);
     }
 
@@ -113,6 +120,9 @@ impl Run<'_> {
         let targets = self.tree.test_targets().into_iter().flat_map(|name| ["--test".to_owned(), name]);
         let unit = self.cargo(&["test", "--workspace", "--no-fail-fast", "--lib", "--bins"]).args(targets);
         self.tests("unit", &unit.minutes(25), report);
+        let authors =
+            self.authors("test", &["--target-dir", self.tree.target.as_str(), "--no-fail-fast", "--lib"]);
+        self.tests("unit, modules of other authors", &authors.minutes(15), report);
         let examples = self.cargo(&["test", "--workspace", "--no-fail-fast", "--doc"]);
         self.tests("unit, examples in documents", &examples.minutes(15), report);
         let guard = self.cargo(&["test", "--workspace", "--test", "suite", "--", "guard::"]);
@@ -154,6 +164,12 @@ impl Run<'_> {
         for left in self.area.left_behind() {
             report.failed(name, &left);
         }
+    }
+
+    /// cargo at work on the modules of other authors, a workspace of their own.
+    fn authors(&self, task: &str, args: &[&str]) -> Tool {
+        let manifest = self.tree.root.join("tests/authors/Cargo.toml");
+        self.cargo(&[&[task, "--manifest-path", manifest.as_str()], args].concat())
     }
 
     fn cargo(&self, args: &[&str]) -> Tool {

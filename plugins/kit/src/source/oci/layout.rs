@@ -2,6 +2,7 @@
 
 use super::{
     choose::{What, by_platform, by_reference, what},
+    facts::{self, OciFacts},
     fault::Fault,
     store::Store,
 };
@@ -26,6 +27,8 @@ pub(super) struct Image {
     pub(super) layers: Vec<Layer>,
     /// The platform, when it is not this server's.
     pub(super) foreign: Option<String>,
+    /// What it tells of itself.
+    pub(super) facts: OciFacts,
 }
 
 /// What matters here of an image's configuration. The crate's own type refuses some that Docker writes.
@@ -85,7 +88,8 @@ fn of_manifest(store: &Store, descriptor: &Descriptor) -> Result<Image, Fault> {
     {
         return Err(Fault::Refused(format!("it is no image of an operating system, but of {kind:?}")));
     }
-    let config: Configuration = parsed(&store.verified(config)?, "configuration")?;
+    let text = store.verified(config)?;
+    let config: Configuration = parsed(&text, "configuration")?;
     if config.os != Os::Linux {
         return Err(Fault::Refused(format!("it is an image for {:?}, not for Linux", config.os.to_string())));
     }
@@ -105,7 +109,10 @@ fn of_manifest(store: &Store, descriptor: &Descriptor) -> Result<Image, Fault> {
         store.blob(&blob)?;
         Ok(Layer { blob, diff_id })
     });
-    Ok(Image { layers: layers.collect::<Result<_, Fault>>()?, foreign })
+    let layers = layers.collect::<Result<_, Fault>>()?;
+    let annotations = manifest.annotations().as_ref();
+    let facts = facts::of(descriptor.digest().as_ref(), annotations, &parsed(&text, "configuration")?);
+    Ok(Image { layers, foreign, facts })
 }
 
 /// Layers that somebody else must bring or decrypt, and those of a kind that is not known, are refused by name.

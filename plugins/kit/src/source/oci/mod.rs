@@ -7,6 +7,7 @@
 mod apply;
 mod choose;
 mod digest;
+mod facts;
 mod fault;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
@@ -22,6 +23,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod tree;
+
+pub use facts::OciFacts;
 
 use crate::tree_files::TreeFiles;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -57,6 +60,28 @@ pub(super) fn check(path: &Utf8Path, reference: Option<&str>) -> Result<()> {
         let error = fault.into_error(&format!("cannot take the OCI image {path}"));
         Error { kind: ErrorKind::USAGE, ..error }
     })
+}
+
+/// What an image tells of itself. A compressed archive tells nothing until it is unpacked, which is done when a place for that is given:
+/// otherwise `None`.
+///
+/// # Errors
+/// When there is no such image, or its manifest or configuration is damaged.
+pub fn oci_facts(
+    path: &Utf8Path,
+    reference: Option<&str>,
+    unpack: Option<(&Utf8Path, &Host<'_>)>,
+) -> Result<Option<OciFacts>> {
+    let (path, reference) = located(path, reference);
+    let found = || {
+        let store = match (Store::open(&path)?, unpack) {
+            (Some(store), _) => store,
+            (None, Some((scratch, host))) => Store::unpack(&path, scratch, host)?,
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(layout::image(&store, reference.as_deref())?.facts))
+    };
+    found().map_err(|fault: Fault| fault.into_error(&format!("cannot read the OCI image {path}")))
 }
 
 /// Unpacks an image into the empty directory `tree`.

@@ -1,7 +1,7 @@
 //! The text of `boot.ipxe`.
 
-use crate::existing;
-use disklessset_kit::{boot_line, squashfs::Layout};
+use super::root_image::RootFile;
+use crate::{boot_line, squashfs::Layout};
 use disklessset_plugin_api::{BootContext, Error, Image, Result};
 
 /// What a slow switch port needs before it passes traffic, as in 1.x.
@@ -9,13 +9,27 @@ const PATIENCE: &str = "rd.net.timeout.carrier=30 rd.net.timeout.ifup=60 rd.net.
 /// Set by the site's own boot menu; nothing when it sets nothing.
 const OF_THE_SITE: &str = "${eq-console} ${eq-kernel-parameters} ${dedicated-kernel-parameters}";
 
+/// What is booted.
+#[derive(Debug, Clone, Copy)]
+pub struct Booted<'a> {
+    /// The kind of image as the boot loader shows it: the name of the module.
+    pub kind: &'a str,
+    /// The root image, in the image's directory.
+    pub file: &'a RootFile,
+    /// How the tree lies in it.
+    pub layout: Layout,
+}
+
 /// Writes the boot file: says what is booted, then kernel and initramfs as a pair.
 ///
 /// The root image is fetched by dracut's livenet part. A flat image needs its overlayfs part; for a classic one the same word would
 /// leave the node without a root. What a node can write lies in the initramfs' own `/run`, a fifth of its RAM, in both layouts:
 /// dracut has no word to change that for a downloaded root (`rd.live.overlay.size` sizes a device-mapper overlay, whose store is in
 /// `/run` as well).
-pub(crate) fn template(image: &Image, boot: &BootContext) -> Result<String> {
+///
+/// # Errors
+/// When the image has no kernel, or its kernel parameters cannot stand on the line.
+pub fn boot_file(image: &Image, boot: &BootContext, booted: &Booted<'_>) -> Result<String> {
     if boot.kernel_url.is_empty() || boot.initramfs_url.is_empty() {
         return Err(Error::failed(format!("image {} has no kernel", boot.image))
             .hint(format!("disklessset kernel set {} VERSION", boot.image)));
@@ -24,10 +38,10 @@ pub(crate) fn template(image: &Image, boot: &BootContext) -> Result<String> {
     let selinux = if image.flag("selinux") { "selinux=1 security=selinux" } else { "selinux=0" };
     let mut line = vec![
         format!("initrd={}", boot.initramfs),
-        format!("root=live:{}/squashfs.img", boot.image_url),
+        format!("root=live:{}/{}", boot.image_url, booted.file),
         "rd.neednet=1 ip=dhcp".to_owned(),
     ];
-    if existing::recorded_layout(image) == Layout::Flat {
+    if booted.layout == Layout::Flat {
         line.push("rd.live.overlay.overlayfs=1".to_owned());
     }
     line.push(selinux.to_owned());
@@ -38,9 +52,10 @@ pub(crate) fn template(image: &Image, boot: &BootContext) -> Result<String> {
     }
     line.push(OF_THE_SITE.to_owned());
     Ok(format!(
-        "#!ipxe\n\necho Booting image {image} (livenet) with kernel {kernel}\n\nkernel {kernel_url} {line}\n\
+        "#!ipxe\n\necho Booting image {image} ({kind}) with kernel {kernel}\n\nkernel {kernel_url} {line}\n\
          initrd --name {initramfs} {initramfs_url}\nboot\n",
         image = boot.image,
+        kind = booted.kind,
         kernel = image.text("kernel").unwrap_or_default(),
         kernel_url = boot.kernel_url,
         line = line.join(" "),
@@ -55,7 +70,7 @@ mod tests {
     use disklessset_plugin_api::{ImageName, Kernel, KernelVersion};
     use std::collections::BTreeMap;
 
-    fn booted(attributes: &[(&str, &str)]) -> String {
+    fn booted(attributes: &[(&str, &str)], layout: Layout) -> String {
         let kernel = Kernel::new(KernelVersion::parse("6.1.0-1-amd64").unwrap());
         let mut image =
             Image::new(ImageName::parse("web").unwrap(), "LivenetImage", BTreeMap::new(), "/i/web");
@@ -70,12 +85,13 @@ mod tests {
             Some(&kernel),
         );
         boot.kernel_parameters = "quiet".to_owned();
-        template(&image, &boot).unwrap()
+        let file = RootFile::parse("squashfs.img").unwrap();
+        boot_file(&image, &boot, &Booted { kind: "livenet", file: &file, layout }).unwrap()
     }
 
     #[test]
     fn kernel_and_initramfs_are_a_pair_and_flat_images_say_so() {
-        let text = booted(&[("layout", "flat"), ("selinux", "true")]);
+        let text = booted(&[("selinux", "true")], Layout::Flat);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "#!ipxe");
         assert_eq!(lines[2], "echo Booting image web (livenet) with kernel vmlinuz-6.1.0-1-amd64");
@@ -95,7 +111,7 @@ mod tests {
 
     #[test]
     fn images_of_1x_are_classic() {
-        let text = booted(&[("selinux", "False"), ("livenet_type", "Type.CORE")]);
+        let text = booted(&[("selinux", "False"), ("livenet_type", "Type.CORE")], Layout::Classic);
         assert!(!text.contains("overlayfs") && text.contains("selinux=0"), "{text}");
     }
 }

@@ -1,0 +1,95 @@
+//! Images that run from RAM and are kept as their OCI layout has them: labels and digest are attributes, nothing is edited here, and
+//! `update` takes over what the layout has become.
+#![forbid(unsafe_code)]
+
+mod attributes;
+mod making;
+mod parameters;
+mod publishing;
+mod show;
+mod tree;
+mod verify;
+
+use disklessset_kit::{
+    live::{self, needs},
+    os_tree,
+    squashfs::{Layout, Superblock, names_in},
+};
+use disklessset_plugin_api::{
+    ActionSpec, Arguments, Attributes, BootContext, Command, Error, Host, Image, ImageClass, ImageName,
+    Kernel, Result, declare_module,
+};
+use publishing::root_file;
+use serde_json::Value;
+
+/// The class of images that are kept as an OCI layout has them.
+struct OciImage;
+
+impl ImageClass for OciImage {
+    fn actions(&self) -> Vec<ActionSpec> {
+        parameters::actions()
+    }
+
+    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
+        making::create(image, args, host)
+    }
+
+    /// Everything outside of the directory is on the host's record.
+    fn remove_files(&self, _image: &Image, _host: &Host<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// As for removal.
+    fn clean(&self, _name: &ImageName, _host: &Host<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn get_boot_file_template(&self, image: &Image, boot: &BootContext, _host: &Host<'_>) -> Result<String> {
+        live::boot_file(image, boot, &live::Booted { kind: "oci", file: &root_file()?, layout: Layout::Flat })
+    }
+
+    fn clone_image(&self, source: &Image, image: &mut Image, host: &Host<'_>) -> Result<()> {
+        let (from, to) = (root_file()?.of(source), root_file()?.of(image));
+        let whole = Superblock::read(&from)?;
+        host.run(&Command::new("cp").args(["--reflink=auto", "--", from.as_str(), to.as_str()]))?;
+        match Superblock::read(&to)? == whole {
+            true => Ok(()),
+            false => Err(Error::failed(format!("the copy {to} is not the same as {from}"))),
+        }
+    }
+
+    fn set_kernel(&self, image: &mut Image, kernel: &Kernel, host: &Host<'_>) -> Result<()> {
+        let modules = names_in(&root_file()?.of(image), "usr/lib/modules", host)?;
+        if !modules.iter().any(|version| version == kernel.version.as_str()) {
+            needs::warn_without_modules(image, kernel, host);
+        }
+        needs::check_flat(image, kernel, "", host)?;
+        image.set_kernel(kernel);
+        Ok(())
+    }
+
+    fn show(&self, image: &Image, _host: &Host<'_>) -> Result<Value> {
+        show::show(image)
+    }
+
+    fn action(&self, words: &str, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
+        match words {
+            "update" => making::update(image, args.flag("again"), host),
+            other => Err(Error::usage(format!("OCI images have no action {other}"))),
+        }
+    }
+
+    fn step(&self, step: &str, image: &mut Image, _attrs: &Attributes, host: &Host<'_>) -> Result<Value> {
+        match step {
+            "verify" => verify::verify(image, host),
+            os_tree::STEP => tree::show(image, host).map(|tree| tree.as_str().into()),
+            other => Err(Error::not_defined(other)),
+        }
+    }
+}
+
+declare_module! {
+    name: "oci",
+    title: "Images that are kept as an OCI layout has them",
+    classes: { "OciImage" => OciImage },
+}
