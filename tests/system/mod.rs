@@ -2,15 +2,10 @@
 
 mod apt_repos;
 pub(crate) mod apt_tree;
-mod concurrency;
 mod dnf;
 mod dnf_faults;
 pub(crate) mod dnf_world;
 mod errors;
-mod foreign_mounts;
-mod hostile_files;
-mod hostile_names;
-mod identity;
 mod kernels;
 mod kill_points;
 mod livenet;
@@ -23,9 +18,9 @@ mod module_gone;
 mod nfs;
 mod node_sets;
 mod oci;
+mod reliability;
 mod repo_server;
 mod security;
-mod signals;
 mod signing;
 pub(crate) mod small;
 mod tar_archives;

@@ -53,7 +53,7 @@ fn living(root: &TestRoot, name: &str) -> Running {
 }
 
 #[test]
-fn a_pid_that_another_process_has_by_now() {
+fn case_18_a_pid_that_another_process_has_by_now() {
     let (root, before) = crashed();
     for name in ["sleeper", "disklessset"] {
         let other = living(&root, name);
@@ -68,7 +68,7 @@ fn a_pid_that_another_process_has_by_now() {
 }
 
 #[test]
-fn a_reboot() {
+fn case_18_a_reboot() {
     let (root, before) = crashed();
     rewrite(&root, "boot_id", "00000000-0000-0000-0000-000000000000");
     std::fs::remove_dir_all(root.path().join("run")).unwrap();
@@ -80,7 +80,7 @@ fn a_reboot() {
 }
 
 #[test]
-fn a_clock_that_is_a_year_off() {
+fn case_19_a_time_in_the_register_that_is_years_off() {
     disklessset_tests::need!(need::tool("strace"));
     let (root, before) = crashed();
     for since in ["2001-01-01T00:00:00+00:00", "2099-12-31T23:59:59+00:00", "yesterday"] {
@@ -98,7 +98,7 @@ fn a_clock_that_is_a_year_off() {
 }
 
 #[test]
-fn a_creation_in_another_pid_namespace() {
+fn case_18_a_creation_in_another_pid_namespace() {
     disklessset_tests::need!(need::root(), need::tool("strace"), need::tool("unshare"));
     let root = warmed_up(&["demo"]);
     let apart = ["--pid", "--fork", "--kill-child", "--mount-proc"];
@@ -114,7 +114,7 @@ fn a_creation_in_another_pid_namespace() {
 }
 
 #[test]
-fn a_listing_in_another_pid_namespace() {
+fn case_18_a_listing_in_another_pid_namespace() {
     disklessset_tests::need!(need::root(), need::tool("strace"), need::tool("unshare"));
     let root = warmed_up(&["demo"]);
     let creating = standing_still(&root, &["demo", "create", "b"], "mkdir", |program| program);
@@ -126,7 +126,7 @@ fn a_listing_in_another_pid_namespace() {
 }
 
 #[test]
-fn an_entry_of_1x() {
+fn case_18_an_entry_of_1x() {
     let root = warmed_up(&["demo"]);
     let before = Snapshot::of(&root);
 

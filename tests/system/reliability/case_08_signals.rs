@@ -60,18 +60,18 @@ fn interrupt(command: &[&str], image: &str, every: usize) {
 }
 
 #[test]
-fn a_creation_is_taken_back() {
+fn case_08_a_creation_is_taken_back() {
     interrupt(&["demo", "create", "b"], "b", 9);
 }
 
 #[test]
-fn a_creation_is_taken_back_wherever() {
+fn case_08_a_creation_is_taken_back_wherever() {
     disklessset_tests::need!(need::full());
     interrupt(&["demo", "create", "b"], "b", 1);
 }
 
 #[test]
-fn a_clone_is_taken_back_wherever() {
+fn case_08_a_clone_is_taken_back_wherever() {
     disklessset_tests::need!(need::full());
     interrupt(&["clone", "a", "b"], "b", 1);
 }

@@ -1,0 +1,11 @@
+//! The cases of `docs/reliability.md`: each a test named after its row, and a check that the document tells the truth of them.
+
+mod case_08_signals;
+mod case_14_read_only;
+mod case_15_16_17_at_once;
+mod case_18_19_whose_pid;
+mod case_20_21_22_editing;
+mod case_20_28_of_others;
+mod case_23_names;
+mod case_25_26_hostile_files;
+mod case_31_upgrade;
