@@ -57,7 +57,7 @@ fn rows_of(section: &str) -> Vec<String> {
 }
 
 /// Our own sources whose code, tests left out, has something in it.
-fn sources_with(has: impl Fn(&str) -> bool) -> Vec<String> {
+pub(crate) fn sources_with(has: impl Fn(&str) -> bool) -> Vec<String> {
     let top = here().join("..").canonicalize_utf8().expect("the checkout");
     let mut found = Vec::new();
     let mut ahead: Vec<Utf8PathBuf> =

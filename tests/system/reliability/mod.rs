@@ -1,6 +1,8 @@
 //! The cases of `docs/reliability.md`: each a test named after its row, and a check that the document tells the truth of them.
 
 mod case_08_signals;
+mod case_10_more_tools;
+mod case_10_tools;
 mod case_14_read_only;
 mod case_15_16_17_at_once;
 mod case_18_19_whose_pid;
@@ -9,3 +11,4 @@ mod case_20_28_of_others;
 mod case_23_names;
 mod case_25_26_hostile_files;
 mod case_31_upgrade;
+mod tools;
