@@ -65,6 +65,10 @@ const FILLING: [&str; 12] = [
     "rename",
 ];
 
+/// Calls that give, take or swap names, and those that make a change durable.
+const DURABLE: [&str; 10] =
+    ["rename", "renameat2", "unlink", "unlinkat", "rmdir", "link", "linkat", "fsync", "fdatasync", "syncfs"];
+
 /// One call of a recorded run that changed something below the test root.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -129,6 +133,17 @@ pub fn failing_at(program: Program, call: &Call, error: &str, lasting: Lasting) 
 pub fn slow_at(program: Program, call: &Call, time: Duration) -> Program {
     let delay = time.as_micros();
     injected(program, &[format!("inject={}:delay_enter={delay}:when={}", call.name, call.nth)])
+}
+
+/// The program, which takes a while before each call that changes names or makes a change durable: time to look at the disk.
+pub fn slow_at_durable_steps(program: Program, time: Duration) -> Program {
+    let delay = format!("delay_enter={}", time.as_micros());
+    injected(program, &DURABLE.map(|name| format!("inject={name}:{delay}")))
+}
+
+/// The program on a disk that makes nothing durable and says it did.
+pub fn with_lying_disk(program: Program) -> Program {
+    injected(program, &["fsync", "fdatasync", "syncfs"].map(|name| format!("inject={name}:retval=0")))
 }
 
 fn injected(program: Program, faults: &[String]) -> Program {

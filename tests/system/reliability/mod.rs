@@ -3,6 +3,7 @@
 mod case_08_signals;
 mod case_10_more_tools;
 mod case_10_tools;
+mod case_13_freeze_frame;
 mod case_14_read_only;
 mod case_15_16_17_at_once;
 mod case_18_19_whose_pid;
