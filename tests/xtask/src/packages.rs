@@ -71,9 +71,10 @@ const PACKAGES: &[Package] = &[
     enterprise(Purpose::Tests, "rpm-sign"),
     both(Purpose::Tests, "gpg", "gnupg2"),
     both(Purpose::Tests, "attr", "attr"),
-    both(Purpose::Tests, "g++", "gcc-c++"), // libFuzzer
-    debian(Purpose::Tests, "btrfs-progs"),  // Enterprise Linux has no btrfs
-    debian(Purpose::Tests, "clustershell"), // the reference for node sets
+    both(Purpose::Tests, "g++", "gcc-c++"),          // libFuzzer
+    both(Purpose::Tests, "faketime", "libfaketime"), // a clock that is elsewhere, for one program
+    debian(Purpose::Tests, "btrfs-progs"),           // Enterprise Linux has no btrfs
+    debian(Purpose::Tests, "clustershell"),          // the reference for node sets
     both(Purpose::Tests, "libcap2-bin", "libcap"),
     both(Purpose::Tests, "bzip2", "bzip2"),
     both(Purpose::Tests, "skopeo", "skopeo"),
