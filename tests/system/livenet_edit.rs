@@ -168,3 +168,20 @@ fn a_command_inside_counts_when_it_ends_well() {
     let _ = missing.expect_code(1).expect_said("no-such-program");
     Snapshot::assert_nothing_held(&small.root);
 }
+
+#[test]
+fn a_command_inside_a_mounted_image_works_there_and_is_packed_with_the_rest() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let mnt = small.mounted("web", &[]);
+    let old = served(&small.root, "web");
+    for script in ["printf edited >/etc/motd", "test -d /sys/kernel && test -c /dev/null && ! (: >/sys/x)"] {
+        let _ = small.run(&["livenet", "exec", "web", "--", "/bin/sh", "-c", script]).expect_done();
+    }
+    assert_eq!(std::fs::read_to_string(mnt.join("etc/motd")).unwrap(), "edited");
+    assert!(mnt.join("sys/kernel").exists(), "the tree has lost its system");
+    assert_eq!(served(&small.root, "web"), old, "what nodes get has changed");
+    let _ = small.run(&["livenet", "unmount", "web"]).expect_done();
+    assert!(has_edit(&small, "web"));
+    Snapshot::assert_nothing_held(&small.root);
+}
