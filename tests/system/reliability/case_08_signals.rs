@@ -12,10 +12,11 @@ use disklessset_tests::run;
 use disklessset_tests::stage::{Stage, served, warmed_up};
 use disklessset_tests::strace;
 
-const SIGNALS: [(Signal, i32); 3] = [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGHUP, 129)];
+pub(super) const SIGNALS: [(Signal, i32); 3] =
+    [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGHUP, 129)];
 
 /// The program itself among the processes of a root: strace, in front of it, is not.
-fn program(root: &TestRoot) -> Option<Pid> {
+pub(super) fn program(root: &TestRoot) -> Option<Pid> {
     let file = run::disklessset();
     let found = root.processes().into_iter().find(|(_, line)| line.starts_with(file.as_str()))?;
     Some(Pid::from_raw(found.0))

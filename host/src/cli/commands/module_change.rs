@@ -16,11 +16,11 @@ use crate::{
         new::{self, PluginApi},
     },
     output::{Field, Mood, Output},
-    system::command::Tool,
+    system::{command::Tool, interrupt},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Arg, ArgMatches, Command, value_parser};
-use disklessset_plugin_api::{Error, Result};
+use disklessset_plugin_api::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 
@@ -87,6 +87,7 @@ impl Request for CheckModule {
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
         let directory = session.site.layout().modules_dir();
         let answer = in_child("check", &self.file, &directory);
+        not_stopped()?;
         let findings = answer.unwrap_or_else(|cause| {
             let text = format!("the process that loaded it ended: {cause}");
             json!([{"subject": "loading", "outcome": Outcome::Bad, "text": text, "hint": null}])
@@ -148,7 +149,8 @@ impl Request for InstallModule {
             Err(cause) => Err(format!("the process that loaded it ended: {cause}")),
         };
         let manager = ModuleManager::new(&session.site);
-        let installed = manager.install(&self.file, self.signature.as_deref(), &loads)?;
+        let installed = manager.install(&self.file, self.signature.as_deref(), &loads);
+        let installed = installed.or_else(|error| not_stopped().and(Err(error)))?;
         session.output.say(&format!("installed module {} as {}", installed.name, installed.file));
         told_if_unused(session, &installed);
         Ok(())
@@ -217,6 +219,11 @@ fn in_child(what: &str, file: &Utf8Path, directory: &Utf8Path) -> std::result::R
     let tool = Tool::new(program).args([CHILD, what, file.as_str(), directory.as_str()]);
     let done = tool.capture_stdout(MOST_ANSWER).run().map_err(|cause| first_line(&cause.to_string()))?;
     serde_json::from_slice(&done.stdout).map_err(|_| "it gave no answer".to_owned())
+}
+
+/// An error when the user asked for a stop: the child was ended by it then.
+fn not_stopped() -> Result<()> {
+    interrupt::check().map_err(|signal| failure::with_kind(ErrorKind::INTERRUPTED, signal))
 }
 
 fn first_line(text: &str) -> String {
