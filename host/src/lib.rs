@@ -32,6 +32,7 @@ pub mod system;
 pub mod units;
 
 mod menu;
+mod no_room;
 mod output;
 mod yaml;
 

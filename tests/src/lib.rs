@@ -3,6 +3,7 @@
 //! Tests live in `suite.rs` and its folders, one folder a tier. What they share is here:
 //! - [`root`]: a throw-away root with a modules directory the program accepts
 //! - [`run`]: the program, run with a clean environment, a time limit and, where asked, a sudden end
+//! - [`failpoints`]: the program, killed at a step of its own making
 //! - [`strace`]: the program, killed, failing or slowed down at a system call of its own
 //! - [`terminal`]: the program in a real terminal, for its menu
 //! - [`residue`]: what there was before and after: mounts, loop devices, processes, files
@@ -12,15 +13,18 @@
 //! - [`hostile_tree`]: an OS tree with everything that copies lose
 //! - [`tree_facts`]: all that can be told of a tree, and what differs between two
 //! - [`canary`]: a tree outside the root that nothing may touch
+//! - [`kill_table`]: what was killed where, and how it ended
 //! - [`mod@need`]: what a test needs of the machine, and how it says that it was skipped
 //! - [`readme`]: the commands of a document, to be run as they are written
 //!
-//! `xtask` shares [`place`], [`install`], [`facts`], [`loop_disk`] and [`mod@need`].
+//! `xtask` shares [`place`], [`install`], [`facts`], [`kill_table`], [`loop_disk`] and [`mod@need`].
 
 pub mod canary;
 pub mod facts;
+pub mod failpoints;
 pub mod hostile_tree;
 pub mod install;
+pub mod kill_table;
 pub mod loop_disk;
 pub mod mounted;
 pub mod need;

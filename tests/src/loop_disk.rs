@@ -74,14 +74,59 @@ impl LoopDisk {
         &self.file
     }
 
+    /// Takes all its room but for so many bytes, until the filling is dropped. What the file system keeps back for itself is none
+    /// of that room.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub fn fill_but(&self, bytes: u64) -> io::Result<Filling> {
+        let filling = Filling { path: self.path.join(".filling") };
+        let file = std::fs::File::create(&filling.path)?;
+        let mut length = 0;
+        let mut step = 64 << 20;
+        // All of it first, piece by smaller piece, and then as much back: nobody can tell beforehand what is kept back.
+        while step >= LEAST_STEP {
+            match rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), length, step) {
+                Ok(()) => length += step,
+                Err(rustix::io::Errno::NOSPC) => step /= 2,
+                Err(cause) => return Err(cause.into()),
+            }
+        }
+        file.set_len(length.saturating_sub(bytes))?;
+        self.settled()?;
+        Ok(filling)
+    }
+
+    fn settled(&self) -> io::Result<()> {
+        tool("sync", &["--file-system", self.path.as_str()]).map(drop)
+    }
+
     /// Bytes in use in it, after all is written. Some file systems count a while later.
     ///
     /// # Errors
     /// When it cannot be asked.
     pub fn used(&self) -> io::Result<u64> {
-        tool("sync", &["--file-system", self.path.as_str()])?;
+        self.settled()?;
         let stat = nix::sys::statvfs::statvfs(self.path.as_std_path())?;
         Ok((stat.blocks() - stat.blocks_free()) * stat.fragment_size())
+    }
+}
+
+/// The least that a filling grows by.
+const LEAST_STEP: u64 = 1024;
+
+/// What takes the room of a disk.
+#[derive(Debug)]
+#[must_use = "the room is given back when it is dropped"]
+pub struct Filling {
+    path: Utf8PathBuf,
+}
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        // At once: a program that another thread just starts may have the file open, and keep a removed one's room.
+        let _ = std::fs::File::create(&self.path);
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 

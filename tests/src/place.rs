@@ -75,9 +75,11 @@ fn is_open(dir: &Utf8Path) -> bool {
     dir.canonicalize_utf8().is_ok_and(|real| real.ancestors().all(open))
 }
 
-/// Removes a directory of a test with all below it. What is mounted there is detached first and listed for the caller
-/// to complain about; nothing is removed while a mount is left.
-pub fn remove_with_mounts(dir: &Utf8Path) -> std::io::Result<Vec<String>> {
+/// Detaches all that is mounted at or below a directory of a test, and lists it.
+///
+/// # Errors
+/// When something stays mounted.
+pub fn detach_below(dir: &Utf8Path) -> std::io::Result<Vec<String>> {
     let below = || -> std::io::Result<Vec<_>> {
         Ok(crate::facts::mount_points()?.into_iter().filter(|point| point.starts_with(dir)).collect())
     };
@@ -89,11 +91,21 @@ pub fn remove_with_mounts(dir: &Utf8Path) -> std::io::Result<Vec<String>> {
     if let Some(left) = below()?.first() {
         return Err(std::io::Error::other(format!("{} is still mounted", left.display())));
     }
+    Ok(mounted.iter().map(|point| point.display().to_string()).collect())
+}
+
+/// Removes a directory of a test with all below it. What is mounted there is detached first and listed for the caller
+/// to complain about; nothing is removed while a mount is left.
+///
+/// # Errors
+/// When something stays.
+pub fn remove_with_mounts(dir: &Utf8Path) -> std::io::Result<Vec<String>> {
+    let mounted = detach_below(dir)?;
     match std::fs::remove_dir_all(dir) {
         Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => {}
         removed => removed?,
     }
-    Ok(mounted.iter().map(|point| point.display().to_string()).collect())
+    Ok(mounted)
 }
 
 #[cfg(test)]

@@ -106,6 +106,20 @@ impl TestRoot {
             .args(args)
     }
 
+    /// Takes away all that is mounted below the root, as a reboot does.
+    #[track_caller]
+    pub fn unmount_all(&self) {
+        let points =
+            facts::mount_points().unwrap_or_else(|cause| panic!("cannot read the mount table: {cause}"));
+        for point in points.iter().rev().filter(|point| point.starts_with(self.path())) {
+            let flags = nix::mount::MntFlags::UMOUNT_NOFOLLOW;
+            // What a tool of another test holds a copy of is busy for no reason of ours.
+            nix::mount::umount2(point, flags)
+                .or_else(|_| nix::mount::umount2(point, flags | nix::mount::MntFlags::MNT_DETACH))
+                .unwrap_or_else(|cause| panic!("cannot unmount {}: {cause}", point.display()));
+        }
+    }
+
     /// A program of the system, in the same clean environment and with the same mark.
     pub fn tool<A: AsRef<OsStr>>(&self, name: &str, args: &[A]) -> run::Program {
         run::Program::new(name, &self.beside(), &self.mark).args(args)

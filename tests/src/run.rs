@@ -34,6 +34,17 @@ pub fn disklessset() -> Utf8PathBuf {
     program
 }
 
+/// The program under test with failpoints compiled in; panics when it is not built.
+pub fn disklessset_with_failpoints() -> Utf8PathBuf {
+    let program = build_dir().join("disklessset-failpoints");
+    assert!(
+        program.is_file(),
+        "{program} is not there: run `cargo build --workspace --features disklessset/failpoints --bin \
+         disklessset-failpoints` (cargo xtask test does)"
+    );
+    program
+}
+
 /// The built file of a module, by its short name (`demo` for `libdemo_module.so`); panics when it is not built.
 pub fn built_module(name: &str) -> Utf8PathBuf {
     let file = build_dir().join(format!("lib{name}_module.so"));
@@ -95,6 +106,12 @@ impl Program {
     /// Gives it something to read; without it standard input is empty.
     pub fn stdin(mut self, text: &str) -> Self {
         self.stdin = text.as_bytes().to_vec();
+        self
+    }
+
+    /// The same done by another file: another build of the same program.
+    pub fn by(mut self, file: impl Into<Utf8PathBuf>) -> Self {
+        self.file = file.into();
         self
     }
 
@@ -212,6 +229,13 @@ impl Running {
     /// would; the test root ends them at last.
     pub fn kill_nine(mut self) -> ExitStatus {
         self.signal(nix::sys::signal::Signal::SIGKILL);
+        self.child.wait().unwrap_or_else(|cause| panic!("cannot wait for {}: {cause}", self.line))
+    }
+
+    /// The same for all that it has started and that stayed in its group, at once.
+    pub fn kill_group(mut self) -> ExitStatus {
+        let group = nix::unistd::Pid::from_raw(self.child.id() as i32);
+        let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL);
         self.child.wait().unwrap_or_else(|cause| panic!("cannot wait for {}: {cause}", self.line))
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::facts::{self, FileFacts};
+use crate::place;
 use crate::residue::Snapshot;
 use crate::root::TestRoot;
 use crate::run::{Program, Running};
@@ -34,11 +35,12 @@ impl<'a> Stage<'a> {
         std::fs::remove_dir_all(saved).unwrap_or_else(|cause| panic!("cannot remove {saved}: {cause}"));
     }
 
-    /// Puts the root back as it was saved, whatever has become of it.
+    /// Puts the root back as it was saved, whatever has become of it; what is mounted in it is detached first.
     #[track_caller]
     pub fn restore(&self) {
         let path = self.root.path();
-        std::fs::remove_dir_all(&path).unwrap_or_else(|cause| panic!("cannot remove {path}: {cause}"));
+        let _ =
+            place::remove_with_mounts(&path).unwrap_or_else(|cause| panic!("cannot remove {path}: {cause}"));
         copy(self.root, &self.saved, &path);
     }
 }

@@ -74,12 +74,24 @@ const DURABLE: [&str; 10] =
 pub struct Call {
     /// The name of the system call.
     pub name: String,
-    /// Which call of that name it was, from 1.
+    /// Which call of that name it was, from 1: of all, or of the one thread that was looked at.
     pub nth: usize,
     /// The line strace wrote, for messages.
     pub line: String,
     /// How many calls of each name there had been before.
     before: BTreeMap<String, usize>,
+    whose: Whose,
+}
+
+/// Whose calls are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// Those of the program, its threads and all that it runs. Faults are counted for each of them by itself: where several
+    /// are at work, another one may meet the fault, or none.
+    Everyones,
+    /// Those of the program's first thread, which is the one that decides. What it runs is not disturbed, and every fault
+    /// comes where it is put.
+    Own,
 }
 
 /// For how long calls fail.
@@ -99,17 +111,31 @@ impl std::fmt::Display for Call {
 
 /// Runs a program to its end and lists, in order, the calls with which it changed something below the root.
 pub fn record(root: &TestRoot, program: Program) -> (Outcome, Vec<Call>) {
+    recorded(root, &root.path(), program, Whose::Everyones)
+}
+
+/// The same for what the program does itself: neither the tools it runs nor threads that help it.
+pub fn record_own(root: &TestRoot, program: Program) -> (Outcome, Vec<Call>) {
+    record_own_below(root, &root.path(), program)
+}
+
+/// The same for what is changed below another directory.
+pub fn record_own_below(root: &TestRoot, below: &Utf8Path, program: Program) -> (Outcome, Vec<Call>) {
+    recorded(root, below, program, Whose::Own)
+}
+
+fn recorded(root: &TestRoot, below: &Utf8Path, program: Program, whose: Whose) -> (Outcome, Vec<Call>) {
     let trace = trace_file(root);
     let set = format!("trace={}", CHANGING.map(|name| format!("?{name}")).join(","));
-    let outcome = program.behind("strace", &arguments(&trace, &[&set])).run();
+    let outcome = program.behind("strace", &arguments(whose, &trace, &[&set])).run();
     let text = std::fs::read_to_string(&trace).unwrap_or_else(|cause| panic!("no trace {trace}: {cause}"));
     let _ = std::fs::remove_file(&trace);
-    (outcome, calls_in(&text, &root.path()))
+    (outcome, calls_in(&text, below, whose))
 }
 
 /// The program, killed when it is about to make a call.
 pub fn killed_at(program: Program, call: &Call) -> Program {
-    injected(program, &[format!("inject={}:signal=SIGKILL:when={}", call.name, call.nth)])
+    injected(program, call.whose, &[format!("inject={}:signal=SIGKILL:when={}", call.name, call.nth)])
 }
 
 /// The program, whose call fails with an error (`ENOSPC`).
@@ -126,39 +152,44 @@ pub fn failing_at(program: Program, call: &Call, error: &str, lasting: Lasting) 
             faults.push(format!("inject={kind}:error={error}:when={from}+"));
         }
     }
-    injected(program, &faults)
+    injected(program, call.whose, &faults)
 }
 
 /// The program, which takes a while when it is about to make a call.
 pub fn slow_at(program: Program, call: &Call, time: Duration) -> Program {
     let delay = time.as_micros();
-    injected(program, &[format!("inject={}:delay_enter={delay}:when={}", call.name, call.nth)])
+    injected(program, call.whose, &[format!("inject={}:delay_enter={delay}:when={}", call.name, call.nth)])
 }
 
 /// The program, which takes a while before each call that changes names or makes a change durable: time to look at the disk.
 pub fn slow_at_durable_steps(program: Program, time: Duration) -> Program {
     let delay = format!("delay_enter={}", time.as_micros());
-    injected(program, &DURABLE.map(|name| format!("inject={name}:{delay}")))
+    injected(program, Whose::Everyones, &DURABLE.map(|name| format!("inject={name}:{delay}")))
 }
 
 /// The program on a disk that makes nothing durable and says it did.
 pub fn with_lying_disk(program: Program) -> Program {
-    injected(program, &["fsync", "fdatasync", "syncfs"].map(|name| format!("inject={name}:retval=0")))
+    injected(
+        program,
+        Whose::Everyones,
+        &["fsync", "fdatasync", "syncfs"].map(|name| format!("inject={name}:retval=0")),
+    )
 }
 
-fn injected(program: Program, faults: &[String]) -> Program {
+fn injected(program: Program, whose: Whose, faults: &[String]) -> Program {
     let names: Vec<_> =
         faults.iter().filter_map(|fault| fault.strip_prefix("inject=")?.split(':').next()).collect();
     let trace = format!("trace={}", names.join(","));
     let all: Vec<&str> = std::iter::once(trace.as_str()).chain(faults.iter().map(String::as_str)).collect();
-    program.behind("strace", &arguments(&Utf8PathBuf::from("/dev/null"), &all))
+    program.behind("strace", &arguments(whose, &Utf8PathBuf::from("/dev/null"), &all))
 }
 
 // Not with --seccomp-bpf: with it strace 6.1 puts no fault anywhere, and says nothing.
-fn arguments(trace: &Utf8Path, expressions: &[&str]) -> Vec<String> {
-    let fixed = ["-f", "-qq", "-y", "-s", "64", "-e", "signal=none", "-o", trace.as_str()];
+fn arguments(whose: Whose, trace: &Utf8Path, expressions: &[&str]) -> Vec<String> {
+    let follow = (whose == Whose::Everyones).then_some("-f");
+    let fixed = ["-qq", "-y", "-s", "64", "-e", "signal=none", "-o", trace.as_str()];
     let expressions = expressions.iter().flat_map(|expression| ["-e", expression]);
-    fixed.into_iter().chain(expressions).map(str::to_owned).collect()
+    follow.into_iter().chain(fixed).chain(expressions).map(str::to_owned).collect()
 }
 
 fn trace_file(root: &TestRoot) -> Utf8PathBuf {
@@ -166,13 +197,16 @@ fn trace_file(root: &TestRoot) -> Utf8PathBuf {
     root.beside().join(format!("trace-{}", NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
-/// Lines are `4711 mkdir("/path", 0700) = 0`, descriptors shown with their path.
-fn calls_in(trace: &str, below: &Utf8Path) -> Vec<Call> {
+/// Lines are `4711 mkdir("/path", 0700) = 0`, without the number where only one thread is looked at; descriptors are shown
+/// with their path.
+fn calls_in(trace: &str, below: &Utf8Path, whose: Whose) -> Vec<Call> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut calls = Vec::new();
     for line in trace.lines() {
-        let Some((_, rest)) = line.split_once(' ') else { continue };
-        let rest = rest.trim_start();
+        let rest = match whose {
+            Whose::Everyones => line.split_once(' ').map_or("", |(_, rest)| rest.trim_start()),
+            Whose::Own => line,
+        };
         let Some((name, arguments)) = rest.split_once('(') else { continue };
         // The second half of a call that another process came between has no name in this place.
         if name.contains(' ') {
@@ -184,7 +218,7 @@ fn calls_in(trace: &str, below: &Utf8Path) -> Vec<Call> {
         let opens = name.starts_with("openat");
         let writes = ["O_CREAT", "O_WRONLY", "O_RDWR"].iter().any(|flag| arguments.contains(flag));
         if arguments.contains(below.as_str()) && (!opens || writes) {
-            calls.push(Call { name: name.to_owned(), nth: *nth, line: rest.to_owned(), before });
+            calls.push(Call { name: name.to_owned(), nth: *nth, line: rest.to_owned(), before, whose });
         }
     }
     calls
@@ -201,10 +235,34 @@ mod tests {
 
     #[test]
     fn calls_are_counted_by_name_and_those_elsewhere_are_left_out() {
-        let calls = calls_in(TRACE, Utf8Path::new("/r"));
+        let calls = calls_in(TRACE, Utf8Path::new("/r"), Whose::Everyones);
         let seen: Vec<_> = calls.iter().map(|call| (call.name.as_str(), call.nth)).collect();
         assert_eq!(seen, [("openat", 2), ("write", 2)]);
         assert_eq!(calls[1].before["openat"], 2);
+        let without_numbers = TRACE.replace("7 ", "");
+        let own = calls_in(&without_numbers, Utf8Path::new("/r"), Whose::Own);
+        assert_eq!(own.iter().map(|call| (call.name.as_str(), call.nth)).collect::<Vec<_>>(), seen);
+    }
+
+    #[test]
+    fn a_fault_of_one_s_own_spares_the_tools() {
+        crate::need!(crate::need::tool("strace"));
+        let root = TestRoot::bare();
+        let path = |name: &str| root.path().join(name).into_string();
+        let script = format!("mkdir {0}; : >{1}; : >{2}", path("a"), path("b"), path("c"));
+        let sh = || root.tool("sh", &["-c", &script]);
+        let (outcome, calls) = record_own(&root, sh());
+        let _ = outcome.expect_done();
+        let names: Vec<_> = calls.iter().map(|call| call.name.as_str()).collect();
+        assert_eq!(names, ["openat", "openat"], "mkdir is another program");
+        for name in ["b", "c"] {
+            std::fs::remove_file(path(name)).unwrap();
+        }
+        std::fs::remove_dir(path("a")).unwrap();
+        let died = killed_at(sh(), &calls[1]).run();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&died.status), Some(9), "{died}");
+        let there = ["a", "b", "c"].map(|name| Utf8PathBuf::from(path(name)).exists());
+        assert_eq!(there, [true, true, false]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::os::unix::process::ExitStatusExt;
 
 use disklessset_tests::canary::Canary;
+use disklessset_tests::kill_table;
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
@@ -56,60 +57,60 @@ fn a_kernel(root: &TestRoot) {
     }
 }
 
-const CREATE: Case = Case {
+pub(super) const CREATE: Case = Case {
     modules: &[],
     command: &["demo", "create", "b"],
     image: "b",
     does: Does::Make,
     prepare: one_image,
 };
-const FIRST: Case =
+pub(super) const FIRST: Case =
     Case { modules: &[], command: &["demo", "create", "b"], image: "b", does: Does::Make, prepare: nothing };
-const CLONE: Case =
+pub(super) const CLONE: Case =
     Case { modules: &[], command: &["clone", "a", "b"], image: "b", does: Does::Make, prepare: one_image };
-const MESSAGE: Case = Case {
+pub(super) const MESSAGE: Case = Case {
     modules: &[],
     command: &["demo", "message", "a", "new"],
     image: "a",
     does: Does::Change,
     prepare: one_image,
 };
-const SET_KERNEL: Case = Case {
+pub(super) const SET_KERNEL: Case = Case {
     modules: &[],
     command: &["kernel", "set", "a", "6.1.0-test"],
     image: "a",
     does: Does::Change,
     prepare: a_kernel,
 };
-const REMOVE: Case = Case {
+pub(super) const REMOVE: Case = Case {
     modules: &[],
     command: &["remove", "a", "--yes"],
     image: "a",
     does: Does::Remove,
     prepare: one_image,
 };
-const CLEAR: Case = Case {
+pub(super) const CLEAR: Case = Case {
     modules: &[],
     command: &["clear", "a", "--yes"],
     image: "a",
     does: Does::Remove,
     prepare: one_image,
 };
-const CLEAN: Case = Case {
+pub(super) const CLEAN: Case = Case {
     modules: &[],
     command: &["clean", "b", "--yes"],
     image: "b",
     does: Does::RemoveCorrupted,
     prepare: one_corrupted,
 };
-const CLEAR_CORRUPTED: Case = Case {
+pub(super) const CLEAR_CORRUPTED: Case = Case {
     modules: &[],
     command: &["clear", "b", "--yes"],
     image: "b",
     does: Does::RemoveCorrupted,
     prepare: one_corrupted,
 };
-const REMOVE_KERNEL: Case = Case {
+pub(super) const REMOVE_KERNEL: Case = Case {
     modules: &[],
     command: &["kernel", "remove", "6.1.0-test", "--yes"],
     image: "a",
@@ -139,7 +140,7 @@ pub(super) fn kill_at(case: &Case, chosen: impl Fn(usize) -> bool) {
     let after = World::of(&root, case);
     assert_ne!(before.files.differences(&after.files), "", "it changes nothing");
     assert!(points.len() > 10, "only {} points", points.len());
-    let mut tried = 0;
+    let (mut tried, mut back) = (0, 0);
     for (number, point) in points.iter().enumerate().filter(|(number, _)| chosen(*number)) {
         stage.restore();
         let ended = strace::killed_at(root.disklessset(case.command), point).run();
@@ -154,14 +155,15 @@ pub(super) fn kill_at(case: &Case, chosen: impl Fn(usize) -> bool) {
         let outcome = round.look();
         // Both ways back, taken in turns so that every kind of point meets both.
         if number % 2 == 0 {
-            round.clean(outcome)
+            back += usize::from(round.clean(outcome) == Direction::Back);
         } else {
-            round.repeat()
+            round.repeat();
         }
         canary.assert_untouched();
         tried += 1;
     }
     assert!(tried > 0, "none of {} points was reached", points.len());
+    kill_table::add(&case.command.join(" "), "system calls", points.len(), tried, back, tried - back);
 }
 
 /// The world before or after an action.
@@ -178,11 +180,28 @@ impl World {
 
 /// What the next cleaning has to come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
+pub(super) enum Direction {
     Back,
     On,
     /// Nobody was promised anything.
     Either,
+}
+
+/// What a status promises while an image is served as before, or as after the action; nothing when it is a lie.
+pub(super) fn promised(does: Does, status: Option<&str>, old: bool, new: bool) -> Option<Direction> {
+    match (does, status) {
+        (Does::Make, Some("CREATED")) if new => Some(Direction::On),
+        (Does::Make, None) if old => Some(Direction::Back),
+        (Does::Make, Some("CORRUPTED")) => Some(Direction::Back),
+        (Does::Change, Some("CREATED")) if new => Some(Direction::On),
+        // Committed or not, the next cleaning knows; nobody was told either.
+        (Does::Change, Some("CREATED")) if old => Some(Direction::Either),
+        (Does::Remove, Some("CREATED")) if old => Some(Direction::Back),
+        (Does::Remove, None) if new => Some(Direction::On),
+        (Does::RemoveCorrupted, Some("CORRUPTED") | None) => Some(Direction::On),
+        (Does::Other, Some("CREATED")) if old => Some(Direction::Either),
+        _ => None,
+    }
 }
 
 /// One sudden end.
@@ -207,27 +226,15 @@ impl Round<'_> {
         let served = served(self.root, self.case.image);
         let (old, new) = (served == self.before.served, served == self.after.served);
         let status = listed.get(self.case.image).map(String::as_str);
-        match (self.case.does, status) {
-            (Does::Make, Some("CREATED")) if new => Direction::On,
-            (Does::Make, None) if old => Direction::Back,
-            (Does::Make, Some("CORRUPTED")) => Direction::Back,
-            (Does::Change, Some("CREATED")) if new => Direction::On,
-            // Committed or not, the next cleaning knows; nobody was told either.
-            (Does::Change, Some("CREATED")) if old => Direction::Either,
-            (Does::Remove, Some("CREATED")) if old => Direction::Back,
-            (Does::Remove, None) if new => Direction::On,
-            (Does::RemoveCorrupted, Some("CORRUPTED") | None) => Direction::On,
-            (Does::Other, Some("CREATED")) if old => Direction::Either,
-            _ => {
-                let files: Vec<_> = served.keys().collect();
-                panic!("{status:?} (as before {old}, as after {new}) after {point}\nserved: {files:?}")
-            }
-        }
+        promised(self.case.does, status, old, new).unwrap_or_else(|| {
+            let files: Vec<_> = served.keys().collect();
+            panic!("{status:?} (as before {old}, as after {new}) after {point}\nserved: {files:?}")
+        })
     }
 
-    /// `clean` leads where the listing said, and leaves nothing.
+    /// `clean` leads where the listing said, and leaves nothing. Tells where that was.
     #[track_caller]
-    fn clean(&self, direction: Direction) {
+    fn clean(&self, direction: Direction) -> Direction {
         let _ = self.root.disklessset(&["clean", "--yes"]).run().expect_done();
         let now = Snapshot::of(self.root);
         let (from_before, from_after) =
@@ -243,6 +250,7 @@ impl Round<'_> {
             self.point
         );
         self.no_lock_is_left();
+        if from_before.is_empty() { Direction::Back } else { Direction::On }
     }
 
     /// The same command again finishes the work, or finds it finished.

@@ -4,6 +4,7 @@ use super::globals::Run;
 use crate::{
     ImageManager, KernelManager,
     images::{CleanReport, MODULES},
+    no_room,
     output::{Output, unanswered},
     site::Site,
     system::interrupt,
@@ -70,7 +71,7 @@ impl Session {
     pub(crate) fn perform(&self, request: &dyn Request) -> Result<()> {
         let effect = request.effect();
         if effect == Effect::Reads {
-            return request.run(self, &[]);
+            return self.run(request, &[]);
         }
         if self.run == Run::Dry {
             return self.tell(request, &effect);
@@ -83,7 +84,7 @@ impl Session {
             return Err(Error::refused("not confirmed: nothing was done"));
         }
         let cleaned = self.clean_first(&effect)?;
-        request.run(self, &cleaned)
+        self.run(request, &cleaned)
     }
 
     /// Like [`Self::perform`] where the cleaning is over: the menu cleans once for each choice.
@@ -104,7 +105,13 @@ impl Session {
                 Err(reason) => return Err(unanswered(reason)),
             }
         }
-        request.run(self, &[])
+        self.run(request, &[])
+    }
+
+    /// Runs it; an error for want of room says of which file system.
+    fn run(&self, request: &dyn Request, cleaned: &[String]) -> Result<()> {
+        let ran = request.run(self, cleaned);
+        ran.map_err(|error| no_room::explained(error, self.site.layout(), &[]))
     }
 
     /// Cleans what crashed actions left behind, unless the site's configuration says no. What cannot be cleaned is a

@@ -348,19 +348,20 @@ impl ImageManager<'_> {
     }
 
     /// Removes files that say nothing: of locks whose holders were killed, of journals they had not written to yet or no
-    /// longer, of registers they had not finished. Nothing is wrong while they are there, so that nothing is said of them.
+    /// longer, of registers and modules they had not finished. Nothing is wrong while they are there, so that nothing is said of them.
     fn sweep(&self) {
         let _ = self.site.installations.sweep();
         let _ = crate::exports::sweep(&self.site.layout);
+        crate::modules::install::remove_leftovers(&self.site.layout.modules_dir());
         let locks = self.site.layout.locks_dir();
         for name in self.journalled().unwrap_or_default() {
             let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
-            let blank = || journal::read(&path).is_ok_and(|state| state.is_blank());
-            if blank()
+            let untidy = || journal::is_untidy(&path).unwrap_or(false);
+            if untidy()
                 && let Ok(Some(_lock)) = Lock::for_a_moment(&locks, &image_lock(&name))
-                && blank()
+                && untidy()
             {
-                let _ = files::remove_file(&path);
+                let _ = Journal::reopen(&path).and_then(Journal::end);
             }
         }
         for entry in locks.read_dir_utf8().into_iter().flatten().flatten() {

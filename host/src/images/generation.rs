@@ -4,7 +4,7 @@
 //! exchanged by one rename. Nodes see the old image or the new one, never a mix of record, boot file and root image; and
 //! after a crash the directory aside is removed, whichever of the two it is.
 
-use crate::system::{FileError, atomic_file, files};
+use crate::system::{FileError, atomic_file, failpoint::failpoint, files};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::fs;
 
@@ -82,6 +82,7 @@ fn link_all(from: &Utf8Path, to: &Utf8Path, except: &[&str]) -> Result<(), FileE
         } else {
             // linkat does not follow a symlink: the link itself is carried over.
             fs::hard_link(source, &target).map_err(FileError::of("link", source))?;
+            failpoint!("next state: a file linked into it", target);
         }
     }
     Ok(())

@@ -8,6 +8,7 @@ use crate::{
         undo::{self, Which},
     },
     kernels::{self, StagedKernel},
+    no_room,
     site::Site,
     system::{
         atomic_file,
@@ -15,7 +16,7 @@ use crate::{
     },
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::{Error, ErrorKind, Hold, Image, ImageName, Level, Result};
+use disklessset_plugin_api::{Error, ErrorKind, Hold, Image, ImageName, Level, Result, messages::Exported};
 use std::{
     cell::{Cell, RefCell},
     os::unix::fs::MetadataExt,
@@ -229,8 +230,12 @@ impl<'s> Operation<'s> {
     /// Offers a directory to NFS clients, until the image goes.
     pub(super) fn export(&self, line: &ExportLine) -> Result<()> {
         let layout = &self.site.layout;
-        let now = exports::list(layout).map_err(failure::of)?;
         let path = line.path().to_owned();
+        // What the same action was to end goes on.
+        if let Some(number) = self.withdrawn_on_record(&path)? {
+            self.on_journal(|journal| journal.undone(number))?;
+        }
+        let now = exports::list(layout).map_err(failure::of)?;
         let entry = now.iter().find(|entry| entry.path == path);
         let previous = entry.map(|entry| line.with_clients(&entry.clients));
         let text = line.to_string();
@@ -244,15 +249,41 @@ impl<'s> Operation<'s> {
         })
     }
 
-    /// No longer offers a directory, whether or not it is on record; tells whether it was offered.
+    /// What is offered when the action is committed.
+    pub(super) fn exports(&self) -> Result<Vec<Exported>> {
+        let mut now = exports::list(&self.site.layout).map_err(failure::of)?;
+        if let Some(journal) = self.journal.borrow().as_ref() {
+            let goes = |open: &journal::Open, path: &Utf8Path| matches!(&open.effect, Effect::Withdrawn { path: at } if at == path);
+            now.retain(|entry| !journal.state().open.iter().any(|open| goes(open, &entry.path)));
+        }
+        Ok(now)
+    }
+
+    /// No longer offers a directory once the action is committed: what the record says of exports and what is offered come
+    /// to be together. Tells whether it was offered.
+    pub(super) fn withdraw_at_the_end(&self, path: &Utf8Path) -> Result<bool> {
+        self.on_journal(|_| ())?;
+        let offered = self.exports()?.iter().any(|entry| entry.path == path);
+        if offered {
+            self.acquire(Effect::Withdrawn { path: path.to_owned() }, Hold::Action, || Ok(()))?;
+        }
+        Ok(offered)
+    }
+
+    fn withdrawn_on_record(&self, path: &Utf8Path) -> Result<Option<u64>> {
+        self.on_journal(|journal| {
+            let own = |effect: &Effect| matches!(effect, Effect::Withdrawn { path: at } if at == path);
+            journal.state().open.iter().find(|open| own(&open.effect)).map(|open| open.number)
+        })
+    }
+
+    /// No longer offers a directory, at once, whether or not it is on record; tells whether it was offered.
     pub(super) fn withdraw(&self, path: &Utf8Path) -> Result<bool> {
         let warn = |text: &str| self.site.observer.line(Level::Warning, text);
         // A reader that may not acquire anything may not change exports either.
         self.on_journal(|_| ())?;
         let was = exports::set(&self.site.layout, path, None, &warn).map_err(failure::of)?;
-        while let Some(number) = self.exported_on_record(path)? {
-            self.on_journal(|journal| journal.undone(number))?;
-        }
+        self.on_journal(|journal| journal.export_undone(path))?;
         Ok(was.is_some())
     }
 
@@ -332,13 +363,20 @@ impl<'s> Operation<'s> {
         self.acquire(effect, Hold::Action, || Ok(()))
     }
 
-    /// Puts the state that was prepared in service. The action is committed: there is no way back.
+    /// Puts the state that was prepared in service, and ends the exports that were to end. The action is committed: there is no
+    /// way back.
     pub(super) fn put_next(&self) -> Result<()> {
         let open = self.on_journal(|journal| journal.state().open.clone())?;
         for open in open {
-            let Effect::Next { path, aside, inode } = &open.effect else { continue };
-            undo::put_next(path, aside, *inode).map_err(|cause| {
-                failure::of(cause)
+            let put = match &open.effect {
+                Effect::Next { path, aside, inode } => {
+                    undo::put_next(path, aside, *inode).map_err(failure::of)
+                }
+                Effect::Withdrawn { path } => self.withdraw(path).map(drop),
+                _ => continue,
+            };
+            put.map_err(|error| {
+                error
                     .context(format!("image {} is not in its new state yet", self.subject))
                     .hint("disklessset clean")
             })?;
@@ -378,6 +416,8 @@ impl<'s> Operation<'s> {
     pub(crate) fn fail(&self, error: Error) -> Error {
         self.tell_of_units();
         let Some(mut journal) = self.journal.take() else { return error };
+        // Before anything is taken back: then there is room again.
+        let error = no_room::explained(error, &self.site.layout, &journal.places());
         let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
         let undone = undo::undo(&mut journal, &self.site.layout, Which::Unsettled, &in_use)
             .map_err(undo::UndoError::told)

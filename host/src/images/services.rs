@@ -6,7 +6,7 @@ use super::{
     operation::Operation,
 };
 use crate::{
-    exports::{self, ExportLine},
+    exports::ExportLine,
     failure,
     installations::{Effect, undo},
     kernels,
@@ -14,6 +14,7 @@ use crate::{
     system::{
         atomic_file,
         command::{Access, Chroot, CommandError, Ending, Isolation, NameResolution, Tool},
+        failpoint::failpoint,
         interrupt, mounts, tree_mounts,
     },
 };
@@ -32,6 +33,28 @@ use std::{
 
 impl HostService for Operation<'_> {
     fn call(&self, service: &str, request: &str) -> Result<String> {
+        failpoint!("module: calls a service", service, when: CHANGING.contains(&service));
+        let reply = self.served(service, request);
+        failpoint!("module: goes on after a service", service, when: CHANGING.contains(&service));
+        reply
+    }
+}
+
+/// The services that change something: what a module does by itself lies between its calls of these.
+#[cfg(feature = "failpoints")]
+const CHANGING: [&str; 8] = [
+    services::RUN,
+    services::ACQUIRE,
+    services::RELEASE,
+    services::PUBLISH,
+    services::REMOVE,
+    services::EXPORT,
+    services::UNEXPORT,
+    services::STANDING_OVERLAY,
+];
+
+impl Operation<'_> {
+    fn served(&self, service: &str, request: &str) -> Result<String> {
         match service {
             services::LOG => answer(self.log_line(read(request)?)),
             services::PROGRESS => answer(self.report(&read(request)?)),
@@ -75,9 +98,9 @@ impl HostService for Operation<'_> {
             }
             services::UNEXPORT => {
                 let path = self.site.layout.published(&read::<messages::OnePath>(request)?.path);
-                answer(self.withdraw(&path))
+                answer(self.withdraw_at_the_end(&path))
             }
-            services::EXPORTS => answer(exports::list(&self.site.layout).map_err(failure::of)),
+            services::EXPORTS => answer(self.exports()),
             other => {
                 Err(Error::new(ErrorKind::UNSUPPORTED, format!("this disklessset has no service {other}"))
                     .hint("the module was made for a newer one"))
@@ -101,6 +124,8 @@ pub(crate) fn interrupted(cause: interrupt::Interrupted) -> Error {
 
 impl Operation<'_> {
     fn log_line(&self, line: messages::LogLine) -> Result<()> {
+        // Where a module does several things by itself it says so between them, for who looks for a fault.
+        failpoint!("module: says what it does", line.text, when: line.level == Level::Debug);
         self.site.observer.line(line.level, &line.text);
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! lines alone, without the class that asked for the thing. A torn last line is one whose effect never happened.
 
 use crate::modules::installed::Installed;
-use crate::system::{FileError, atomic_file, files};
+use crate::system::{FileError, atomic_file, failpoint::failpoint, files};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Hold, Mount, StandingOverlay};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,9 @@ use std::{fs::File, io::Write};
 
 /// The most a journal may hold, in bytes.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What the lines of an action take at the most, in bytes, but for very many nodes.
+const RESERVED_BYTES: u64 = 16 * 1024;
 
 /// Something that exists because an action made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +74,11 @@ pub enum Effect {
         /// The inode of the next state: wherever that is, tells whether the two were exchanged.
         inode: u64,
     },
+    /// A directory that is offered to NFS clients no longer once the action is committed, and until then still is.
+    Withdrawn {
+        /// Which, as clients see it.
+        path: Utf8PathBuf,
+    },
     /// Something in service that goes once the action is committed, and not before.
     Doomed {
         /// Where.
@@ -99,6 +107,25 @@ pub enum Effect {
         /// Its inode: another file that somebody puts there meanwhile stays.
         inode: u64,
     },
+}
+
+impl Effect {
+    /// Where it is, for an effect that is a thing at a place.
+    fn place(&self) -> Option<&Utf8Path> {
+        match self {
+            Self::Directory { path }
+            | Self::File { path }
+            | Self::Published { path, .. }
+            | Self::Trash { path }
+            | Self::Doomed { path }
+            | Self::ModuleAside { path }
+            | Self::ModuleOut { path, .. } => Some(path),
+            Self::Mount { mount } => Some(mount.target()),
+            Self::StandingOverlay { overlay } => Some(&overlay.target),
+            // Not a thing at that place: the directory itself may be on record, too.
+            Self::Export { .. } | Self::Withdrawn { .. } | Self::Next { .. } | Self::ModuleIn { .. } => None,
+        }
+    }
 }
 
 /// One line.
@@ -154,6 +181,7 @@ pub struct Journal {
     path: Utf8PathBuf,
     file: File,
     state: State,
+    has_room: bool,
 }
 
 /// What the lines of a journal come to.
@@ -171,6 +199,8 @@ pub struct State {
     /// fails gives its user back what it found.
     taken: Vec<Effect>,
     next: u64,
+    /// Whether the last line is torn.
+    torn: bool,
 }
 
 impl State {
@@ -185,9 +215,27 @@ impl State {
         self.unfinished.is_none() && self.open.is_empty()
     }
 
+    /// The text that a journal with this on record has when nobody is at work; nothing when it has no file then.
+    fn tidy(&self) -> Option<Vec<u8>> {
+        if !self.open.iter().any(Open::stays) {
+            return None;
+        }
+        let class = self.class.clone().unwrap_or_default();
+        // The same text whatever was done before: an action that changed nothing, or was undone, leaves the same file.
+        let mut facts = vec![Fact::Begin { action: String::new(), class }];
+        let staying = (0..).zip(self.open.iter().filter(|open| open.stays()));
+        facts.extend(staying.map(|(number, open)| Fact::Intent {
+            number,
+            effect: open.to_undo(),
+            hold: open.hold,
+        }));
+        facts.push(Fact::End);
+        Some(lines(&facts))
+    }
+
     /// What the text of a journal comes to.
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        let mut state = Self::default();
+        let mut state = Self { torn: !bytes.is_empty() && !bytes.ends_with(b"\n"), ..Self::default() };
         for line in bytes.split_inclusive(|b| *b == b'\n') {
             // Without its newline a line was torn by the crash, before its effect.
             if let Some(line) = line.strip_suffix(b"\n")
@@ -253,12 +301,26 @@ pub fn path_of(journal_dir: &Utf8Path, subject: &str) -> Utf8PathBuf {
 /// # Errors
 /// When it is there and cannot be read.
 pub fn read(path: &Utf8Path) -> Result<State, FileError> {
-    let bytes = match atomic_file::read_bounded(path, MOST_BYTES) {
-        Ok(bytes) => bytes,
-        Err(error) if error.is_not_found() => return Ok(State::default()),
-        Err(error) => return Err(error),
-    };
-    Ok(State::of(&bytes))
+    Ok(State::of(&text_of(path)?.unwrap_or_default()))
+}
+
+fn text_of(path: &Utf8Path) -> Result<Option<Vec<u8>>, FileError> {
+    match atomic_file::read_bounded(path, MOST_BYTES) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a journal has no unfinished action and yet another text than an end leaves: of a writer that was killed before its
+/// first line was whole, or after its last one.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn is_untidy(path: &Utf8Path) -> Result<bool, FileError> {
+    let text = text_of(path)?;
+    let state = State::of(text.as_deref().unwrap_or_default());
+    Ok(!state.needs_recovery() && text != state.tidy())
 }
 
 impl Journal {
@@ -286,8 +348,10 @@ impl Journal {
         if fresh {
             atomic_file::sync_dir(path.parent().unwrap_or(Utf8Path::new("/")))?;
         }
-        let mut journal = Self { path: path.to_owned(), file, state };
+        let mut journal = Self { path: path.to_owned(), file, state, has_room: false };
         journal.end_torn_line()?;
+        // Where there is none, what only takes away goes on all the same: it makes room.
+        let _ = journal.keep_room();
         journal.write(Fact::Begin { action: action.to_owned(), class: class.to_owned() })?;
         Ok(journal)
     }
@@ -300,7 +364,8 @@ impl Journal {
         let state = read(path)?;
         // A writer killed in the middle of an end left its file aside; nobody begins before somebody came through here.
         files::sweep_asides(path)?;
-        let mut journal = Self { path: path.to_owned(), file: files::open_append(path, 0o600)?, state };
+        let mut journal =
+            Self { path: path.to_owned(), file: files::open_append(path, 0o600)?, state, has_room: false };
         journal.end_torn_line()?;
         Ok(journal)
     }
@@ -310,28 +375,33 @@ impl Journal {
         &self.state
     }
 
-    /// Whether an effect with this place is on record and not undone.
-    pub fn find(&self, path: &Utf8Path) -> Option<&Open> {
-        self.state.open.iter().rev().find(|open| match &open.effect {
-            Effect::Directory { path: at }
-            | Effect::File { path: at }
-            | Effect::Published { path: at, .. }
-            | Effect::Trash { path: at }
-            | Effect::Doomed { path: at }
-            | Effect::ModuleAside { path: at }
-            | Effect::ModuleOut { path: at, .. } => at == path,
-            Effect::Mount { mount } => mount.target() == path,
-            Effect::StandingOverlay { overlay } => overlay.target == path,
-            // Not a thing at that place: the directory itself may be on record, too.
-            Effect::Export { .. } | Effect::Next { .. } | Effect::ModuleIn { .. } => false,
-        })
+    /// The places of what is on record.
+    pub fn places(&self) -> Vec<Utf8PathBuf> {
+        self.state.open.iter().filter_map(|open| open.effect.place().map(Utf8Path::to_owned)).collect()
     }
 
-    /// Puts an effect on record, durably; the caller makes it happen afterwards.
+    /// Whether an effect with this place is on record and not undone.
+    pub fn find(&self, path: &Utf8Path) -> Option<&Open> {
+        self.state.open.iter().rev().find(|open| open.effect.place() == Some(path))
+    }
+
+    /// Takes off the record that a directory is exported.
+    pub fn export_undone(&mut self, path: &Utf8Path) {
+        let of_it = |effect: &Effect| matches!(effect, Effect::Export { path: at, .. } if at == path);
+        let open = self.state.open.iter().filter(|open| of_it(&open.effect));
+        let numbers: Vec<u64> = open.map(|open| open.number).collect();
+        numbers.into_iter().for_each(|number| self.undone(number));
+    }
+
+    /// Puts an effect on record, durably; the caller makes it happen afterwards. For a file or a mount there has to be room for all that
+    /// an action usually puts on record: what replaces or gives back something must not get stuck for want of a line.
     ///
     /// # Errors
     /// When the line cannot be written; then the effect must not happen.
     pub fn intend(&mut self, effect: Effect, hold: Hold) -> Result<u64, FileError> {
+        if matches!(effect, Effect::File { .. } | Effect::Mount { .. }) {
+            self.keep_room()?;
+        }
         let number = self.state.next;
         self.write(Fact::Intent { number, effect, hold })?;
         Ok(number)
@@ -361,31 +431,29 @@ impl Journal {
     /// # Errors
     /// When that cannot be written.
     pub fn end(mut self) -> Result<(), FileError> {
-        if !self.state.open.iter().any(Open::stays) {
-            return files::remove_file(&self.path);
-        }
-        let facts = self.what_stays();
-        match atomic_file::replace(&self.path, &lines(&facts), 0o600) {
+        let Some(text) = self.state.tidy() else { return files::remove_file(&self.path) };
+        match atomic_file::replace(&self.path, &text, 0o600) {
             Ok(()) => Ok(()),
             // A disk without room for another file may have room for a line.
             Err(_) => self.write(Fact::End),
         }
     }
 
-    /// The facts that say the same as all lines so far and an end.
-    fn what_stays(&self) -> Vec<Fact> {
-        let class = self.state.class.clone().unwrap_or_default();
-        // The same text whatever the action was: one that changed nothing leaves the same file.
-        let mut facts = vec![Fact::Begin { action: String::new(), class }];
-        for open in self.state.open.iter().filter(|open| open.stays()) {
-            facts.push(Fact::Intent { number: open.number, effect: open.to_undo(), hold: open.hold });
+    /// Keeps room for the lines of an action beyond the end of the file, once: an action that runs out of room there half way could
+    /// not put on record what it gives back to its user.
+    fn keep_room(&mut self) -> Result<(), FileError> {
+        if !self.has_room {
+            files::keep_room(&self.file, RESERVED_BYTES)
+                .map_err(FileError::of("keep room in", &self.path))?;
+            self.has_room = true;
         }
-        facts.push(Fact::End);
-        facts
+        Ok(())
     }
 
     fn end_torn_line(&mut self) -> Result<(), FileError> {
-        // A newline of its own: after a torn line it ends it, otherwise it is an empty line that reads as nothing.
+        if !std::mem::take(&mut self.state.torn) {
+            return Ok(());
+        }
         self.append(b"\n")
     }
 
@@ -396,7 +464,16 @@ impl Journal {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
-        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_data());
+        failpoint!(
+            "journal: half a line written", String::from_utf8_lossy(bytes),
+            dying: self.file.write_all(&bytes[..bytes.len() / 2])
+        );
+        let written = self
+            .file
+            .write_all(bytes)
+            .inspect(|()| failpoint!("journal: line written", String::from_utf8_lossy(bytes)))
+            .and_then(|()| self.file.sync_data())
+            .inspect(|()| failpoint!("journal: line flushed", String::from_utf8_lossy(bytes)));
         written.map_err(FileError::of("write", &self.path))
     }
 }

@@ -117,3 +117,28 @@ fn an_export_that_is_settled_is_undone_for_good_and_another_gives_back_what_was_
     let settled = &read(&path).unwrap().open[0];
     assert_eq!(settled.to_undo(), Effect::Export { path: "/d".into(), previous: None });
 }
+
+#[test]
+fn a_journal_is_tidy_whatever_was_done_and_undone_before() {
+    let (_dir, path) = journal();
+    let mut first = Journal::begin(&path, "create", "DemoImage").unwrap();
+    first.intend(directory("/gone"), Hold::Action).unwrap();
+    first.intend(directory("/held"), Hold::Image).unwrap();
+    first.end().unwrap();
+    let tidy = std::fs::read(&path).unwrap();
+    assert!(!is_untidy(&path).unwrap());
+    for left in [&b"{\"fact\":\"beg"[..], b"\n", b"{\"fact\":\"end\"}\n"] {
+        let mut file = files::open_append(&path, 0o600).unwrap();
+        file.write_all(left).unwrap();
+        assert!(is_untidy(&path).unwrap(), "{left:?}");
+        Journal::reopen(&path).and_then(Journal::end).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), tidy);
+    }
+    drop(Journal::begin(&path, "change", "DemoImage").unwrap());
+    assert!(!is_untidy(&path).unwrap(), "an unfinished action is the cleaning's");
+    let mut second = Journal::reopen(&path).unwrap();
+    second.undone(0);
+    second.intend(directory("/held"), Hold::Image).unwrap();
+    second.end().unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), tidy);
+}

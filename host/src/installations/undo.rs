@@ -110,11 +110,18 @@ fn undo_each(
         // What waits for the commit of an action that has none.
         let waiting = matches!(
             open.effect,
-            Effect::Doomed { .. } | Effect::Next { .. } | Effect::ModuleIn { .. } | Effect::ModuleOut { .. }
+            Effect::Doomed { .. }
+                | Effect::Next { .. }
+                | Effect::Withdrawn { .. }
+                | Effect::ModuleIn { .. }
+                | Effect::ModuleOut { .. }
         );
         let spared = which == Which::Unsettled && waiting;
         if !spared {
             undo_effect(&open.to_undo(), layout, kernel_in_use)?;
+            if let Effect::Withdrawn { path } = &open.effect {
+                journal.export_undone(path);
+            }
         }
         journal.undone(open.number);
     }
@@ -146,6 +153,10 @@ pub fn undo_effect(
         Effect::Export { path, previous } => {
             // The next change tells a server that could not be told of this one.
             exports::set(layout, path, previous.as_deref(), &|_| {})?;
+            Ok(())
+        }
+        Effect::Withdrawn { path } => {
+            exports::set(layout, path, None, &|_| {})?;
             Ok(())
         }
         Effect::Published { kernel: Some(version), .. } if kernel_in_use(version) => Ok(()),

@@ -9,7 +9,13 @@ use super::{
 use crate::{
     failure,
     images::{operation::Operation, services::tool_failed},
-    system::{FileError, atomic_file, command::Tool, files},
+    system::{
+        FileError, atomic_file,
+        command::Tool,
+        disk_space::{Bytes, bytes_below, room_at},
+        failpoint::failpoint,
+        files,
+    },
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, Kernel, KernelVersion, Result, TreeKernel};
@@ -72,7 +78,9 @@ pub(super) fn stage_modules(
     from: &Utf8Path,
     version: &KernelVersion,
 ) -> Result<Utf8PathBuf> {
-    let aside = operation.staging(&operation.site.layout.kernel_modules_dir(), "modules")?;
+    let place = operation.site.layout.kernel_modules_dir();
+    must_fit(from, &place, version)?;
+    let aside = operation.staging(&place, "modules")?;
     let inside = aside.join("lib/modules");
     atomic_file::create_dir_all(&inside, 0o755).map_err(failure::of)?;
     // An OS tree's files: `cp -a` keeps links and times, and shares the data where the file system can.
@@ -84,6 +92,23 @@ pub(super) fn stage_modules(
     operation.took("cp", copied.duration);
     copied::must_be_whole(from, &inside.join(version.as_str()))?;
     Ok(aside)
+}
+
+/// Refuses modules for which there is no room, where a copy is sure to share no data with them.
+fn must_fit(modules: &Utf8Path, place: &Utf8Path, version: &KernelVersion) -> Result<()> {
+    let room = room_at(place).map_err(failure::of)?;
+    if !room.kind.starts_with("ext") && room.kind != "tmpfs" {
+        return Ok(());
+    }
+    let needed = bytes_below(modules);
+    if needed <= room.free {
+        return Ok(());
+    }
+    let (needed, free) = (Bytes(needed), Bytes(room.free));
+    Err(Error::refused(format!(
+        "the modules of kernel {version} need at least {needed} in {place}, {free} free"
+    ))
+    .hint("make room there, or set state_directory in diskless_parameters.yml to a directory on another file system"))
 }
 
 pub(super) fn staged(kernel: Kernel, vmlinuz: Utf8PathBuf, modules: Option<Utf8PathBuf>) -> StagedKernel {
@@ -185,6 +210,7 @@ fn modules_in(tree: &Utf8Path) -> Result<Utf8PathBuf> {
 pub(super) fn copy_file(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     let options = fs_extra::file::CopyOptions::new();
     let copied = fs_extra::file::copy(from, to, &options);
+    failpoint!("kernel: copied aside", to);
     copied.map(drop).map_err(|cause| Error::failed(format!("cannot copy {from} to {to}")).because(cause))
 }
 

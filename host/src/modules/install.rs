@@ -15,7 +15,7 @@ use super::note::{self, Identity};
 use super::refusal::{Refusal, file_name};
 use super::registry::{ModuleEntry, ModuleRegistry, ModuleState};
 use super::trust::{Trust, Untrusted};
-use crate::system::{FileError, atomic_file, files, layout::Layout};
+use crate::system::{FileError, atomic_file, failpoint::failpoint, files, layout::Layout};
 
 /// Why a module is not installed or removed; nothing is changed then.
 #[derive(Debug, thiserror::Error)]
@@ -195,7 +195,9 @@ impl InstallPlan {
         // The mode is set whatever the umask: 0644 is all that loading needs.
         let mut copy = atomic_file::create_new(aside, 0o644)?;
         io::copy(&mut source, &mut copy).map_err(FileError::of("copy the module to", aside))?;
+        failpoint!("module: copied aside", aside);
         copy.sync_all().map_err(FileError::of("write", aside))?;
+        failpoint!("module: flushed aside", aside);
         let copied = note::inspect(aside).map_err(refused)?;
         if copied.identity != self.identity {
             let cause = "it was changed while it was being installed".to_owned();
@@ -239,9 +241,9 @@ pub fn load_here(file: &Utf8Path) -> Result<(), String> {
     }
 }
 
-/// What installations of other sites that were killed left aside in a directory they share with this one:
+/// Removes what installations of other sites that were killed left aside in a directory they share with this one:
 /// `.NAME_module.so.PID-N.new` of processes that are gone. Those of this site are on its record.
-pub(super) fn remove_leftovers(directory: &Utf8Path) {
+pub fn remove_leftovers(directory: &Utf8Path) {
     let Ok(entries) = directory.read_dir_utf8() else { return };
     for entry in entries.flatten() {
         let Some(pid) = aside_of(entry.file_name()) else { continue };

@@ -12,7 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use nix::libc;
 
-use crate::system::FileError;
+use crate::system::{FileError, failpoint::failpoint};
 
 /// Makes `path` hold exactly `content` with the permission bits `mode`, durably: after a crash at any point the
 /// file is the old one or the new one. A link at `path` is replaced, not followed.
@@ -21,11 +21,15 @@ use crate::system::FileError;
 /// Whatever the system refuses; the old file is then untouched and nothing is left beside it.
 pub fn replace(path: &Utf8Path, content: &[u8], mode: u32) -> Result<(), FileError> {
     let (aside, mut file) = create_aside(path, mode)?;
+    failpoint!("file aside: half written", path, dying: file.write_all(&content[..content.len() / 2]));
     let written = file
         .write_all(content)
+        .inspect(|()| failpoint!("file aside: written", path))
         .and_then(|()| file.sync_all())
+        .inspect(|()| failpoint!("file aside: flushed", path))
         .map_err(FileError::of("write", &aside))
-        .and_then(|()| std::fs::rename(&aside, path).map_err(FileError::of("replace", path)));
+        .and_then(|()| std::fs::rename(&aside, path).map_err(FileError::of("replace", path)))
+        .inspect(|()| failpoint!("file aside: in its place", path));
     if let Err(error) = written {
         // The file aside is ours alone; if even this fails there is nothing better to do than to say the first error.
         let _ = std::fs::remove_file(&aside);
@@ -70,8 +74,12 @@ pub fn create_new(path: &Utf8Path, mode: u32) -> Result<File, FileError> {
         .custom_flags(libc::O_NOFOLLOW)
         .open(path)
         .map_err(FileError::of("create", path))?;
+    failpoint!("file: made, without its mode", path);
     match file.set_permissions(Permissions::from_mode(mode)) {
-        Ok(()) => Ok(file),
+        Ok(()) => {
+            failpoint!("file: made", path);
+            Ok(file)
+        }
         Err(cause) => {
             // Made by us a moment ago; if even this fails there is nothing better to do than to say the first error.
             let _ = std::fs::remove_file(path);
@@ -106,7 +114,9 @@ pub fn sync_dir(path: &Utf8Path) -> Result<(), FileError> {
         .custom_flags(libc::O_DIRECTORY)
         .open(path)
         .map_err(FileError::of("open directory", path))?;
-    directory.sync_all().map_err(FileError::of("sync directory", path))
+    directory.sync_all().map_err(FileError::of("sync directory", path))?;
+    failpoint!("directory: flushed", path);
+    Ok(())
 }
 
 /// Renames durably, and only if nothing has the new name.
@@ -117,6 +127,7 @@ pub fn rename_noreplace(from: &Utf8Path, to: &Utf8Path) -> Result<(), FileError>
     let flags = RenameFlags::RENAME_NOREPLACE;
     renameat2(AT_FDCWD, from.as_std_path(), AT_FDCWD, to.as_std_path(), flags)
         .map_err(FileError::of("rename to", to))?;
+    failpoint!("renamed to a new name", to);
     sync_both(from, to)
 }
 
@@ -126,6 +137,7 @@ pub fn rename_noreplace(from: &Utf8Path, to: &Utf8Path) -> Result<(), FileError>
 /// Whatever the system refuses.
 pub fn rename_replacing(from: &Utf8Path, to: &Utf8Path) -> Result<(), FileError> {
     std::fs::rename(from, to).map_err(FileError::of("rename to", to))?;
+    failpoint!("renamed over what was there", to);
     sync_both(from, to)
 }
 
@@ -143,6 +155,7 @@ pub fn create_dir(path: &Utf8Path, mode: u32) -> Result<(), FileError> {
         .mode(mode & 0o700)
         .create(path)
         .map_err(FileError::of("create directory", path))?;
+    failpoint!("directory: made, without its mode", path);
     finish_dir(path, mode).inspect_err(|_| {
         // Ours and empty; if even this fails there is nothing better to do than to say the first error.
         let _ = std::fs::remove_dir(path);

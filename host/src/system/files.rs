@@ -1,13 +1,17 @@
 //! Small acts on files that are about to be, or no longer, somebody's.
 
-use super::FileError;
+use super::{FileError, failpoint::failpoint};
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::{
-    fcntl::{AT_FDCWD, OFlag, OpenHow, RenameFlags, ResolveFlag, openat2, renameat2},
+    errno::Errno,
+    fcntl::{
+        AT_FDCWD, FallocateFlags, OFlag, OpenHow, RenameFlags, ResolveFlag, fallocate, openat2, renameat2,
+    },
     libc,
 };
 use std::{
     fs::{self, File, Permissions},
+    io,
     os::{
         fd::AsRawFd,
         unix::fs::{OpenOptionsExt, PermissionsExt},
@@ -27,7 +31,23 @@ pub fn open_append(path: &Utf8Path, mode: u32) -> Result<File, FileError> {
         .open(path)
         .map_err(FileError::of("open", path))?;
     file.set_permissions(Permissions::from_mode(mode)).map_err(FileError::of("set the mode of", path))?;
+    failpoint!("file: open for more lines", path);
     Ok(file)
+}
+
+/// Keeps room for so many bytes after the end of a file, where the file system can.
+///
+/// # Errors
+/// When there is no room.
+pub fn keep_room(file: &File, bytes: u64) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    let flags = FallocateFlags::FALLOC_FL_KEEP_SIZE;
+    let (at, bytes) = (i64::try_from(length), i64::try_from(bytes));
+    let (Ok(at), Ok(bytes)) = (at, bytes) else { return Err(io::ErrorKind::InvalidInput.into()) };
+    match fallocate(file, flags, at, bytes) {
+        Ok(()) | Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => Ok(()),
+        Err(cause) => Err(cause.into()),
+    }
 }
 
 /// Sets the permission bits of a file or directory of ours; never through a link.
@@ -37,7 +57,9 @@ pub fn open_append(path: &Utf8Path, mode: u32) -> Result<File, FileError> {
 pub fn set_mode(path: &Utf8Path, mode: u32) -> Result<(), FileError> {
     open_nofollow(path)?
         .set_permissions(Permissions::from_mode(mode))
-        .map_err(FileError::of("set the mode of", path))
+        .map_err(FileError::of("set the mode of", path))?;
+    failpoint!("mode: set", path);
+    Ok(())
 }
 
 /// Flushes one file or directory to disk.
@@ -81,7 +103,10 @@ pub fn remove_file(path: &Utf8Path) -> Result<(), FileError> {
     match fs::remove_file(path) {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(cause) => Err(FileError::of("remove", path)(cause)),
-        Ok(()) => super::atomic_file::sync_dir(path.parent().unwrap_or(Utf8Path::new("/"))),
+        Ok(()) => {
+            failpoint!("file: removed", path);
+            super::atomic_file::sync_dir(path.parent().unwrap_or(Utf8Path::new("/")))
+        }
     }
 }
 
@@ -118,6 +143,7 @@ fn asides(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, FileError> {
 pub fn exchange(a: &Utf8Path, b: &Utf8Path) -> Result<(), FileError> {
     renameat2(AT_FDCWD, a.as_std_path(), AT_FDCWD, b.as_std_path(), RenameFlags::RENAME_EXCHANGE)
         .map_err(FileError::of("exchange", b))?;
+    failpoint!("directories: exchanged", b);
     for path in [a, b] {
         super::atomic_file::sync_dir(path.parent().unwrap_or(Utf8Path::new("/")))?;
     }

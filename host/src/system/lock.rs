@@ -16,7 +16,7 @@ use nix::libc;
 use serde::{Deserialize, Serialize};
 
 use crate::system::interrupt::{self, Interrupted};
-use crate::system::{FileError, atomic_file};
+use crate::system::{FileError, atomic_file, failpoint::failpoint};
 
 /// How long a lock may be held by somebody who does not say what for: between taking it and saying so, or between the last
 /// word and letting go. Nobody is refused for that.
@@ -135,7 +135,9 @@ impl Lock {
         loop {
             atomic_file::create_dir_all(dir, 0o755)?;
             if let Some(lock) = Self::try_once(&path)? {
+                failpoint!("lock: taken", path);
                 lock.describe(operation);
+                failpoint!("lock: described", path);
                 return Ok(lock);
             }
             interrupt::check()?;
@@ -223,6 +225,7 @@ impl Drop for Lock {
         if self.leave == Leave::Nothing {
             // Ours still, so nobody else can have it; those who opened it meanwhile see that it is gone and make a new one.
             let _ = std::fs::remove_file(&self.path);
+            failpoint!("lock: its file removed", self.path);
         }
         // Not by closing alone: a child between fork and exec has a copy of the descriptor and would keep the lock.
         let _ = fcntl(&self.file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_UNLCK)));
@@ -312,6 +315,7 @@ fn open_or_create(path: &Utf8Path) -> Result<File, FileError> {
     options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
     let file =
         options.clone().create(true).mode(MODE).open(path).map_err(FileError::of("open lock", path))?;
+    failpoint!("lock: its file is there", path);
     let metadata = file.metadata().map_err(FileError::of("inspect", path))?;
     if !metadata.is_file() {
         let source = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");

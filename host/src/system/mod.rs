@@ -21,6 +21,7 @@ pub mod trusted_path;
 
 mod busy;
 mod error;
+pub(crate) mod failpoint;
 mod mountinfo;
 mod subvolume;
 mod syscalls;

@@ -5,6 +5,7 @@
 //! its user's back.
 
 use std::fs::File;
+use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 
@@ -12,11 +13,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use nix::errno::Errno;
 use nix::libc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::statvfs::{FsFlags, statvfs};
 
-use crate::system::FileError;
 pub use crate::system::busy::{BusyProcess, processes_in};
 use crate::system::command::{Access, CommandError, Isolation, Tool};
 pub use crate::system::mountinfo::{Mount, mount_at, mounts, mounts_below};
+use crate::system::{FileError, failpoint::failpoint};
 
 /// Why a mount was not made or undone.
 #[derive(Debug, thiserror::Error)]
@@ -120,11 +122,13 @@ pub fn bind(
     let none = None::<&str>;
     mount(Some(source.as_str()), place_name.as_str(), none, MsFlags::MS_BIND | depth, none)
         .map_err(FileError::of("mount", target))?;
+    failpoint!("bind: mounted, and shared still", target);
     let mut finished = mount(none, target.as_str(), none, MsFlags::MS_PRIVATE | depth, none);
     if access == Access::ReadOnly {
         let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
         finished = finished.and_then(|()| mount(none, target.as_str(), none, flags, none));
     }
+    failpoint!("bind: finished", target);
     finished.map_err(|error| {
         // Made a moment ago and used by nobody; the first error is the one to tell.
         let _ = unmount_all_below(target);
@@ -155,10 +159,33 @@ pub fn mount_overlay(
     let place = format!("/proc/self/fd/{}", place.as_raw_fd());
     mount(Some("overlay"), place.as_str(), Some("overlay"), MsFlags::empty(), Some(options.as_str()))
         .map_err(FileError::of("mount", target))?;
+    failpoint!("overlay: mounted, and shared still", target);
     let none = None::<&str>;
     // As with bind: others must not follow what happens below.
-    mount(none, target.as_str(), none, MsFlags::MS_PRIVATE, none).map_err(FileError::of("mount", target))?;
-    Ok(())
+    let finished = mount(none, target.as_str(), none, MsFlags::MS_PRIVATE, none)
+        .map_err(FileError::of("mount", target))
+        .and_then(|()| must_be_writable(target, work));
+    failpoint!("overlay: finished", target);
+    finished.map_err(|error| {
+        // Made a moment ago and used by nobody; the first error is the one to tell.
+        let _ = unmount_all_below(target);
+        error.into()
+    })
+}
+
+/// Where the kernel cannot make its directory in `work`, for want of room perhaps, it mounts an overlay that cannot be written to, and
+/// says so to nobody.
+fn must_be_writable(target: &Utf8Path, work: &Utf8Path) -> Result<(), FileError> {
+    let space = statvfs(target.as_std_path()).map_err(FileError::of("look at", target))?;
+    if !space.flags().contains(FsFlags::ST_RDONLY) {
+        return Ok(());
+    }
+    // Tried again, it says why.
+    let own = work.join("work");
+    let _ = std::fs::remove_dir(&own);
+    let made = std::fs::create_dir(&own);
+    let cause = made.err().unwrap_or_else(|| io::Error::from(io::ErrorKind::ReadOnlyFilesystem));
+    Err(FileError::of("make a writable overlay with", work)(cause))
 }
 
 /// Mounts a file system that lies in a file. Its loop device goes away by itself with the unmount.
@@ -198,7 +225,10 @@ fn open_place(target: &Utf8Path) -> Result<File, FileError> {
 /// [`MountError::Busy`] with those who use it; it stays mounted then.
 pub fn unmount(target: &Utf8Path) -> Result<(), MountError> {
     match umount2(target.as_str(), MntFlags::UMOUNT_NOFOLLOW) {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            failpoint!("unmounted", target);
+            Ok(())
+        }
         Err(Errno::EBUSY) => {
             let below = mounts_below(target)?.into_iter().map(|mount| mount.target);
             let place = mountinfo_path(target);
@@ -220,6 +250,7 @@ pub fn unmount_read_only(target: &Utf8Path) -> Result<(), MountError> {
     match unmount(target) {
         Err(MountError::Busy { processes, mounts, .. }) if processes.is_empty() && mounts.is_empty() => {
             umount2(target.as_str(), MntFlags::UMOUNT_NOFOLLOW | MntFlags::MNT_DETACH)
+                .inspect(|()| failpoint!("unmounted", target))
                 .map_err(|error| FileError::of("unmount", target)(error).into())
         }
         other => other,

@@ -18,7 +18,7 @@ use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::system::trusted_path::{self, TrustError};
-use crate::system::{FileError, mountinfo, subvolume, syscalls};
+use crate::system::{FileError, failpoint::failpoint, mountinfo, subvolume, syscalls};
 
 /// Descriptors kept open on the way down; deeper trees are climbed again by `..`, with a check.
 const KEPT_OPEN: usize = 64;
@@ -119,11 +119,13 @@ pub fn remove_tree(path: &Utf8Path, allowed: &[Utf8PathBuf]) -> Result<Removed, 
     };
     refuse_mounts(path, &parent, name)?;
     let name = CString::new(name).map_err(|_| walk.refused(Errno::EINVAL))?;
+    failpoint!("removal: begins", path);
     if is_directory(&stat) {
         walk.tree(&parent, name)?;
     } else {
         walk.file(&parent, &name)?;
     }
+    failpoint!("removal: all gone", path);
     // The next boot must not find it again.
     let directory =
         openat(&parent, ".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
@@ -133,6 +135,7 @@ pub fn remove_tree(path: &Utf8Path, allowed: &[Utf8PathBuf]) -> Result<Removed, 
         at: path.to_string(),
         source,
     })?;
+    failpoint!("removal: ended", path);
     Ok(walk.removed)
 }
 
@@ -287,6 +290,9 @@ impl Removal<'_> {
         let stat = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok();
         self.unlink(directory, name, UnlinkatFlags::NoRemoveDir)?;
         self.removed.files += 1;
+        if self.removed.files == 1 {
+            failpoint!("removal: the first file gone", self.path);
+        }
         if let Some(stat) = stat.filter(|stat| stat.st_nlink <= 1) {
             self.removed.bytes += u64::try_from(stat.st_blocks).unwrap_or(0) * 512;
         }
@@ -305,6 +311,9 @@ impl Removal<'_> {
         if emptied {
             self.removed.directories += 1;
             return Ok(());
+        }
+        if self.stack.is_empty() {
+            failpoint!("removal: empty", self.path);
         }
         match unlinkat(above, done.name.as_c_str(), UnlinkatFlags::RemoveDir) {
             // Somebody put something in meanwhile, or the file system's listing left something out.

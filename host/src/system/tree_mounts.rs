@@ -3,6 +3,7 @@
 use super::{
     FileError,
     command::{Access, Isolation, Tool},
+    failpoint::failpoint,
     mounts::{self, MountError, Submounts},
 };
 use camino::Utf8Path;
@@ -60,6 +61,7 @@ pub fn mount_system(tree: &Utf8Path) -> Result<(), MountError> {
         require_directory(&target)?;
         mount(Some(kind), target.as_str(), Some(kind), quiet | flags, None::<&str>)
             .map_err(FileError::of("mount", &target))
+            .inspect(|()| failpoint!("system mount: made", target))
     };
     let mounted = kernel("proc", "proc", MsFlags::empty())
         .and_then(|()| kernel("sys", "sysfs", MsFlags::MS_RDONLY))

@@ -12,6 +12,7 @@ mod text;
 use crate::system::{
     FileError, atomic_file,
     command::{Isolation, Tool},
+    failpoint::failpoint,
     files,
     layout::Layout,
 };
@@ -122,6 +123,7 @@ pub fn put(layout: &Layout, overlay: &StandingOverlay) -> Result<(), UnitError> 
     }
     files::remove_file(&place.link)?;
     std::os::unix::fs::symlink(&aim, &place.link).map_err(FileError::of("link", &place.link))?;
+    failpoint!("unit: its link made", place.link);
     Ok(atomic_file::sync_dir(place.link.parent().unwrap_or(&place.link))?)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Rooms, from the bottom: [`tree_files`] is the only one that reads and writes single files inside an OS tree;
 //! [`accounts`], [`ssh_keys`], [`os_release`], [`anonymise`] and [`first_boot`], [`selinux`] say what goes into them; [`source`] makes trees;
-//! [`trees`] makes one from another; [`os_tree`] makes a user's image; [`content`] measures them; [`squashfs`] packs them;
+//! [`trees`] makes one from another; [`space`] says beforehand whether there is room; [`os_tree`] makes a user's image; [`content`] measures them; [`squashfs`] packs them;
 //! [`node_set`] names nodes; [`initramfs_facts`] and [`mounts`] look around.
 
 #![forbid(unsafe_code)]
@@ -23,6 +23,7 @@ pub mod os_tree;
 pub mod packages;
 pub mod selinux;
 pub mod source;
+pub mod space;
 pub mod squashfs;
 pub mod ssh_keys;
 pub mod tree_files;

@@ -1,9 +1,13 @@
 //! A second image from an existing one.
 
 use crate::existing::root_image;
-use disklessset_kit::squashfs::Superblock;
+use camino::Utf8Path;
+use disklessset_kit::{
+    space::{self, Need, Plan},
+    squashfs::Superblock,
+};
 use disklessset_plugin_api::{Command, Error, Host, Image, Result};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 /// Attributes of 1.x that name places of the source; places follow from the name.
 const PLACES: [&str; 3] = ["IMAGE_DIRECTORY", "WORKING_DIRECTORY", "MOUNT_DIRECTORY"];
@@ -18,9 +22,11 @@ pub(crate) fn clone(source: &Image, image: &mut Image, host: &Host<'_>) -> Resul
             source.name()
         ));
     }
+    room_for(image, &from, host)?;
     host.progress("copying the root image", 0, 0);
     let copy = ["--reflink=auto", "--sparse=auto", "--no-dereference", "--", from.as_str(), to.as_str()];
     host.run(&Command::new("cp").args(copy))
+        .map_err(space::writing(&to))
         .map_err(|error| error.context(format!("cannot copy the root image of {}", source.name())))?;
     if Superblock::read(&to)? != whole {
         return Err(Error::failed(format!("the copy {to} is not the same as {from}")));
@@ -32,4 +38,16 @@ pub(crate) fn clone(source: &Image, image: &mut Image, host: &Host<'_>) -> Resul
         image.unset(place);
     }
     Ok(())
+}
+
+/// Whether a copy of the root image fits, unless it shares its data with the original.
+fn room_for(image: &Image, from: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    if space::may_share(from, image.directory())? {
+        return Ok(());
+    }
+    let found =
+        from.metadata().map_err(|cause| Error::failed(format!("cannot look at {from}")).because(cause))?;
+    let bytes = found.len().min(found.blocks() * 512);
+    let plan = Plan::of(format!("making image {}", image.name()));
+    plan.copies(image.directory(), Need::bytes(bytes))?.check(host)
 }

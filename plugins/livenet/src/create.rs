@@ -5,6 +5,7 @@ use camino::Utf8Path;
 use disklessset_kit::{
     initramfs_facts::{FlatSupport, flat_support},
     os_tree::{self, Initramfs, TreesKernel},
+    space::{Need, Plan},
     squashfs::Layout,
     tree_files::TreeFiles,
 };
@@ -12,6 +13,7 @@ use disklessset_plugin_api::{Hold, Host, Image, Result};
 
 /// The tree, and its packing: each in the work area, which is gone when the action ends.
 pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> Result<()> {
+    room_for(image, wanted, host)?;
     let area = host.work_area(image.name(), Hold::Action)?;
     let (tree, scratch, staging) = (area.join("tree"), area.join("scratch"), area.join("packing"));
     os_tree::make_directory(&tree, 0o755)?;
@@ -20,7 +22,7 @@ pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> R
     let layout = choose_layout(wanted.layout, support(&settled, &tree, host)?, host);
 
     os_tree::make_directory(&staging, 0o700)?;
-    let packed = pack::pack(&tree, &root_image(image), layout, wanted.size, &staging, host)?;
+    let packed = pack::pack(&tree, &root_image(image), layout, wanted.size, &staging, None, host)?;
     packed.record(image);
     host.info(format!("what a node can write: {}", show::WRITABLE));
     image.set_kernel(&settled.kernel);
@@ -28,6 +30,20 @@ pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> R
     image.set("livenet_type", wanted.tree.set.to_string());
     image.set("is_mounted", false);
     Ok(())
+}
+
+/// Whether there is room, as far as that is known before the tree is there.
+fn room_for(image: &Image, wanted: &Creation, host: &Host<'_>) -> Result<()> {
+    let work = host.paths()?.work;
+    let plan = Plan::of(format!("making image {}", image.name()));
+    let (mut plan, tree) = os_tree::plan_room(plan, &wanted.tree, &work)?;
+    if let Some(tree) = tree {
+        plan = plan.about(image.directory(), pack::about(tree.bytes, None));
+        if wanted.layout == Some(Layout::Classic) {
+            plan = plan.about(&work, Need::bytes(tree.bytes));
+        }
+    }
+    plan.check(host)
 }
 
 /// Whether the initramfs boots flat images.

@@ -3,7 +3,7 @@
 use crate::{
     existing::{Places, recorded_size},
     mount,
-    unmount::repack,
+    unmount::{aside, repack},
 };
 use camino::Utf8Path;
 use disklessset_kit::tree_files::TreeFiles;
@@ -60,12 +60,14 @@ fn inside(image: &mut Image, host: &Host<'_>, work: impl FnOnce(&Utf8Path) -> Re
                 image.name()
             )));
     }
+    mount::room_for(image, &format!("working in image {}", image.name()), host)?;
     host.work_area(image.name(), Hold::Action)?;
     let layout = mount::attach(image, &places, Hold::Action, host)?;
     work(&places.tree)?;
     if mount::has_changes(&places)? {
         let wanted = recorded_size(image).map_or(SizeOrAuto::Auto, SizeOrAuto::Fixed);
         let lower = mount::lower(&places, layout).to_owned();
+        host.acquire_file(&aside(image)?, Hold::Action)?;
         repack(image, &lower, &places.tree, &places.area, layout, wanted, host)?;
         host.info(format!("the changes are in image {}", image.name()));
     } else {

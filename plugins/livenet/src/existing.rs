@@ -38,6 +38,8 @@ pub(crate) struct Places {
     pub(crate) inner: Utf8PathBuf,
     /// Where changes go.
     pub(crate) upper: Utf8PathBuf,
+    /// Where changes lie that are packed already or not wanted, until they are removed.
+    pub(crate) given_up: Utf8PathBuf,
     /// The overlay's own directory beside it.
     pub(crate) overlay_work: Utf8PathBuf,
     /// The tree as it is packed, with nothing mounted inside.
@@ -53,10 +55,16 @@ impl Places {
             packed: below("packed"),
             inner: below("inner"),
             upper: below("changes"),
+            given_up: below("changes-given-up"),
             overlay_work: below("overlay"),
             packing: below("packing"),
             area,
         })
+    }
+
+    /// Whether an edit has been begun here and not been ended.
+    pub(crate) fn are_used(&self) -> bool {
+        [&self.upper, &self.given_up, &self.packed].into_iter().any(|place| place.is_dir())
     }
 }
 

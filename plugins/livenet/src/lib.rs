@@ -9,6 +9,7 @@ mod existing;
 mod mount;
 mod pack;
 mod parameters;
+mod recover;
 mod resize;
 mod show;
 mod unmount;
@@ -71,6 +72,10 @@ impl ImageClass for LivenetImage {
             "shell" => exec::shell(image, host),
             other => Err(Error::usage(format!("livenet images have no action {other}"))),
         }
+    }
+
+    fn recovered(&self, image: &mut Image, action: &str, host: &Host<'_>) -> Result<Option<String>> {
+        recover::recovered(image, action, host)
     }
 
     fn step(&self, step: &str, image: &mut Image, _attrs: &Attributes, host: &Host<'_>) -> Result<Value> {

@@ -4,11 +4,15 @@ use crate::existing::{Places, root_image};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
     mounts,
+    space::{self, Need, Plan},
     squashfs::{INNER_IMAGE, Layout},
 };
 use disklessset_plugin_api::{Error, Hold, Host, Image, Mount, Result};
 use serde_json::{Value, json};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+
+/// What is mounted into a tree for those who work in it.
+pub(crate) const SYSTEM: [&str; 3] = ["proc", "sys", "dev"];
 
 /// Mounts the tree for the user: changes go aside, nothing is unpacked, so it costs the same whatever the size.
 pub(crate) fn mount(image: &mut Image, host: &Host<'_>) -> Result<Value> {
@@ -19,6 +23,7 @@ pub(crate) fn mount(image: &mut Image, host: &Host<'_>) -> Result<Value> {
     if image.flag("is_mounted") && has_changes(&places)? {
         host.info("mounting again what was mounted before, with its changes");
     }
+    room_for(image, &format!("mounting image {}", image.name()), host)?;
     forget_lost_mounts(&places, host);
     host.work_area(image.name(), Hold::Image)?;
     attach(image, &places, Hold::Image, host)?;
@@ -39,10 +44,38 @@ pub(crate) fn show_tree(image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
     Ok(places.tree)
 }
 
+/// Refuses where a writable view cannot even be mounted: the kernel would mount one that nobody can write to.
+pub(crate) fn room_for(image: &Image, work: &str, host: &Host<'_>) -> Result<()> {
+    let area = host.paths()?.work.join(image.name().as_str());
+    Plan::of(work).certainly(&area, Need { bytes: space::LEAST_WORK, files: 16 }).check(host)
+}
+
 /// Whether the tree is mounted now, whatever the record says.
 pub(crate) fn is_live(places: &Places) -> Result<bool> {
     mounts::is_mounted(&places.tree)
         .map_err(|cause| Error::failed("cannot read the mount table").because(cause))
+}
+
+/// How much is mounted of what a whole system needs in the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum System {
+    All,
+    Some,
+    None,
+}
+
+/// What is there of the system's mounts; those inside of the server's `/dev` are a part of them.
+pub(crate) fn system(places: &Places) -> Result<System> {
+    let count = |place: &Utf8Path| {
+        let unreadable = |cause| Error::failed("cannot read the mount table").because(cause);
+        mounts::at_or_below(place).map(|found| found.len()).map_err(unreadable)
+    };
+    let [proc, sys, dev] = SYSTEM.map(|name| count(&places.tree.join(name)));
+    Ok(match (proc?, sys?, dev?) {
+        (0, 0, 0) => System::None,
+        (1.., 1.., dev @ 1..) if dev >= count(Utf8Path::new("/dev"))? => System::All,
+        _ => System::Some,
+    })
 }
 
 /// Whether a session changed anything.
@@ -54,17 +87,19 @@ pub(crate) fn has_changes(places: &Places) -> Result<bool> {
     }
 }
 
-/// Mounts the packed tree read-only and a writable view of it at the tree's place. The work area exists.
+/// Mounts the packed tree read-only, unless it is, and a writable view of it at the tree's place. The work area exists.
 pub(crate) fn attach(image: &Image, places: &Places, hold: Hold, host: &Host<'_>) -> Result<Layout> {
     for directory in [&places.packed, &places.inner, &places.tree, &places.packing] {
         make_directory(directory, 0o755)?;
     }
+    // Of an edit that was ended before.
+    host.remove(&places.given_up)?;
     make_directory(&places.upper, 0o755)?;
     make_directory(&places.overlay_work, 0o700)?;
-    host.mount(&Mount::Image { file: root_image(image), target: places.packed.clone() }, hold)?;
+    show(root_image(image), &places.packed, hold, host)?;
     let inner = places.packed.join(INNER_IMAGE);
     let layout = if inner.is_file() {
-        host.mount(&Mount::Image { file: inner, target: places.inner.clone() }, hold)?;
+        show(inner, &places.inner, hold, host)?;
         Layout::Classic
     } else {
         Layout::Flat
@@ -73,6 +108,15 @@ pub(crate) fn attach(image: &Image, places: &Places, hold: Hold, host: &Host<'_>
     copy_root_attributes(lower(places, layout), &places.upper)?;
     host.mount(&overlay(places, layout, &places.tree), hold)?;
     Ok(layout)
+}
+
+/// Mounts a file read-only, unless it is.
+fn show(file: Utf8PathBuf, target: &Utf8Path, hold: Hold, host: &Host<'_>) -> Result<()> {
+    let mounted = mounts::is_mounted(target);
+    if mounted.map_err(|cause| Error::failed("cannot read the mount table").because(cause))? {
+        return Ok(());
+    }
+    host.mount(&Mount::Image { file, target: target.to_owned() }, hold)
 }
 
 /// The read-only tree.

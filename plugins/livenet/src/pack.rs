@@ -3,6 +3,7 @@
 use camino::Utf8Path;
 use disklessset_kit::{
     content,
+    space::{Need, Plan},
     squashfs::{Layout, classic_needs, pack_classic, pack_flat},
 };
 use disklessset_plugin_api::{Error, Host, Image, Result, Size, SizeOrAuto};
@@ -57,6 +58,23 @@ pub(crate) fn measure(tree: &Utf8Path) -> Result<content::Content> {
         .map_err(|cause| Error::failed(format!("cannot measure the tree {tree}")).because(cause))
 }
 
+/// An image as it was before: what it takes, and what its content takes unpacked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Before {
+    pub(crate) packed: u64,
+    pub(crate) content: Size,
+}
+
+/// About what content of so many bytes takes packed: as much less as it did before, or as trees of distributions do.
+pub(crate) fn about(content: u64, before: Option<Before>) -> Need {
+    let (packed, of) = match before {
+        Some(before) if before.content.as_bytes() > 0 => (before.packed, before.content.as_bytes()),
+        _ => (2, 5),
+    };
+    let bytes = u128::from(content) * u128::from(packed) / u128::from(of);
+    Need::bytes(u64::try_from(bytes).unwrap_or(u64::MAX).min(content))
+}
+
 /// Packs a tree into `file` and checks the result; refuses before anything is written when the content does not fit. `scratch` is
 /// an empty private directory.
 pub(crate) fn pack(
@@ -65,11 +83,18 @@ pub(crate) fn pack(
     layout: Layout,
     wanted: SizeOrAuto,
     scratch: &Utf8Path,
+    before: Option<Before>,
     host: &Host<'_>,
 ) -> Result<Packed> {
     let measured = measure(tree)?;
     let needed = needed(&measured, layout);
     let size = fit(wanted, needed)?;
+    let plan = Plan::of("packing").about(file, about(measured.blocks, before));
+    match layout {
+        Layout::Flat => plan,
+        Layout::Classic => plan.about(scratch, Need::bytes(measured.blocks)),
+    }
+    .check(host)?;
     host.info(format!("packing {} files, {needed} of {size}, {layout}", measured.inodes));
     match layout {
         Layout::Flat => pack_flat(tree, file, &measured, host)?,
@@ -83,6 +108,16 @@ pub(crate) fn pack(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_packed_well_before_is_expected_to_again_and_nothing_grows() {
+        let mib = 1 << 20;
+        assert_eq!(about(750 * mib, None).bytes, 300 * mib);
+        let before = Before { packed: 30 * mib, content: Size::mebibytes(100) };
+        assert_eq!(about(200 * mib, Some(before)).bytes, 60 * mib);
+        assert_eq!(about(200 * mib, Some(Before { packed: 300 * mib, ..before })).bytes, 200 * mib);
+        assert_eq!(about(200 * mib, Some(Before { content: Size::mebibytes(0), ..before })).bytes, 80 * mib);
+    }
 
     #[test]
     fn auto_leaves_room_and_fixed_sizes_are_kept_or_refused() {

@@ -3,7 +3,7 @@
 use crate::{
     existing::{Places, recorded_layout, root_image},
     mount, pack,
-    unmount::repack,
+    unmount::{aside, repack},
 };
 use disklessset_kit::squashfs::{Layout, layout_of};
 use disklessset_plugin_api::{Error, Hold, Host, Image, Result, Size, SizeOrAuto};
@@ -28,6 +28,7 @@ pub(crate) fn resize(image: &mut Image, wanted: SizeOrAuto, host: &Host<'_>) -> 
     if let (Layout::Flat, Ok(Some(content))) = (layout, image.get::<u64>("content_size")) {
         return record(image, wanted, Size::mebibytes(content), false);
     }
+    mount::room_for(image, &format!("resizing image {}", image.name()), host)?;
     host.work_area(image.name(), Hold::Action)?;
     mount::attach(image, &places, Hold::Action, host)?;
     let needed = pack::needed(&pack::measure(&places.tree)?, layout);
@@ -36,6 +37,7 @@ pub(crate) fn resize(image: &mut Image, wanted: SizeOrAuto, host: &Host<'_>) -> 
         return record(image, wanted, needed, false);
     }
     let lower = mount::lower(&places, layout).to_owned();
+    host.acquire_file(&aside(image)?, Hold::Action)?;
     repack(image, &lower, &places.tree, &places.area, layout, SizeOrAuto::Fixed(size), host)?;
     Ok(json!({ "livenet_size": size.as_mebibytes(), "packed": true }))
 }

@@ -2,7 +2,8 @@
 
 use crate::{
     existing::{Places, ROOT_IMAGE, recorded_size, root_image},
-    mount, pack,
+    mount,
+    pack::{self, Before},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
@@ -10,7 +11,7 @@ use disklessset_kit::{
     squashfs::{INNER_IMAGE, Layout},
     tree_files::TreeFiles,
 };
-use disklessset_plugin_api::{Error, Hold, Host, Image, Result, SizeOrAuto};
+use disklessset_plugin_api::{Error, Hold, Host, Image, Result, Size, SizeOrAuto};
 use serde_json::{Value, json};
 
 /// What becomes of the changes.
@@ -32,7 +33,7 @@ impl Edits {
 pub(crate) fn unmount(image: &mut Image, edits: Edits, host: &Host<'_>) -> Result<Value> {
     let places = Places::of(image.name(), host)?;
     let live = mount::is_live(&places)?;
-    if !live && !image.flag("is_mounted") {
+    if !live && !image.flag("is_mounted") && !places.are_used() {
         return Err(Error::refused(format!("image {} is not mounted", image.name())));
     }
     if edits == Edits::Pack && places.area.join("squashfs-root").is_dir() {
@@ -51,7 +52,7 @@ pub(crate) fn unmount(image: &mut Image, edits: Edits, host: &Host<'_>) -> Resul
 
 /// What the user, or a session of his, mounted inside the tree must neither be packed nor be lost.
 fn refuse_foreign_mounts(places: &Places) -> Result<()> {
-    let system = ["proc", "sys", "dev"].map(|directory| places.tree.join(directory));
+    let system = mount::SYSTEM.map(|directory| places.tree.join(directory));
     let below = mounts::at_or_below(&places.tree)
         .map_err(|cause| Error::failed("cannot read the mount table").because(cause))?;
     let foreign = below.iter().find(|mounted| {
@@ -104,20 +105,45 @@ fn release_lower(places: &Places, host: &Host<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Decides by one rename that the changes are not needed any more: killed before, the edit goes on, killed later, it is ended.
+fn give_up(places: &Places, host: &Host<'_>) -> Result<()> {
+    if !places.upper.is_dir() {
+        return Ok(());
+    }
+    host.remove(&places.given_up)?;
+    std::fs::rename(&places.upper, &places.given_up)
+        .and_then(|()| std::fs::File::open(&places.area)?.sync_all())
+        .map_err(|cause| Error::failed(format!("cannot rename {}", places.upper)).because(cause))?;
+    host.debug(format!("the changes in {} are given up", places.area));
+    Ok(())
+}
+
+/// Ends an edit whose changes are in the image in service, or not wanted.
+pub(crate) fn finish(places: &Places, host: &Host<'_>) -> Result<()> {
+    detach(places, host)?;
+    put_away(places, host)
+}
+
 /// Takes everything of an edit away. The changes go first: they are packed or not wanted, and what is left when a mount
 /// will not go must not be packed again.
 fn put_away(places: &Places, host: &Host<'_>) -> Result<()> {
-    host.remove(&places.upper)?;
+    give_up(places, host)?;
+    host.remove(&places.given_up)?;
     release_lower(places, host)?;
     match host.release(&places.area) {
         // Made by 1.x, so on nobody's record.
         Err(_) if places.area.exists() => host.remove(&places.area),
-        outcome => outcome,
+        _ => Ok(()),
     }
 }
 
 fn pack_changes(image: &mut Image, places: &Places, live: bool, host: &Host<'_>) -> Result<Value> {
     let changed = mount::has_changes(places)?;
+    if changed {
+        // Before the user's view goes: without room it could not be given back.
+        mount::room_for(image, &format!("unmounting image {}", image.name()), host)?;
+        host.acquire_file(&aside(image)?, Hold::Action)?;
+    }
     if live {
         detach(places, host)?;
     } else if changed {
@@ -129,6 +155,8 @@ fn pack_changes(image: &mut Image, places: &Places, live: bool, host: &Host<'_>)
     }
     if changed {
         let layout = if places.packed.join(INNER_IMAGE).is_file() { Layout::Classic } else { Layout::Flat };
+        // The packed image comes into service together with this: from then on the edit is over, whatever kills us.
+        image.set("is_mounted", false);
         if let Err(error) = pack_view(image, places, layout, host) {
             give_back(places, layout, host);
             return Err(error.hint(format!("the changes are still there: {}", places.tree)));
@@ -165,7 +193,7 @@ fn give_back(places: &Places, layout: Layout, host: &Host<'_>) {
     }
 }
 
-/// Packs a changed tree and puts it in the place of the image in service.
+/// Packs a changed tree and puts it in the place of the image in service. [`aside`] is acquired.
 pub(crate) fn repack(
     image: &mut Image,
     before: &Utf8Path,
@@ -177,13 +205,11 @@ pub(crate) fn repack(
 ) -> Result<()> {
     anonymise::after_session(&TreeFiles::open(before)?, &TreeFiles::open(tree)?)?;
     let scratch = area.join("scratch");
-    remove_scratch(&scratch)?;
-    std::fs::create_dir(&scratch)
-        .map_err(|cause| Error::failed(format!("cannot make {scratch}")).because(cause))?;
+    host.remove(&scratch)?;
+    host.acquire_directory(&scratch, Hold::Action)?;
     let aside = aside(image)?;
-    host.acquire_file(&aside, Hold::Action)?;
-    let packed = pack::pack(tree, &aside, layout, wanted, &scratch, host);
-    remove_scratch(&scratch)?;
+    let packed = pack::pack(tree, &aside, layout, wanted, &scratch, before_of(image), host);
+    host.release(&scratch)?;
     match packed {
         Ok(packed) => {
             packed.record(image);
@@ -197,17 +223,14 @@ pub(crate) fn repack(
     }
 }
 
-fn remove_scratch(scratch: &Utf8Path) -> Result<()> {
-    match std::fs::remove_dir_all(scratch) {
-        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::failed(format!("cannot remove {scratch}")).because(cause))
-        }
-        _ => Ok(()),
-    }
+/// The image in service.
+fn before_of(image: &Image) -> Option<Before> {
+    let packed = root_image(image).metadata().ok()?.len();
+    Some(Before { packed, content: Size::mebibytes(image.get("content_size").ok()??) })
 }
 
 /// Beside the image's directory: on its file system, and no part of what is served under the image's name.
-fn aside(image: &Image) -> Result<Utf8PathBuf> {
+pub(crate) fn aside(image: &Image) -> Result<Utf8PathBuf> {
     let directory = image.directory();
     let images = directory.parent().ok_or_else(|| Error::failed(format!("{directory} has no parent")))?;
     Ok(images.join(format!(".{ROOT_IMAGE}-{}", image.name())))

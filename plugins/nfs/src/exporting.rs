@@ -118,6 +118,22 @@ fn withdraw_nodes(image: &Image, host: &Host<'_>) -> Result<bool> {
     Ok(any)
 }
 
+/// Takes the lines away of nodes that are gone, after an action was killed that had taken their trees away and not yet these.
+pub(crate) fn unexport_gone(image: &Image, there: &NodeSet, places: &Golden, host: &Host<'_>) -> Result<()> {
+    if !image.attributes().contains_key(PLAN) {
+        return Ok(());
+    }
+    let own = published(&places.nodes, &host.paths()?);
+    for exported in host.exports()? {
+        let below = exported.path.strip_prefix(&own).ok();
+        let node = below.and_then(|name| name.as_str().parse::<NodeName>().ok());
+        if let Some(node) = node.filter(|node| !there.contains(node)) {
+            host.unexport(&places.node(&node))?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes all lines of an image away.
 pub(crate) fn unexport(image: &mut Image, host: &Host<'_>) -> Result<Value> {
     let whole = host.unexport(&tree_of(image, host)?)?;

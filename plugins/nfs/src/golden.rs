@@ -2,10 +2,10 @@
 
 use crate::{
     boot_file,
-    nodes::{self, How},
+    nodes::{self, How, Room},
     overlays, parameters,
     places::{self, Golden, Staging},
-    show,
+    show, trees_room,
 };
 use disklessset_kit::trees::{self, Wanted};
 use disklessset_plugin_api::{
@@ -49,21 +49,23 @@ impl DerivedImageClass for NfsGoldenImage {
         begin(&to, host)?;
         let choice = trees::choose(&from.tree, &to.work, Wanted::Auto, host)?;
         host.info(format!("making the trees by {} ({})", choice.method, choice.why));
-        let made = to.work.join("image");
-        trees::copy_tree(&from.tree, &made, choice.method, host)?;
-        places::put_new(&made, &to.tree)?;
-        // A clone is all of an image: what nodes wrote, too.
         let present = nodes::present(&from)?;
         let views = overlays::present(&from)?;
+        let all = std::iter::once(from.tree.clone()).chain(present.iter().map(|node| from.node(&node)));
         for node in views.iter() {
             overlays::mounted_tree(source, &node, &from)?;
         }
+        trees_room::several(image.name(), all, &to.work, choice.method, host)?;
+        let made = to.work.join("image");
+        trees::copy_tree(&from.tree, &made, choice.method, host)?;
+        places::put_new(&made, &to.tree, host)?;
+        // A clone is all of an image: what nodes wrote, too.
         let trees = present.difference(&views);
-        nodes::make_trees(&trees, &to, |node| from.node(node), Wanted::Auto, host)?;
+        nodes::make_trees(&trees, &to, Room::Checked, |node| from.node(node), Wanted::Auto, host)?;
         if !views.is_empty() {
             // Their layers know the tree they belong to.
             host.info(format!("{views}: overlays; the clone has copies of what these nodes see"));
-            nodes::make_trees(&views, &to, |node| from.node(node), Wanted::Auto, host)?;
+            nodes::make_trees(&views, &to, Room::Checked, |node| from.node(node), Wanted::Auto, host)?;
         }
         places::flush_parent(&to.tree)?;
         show::forget_places(image);
@@ -147,9 +149,10 @@ fn create(image: &mut Image, staging: &Image, wanted: Wanted, host: &Host<'_>) -
     begin(&to, host)?;
     let choice = trees::choose(&from.tree, &to.work, wanted, host)?;
     host.info(format!("making the tree by {} ({})", choice.method, choice.why));
+    trees_room::one(image.name(), &from.tree, &to.work, choice.method, host)?;
     let made = to.work.join("image");
     trees::copy_tree(&from.tree, &made, choice.method, host)?;
-    places::put_new(&made, &to.tree)?;
+    places::put_new(&made, &to.tree, host)?;
     places::flush_parent(&to.tree)?;
     for inherited in ["additional_packages", "release_version", "kernel_parameters", "source", "package_set"]
     {

@@ -15,6 +15,7 @@ mod places;
 mod root_image;
 mod show;
 mod staging;
+mod trees_room;
 
 #[cfg(test)]
 mod tests;

@@ -74,18 +74,24 @@ pub(crate) fn published(path: &Utf8Path, paths: &Paths) -> Utf8PathBuf {
 }
 
 /// Puts a finished tree into its place in one rename. What is there is never replaced but for an empty directory.
-pub(crate) fn put(tree: &Utf8Path, place: &Utf8Path) -> Result<()> {
+pub(crate) fn put(tree: &Utf8Path, place: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    host.debug(format!("{tree} goes to {place}"));
     // Renaming onto a directory works when that is empty, and only then.
     let put = rustix::fs::renameat(CWD, tree.as_std_path(), CWD, place.as_std_path());
     put.map_err(|cause| Error::failed(format!("cannot put the tree into its place {place}")).because(cause))?;
+    host.debug(format!("{place} is there now"));
     flush_parent(place)
 }
 
 /// The same for a place where nothing may be.
-pub(crate) fn put_new(tree: &Utf8Path, place: &Utf8Path) -> Result<()> {
+pub(crate) fn put_new(tree: &Utf8Path, place: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    host.debug(format!("{tree} goes to {place}"));
     let (from, to) = (tree.as_std_path(), place.as_std_path());
-    rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)
-        .map_err(|cause| Error::failed(format!("cannot put the tree into its place {place}")).because(cause))
+    rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(|cause| {
+        Error::failed(format!("cannot put the tree into its place {place}")).because(cause)
+    })?;
+    host.debug(format!("{place} is there now"));
+    Ok(())
 }
 
 /// Makes a rename in the directory of `place` durable.

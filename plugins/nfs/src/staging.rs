@@ -3,10 +3,11 @@
 use crate::{
     boot_file, parameters,
     places::{self, GOLDEN, Staging},
-    show,
+    show, trees_room,
 };
 use disklessset_kit::{
     os_tree::{self, Purpose, Wish, params},
+    space::Plan,
     trees::{self, Wanted},
 };
 use disklessset_plugin_api::{
@@ -63,9 +64,10 @@ impl DerivedImageClass for NfsStagingImage {
         host.acquire_directory(&to.tree, Hold::Image)?;
         let choice = trees::choose(&from.tree, &to.work, Wanted::Auto, host)?;
         host.info(format!("making the tree by {} ({})", choice.method, choice.why));
+        trees_room::one(image.name(), &from.tree, &to.work, choice.method, host)?;
         let made = to.work.join("tree");
         trees::copy_tree(&from.tree, &made, choice.method, host)?;
-        places::put(&made, &to.tree)?;
+        places::put(&made, &to.tree, host)?;
         show::forget_places(image);
         Ok(Some(()))
     }
@@ -99,6 +101,8 @@ impl DerivedImageClass for NfsStagingImage {
 /// The tree is made beside its place, flushed to disk, and put there in one rename.
 fn create(image: &mut Image, wish: &Wish, host: &Host<'_>) -> Result<()> {
     let places = Staging::of(image.name(), host)?;
+    let plan = Plan::of(format!("making image {}", image.name()));
+    os_tree::plan_room(plan, wish, &places.work)?.0.check(host)?;
     host.acquire_directory(&places.work, Hold::Action)?;
     host.acquire_directory(&places.tree, Hold::Image)?;
     let (tree, scratch) = (places.work.join("tree"), places.work.join("scratch"));
@@ -106,7 +110,7 @@ fn create(image: &mut Image, wish: &Wish, host: &Host<'_>) -> Result<()> {
     os_tree::make_directory(&scratch, 0o700)?;
     let settled = os_tree::make(image.name().as_str(), wish, &tree, &scratch, host)?;
     places::flush_tree(&tree)?;
-    places::put(&tree, &places.tree)?;
+    places::put(&tree, &places.tree, host)?;
     image.set_kernel(&settled.kernel);
     wish.record(image);
     image.set(params::PACKAGE_SET, wish.set.to_string());

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use disklessset_tests::facts::files_below;
+use disklessset_tests::kill_table;
 use disklessset_tests::need;
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::stage::{Stage, listed_unchanged};
@@ -12,7 +13,7 @@ use super::Nfs;
 use crate::system::kill_points::{Case, Does, kill_at, sample};
 use crate::system::small::{KERNEL, kernels, make_tree, register_kernel};
 
-fn a_tree(root: &TestRoot) {
+pub(in crate::system) fn a_tree(root: &TestRoot) {
     make_tree(root, &root.beside().join("tree"));
     std::fs::create_dir_all(kernels(root)).unwrap();
     register_kernel(root, KERNEL);
@@ -23,19 +24,19 @@ fn a_tree(root: &TestRoot) {
     }
 }
 
-fn a_staging_image(root: &TestRoot) {
+pub(in crate::system) fn a_staging_image(root: &TestRoot) {
     a_tree(root);
     let _ = root.disklessset(STAGING.command).run().expect_done();
 }
 
-fn a_golden_image(root: &TestRoot) {
+pub(in crate::system) fn a_golden_image(root: &TestRoot) {
     a_staging_image(root);
     let _ = root.disklessset(GOLDEN.command).run().expect_done();
     let _ = root.disklessset(&["nfs", "nodes", "add", "g", "c[1-2]"]).run().expect_done();
     std::fs::create_dir_all(root.path().join("etc/exports.d")).unwrap();
 }
 
-fn an_exported_image(root: &TestRoot) {
+pub(in crate::system) fn an_exported_image(root: &TestRoot) {
     a_golden_image(root);
     let _ = root.disklessset(EXPORT.command).run().expect_done();
     // Another line, so that the file stays.
@@ -43,35 +44,35 @@ fn an_exported_image(root: &TestRoot) {
 }
 
 const NFS: &[&str] = &["nfs"];
-const STAGING: Case = Case {
+pub(in crate::system) const STAGING: Case = Case {
     modules: NFS,
     command: &["nfs", "create-staging", "st", "--kernel", KERNEL, "--source", "tree:tree"],
     image: "st",
     does: Does::Make,
     prepare: a_tree,
 };
-const GOLDEN: Case = Case {
+pub(in crate::system) const GOLDEN: Case = Case {
     modules: NFS,
     command: &["nfs", "create-golden", "g", "--from", "st"],
     image: "g",
     does: Does::Make,
     prepare: a_staging_image,
 };
-const CLONE: Case = Case {
+pub(in crate::system) const CLONE: Case = Case {
     modules: NFS,
     command: &["clone", "g", "h"],
     image: "h",
     does: Does::Make,
     prepare: a_golden_image,
 };
-const REMOVE: Case = Case {
+pub(in crate::system) const REMOVE: Case = Case {
     modules: NFS,
     command: &["remove", "g", "--yes"],
     image: "g",
     does: Does::Remove,
     prepare: an_exported_image,
 };
-const EXPORT: Case = Case {
+pub(in crate::system) const EXPORT: Case = Case {
     modules: NFS,
     command: &["nfs", "export", "g", "--per-node"],
     image: "g",
@@ -112,7 +113,7 @@ fn an_export_of_each_node() {
 
 /// What must hold whenever nobody is at work: every tree is whole, nothing unfinished lies about, and the record agrees.
 #[track_caller]
-fn settled(nfs: &Nfs, whole: &BTreeSet<std::path::PathBuf>, point: &str) -> Vec<String> {
+pub(super) fn settled(nfs: &Nfs, whole: &BTreeSet<std::path::PathBuf>, point: &str) -> Vec<String> {
     let nodes = nfs.nodes("g");
     for node in &nodes {
         let files: BTreeSet<_> = files_below(&nfs.node("g", node)).unwrap().into_keys().collect();
@@ -168,8 +169,7 @@ fn kill_a_change_of_nodes(command: &[&str], before: &[&str], after: &[&str]) {
     // Renames are where a node comes or goes: all of them.
     let chosen =
         |(number, call): &(usize, &strace::Call)| number % every == 3 || call.name.starts_with("rename");
-    let mut partly = 0;
-    let mut killed = 0;
+    let (mut partly, mut killed, mut back) = (0, 0, 0);
     for (number, point) in points.iter().enumerate().filter(chosen) {
         stage.restore();
         let ended = strace::killed_at(nfs.root.disklessset(command), point).run();
@@ -182,6 +182,7 @@ fn kill_a_change_of_nodes(command: &[&str], before: &[&str], after: &[&str]) {
             let _ = nfs.run(&["clean", "--yes"]).expect_done();
             let nodes = settled(&nfs, &whole, &point.to_string());
             partly += usize::from(nodes != before && nodes != after);
+            back += usize::from(nodes == before);
         }
         let again = nfs.run(command);
         let again = if again.status.success() { again } else { again.expect_refusal(&[3]) };
@@ -190,6 +191,9 @@ fn kill_a_change_of_nodes(command: &[&str], before: &[&str], after: &[&str]) {
     }
     assert!(killed > 5, "only {killed} of {} points were reached", points.len());
     assert!(partly > 0, "never in the middle: {killed} kills");
+    // Some were led to a part of the nodes, which is neither.
+    let on = killed - back - partly;
+    kill_table::add(&command.join(" "), "system calls", points.len(), killed, back, on);
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! Images whose root is on NFS: their trees, their nodes, their exports. Booting them is the boot tier's.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
-mod crash;
+pub(super) mod crash;
 mod exports;
+mod failpoints;
 mod file_systems;
 mod images;
 mod legacy;
 mod nodes;
 mod overlay;
 mod overlay_crash;
+mod space;
 
 use camino::Utf8PathBuf;
 use disklessset_tests::residue::Snapshot;

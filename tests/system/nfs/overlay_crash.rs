@@ -1,5 +1,6 @@
 //! Given `kill -9` while overlays are made and taken away.
 
+use disklessset_tests::kill_table;
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::strace;
@@ -8,7 +9,7 @@ use super::Nfs;
 
 /// What must hold whenever nobody is at work: what is listed is mounted, and will be after a reboot, and nothing else is there.
 #[track_caller]
-fn settled(nfs: &Nfs, point: &str) -> Vec<String> {
+pub(super) fn settled(nfs: &Nfs, point: &str) -> Vec<String> {
     let mut nodes = nfs.nodes("g");
     nodes.sort();
     assert_eq!((&nfs.mounted(), &nfs.wanted()), (&nodes, &nodes), "after {point}");
@@ -55,7 +56,7 @@ fn kill_a_change(command: &[&str], before: &str, after: &[&str]) {
             || ["mount", "umount2"].contains(&call.name.as_str())
             || call.line.contains("nodes/c3")
     };
-    let (mut partly, mut killed) = (0, 0);
+    let (mut partly, mut killed, mut back) = (0, 0, 0);
     for (number, point) in points.iter().enumerate().filter(chosen) {
         let all = nfs.nodes("g").join(",");
         if !all.is_empty() {
@@ -70,6 +71,7 @@ fn kill_a_change(command: &[&str], before: &str, after: &[&str]) {
             let _ = nfs.run(&["clean", "--yes"]).expect_done();
             let nodes = settled(&nfs, &point.to_string());
             partly += usize::from(nodes != at_first && nodes != after);
+            back += usize::from(nodes == at_first);
         }
         let again = nfs.run(command);
         let again = if again.status.success() { again } else { again.expect_refusal(&[3]) };
@@ -78,6 +80,9 @@ fn kill_a_change(command: &[&str], before: &str, after: &[&str]) {
     nfs.done(&["remove", "g", "--yes"]);
     assert!(killed > 5, "only {killed} of {} points", points.len());
     assert!(partly > 0, "never in the middle: {killed} kills");
+    // Some were led to a part of the nodes, which is neither.
+    let on = killed - back - partly;
+    kill_table::add(&command.join(" "), "system calls", points.len(), killed, back, on);
 }
 
 #[test]
@@ -136,6 +141,7 @@ fn a_removal_that_is_killed_is_undone_or_finished_and_without_the_module_too() {
         bare.assert_same_as_now(&nfs.root);
     }
     assert!(back > 0 && gone > 0, "{back} back, {gone} gone");
+    kill_table::add("remove with overlays", "system calls", points.len(), back + gone, back, gone);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::run;
 use disklessset_tests::strace;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::kill;
 
 use super::case_08_signals::{SIGNALS, program};
 use crate::system::nfs::Nfs;

@@ -10,47 +10,125 @@ use disklessset_tests::root::TestRoot;
 use disklessset_tests::run::{Program, Running};
 use disklessset_tests::stage::{standing_still, warmed_up};
 
-/// Several users create and then remove so many images each, one after the other, while another lists all the time.
-#[track_caller]
-fn many(users: usize, each: usize) {
-    let root = warmed_up(&["demo"]);
-    let before = Snapshot::of(&root);
-    let name = |user: usize, number: usize| format!("u{user}-{number}");
-    let everyone = |act: &(dyn Fn(&str) + Sync)| {
-        std::thread::scope(|scope| {
-            for user in 0..users {
-                scope.spawn(move || (0..each).for_each(|number| act(&name(user, number))));
-            }
-        });
-    };
-    let all: BTreeSet<String> =
-        (0..users).flat_map(|user| (0..each).map(move |number| name(user, number))).collect();
+/// So many users, processes of their own that begin at the same moment, each with so many images.
+struct Users<'a> {
+    root: &'a TestRoot,
+    count: usize,
+    each: usize,
+}
 
-    while_listing(&root, || {
-        everyone(&|name| {
-            drop(root.disklessset(&["demo", "create", name]).limit(PATIENCE).run().expect_done())
-        });
-        let images = root.images();
-        let listed =
-            images.iter().map(|image| image["name"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>();
+impl Users<'_> {
+    fn name(user: usize, number: usize) -> String {
+        format!("u{user}-{number}")
+    }
+
+    /// A user's script: a command for each image, one after the other, once a file is there. After kills an image may be there
+    /// already (5), or be busy because somebody cleans it (4), and the command is given again.
+    fn script(&self, user: usize, words: &[&str], kills: usize) -> Program {
+        let (there, busy) = if kills > 0 { (5, 4) } else { (0, 0) };
+        let script = format!(
+            "while [ ! -e {start} ]; do sleep 0.01; done; user=$1; each=$2; shift 2; number=0; \
+             while [ $number -lt $each ]; do \
+             \"$@\" u$user-$number; code=$?; \
+             if [ $code -eq 0 ] || [ $code -eq {there} ]; then number=$((number + 1)); \
+             elif [ $code -ne {busy} ]; then exit $code; fi; done",
+            start = self.start()
+        );
+        let (user, each) = (user.to_string(), self.each.to_string());
+        let program = self.root.disklessset(words).limit(PATIENCE);
+        program.behind("sh", &["-c", &script, "user", &user, &each])
+    }
+
+    fn start(&self) -> camino::Utf8PathBuf {
+        self.root.beside().join("start")
+    }
+
+    /// All of them at once do the same to each of their images.
+    #[track_caller]
+    fn all(&self, words: &[&str]) {
+        let running: Vec<Running> = (0..self.count).map(|user| self.script(user, words, 0).start()).collect();
+        std::fs::File::create(self.start()).unwrap();
+        for user in running {
+            let _ = user.wait().expect_done();
+        }
+        std::fs::remove_file(self.start()).unwrap();
+    }
+
+    /// The same, but every third user is killed with the command that is running, and begins anew, several times.
+    #[track_caller]
+    fn all_some_killed(&self, words: &[&str], kills: usize) {
+        let begin = |user: usize| self.script(user, words, kills).start();
+        let mut running: Vec<Running> = (0..self.count).map(begin).collect();
+        std::fs::File::create(self.start()).unwrap();
+        let mut rng = fastrand::Rng::new();
+        for kill in 0..kills {
+            std::thread::sleep(Duration::from_millis(rng.u64(50..400)));
+            // Users 0, 3, 6 in turns.
+            let user = 3 * (kill % self.count.div_ceil(3));
+            let killed = std::mem::replace(&mut running[user], begin(user));
+            killed.kill_group();
+        }
+        for user in running {
+            let _ = user.wait().expect_done();
+        }
+        std::fs::remove_file(self.start()).unwrap();
+    }
+
+    /// Every image is there, and nothing is left of making them.
+    #[track_caller]
+    fn assert_all_there(&self) {
+        let all: BTreeSet<String> = (0..self.count)
+            .flat_map(|user| (0..self.each).map(move |number| Self::name(user, number)))
+            .collect();
+        let images = self.root.images();
+        let listed: BTreeSet<String> =
+            images.iter().map(|image| image["name"].as_str().unwrap().to_owned()).collect();
         assert_eq!(listed, all);
         assert!(images.iter().all(|image| image["status"] == "CREATED"), "{images:?}");
-        assert_eq!(
-            std::fs::read_to_string(root.installations_file()).unwrap(),
-            "{}\n",
-            "an entry is left over"
-        );
-        everyone(&|name| {
-            drop(root.disklessset(&["remove", name, "--yes"]).limit(PATIENCE).run().expect_done())
-        });
+        let register = std::fs::read_to_string(self.root.installations_file()).unwrap();
+        assert_eq!(register, "{}\n", "an entry is left over");
+        for (dir, what) in [("var/lib/diskless/journal", ".jsonl"), ("run/disklessset", "image-")] {
+            let entries = self.root.path().join(dir).read_dir_utf8().unwrap();
+            let names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().to_owned()).collect();
+            assert!(!names.iter().any(|name| name.contains(what)), "left in {dir}: {names:?}");
+        }
+    }
+}
+
+/// Several users create and then remove so many images each, one after the other, while another lists all the time.
+#[track_caller]
+fn many(count: usize, each: usize) {
+    let root = warmed_up(&["demo"]);
+    let before = Snapshot::of(&root);
+    let users = Users { root: &root, count, each };
+    while_listing(&root, &["CREATED", "IN_CREATION"], || {
+        users.all(&["demo", "create"]);
+        users.assert_all_there();
+        users.all(&["remove", "--yes"]);
     });
     before.assert_same_as_now(&root);
 }
 
-const PATIENCE: Duration = Duration::from_secs(120);
+/// The same with users that are killed now and then, and begin anew until they have all of their images.
+#[track_caller]
+fn many_with_kills(count: usize, each: usize, kills: usize) {
+    let root = warmed_up(&["demo"]);
+    let before = Snapshot::of(&root);
+    let users = Users { root: &root, count, each };
+    while_listing(&root, &["CREATED", "IN_CREATION", "CORRUPTED"], || {
+        users.all_some_killed(&["demo", "create"], kills);
+        // What the last kill left, where nobody came after it.
+        let _ = root.disklessset(&["clean", "--yes"]).run().expect_done();
+        users.assert_all_there();
+        users.all(&["remove", "--yes"]);
+    });
+    before.assert_same_as_now(&root);
+}
+
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Does something while listings are asserted to work and to show nothing that is not so.
-fn while_listing(root: &TestRoot, act: impl FnOnce()) {
+fn while_listing(root: &TestRoot, statuses: &[&str], act: impl FnOnce()) {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let lister = scope.spawn(|| {
@@ -58,7 +136,7 @@ fn while_listing(root: &TestRoot, act: impl FnOnce()) {
             while !over.load(Ordering::Relaxed) {
                 for image in root.images() {
                     let status = image["status"].as_str().unwrap();
-                    assert!(["CREATED", "IN_CREATION"].contains(&status), "nothing crashed, and yet {image}");
+                    assert!(statuses.contains(&status), "none of {statuses:?}: {image}");
                     assert!(image["problem"].is_null(), "{image}");
                 }
                 listings += 1;
@@ -100,6 +178,17 @@ fn case_15_two_users_lose_nothing_of_two_hundred() {
 fn case_15_eight_users_lose_nothing_of_two_hundred() {
     disklessset_tests::need!(need::full());
     many(8, 25);
+}
+
+#[test]
+fn case_15_eight_users_lose_nothing_when_some_are_killed() {
+    many_with_kills(8, 4, 6);
+}
+
+#[test]
+fn case_15_eight_users_lose_nothing_of_two_hundred_when_some_are_killed() {
+    disklessset_tests::need!(need::full());
+    many_with_kills(8, 25, 40);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use super::child::Session;
 use super::output::Output;
 use super::start::{Plan, Started, Streams};
 use super::{CommandError, Ending, Finished, Stdin, Stdout, Tool};
+use crate::system::failpoint::failpoint;
 use crate::system::interrupt::{self, Interrupted};
 use crate::system::syscalls::pidfd_kill;
 
@@ -52,6 +53,7 @@ impl Tool<'_> {
         if let Err(interrupted) = interrupt::check() {
             return Err(CommandError::Interrupted { tool: self.plan.name(), interrupted });
         }
+        failpoint!("tool: about to begin", self.plan.name());
         let begun = Instant::now();
         let mut output = Output::new(self.log, self.on_line.take());
         output.begin(&self.plan.command_line());
@@ -84,6 +86,7 @@ impl Tool<'_> {
             let ending = keeper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             (stop, ending)
         });
+        failpoint!("tool: ended", self.plan.name());
         let ending = ending?;
         let duration = begun.elapsed();
         let (last_lines, stdout) = output.end(ending, duration);

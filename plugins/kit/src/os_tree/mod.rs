@@ -12,7 +12,11 @@ pub use crate::packages::Purpose;
 pub use kernel::{Initramfs, TreesKernel};
 pub use wish::{KernelChoice, Wish};
 
-use crate::{packages::Extras, source::TreePlan};
+use crate::{
+    packages::Extras,
+    source::TreePlan,
+    space::{self, Need, Plan},
+};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Host, Result};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -34,11 +38,21 @@ pub fn make(
     wish.source.build(&plan(wish), tree, scratch, host)?;
     tell_what_means_nothing(wish, host);
     let settled = match &wish.kernel {
-        KernelChoice::FromImage => kernel::of_tree(tree, host)?,
-        KernelChoice::Version(version) => kernel::registered(version, tree, host)?,
+        KernelChoice::FromImage => kernel::of_tree(tree, host),
+        KernelChoice::Version(version) => kernel::registered(version, tree, host),
     };
-    customise::customise(name, tree, &settled.kernel.version, wish, host)?;
+    let settled = settled.map_err(space::writing(tree))?;
+    customise::customise(name, tree, &settled.kernel.version, wish, host).map_err(space::writing(tree))?;
     Ok(settled)
+}
+
+/// What making the tree of an image below `place` is known to take, added to the plan of a work; and what the tree itself takes, where that
+/// is known. To be checked before anything is made.
+///
+/// # Errors
+/// When the source or the place cannot be looked at.
+pub fn plan_room(work: Plan, wish: &Wish, place: &Utf8Path) -> Result<(Plan, Option<Need>)> {
+    wish.source.plan_room(work, place)
 }
 
 /// Makes a directory of exactly this mode, whatever the umask of the server: it may be the root directory of nodes.

@@ -54,6 +54,16 @@ fn must_be_unpackable(file: &Utf8Path, host: &Host<'_>) -> Result<()> {
     asked.map(drop).map_err(|error| error.context(format!("cannot decompress the archive {file}")))
 }
 
+/// About how many bytes are in an archive: of a compressed one three times its size, as OS trees go.
+pub(super) fn unpacked_size(file: &Utf8Path) -> Result<u64> {
+    let cannot = |cause| Error::usage(format!("cannot read the archive {file}")).because(cause);
+    let mut start = Vec::new();
+    let open = std::fs::File::open(file).map_err(cannot)?;
+    let size = open.metadata().map_err(cannot)?.len();
+    open.take(6).read_to_end(&mut start).map_err(cannot)?;
+    Ok(if Compression::of(&start).program().is_some() { size.saturating_mul(3) } else { size })
+}
+
 /// Extracts an archive whatever its compression. GNU tar itself keeps members inside the directory: it strips leading slashes,
 /// and fails on `..` and on members below links that lead out.
 pub(super) fn extract(file: &Utf8Path, tree: &Utf8Path, host: &Host<'_>) -> Result<()> {

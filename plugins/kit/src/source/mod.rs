@@ -14,7 +14,10 @@ pub use address::{Address, AddressError};
 pub use apt_sources::{AptEntry, distribution_sources};
 pub use repositories::{Repo, Repositories, TextFile, Trust};
 
-use crate::packages::{Extras, KERNEL_OF_DNF, PackageSet, default_kernel_package};
+use crate::{
+    packages::{Extras, KERNEL_OF_DNF, PackageSet, default_kernel_package},
+    space::{self, Need, Plan},
+};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, Host, Result};
 use std::{fmt, str::FromStr};
@@ -176,13 +179,35 @@ impl Source {
     /// # Errors
     /// When the source cannot be read, a package cannot be installed, or a tool fails; with its last lines.
     pub fn build(&self, plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host: &Host<'_>) -> Result<()> {
-        match self {
+        let built = match self {
             Self::Apt => apt::install(plan, tree, scratch, host),
             Self::Dnf => dnf::install(plan, tree, scratch, host),
             Self::Tree(path) => import::copy(path, tree, host),
             Self::Tar(path) => import::extract(path, tree, host),
             Self::Oci { path, reference } => oci::unpack(path, reference.as_deref(), tree, scratch, host),
-        }
+        };
+        built.map_err(space::writing(tree))
+    }
+
+    /// What making the tree below `place` is known to take, added to the plan of a work; and what the tree itself takes, where that is
+    /// known.
+    ///
+    /// # Errors
+    /// When source or place cannot be looked at.
+    pub fn plan_room(&self, plan: Plan, place: &Utf8Path) -> Result<(Plan, Option<Need>)> {
+        Ok(match self {
+            Self::Apt | Self::Dnf => (plan.certainly(place, Need::bytes(space::LEAST_SYSTEM)), None),
+            Self::Tree(path) => {
+                let need = space::tree_need(path, &space::room(place)?)?;
+                let shared = space::may_share(path, place)?;
+                (if shared { plan } else { plan.copies(place, need)? }, Some(need))
+            }
+            Self::Tar(path) => {
+                let need = Need::bytes(import::unpacked_size(path)?);
+                (plan.about(place, need), Some(need))
+            }
+            Self::Oci { .. } => (plan, None),
+        })
     }
 
     /// Refuses early what [`Self::build`] could not do, before anything is made.

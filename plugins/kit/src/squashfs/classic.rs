@@ -1,7 +1,7 @@
 //! Packing a file system image that holds the tree, the layout of 1.x.
 
 use super::{CLASSIC_INODES, INNER_IMAGE, Superblock, inner::must_hold, mksquashfs};
-use crate::{content::Content, tree_files::TreeFiles};
+use crate::{content::Content, space, tree_files::TreeFiles};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Command, Error, Host, Result, Size};
 
@@ -66,10 +66,10 @@ pub fn pack_classic(
         .args(["-q", "-F", "-O", "^has_journal", "-m", "0", "-N"])
         .arg(inodes(content, size).to_string())
         .args(["-E", "lazy_itable_init=0,root_owner=0:0", "-d", tree.as_str(), inner.as_str()]);
-    host.run(&mkfs)?;
+    host.run(&mkfs).map_err(space::writing(&inner))?;
     must_hold(&inner, size, content.inodes)?;
     host.progress("packing", 0, 0);
-    host.run(&mksquashfs(scratch, file))?;
+    host.run(&mksquashfs(scratch, file)).map_err(space::writing(file))?;
     Superblock::read(file)?.must_hold(CLASSIC_INODES, file)?;
     std::fs::remove_file(&inner)
         .and_then(|()| std::fs::remove_dir(&live))

@@ -1,7 +1,10 @@
 //! Packing the tree itself.
 
 use super::{Superblock, mksquashfs};
-use crate::content::{Content, LEFT_OUT};
+use crate::{
+    content::{Content, LEFT_OUT},
+    space,
+};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Host, Result};
 
@@ -13,7 +16,8 @@ pub fn pack_flat(tree: &Utf8Path, file: &Utf8Path, content: &Content, host: &Hos
     host.progress("packing", 0, 0);
     // Patterns match from the top of the tree; a star leaves out names that start with a dot, so those need their own.
     let left_out = LEFT_OUT.iter().flat_map(|dir| [format!("{dir}/*"), format!("{dir}/.*")]);
-    host.run(&mksquashfs(tree, file).args(["-wildcards", "-e"]).args(left_out))?;
+    host.run(&mksquashfs(tree, file).args(["-wildcards", "-e"]).args(left_out))
+        .map_err(space::writing(file))?;
     Superblock::read(file)?.must_hold(content.inodes, file)?;
     tell_lost_acls(content, host);
     Ok(())

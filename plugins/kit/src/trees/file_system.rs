@@ -8,23 +8,39 @@ use disklessset_plugin_api::{Error, Result};
 const BTRFS: i64 = 0x9123_683e;
 /// The one of XFS.
 const XFS: i64 = 0x5846_5342;
+/// The one of ext2, ext3 and ext4.
+const EXT: i64 = 0xef53;
+/// The one of tmpfs.
+const MEMORY: i64 = 0x0102_1994;
 
 /// A file system as far as copying is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// Shares data, makes snapshots, may compress.
     Btrfs,
+    /// Shares data.
     Xfs,
+    /// ext2, ext3 or ext4.
+    Ext,
+    /// tmpfs.
+    Memory,
+    /// Any other.
     Other,
 }
 
 /// The kind of file system a path lies on.
-pub(super) fn kind(path: &Utf8Path) -> Result<Kind> {
+///
+/// # Errors
+/// What the system refuses.
+pub fn kind(path: &Utf8Path) -> Result<Kind> {
     let stat = rustix::fs::statfs(path.as_std_path())
         .map_err(|cause| Error::failed(format!("cannot look at the file system of {path}")).because(cause))?;
     // The type of this field differs between architectures; the numbers fit 32 bits.
     Ok(match i64::from(stat.f_type as u32) {
         BTRFS => Kind::Btrfs,
         XFS => Kind::Xfs,
+        EXT => Kind::Ext,
+        MEMORY => Kind::Memory,
         _ => Kind::Other,
     })
 }

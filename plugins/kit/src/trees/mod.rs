@@ -7,7 +7,9 @@ mod file_system;
 mod snapshot;
 
 pub use choose::{Choice, choose};
+pub use file_system::{Kind as FileSystem, kind as file_system_of};
 
+use crate::space;
 use camino::Utf8Path;
 use copy::Telling;
 use disklessset_plugin_api::{Error, Host, Result};
@@ -155,11 +157,11 @@ fn make(
         }
         Method::Reflink => {
             make_root(target, host)?;
-            copy::copy(source, target, copy::Sharing::Always, telling, host)
+            copy::copy(source, target, copy::Sharing::Always, telling, host).map_err(space::writing(target))
         }
         Method::Copy => {
             make_root(target, host)?;
-            copy::copy(source, target, copy::Sharing::Never, telling, host)
+            copy::copy(source, target, copy::Sharing::Never, telling, host).map_err(space::writing(target))
         }
     }
 }
@@ -177,6 +179,7 @@ pub fn copy_directory(source: &Utf8Path, target: &Utf8Path, host: &Host<'_>) -> 
         .and_then(|()| Ok(inherit_nothing(target)?))
         .map_err(|cause| Error::failed(format!("cannot make the directory {target}")).because(cause))?;
     copy::copy(source, target, copy::Sharing::WherePossible, Telling::All, host)
+        .map_err(space::writing(target))
 }
 
 /// Makes an empty directory for a tree, root's with mode 0755: a btrfs subvolume where that is possible, so that the tree can

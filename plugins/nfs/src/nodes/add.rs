@@ -4,6 +4,7 @@ use super::{present, typed};
 use crate::{
     exporting, overlays,
     places::{self, Golden},
+    trees_room,
 };
 use camino::Utf8PathBuf;
 use disklessset_kit::{
@@ -22,6 +23,15 @@ pub(crate) enum How {
     Overlay,
 }
 
+/// Whether there is room for trees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// They are alike, and nobody looked.
+    ToBeChecked,
+    /// The caller looked.
+    Checked,
+}
+
 /// Makes trees for nodes that have none. Killed in the middle, the finished ones stay.
 pub(crate) fn add(image: &mut Image, nodes: &str, how: How, host: &Host<'_>) -> Result<Value> {
     let places = Golden::of(image.name(), host)?;
@@ -38,7 +48,9 @@ pub(crate) fn add(image: &mut Image, nodes: &str, how: How, host: &Host<'_>) -> 
     host.acquire_directory(&places.work, Hold::Action)?;
     places::make_directory(&places.nodes, 0o755)?;
     let method = match how {
-        How::Tree(wanted) => make_trees(&new, &places, |_| places.tree.clone(), wanted, host)?.to_string(),
+        How::Tree(wanted) => {
+            make_trees(&new, &places, Room::ToBeChecked, |_| places.tree.clone(), wanted, host)?.to_string()
+        }
         How::Overlay => {
             overlays::add(&new, &places, host)?;
             "overlay".to_owned()
@@ -53,6 +65,7 @@ pub(crate) fn add(image: &mut Image, nodes: &str, how: How, host: &Host<'_>) -> 
 pub(crate) fn make_trees(
     nodes: &NodeSet,
     places: &Golden,
+    room: Room,
     source: impl Fn(&NodeName) -> Utf8PathBuf,
     wanted: Wanted,
     host: &Host<'_>,
@@ -68,6 +81,9 @@ pub(crate) fn make_trees(
             let choice = trees::choose(&from, &places.work, wanted, host)?;
             host.info(format!("making trees by {} ({})", choice.method, choice.why));
             method = choice.method;
+            if room == Room::ToBeChecked {
+                trees_room::of_nodes(nodes, &from, &places.work, method, host)?;
+            }
             chosen = Some(choice);
         }
         host.progress("making the trees of nodes", done, total);
@@ -78,7 +94,7 @@ pub(crate) fn make_trees(
         for line in copied.lost.iter().filter(|_| done == 0) {
             host.warn(format!("each of the copies loses {line}"));
         }
-        places::put_new(&made, &places.node(&node))?;
+        places::put_new(&made, &places.node(&node), host)?;
     }
     if total > 0 {
         host.progress("making the trees of nodes", total, total);

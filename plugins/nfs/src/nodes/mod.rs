@@ -3,7 +3,7 @@
 mod add;
 mod remove;
 
-pub(crate) use add::{How, add, make_trees};
+pub(crate) use add::{How, Room, add, make_trees};
 pub(crate) use remove::remove;
 
 use crate::{exporting, overlays, places::Golden};
@@ -56,6 +56,7 @@ pub(crate) fn recovered(image: &mut Image, action: &str, host: &Host<'_>) -> Res
     overlays::recovered(&places, host)?;
     let present = present(&places)?;
     exporting::export_nodes(image, &present, &places, host)?;
+    exporting::unexport_gone(image, &present, &places, host)?;
     if image.text("nodes").unwrap_or_default() == present.to_string() {
         return Ok(None);
     }

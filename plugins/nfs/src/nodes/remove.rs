@@ -35,7 +35,7 @@ pub(crate) fn remove(image: &mut Image, nodes: &str, host: &Host<'_>) -> Result<
             continue;
         }
         // The work area is on record and goes at the end, however the action ends.
-        places::put_new(&places.node(&node), &places.work.join(node.as_ref()))?;
+        places::put_new(&places.node(&node), &places.work.join(node.as_ref()), host)?;
     }
     places::flush_parent(&places.nodes.join("any"))?;
     image.set("nodes", there.difference(&gone).to_string());

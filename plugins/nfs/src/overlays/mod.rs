@@ -52,10 +52,10 @@ pub(crate) fn add(nodes: &NodeSet, places: &Golden, host: &Host<'_>) -> Result<(
         host.progress("making the overlays of nodes", done, total);
         let made = places.work.join(node.as_ref());
         let outcome = layers::make(&places.tree, &made)
-            .and_then(|()| places::put_new(&made, &places.overlay(&node)))
+            .and_then(|()| places::put_new(&made, &places.overlay(&node), host))
             .and_then(|()| stand(&node, places, host));
         if let Err(error) = outcome {
-            take_away(&node, places);
+            take_away(&node, places, host);
             return Err(error.context(format!("cannot make an overlay for node {node}")));
         }
     }
@@ -71,9 +71,9 @@ fn stand(node: &NodeName, places: &Golden, host: &Host<'_>) -> Result<()> {
 }
 
 /// Moves what there is of a node to where it is unfinished. Best effort: its error is not the one to tell.
-fn take_away(node: &NodeName, places: &Golden) {
+fn take_away(node: &NodeName, places: &Golden, host: &Host<'_>) {
     let _ = std::fs::remove_dir(places.node(node));
-    let _ = places::put_new(&places.overlay(node), &places.work.join(node.as_ref()));
+    let _ = places::put_new(&places.overlay(node), &places.work.join(node.as_ref()), host);
     forget_empty(places);
 }
 
@@ -120,9 +120,9 @@ pub(crate) fn remove(node: &NodeName, places: &Golden, host: &Host<'_>) -> Resul
     }
     let point = places.node(node);
     if point.symlink_metadata().is_ok() {
-        places::put_new(&point, &places.work.join(format!(".{node}")))?;
+        places::put_new(&point, &places.work.join(format!(".{node}")), host)?;
     }
-    places::put_new(&places.overlay(node), &places.work.join(node.as_ref()))?;
+    places::put_new(&places.overlay(node), &places.work.join(node.as_ref()), host)?;
     forget_empty(places);
     Ok(())
 }

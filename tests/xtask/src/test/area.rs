@@ -1,7 +1,7 @@
 //! The one directory that a test run writes to, and what is left of it.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_tests::{facts, need, place, root, run};
+use disklessset_tests::{facts, kill_table, need, place, root, run};
 use nix::sys::statvfs::statvfs;
 
 use crate::failure::{self, Failure};
@@ -44,14 +44,20 @@ impl Area {
         self.dir.join("skips")
     }
 
+    /// What tests that kill the program have to tell of it.
+    pub(crate) fn kill_table(&self) -> Utf8PathBuf {
+        self.dir.join("kill-table")
+    }
+
     fn tmp(&self) -> Utf8PathBuf {
         self.dir.join("tmp")
     }
 
     /// What every test gets told of it.
-    pub(crate) fn environment(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn environment(&self) -> [(&'static str, String); 4] {
         [
             (need::SKIPS, self.skips().into()),
+            (kill_table::FILE, self.kill_table().into()),
             (root::RUN_DIR, self.dir.clone().into()),
             ("TMPDIR", self.tmp().into()),
         ]

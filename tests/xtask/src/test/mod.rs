@@ -8,7 +8,7 @@ pub(crate) mod tier;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use disklessset_tests::need;
+use disklessset_tests::{kill_table, need};
 
 use crate::command::{Tool, interrupted, mark};
 use crate::failure::Failure;
@@ -42,6 +42,7 @@ pub(crate) fn task(full: bool, tiers: &[Tier]) -> Result<ExitCode, Failure> {
             if interrupted() {
                 report.failed("test run", &Failure::Interrupted.to_string());
             }
+            report.kill_table(kill_table::table(&area.kill_table()));
             for left in area.close() {
                 report.failed("left behind", &left);
             }
@@ -126,7 +127,7 @@ impl Run<'_> {
         }
         say::step(&format!("build for {}", tier.name()));
         let build = self.cargo(&["build", "--workspace", "--all-targets"]).minutes(20);
-        if let Err(failure) = build.run() {
+        if let Err(failure) = build.run().and_then(|_| self.program_with_failpoints(tier)) {
             return report.failed(tier.name(), &failure.to_string());
         }
         let filter = format!("{}::", tier.name());
@@ -134,6 +135,15 @@ impl Run<'_> {
         let suite = self.cargo(&["test", "--workspace", "--test", "suite", "--", &threads, &filter]);
         let minutes = tier.minutes() * if self.scope == Scope::Full { 6 } else { 1 };
         self.tests(tier.name(), &suite.minutes(minutes), report);
+    }
+
+    /// The whole workspace is chosen so that all of its dependencies are as they were built already.
+    fn program_with_failpoints(&self, tier: Tier) -> Result<(), Failure> {
+        if tier != Tier::System {
+            return Ok(());
+        }
+        let program = ["--features", "disklessset/failpoints", "--bin", "disklessset-failpoints"];
+        self.cargo(&[&["build", "--workspace"][..], &program].concat()).minutes(20).run().map(drop)
     }
 
     fn tests(&self, name: &str, tool: &Tool, report: &mut Report) {

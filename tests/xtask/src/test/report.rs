@@ -24,6 +24,7 @@ pub(crate) struct Report {
     steps: Vec<(String, Duration, Tally)>,
     failures: Vec<String>,
     skips: Vec<String>,
+    kill_table: Option<String>,
 }
 
 impl Report {
@@ -85,6 +86,14 @@ impl Report {
         }
     }
 
+    /// Takes the kill table, to be printed at the end.
+    pub(crate) fn kill_table(&mut self, read: std::io::Result<Option<String>>) {
+        match read {
+            Ok(table) => self.kill_table = table,
+            Err(cause) => self.failed("kill table", &cause.to_string()),
+        }
+    }
+
     fn step(&mut self, name: &str, time: Duration, tally: Tally) {
         if time > Duration::ZERO {
             say::took(name, time);
@@ -110,8 +119,12 @@ impl Report {
         self.sum().failed == 0 && self.sum().passed > 0
     }
 
-    /// Prints what was skipped, what failed, the table of steps, and the closing line.
+    /// Prints the kill table, what was skipped, what failed, the table of steps, and the closing line.
     pub(crate) fn print(&self) {
+        if let Some(table) = &self.kill_table {
+            say::step("kill table");
+            say::line(table.trim_end());
+        }
         say::step("summary");
         for (name, time, Tally { passed, failed, skipped }) in &self.steps {
             let time = say::seconds(*time);

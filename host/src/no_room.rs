@@ -1,0 +1,172 @@
+//! What a system without room says, told so that it helps: which file system, what is left of it, what to do.
+//!
+//! The errors come from everywhere, from our own calls and in the last lines of tools, which run with English messages. All have the
+//! words of the system in common.
+
+use crate::system::{
+    disk_space::{Room, room_at},
+    layout::Layout,
+};
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_plugin_api::Error;
+
+/// How an explanation begins: an error that has one gets no second.
+const BEGINNING: &str = "the file system ";
+
+/// Why nothing can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    Full,
+    Quota,
+    ReadOnly,
+}
+
+impl Trouble {
+    fn of(error: &Error) -> Option<Self> {
+        let said = |words: &str| texts(error).any(|text| text.contains(words));
+        if said("No space left on device") || said("enough free space") || said("more space needed on the") {
+            Some(Self::Full)
+        } else if said("Disk quota exceeded") {
+            Some(Self::Quota)
+        } else if said("Read-only file system") {
+            Some(Self::ReadOnly)
+        } else {
+            None
+        }
+    }
+}
+
+fn texts(error: &Error) -> impl Iterator<Item = &str> {
+    std::iter::once(&error.message).chain(&error.causes).map(String::as_str)
+}
+
+/// Adds to an error for want of room which file system it is, as a cause, and what to do, where it has no advice yet. `places` are those
+/// the action wrote to. Best asked before anything is taken back.
+pub(crate) fn explained(error: Error, layout: &Layout, places: &[Utf8PathBuf]) -> Error {
+    let told = error.causes.iter().any(|cause| cause.starts_with(BEGINNING));
+    let Some(trouble) = Trouble::of(&error).filter(|_| !told) else { return error };
+    let Some((place, room)) = culprit(&error, trouble, layout, places) else { return error };
+    let advice = advice(trouble, &room, setting(layout, &place));
+    let error = error.because(line(trouble, &room, &place));
+    match error.hint {
+        Some(_) => error,
+        None => error.hint(advice),
+    }
+}
+
+/// The place that could not be written to: one that the error names, else the one with the least room.
+fn culprit(
+    error: &Error,
+    trouble: Trouble,
+    layout: &Layout,
+    places: &[Utf8PathBuf],
+) -> Option<(Utf8PathBuf, Room)> {
+    let own = settings(layout).map(|(_, place)| place);
+    let named = |place: &&Utf8PathBuf| texts(error).any(|text| text.contains(place.as_str()));
+    // The longest says most.
+    let longest = own.iter().chain(places).filter(named).max_by_key(|place| place.as_str().len());
+    if let Some(place) = longest {
+        return room_at(place).ok().map(|room| (place.clone(), room));
+    }
+    let rooms = places.iter().chain(&own).filter_map(|place| Some((place.clone(), room_at(place).ok()?)));
+    let suspects: Vec<_> = rooms
+        .filter(|(_, room)| match trouble {
+            Trouble::ReadOnly => room.read_only,
+            Trouble::Full | Trouble::Quota => room.all > 0 && !room.read_only,
+        })
+        .collect();
+    suspects.into_iter().min_by_key(|(_, room)| (!room.is_out_of_files(), room.free))
+}
+
+fn line(trouble: Trouble, room: &Room, place: &Utf8Path) -> String {
+    let which = format!("{BEGINNING}{} ({}), which holds {place},", room.mounted_at, room.kind);
+    match trouble {
+        Trouble::ReadOnly => format!("{which} is mounted read-only"),
+        Trouble::Quota => format!("{which} has a quota that is used up: {room} free"),
+        Trouble::Full => match room.files {
+            Some((0, all)) => format!("{which} can hold no more files: all of {all} inodes are in use"),
+            _ if room.is_full() => format!("{which} is full: {room} free"),
+            // What ran out of room has taken away what it wrote.
+            _ => format!("{which} had no room left: {room} free now"),
+        },
+    }
+}
+
+fn advice(trouble: Trouble, room: &Room, setting: Option<&str>) -> String {
+    let elsewhere = setting.map_or_else(String::new, |key| {
+        format!(", or set {key} in diskless_parameters.yml to a directory on another file system")
+    });
+    match trouble {
+        Trouble::Full => format!("make room in {}{elsewhere}", room.mounted_at),
+        Trouble::Quota => format!("make room, or raise the quota, in {}{elsewhere}", room.mounted_at),
+        Trouble::ReadOnly => format!(
+            "after errors of a disk the kernel lets nothing be written any more: look into `dmesg`; else mount -o remount,rw {}",
+            room.mounted_at
+        ),
+    }
+}
+
+/// The key of the configuration that decides about a place.
+fn setting(layout: &Layout, place: &Utf8Path) -> Option<&'static str> {
+    let mut settings = settings(layout);
+    settings.sort_by_key(|(_, directory)| std::cmp::Reverse(directory.as_str().len()));
+    settings.into_iter().find(|(_, directory)| place.starts_with(directory)).map(|(key, _)| key)
+}
+
+fn settings(layout: &Layout) -> [(&'static str, Utf8PathBuf); 7] {
+    [
+        ("images_directory", layout.images_dir()),
+        ("kernels_directory", layout.kernels_dir()),
+        ("work_directory", layout.workdir()),
+        ("state_directory", layout.state_dir()),
+        ("logs_directory", layout.logs_dir()),
+        ("nfs_staging_directory", layout.nfs_staging_dir()),
+        ("nfs_golden_directory", layout.nfs_golden_dir()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout() -> Layout {
+        Layout::builder().root("/nowhere-at-all").build().unwrap()
+    }
+
+    #[test]
+    fn words_of_the_system_and_of_tools_are_known() {
+        let of = |text: &str| Trouble::of(&Error::failed("mksquashfs failed").because(text));
+        assert_eq!(of("No space left on device (os error 28)"), Some(Trouble::Full));
+        assert_eq!(of("| At least 210MB more space needed on the / filesystem."), Some(Trouble::Full));
+        assert_eq!(
+            of("| E: You don't have enough free space in /var/cache/apt/archives/."),
+            Some(Trouble::Full)
+        );
+        assert_eq!(of("Disk quota exceeded (os error 122)"), Some(Trouble::Quota));
+        assert_eq!(of("Read-only file system (os error 30)"), Some(Trouble::ReadOnly));
+        assert_eq!(of("Input/output error (os error 5)"), None);
+    }
+
+    #[test]
+    fn the_file_system_of_the_place_that_is_named_is_told_with_what_to_do() {
+        let layout = layout();
+        let file = layout.workdir().join("web/tree/etc/motd");
+        let error =
+            Error::failed(format!("cannot write {file}")).because("No space left on device (os error 28)");
+        let error = explained(error, &layout, &["/proc".into()]);
+        let why = error.causes.last().unwrap();
+        assert!(why.starts_with("the file system / ("), "{why}");
+        assert!(why.contains(&format!("which holds {}", layout.workdir())), "{why}");
+        assert!(error.hint.as_deref().unwrap().contains("work_directory"), "{error:?}");
+        let again = explained(error.clone(), &layout, &[]);
+        assert_eq!(again.causes, error.causes);
+    }
+
+    #[test]
+    fn advice_that_is_there_stays_and_other_errors_are_left_alone() {
+        let error = Error::failed("x").because("Read-only file system").hint("do this");
+        assert_eq!(explained(error, &layout(), &[]).hint.as_deref(), Some("do this"));
+        let error = explained(Error::failed("x").because("y"), &layout(), &[]);
+        assert_eq!((error.causes.len(), error.hint), (1, None));
+    }
+}

@@ -1,0 +1,7 @@
+//! The program with failpoints compiled in, for tests: nobody installs it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    disklessset::cli::run()
+}

@@ -1,0 +1,154 @@
+//! The world of a root as a user would compare it: what is in packed images instead of their bytes, which no two packings have
+//! in common, and what is mounted.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_kit::mounts;
+use disklessset_tests::facts::{self, FileFacts};
+use disklessset_tests::root::TestRoot;
+
+use crate::system::small::unpack;
+
+/// One look at a root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct World {
+    files: BTreeMap<PathBuf, FileFacts>,
+    /// The kind of what is mounted, by place and in the order of mounting.
+    mounts: Vec<(Utf8PathBuf, String)>,
+    /// The names of the files behind loop devices, sorted. Their directories may be of a state that is no longer served.
+    loops: Vec<String>,
+}
+
+/// Looks at a root again and again, and unpacks no image twice.
+pub(super) struct Eye<'a> {
+    root: &'a TestRoot,
+    unpacked: RefCell<BTreeMap<(u64, u64), u64>>,
+}
+
+impl<'a> Eye<'a> {
+    pub(super) fn on(root: &'a TestRoot) -> Self {
+        Self { root, unpacked: RefCell::default() }
+    }
+
+    /// The world now. Locks and logs are files that come and go; a file's number of links is that of its states.
+    #[track_caller]
+    pub(super) fn look(&self) -> World {
+        let path = self.root.path();
+        let mut files = facts::files_below(&path).unwrap();
+        files.retain(|file, _| {
+            let comes_and_goes = ["run", "var/log"].iter().any(|name| file.starts_with(name));
+            // The kernel's own files of a writable view are named by inode.
+            let of_the_kernel = file.parent().is_some_and(|dir| dir.ends_with("overlay/work"));
+            !comes_and_goes && !of_the_kernel
+        });
+        let modules = facts::files_below(&self.root.modules_dir()).unwrap();
+        files.extend(modules.into_iter().map(|(file, facts)| (Path::new("modules.d").join(file), facts)));
+        for (file, facts) in &mut files {
+            facts.changed = (0, 0);
+            facts.links = 1;
+            let packed =
+                file.file_name().and_then(|name| name.to_str()).and_then(|name| Packed::of(name, facts.size));
+            if let Some(packed) = packed {
+                let bytes = (facts.digest, facts.size);
+                facts.digest = self.inside(packed, bytes, &path.join(file.to_str().unwrap()));
+                facts.size = 0;
+            }
+        }
+        let mounted = mounts::at_or_below(&path).unwrap();
+        let mut loops: Vec<String> = facts::loop_devices().unwrap().into_values().collect();
+        loops.retain(|file| file.starts_with(path.as_str()));
+        for file in &mut loops {
+            let name = Utf8Path::new(file.trim_end_matches(" (deleted)")).file_name();
+            *file = name.unwrap_or_default().to_owned();
+        }
+        loops.sort();
+        World { files, mounts: mounted.into_iter().map(|one| (one.target, one.kind)).collect(), loops }
+    }
+
+    /// A digest of what is in a packed file.
+    #[track_caller]
+    fn inside(&self, packed: Packed, bytes: (u64, u64), file: &Utf8Path) -> u64 {
+        let known = self.unpacked.borrow().get(&bytes).copied();
+        known.unwrap_or_else(|| {
+            let digest = match packed {
+                Packed::RootImage => {
+                    let tree = unpack(self.root, file);
+                    let digest = digest_of(&tree);
+                    std::fs::remove_dir_all(tree.parent().unwrap()).unwrap();
+                    digest
+                }
+                Packed::Initramfs => {
+                    let listed = self.root.tool("lsinitrd", &["--mod", file.as_str()]).run().expect_done();
+                    let mut hasher = DefaultHasher::new();
+                    listed.stdout.hash(&mut hasher);
+                    hasher.finish()
+                }
+            };
+            self.unpacked.borrow_mut().insert(bytes, digest);
+            digest
+        })
+    }
+}
+
+/// A file that is another each time it is packed.
+#[derive(Clone, Copy)]
+enum Packed {
+    RootImage,
+    Initramfs,
+}
+
+impl Packed {
+    /// Told by the name; a few bytes are the stand-in of a test.
+    fn of(name: &str, size: u64) -> Option<Self> {
+        match name {
+            "squashfs.img" => Some(Self::RootImage),
+            _ if name.starts_with("initramfs-") && size > 1_000_000 => Some(Self::Initramfs),
+            _ => None,
+        }
+    }
+}
+
+/// What is in a tree, times left out, as a number.
+pub(super) fn digest_of(tree: &Utf8Path) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for (file, facts) in facts::files_below(tree).unwrap() {
+        (file, facts.kind, facts.mode, facts.owner, facts.size, facts.digest).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+impl World {
+    /// What is mounted below the root, and where.
+    pub(super) fn mounted_at(&self, place: &Utf8Path) -> bool {
+        self.mounts.iter().any(|(target, _)| target == place)
+    }
+
+    /// Lists what differs, one line each, empty when nothing does.
+    pub(super) fn differences(&self, now: &Self) -> String {
+        let mut text = String::new();
+        for (file, facts) in &self.files {
+            match now.files.get(file) {
+                None => _ = writeln!(text, "  - {} {}", facts.kind, file.display()),
+                Some(other) if other != facts => {
+                    _ = writeln!(text, "  ~ {}: {facts:?} is now {other:?}", file.display());
+                }
+                Some(_) => {}
+            }
+        }
+        for (file, facts) in now.files.iter().filter(|(file, _)| !self.files.contains_key(*file)) {
+            let _ = writeln!(text, "  + {} {}", facts.kind, file.display());
+        }
+        if self.mounts != now.mounts {
+            let _ = writeln!(text, "  mounts {:?} are now {:?}", self.mounts, now.mounts);
+        }
+        if self.loops != now.loops {
+            let _ = writeln!(text, "  loop devices on {:?} are now on {:?}", self.loops, now.loops);
+        }
+        text
+    }
+}

@@ -1,0 +1,163 @@
+//! Given `kill -9` at the steps of adding and removing nodes: those that are finished stay, those that are not go, and the kill decides
+//! it for no other than the one that was being worked on.
+
+use std::collections::BTreeSet;
+
+use disklessset_tests::facts::files_below;
+use disklessset_tests::failpoints::{self, Step};
+use disklessset_tests::need;
+use disklessset_tests::residue::Snapshot;
+use disklessset_tests::stage::{Stage, listed_unchanged};
+
+use super::{Nfs, crash, overlay_crash};
+use crate::system::failpoints::{Tally, chosen, killed};
+
+/// A change of the nodes of image `g`.
+struct Change<'a> {
+    name: &'a str,
+    command: &'a [&'a str],
+    before: &'a [&'a str],
+    after: &'a [&'a str],
+    /// Those that come or go, in this order, one at each step that says a directory of that kind is in its place.
+    one_by_one: &'a [&'a str],
+    place: &'a str,
+}
+
+impl Change<'_> {
+    /// Whether a node has come or gone by this step.
+    fn is_done_at(&self, step: &Step, node: &str) -> bool {
+        let there = format!("/{}/{node} is there now", self.place);
+        step.name == "module: says what it does" && step.what.ends_with(&there)
+    }
+
+    /// The nodes there are when it is killed after these steps and nothing unfinished stays.
+    fn expected(&self, passed: &[Step]) -> Vec<String> {
+        let done = |node: &&str| passed.iter().any(|step| self.is_done_at(step, node));
+        let done: Vec<&str> = self.one_by_one.iter().copied().filter(done).collect();
+        let mut nodes: BTreeSet<&str> = self.before.iter().copied().collect();
+        for node in done {
+            // What was there goes, what was not comes.
+            if !nodes.remove(node) {
+                nodes.insert(node);
+            }
+        }
+        nodes.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Kills at the steps. `begin` makes the world before, `settled` asserts that all is in order and tells which nodes there are.
+    #[track_caller]
+    fn kill(&self, nfs: &Nfs, begin: impl Fn(), settled: impl Fn(&str) -> Vec<String>) {
+        begin();
+        assert_eq!(settled("the beginning"), self.before);
+        let (done, steps) = failpoints::record(&nfs.root, nfs.root.disklessset(self.command));
+        let _ = done.expect_done();
+        assert_eq!(settled("the end"), self.after);
+        assert_eq!(self.expected(&steps), self.after, "the steps of the nodes are not all there");
+        let middle = steps.len() / 2;
+        let mut tally = Tally::default();
+        for (count, number) in chosen(self.name, steps.len(), middle, 8).into_iter().enumerate() {
+            tally.round(number, |tally| {
+                begin();
+                let (ended, passed) = failpoints::kill(&nfs.root, nfs.root.disklessset(self.command), number);
+                let step = killed(&ended, &passed, &steps, number);
+                tally.killed += 1;
+                assert_eq!(listed_unchanged(&nfs.root)["g"], "CREATED", "after {step}");
+                let expected = self.expected(&passed);
+                if count % 2 == 0 {
+                    let _ = nfs.run(&["clean", "--yes"]).expect_done();
+                    assert_eq!(settled(&step.to_string()), expected, "after {step}");
+                }
+                let again = nfs.run(self.command);
+                let again = if again.status.success() { again } else { again.expect_refusal(&[3]) };
+                assert_eq!(settled(&step.to_string()), self.after, "repeated after {step}: {again}");
+                // With some of the nodes it is as neither of the two.
+                tally.before += usize::from(expected == self.before);
+                tally.after += usize::from(expected == self.after);
+            });
+        }
+        tally.told(self.name, steps.len());
+    }
+
+    /// With trees of their own.
+    #[track_caller]
+    fn of_trees(&self) {
+        let nfs = Nfs::with_golden();
+        if !self.before.is_empty() {
+            nfs.done(&["nfs", "nodes", "add", "g", &self.before.join(",")]);
+        }
+        nfs.done(&["nfs", "export", "g", "--per-node"]);
+        let stage = Stage::of(&nfs.root);
+        let whole: BTreeSet<_> = files_below(&nfs.golden("g").join("image")).unwrap().into_keys().collect();
+        let settled = |point: &str| {
+            let nodes = crash::settled(&nfs, &whole, point);
+            let lines = nfs.run(&["nfs", "exports"]).expect_done().stdout;
+            let exported = lines.lines().filter_map(|line| line.split(' ').next()?.rsplit('/').next());
+            let exported: BTreeSet<_> = exported.map(str::to_owned).collect();
+            assert_eq!(exported, nodes.iter().cloned().collect(), "exported after {point}");
+            nodes
+        };
+        self.kill(&nfs, || stage.restore(), settled);
+    }
+
+    /// With overlays, which no saved root can hold.
+    #[track_caller]
+    fn of_overlays(&self) {
+        let nfs = Nfs::for_overlays();
+        nfs.done(&["nfs", "export", "g", "--per-node"]);
+        let bare = Snapshot::of(&nfs.root);
+        let begin = || {
+            let all = nfs.nodes("g").join(",");
+            if !all.is_empty() {
+                nfs.done(&["nfs", "nodes", "remove", "g", &all, "--yes"]);
+            }
+            bare.assert_same_as_now(&nfs.root);
+            if !self.before.is_empty() {
+                nfs.add_overlays(&self.before.join(","));
+            }
+        };
+        self.kill(&nfs, begin, |point| overlay_crash::settled(&nfs, point));
+        nfs.done(&["remove", "g", "--yes"]);
+    }
+}
+
+const ADD: Change = Change {
+    name: "nfs nodes add",
+    command: &["nfs", "nodes", "add", "g", "c[1-3]"],
+    before: &[],
+    after: &["c1", "c2", "c3"],
+    one_by_one: &["c1", "c2", "c3"],
+    place: "nodes",
+};
+const REMOVE: Change = Change {
+    name: "nfs nodes remove",
+    command: &["nfs", "nodes", "remove", "g", "c[2-3]", "--yes"],
+    before: &["c1", "c2", "c3"],
+    after: &["c1"],
+    one_by_one: &["c2", "c3"],
+    place: ".work",
+};
+
+#[test]
+fn nodes_are_added() {
+    need!(need::root());
+    ADD.of_trees();
+}
+
+#[test]
+fn nodes_are_removed() {
+    need!(need::root());
+    REMOVE.of_trees();
+}
+
+#[test]
+fn overlays_are_added() {
+    need!(need::root());
+    let command = &["nfs", "nodes", "add", "g", "c[1-3]", "--method", "overlay"];
+    Change { name: "nfs nodes add, overlays", command, place: "overlays", ..ADD }.of_overlays();
+}
+
+#[test]
+fn overlays_are_removed() {
+    need!(need::root());
+    Change { name: "nfs nodes remove, overlays", ..REMOVE }.of_overlays();
+}
