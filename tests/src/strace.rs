@@ -167,6 +167,15 @@ pub fn slow_at_durable_steps(program: Program, time: Duration) -> Program {
     injected(program, Whose::Everyones, &DURABLE.map(|name| format!("inject={name}:{delay}")))
 }
 
+/// The program, of whose tools one is killed when it is about to become that tool.
+pub fn killed_at_exec(program: Program, tool: &Utf8Path) -> Program {
+    let fixed = ["-f", "-qq", "-e", "signal=none", "-o", "/dev/null", "-P", tool.as_str()];
+    program.behind(
+        "strace",
+        &[&fixed[..], &["-e", "trace=execve", "-e", "inject=execve:signal=SIGKILL"]].concat(),
+    )
+}
+
 /// The program on a disk that makes nothing durable and says it did.
 pub fn with_lying_disk(program: Program) -> Program {
     injected(

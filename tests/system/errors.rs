@@ -132,7 +132,7 @@ fn refused_for_room(outcome: Outcome) {
 }
 
 #[test]
-fn a_full_file_system_keeps_the_old_state_and_gets_its_room_back() {
+fn case_11_a_full_file_system_keeps_the_old_state_and_gets_its_room_back() {
     disklessset_tests::need!(need::root());
     let root = TestRoot::with_modules(&["demo"]);
     let _mounted = small_root(&root, 1024 * 1024);
@@ -165,7 +165,7 @@ fn a_full_file_system_keeps_the_old_state_and_gets_its_room_back() {
 }
 
 #[test]
-fn removing_needs_no_more_room_than_a_line() {
+fn case_11_removing_needs_no_more_room_than_a_line() {
     disklessset_tests::need!(need::root());
     let root = TestRoot::with_modules(&["demo"]);
     let _mounted = small_root(&root, 1024 * 1024);
@@ -177,7 +177,7 @@ fn removing_needs_no_more_room_than_a_line() {
 }
 
 #[test]
-fn a_full_file_system_does_not_keep_a_corrupted_image_from_being_cleaned() {
+fn case_11_a_full_file_system_does_not_keep_a_corrupted_image_from_being_cleaned() {
     disklessset_tests::need!(need::root());
     let root = TestRoot::with_modules(&["demo"]);
     let _mounted = small_root(&root, 1024 * 1024);

@@ -1,5 +1,6 @@
 //! The cases of `docs/reliability.md`: each a test named after its row, and a check that the document tells the truth of them.
 
+mod case_01_07_killed;
 mod case_08_every_action;
 mod case_08_signals;
 mod case_09_only_the_tool;
@@ -21,4 +22,5 @@ mod case_28_swapped;
 mod case_29_hostile_tree;
 mod case_30_secrets;
 mod case_31_upgrade;
+mod table;
 mod tools;
