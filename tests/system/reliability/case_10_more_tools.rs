@@ -87,7 +87,7 @@ fn with_tool_of_tree(small: &Small, manager: &str, tool: &str, does: &str) -> ru
         }
         _ => small.create_from("web", "apt", &["--type", "core"]),
     };
-    with_faulty(&small.root, manager, Fault::StopsHalfWay(fill.leak()), create).run()
+    with_faulty(&small.root, manager, Fault::StopsHalfWay(&fill), create).run()
 }
 
 #[test]

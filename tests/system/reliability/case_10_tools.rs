@@ -47,7 +47,7 @@ impl World {
     }
 
     /// A creation from an archive of the small tree.
-    fn from_archive(&self, compression: &str) -> Program {
+    fn create_from_archive(&self, compression: &str) -> Program {
         let archive = self.small.root.beside().join(format!("tree.{compression}"));
         let pack =
             [&format!("--{compression}"), "-cf", archive.as_str(), "-C", self.small.tree.as_str(), "."];
@@ -104,13 +104,25 @@ const USES: &[Use] = &[
         half: "case \"$*\" in *--list-modules*) printf 'livenet\\ndmsquash-live\\noverlayfs\\n';; \
                *) for last; do :; done; head -c 2000000 /dev/zero >\"$last\";; esac",
     },
-    Use { tool: "tar", does: |world| world.from_archive("gzip"), half: "" },
-    Use { tool: "gzip", does: |world| world.from_archive("gzip"), half: "\"$real\" \"$@\" | head -c 500000" },
-    Use { tool: "zstd", does: |world| world.from_archive("zstd"), half: "\"$real\" \"$@\" | head -c 500000" },
-    Use { tool: "xz", does: |world| world.from_archive("xz"), half: "\"$real\" \"$@\" | head -c 500000" },
+    Use { tool: "tar", does: |world| world.create_from_archive("gzip"), half: "" },
+    Use {
+        tool: "gzip",
+        does: |world| world.create_from_archive("gzip"),
+        half: "\"$real\" \"$@\" | head -c 500000",
+    },
+    Use {
+        tool: "zstd",
+        does: |world| world.create_from_archive("zstd"),
+        half: "\"$real\" \"$@\" | head -c 500000",
+    },
+    Use {
+        tool: "xz",
+        does: |world| world.create_from_archive("xz"),
+        half: "\"$real\" \"$@\" | head -c 500000",
+    },
     Use {
         tool: "bzip2",
-        does: |world| world.from_archive("bzip2"),
+        does: |world| world.create_from_archive("bzip2"),
         half: "\"$real\" \"$@\" | head -c 500000",
     },
     Use {
@@ -138,7 +150,7 @@ const EMPTY_SYSTEM: &str = "for word; do dir=${word#--installroot=}; if test -d 
 
 /// Has one action meet one fault: it fails, says why, and everything is as it was.
 #[track_caller]
-fn meet(world: &World, used: &Use, fault: Fault) {
+fn meet(world: &World, used: &Use, fault: Fault<'_>) {
     let Use { tool, does, .. } = used;
     let command = does(world);
     let before = Snapshot::of(&world.small.root);

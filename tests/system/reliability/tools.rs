@@ -7,7 +7,7 @@ use disklessset_tests::run::Program;
 
 /// What is wrong with a tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum Fault<'a> {
     /// It is not installed.
     Missing,
     /// It ends with exit code 1 and says why.
@@ -15,11 +15,11 @@ pub(super) enum Fault {
     /// It ends with exit code 0 and has done nothing.
     DoesNothing,
     /// It ends with exit code 0 after a part of its work; the script is what it does instead of it, with the real tool as `$real`.
-    StopsHalfWay(&'static str),
+    StopsHalfWay(&'a str),
 }
 
 /// The program on a server that has this in the place of a tool.
-pub(super) fn with_faulty(root: &TestRoot, tool: &str, fault: Fault, program: Program) -> Program {
+pub(super) fn with_faulty(root: &TestRoot, tool: &str, fault: Fault<'_>, program: Program) -> Program {
     let real = need::find_tool(tool).unwrap_or_else(|| format!("/usr/bin/{tool}").into());
     let place = tempfile::tempdir_in(root.beside()).unwrap().keep();
     let place = place.to_str().unwrap();
