@@ -1,11 +1,18 @@
 //! Where the typed errors of the rooms become the one error of the API, whose kind gives the exit code.
 
-use crate::system::command::CommandError;
+use crate::system::{command::CommandError, interrupt::Interrupted};
 use disklessset_plugin_api::{Error, ErrorKind};
 use std::error::Error as StdError;
 
-/// Something that failed, with its causes below.
+/// Something that failed, with its causes below; or that was stopped, when the user asked for that.
 pub fn of(error: impl StdError) -> Error {
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if cause.is::<Interrupted>() {
+            return with_kind(ErrorKind::INTERRUPTED, error);
+        }
+        next = cause.source();
+    }
     with_kind(ErrorKind::FAILED, error)
 }
 
@@ -24,7 +31,10 @@ pub fn with_kind(kind: ErrorKind, error: impl StdError) -> Error {
     let mut causes = Vec::new();
     let mut next = error.source();
     while let Some(cause) = next {
-        causes.push(cause.to_string());
+        // Whose error it is says it already.
+        if !cause.is::<Interrupted>() {
+            causes.push(cause.to_string());
+        }
         next = cause.source();
     }
     let mut converted = Error::new(kind, error.to_string());
@@ -53,5 +63,23 @@ pub fn exit_code(kind: ErrorKind) -> u8 {
         ErrorKind::REFUSED => 5,
         ErrorKind::INTERRUPTED => 130,
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::command::CommandError;
+    use crate::system::interrupt::StopSignal;
+    use crate::system::mounts::MountError;
+
+    #[test]
+    fn a_stop_is_told_from_a_failure_however_deep_it_is() {
+        let interrupted = Interrupted { signal: StopSignal::Terminate };
+        let stopped = MountError::Tool(CommandError::Interrupted { tool: "mount".to_owned(), interrupted });
+        let error = of(stopped);
+        assert_eq!((error.kind, error.causes.len()), (ErrorKind::INTERRUPTED, 0));
+        assert_eq!(error.message, "mount was stopped: interrupted by SIGTERM");
+        assert_eq!(of(std::io::Error::other("broken")).kind, ErrorKind::FAILED);
     }
 }

@@ -65,6 +65,10 @@ const FILLING: [&str; 12] = [
     "rename",
 ];
 
+/// Calls that give, take or swap names, and those that make a change durable.
+const DURABLE: [&str; 10] =
+    ["rename", "renameat2", "unlink", "unlinkat", "rmdir", "link", "linkat", "fsync", "fdatasync", "syncfs"];
+
 /// One call of a recorded run that changed something below the test root.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -155,6 +159,30 @@ pub fn failing_at(program: Program, call: &Call, error: &str, lasting: Lasting) 
 pub fn slow_at(program: Program, call: &Call, time: Duration) -> Program {
     let delay = time.as_micros();
     injected(program, call.whose, &[format!("inject={}:delay_enter={delay}:when={}", call.name, call.nth)])
+}
+
+/// The program, which takes a while before each call that changes names or makes a change durable: time to look at the disk.
+pub fn slow_at_durable_steps(program: Program, time: Duration) -> Program {
+    let delay = format!("delay_enter={}", time.as_micros());
+    injected(program, Whose::Everyones, &DURABLE.map(|name| format!("inject={name}:{delay}")))
+}
+
+/// The program, of whose tools one is killed when it is about to become that tool.
+pub fn killed_at_exec(program: Program, tool: &Utf8Path) -> Program {
+    let fixed = ["-f", "-qq", "-e", "signal=none", "-o", "/dev/null", "-P", tool.as_str()];
+    program.behind(
+        "strace",
+        &[&fixed[..], &["-e", "trace=execve", "-e", "inject=execve:signal=SIGKILL"]].concat(),
+    )
+}
+
+/// The program on a disk that makes nothing durable and says it did.
+pub fn with_lying_disk(program: Program) -> Program {
+    injected(
+        program,
+        Whose::Everyones,
+        &["fsync", "fdatasync", "syncfs"].map(|name| format!("inject={name}:retval=0")),
+    )
 }
 
 fn injected(program: Program, whose: Whose, faults: &[String]) -> Program {

@@ -1,6 +1,7 @@
 //! Secrets on the command line: never as an argument, always out of a file or standard input.
 
 use crate::output::Output;
+use crate::system::core_dumps;
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Result};
 use std::fs::Metadata;
@@ -15,6 +16,7 @@ const LONGEST: u64 = 4096;
 /// # Errors
 /// When the file cannot be read, or its first line is no text or endless. Messages never show what is in it.
 pub(crate) fn read(file: &str, output: &Output) -> Result<String> {
+    core_dumps::forbid();
     let mut bytes = Vec::new();
     if file == "-" {
         let line =

@@ -1,7 +1,11 @@
 //! Parameters files: an image described in YAML, as in 1.x.
 
 use super::manager::ImageManager;
-use crate::{failure, system::atomic_file, yaml};
+use crate::{
+    failure,
+    system::{atomic_file, core_dumps},
+    yaml,
+};
 use camino::Utf8Path;
 use disklessset_plugin_api::{
     Error, ErrorKind, ImageName, Kernel, ParamKind, ParamSpec, Raw, Refusal, Result,
@@ -110,11 +114,12 @@ pub(super) fn refused(params: &[ParamSpec], given: &BTreeMap<String, Raw>, refus
 }
 
 impl ImageManager<'_> {
-    /// Reads a parameters file.
+    /// Reads a parameters file. There may be a password in it: from here on the process leaves no core dump.
     ///
     /// # Errors
     /// As [`ParametersFile::load`].
     pub fn parse_parameters_file(&self, path: &Utf8Path) -> Result<ParametersFile> {
+        core_dumps::forbid();
         ParametersFile::load(path)
     }
 }

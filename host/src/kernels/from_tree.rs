@@ -2,6 +2,7 @@
 //! and initramfs match by construction.
 
 use super::{
+    copied,
     initramfs::{self, Dracut},
     manager::lock,
     sums::{self, Brought},
@@ -93,6 +94,7 @@ pub(super) fn stage_modules(
         .run()
         .map_err(tool_failed)?;
     operation.took("cp", copied.duration);
+    copied::must_be_whole(from, &inside.join(version.as_str()))?;
     Ok(aside)
 }
 

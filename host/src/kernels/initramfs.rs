@@ -1,5 +1,6 @@
 //! Makes initramfs files with dracut: the server's own, or the one inside an OS tree.
 
+use super::archive;
 use crate::{
     failure,
     images::operation::Operation,
@@ -103,7 +104,11 @@ pub(super) fn make(
     }
     // dracut ends well after some failures of its parts.
     match made.metadata() {
-        Ok(meta) if meta.is_file() && meta.len() > 1_000_000 => Ok(made),
+        Ok(meta) if meta.is_file() && meta.len() > 1_000_000 => {
+            archive::must_be_whole(&made)
+                .map_err(|error| error.hint(format!("look into {}", operation.log)))?;
+            Ok(made)
+        }
         _ => Err(Error::failed(format!("dracut made no initramfs for kernel {version}"))
             .hint(format!("look into {}", operation.log))),
     }

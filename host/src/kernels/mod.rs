@@ -1,6 +1,8 @@
 //! Kernels: a kernel and its initramfs, always as a pair, and the modules that belong to them.
 
 mod adding;
+mod archive;
+mod copied;
 mod from_tree;
 mod initramfs;
 mod manager;

@@ -18,6 +18,7 @@ impl Output {
     /// # Errors
     /// When none comes.
     pub(crate) fn ask_secret(&self, question: &str) -> std::result::Result<String, NoAnswer> {
+        crate::system::core_dumps::forbid();
         self.question(question);
         self.input().secret().inspect_err(|_| self.question("\n"))
     }

@@ -7,6 +7,7 @@
 
 pub mod atomic_file;
 pub mod command;
+pub mod core_dumps;
 pub mod disk_space;
 pub mod files;
 pub mod interrupt;

@@ -21,14 +21,14 @@ use disklessset_tests::run::Outcome;
 use super::small::{KERNEL, kernels, make_tree, register_kernel};
 
 /// A root with the module, a kernel and a small tree to make images from.
-struct Nfs {
-    root: TestRoot,
-    tree: Utf8PathBuf,
+pub(super) struct Nfs {
+    pub(super) root: TestRoot,
+    pub(super) tree: Utf8PathBuf,
 }
 
 impl Nfs {
     #[track_caller]
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let root = TestRoot::with_modules(&["nfs"]);
         let tree = root.beside().join("tree");
         make_tree(&root, &tree);
@@ -44,7 +44,7 @@ impl Nfs {
 
     /// The same with a staging image `st` and a golden image `g` of it.
     #[track_caller]
-    fn with_golden() -> Self {
+    pub(super) fn with_golden() -> Self {
         let nfs = Self::new();
         nfs.staging("st");
         nfs.done(&["nfs", "create-golden", "g", "--from", "st"]);
@@ -52,43 +52,43 @@ impl Nfs {
     }
 
     #[track_caller]
-    fn staging(&self, name: &str) {
+    pub(super) fn staging(&self, name: &str) {
         let source = format!("tree:{}", self.tree);
         self.done(&["nfs", "create-staging", name, "--kernel", KERNEL, "--source", &source]);
     }
 
     #[track_caller]
-    fn run(&self, args: &[&str]) -> Outcome {
+    pub(super) fn run(&self, args: &[&str]) -> Outcome {
         self.root.disklessset(args).run()
     }
 
     #[track_caller]
-    fn done(&self, args: &[&str]) {
+    pub(super) fn done(&self, args: &[&str]) {
         let _ = self.run(args).expect_done();
     }
 
     /// Asserts that a command is refused, and that nothing has changed.
     #[track_caller]
-    fn refused(&self, args: &[&str], code: i32, said: &str) {
+    pub(super) fn refused(&self, args: &[&str], code: i32, said: &str) {
         let before = Snapshot::of(&self.root);
         let _ = self.run(args).expect_code(code).expect_said(said);
         before.assert_same_as_now(&self.root);
     }
 
-    fn staging_tree(&self, name: &str) -> Utf8PathBuf {
+    pub(super) fn staging_tree(&self, name: &str) -> Utf8PathBuf {
         self.root.path().join("diskless/images/nfsimages/staging").join(name)
     }
 
-    fn golden(&self, name: &str) -> Utf8PathBuf {
+    pub(super) fn golden(&self, name: &str) -> Utf8PathBuf {
         self.root.path().join("diskless/images/nfsimages/golden").join(name)
     }
 
-    fn node(&self, golden: &str, node: &str) -> Utf8PathBuf {
+    pub(super) fn node(&self, golden: &str, node: &str) -> Utf8PathBuf {
         self.golden(golden).join("nodes").join(node)
     }
 
     #[track_caller]
-    fn nodes(&self, golden: &str) -> Vec<String> {
+    pub(super) fn nodes(&self, golden: &str) -> Vec<String> {
         let listed = self.run(&["nfs", "nodes", "list", golden]).expect_done().stdout;
         listed.lines().map(str::to_owned).collect()
     }

@@ -73,6 +73,7 @@ const PACKAGES: &[Package] = &[
     both(Purpose::Tests, "attr", "attr"),
     both(Purpose::Tests, "g++", "gcc-c++"),             // libFuzzer
     both(Purpose::Tests, "erofs-utils", "erofs-utils"), // for the module in tests/authors
+    both(Purpose::Tests, "faketime", "libfaketime"),    // a clock that is elsewhere, for one program
     debian(Purpose::Tests, "btrfs-progs"),              // Enterprise Linux has no btrfs
     debian(Purpose::Tests, "clustershell"),             // the reference for node sets
     both(Purpose::Tests, "libcap2-bin", "libcap"),

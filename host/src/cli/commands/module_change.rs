@@ -138,6 +138,7 @@ impl Request for CheckModule {
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
         let directory = session.site.layout().modules_dir();
         let answer = in_child("check", &self.file, &directory);
+        not_stopped()?;
         let mut findings: Vec<Finding> = match answer.map(serde_json::from_value) {
             Ok(findings) => findings?,
             Err(cause) => vec![failed("loading", format!("the process that loaded it ended: {cause}"))],
@@ -226,7 +227,8 @@ impl Request for InstallModule {
             Err(cause) => Err(format!("the process that loaded it ended: {cause}")),
         };
         let manager = ModuleManager::new(&session.site);
-        let installed = manager.install(&self.file, self.signature.as_deref(), &loads)?;
+        let installed = manager.install(&self.file, self.signature.as_deref(), &loads);
+        let installed = installed.or_else(|error| not_stopped().and(Err(error)))?;
         session.output.say(&format!("installed module {} as {}", installed.name, installed.file));
         told_if_unused(session, &installed);
         Ok(())
@@ -295,6 +297,11 @@ fn in_child(what: &str, file: &Utf8Path, directory: &Utf8Path) -> std::result::R
     let tool = Tool::new(program).args([CHILD, what, file.as_str(), directory.as_str()]);
     let done = tool.capture_stdout(MOST_ANSWER).run().map_err(|cause| first_line(&cause.to_string()))?;
     serde_json::from_slice(&done.stdout).map_err(|_| "it gave no answer".to_owned())
+}
+
+/// An error when the user asked for a stop: the child was ended by it then.
+fn not_stopped() -> Result<()> {
+    interrupt::check().map_err(|signal| failure::with_kind(ErrorKind::INTERRUPTED, signal))
 }
 
 fn first_line(text: &str) -> String {

@@ -94,6 +94,7 @@ pub enum CommandError {
         /// The tool's name.
         tool: String,
         /// Who asked.
+        #[source]
         interrupted: Interrupted,
     },
     /// It took longer than it may; it and its descendants are dead.

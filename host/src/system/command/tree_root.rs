@@ -57,7 +57,11 @@ pub(super) fn enter(plan: &Chroot) -> Result<(), StepError> {
     let tree_name = plan.tree.as_str();
     directory(&tree, tree_name, "proc", 0o555)?;
     let sys = directory(&tree, tree_name, "sys", 0o555)?;
-    mount_on(&sys, "sysfs", MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None)?;
+    match mount_on(&sys, "sysfs", MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None) {
+        // The kernel does not mount a file system on itself: that of a tree that is mounted for editing is there already.
+        Err(there) if there.source.raw_os_error() == Some(nix::libc::EBUSY) => {}
+        mounted => mounted?,
+    }
     let sys = directory(&tree, tree_name, "sys", 0o555)?;
     make_read_only(&sys, "sys")?;
 

@@ -151,9 +151,15 @@ fn write(file: &Utf8Path, text: &str) -> Result<()> {
         .map_err(|cause| Error::failed(format!("cannot write {file}")).because(cause))
 }
 
+/// Where dpkg keeps the lists of what is installed.
+const PACKAGES: &str = "var/lib/dpkg/info";
+
 /// What a tree fresh from packages still needs to be a node.
 fn settle(plan: &TreePlan, tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
     let files = TreeFiles::open(tree)?;
+    if files.list(PACKAGES)?.is_empty() {
+        return Err(Error::failed(format!("mmdebstrap ended well, and there are no packages in {tree}")));
+    }
     apt_given::forget(&files)?;
     // mmdebstrap leaves the server's own names in it.
     if plan.set == PackageSet::Core {
@@ -161,6 +167,9 @@ fn settle(plan: &TreePlan, tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
         files.link("etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf")?;
         let enable = ["-q", "enable", "systemd-networkd.service", "systemd-resolved.service"];
         host.run(&Command::new("systemctl").args(enable).inside(tree.as_str()))?;
+        if files.list("etc/systemd/system/multi-user.target.wants")?.is_empty() {
+            return Err(Error::failed(format!("systemctl ended well, and enabled no network in {tree}")));
+        }
     } else {
         files.remove("etc/resolv.conf")?;
         files.replace("etc/resolv.conf", b"", NewFile::of_root(0o644))?;

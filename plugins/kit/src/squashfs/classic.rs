@@ -1,6 +1,6 @@
 //! Packing a file system image that holds the tree, the layout of 1.x.
 
-use super::{INNER_IMAGE, Superblock, for_nodes, mksquashfs};
+use super::{CLASSIC_INODES, INNER_IMAGE, Superblock, for_nodes, inner::must_hold, mksquashfs};
 use crate::{content::Content, space, tree_files::TreeFiles};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Command, Error, Host, Result, Size};
@@ -67,11 +67,11 @@ pub fn pack_classic(
         .arg(inodes(content, size).to_string())
         .args(["-E", "lazy_itable_init=0,root_owner=0:0", "-d", tree.as_str(), inner.as_str()]);
     host.run(&mkfs).map_err(space::writing(&inner))?;
+    must_hold(&inner, size, content.inodes)?;
     host.progress("packing", 0, 0);
     host.run(&mksquashfs(scratch, file)).map_err(space::writing(file))?;
     for_nodes(file)?;
-    // The root directory, LiveOS and the image.
-    Superblock::read(file)?.must_hold(3, file)?;
+    Superblock::read(file)?.must_hold(CLASSIC_INODES, file)?;
     std::fs::remove_file(&inner)
         .and_then(|()| std::fs::remove_dir(&live))
         .map_err(|cause| Error::failed(format!("cannot remove {inner}")).because(cause))

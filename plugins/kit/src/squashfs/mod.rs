@@ -2,6 +2,7 @@
 
 mod classic;
 mod flat;
+mod inner;
 mod superblock;
 
 pub use classic::{classic_needs, pack_classic};
@@ -67,6 +68,9 @@ fn mksquashfs(source: &Utf8Path, file: &Utf8Path) -> Command {
     Command::new("mksquashfs").arg(source.as_str()).arg(file.as_str()).args(SETTINGS).arg(MEMORY)
 }
 
+/// The inodes of a classic image: the root directory, LiveOS and the image in it.
+const CLASSIC_INODES: u64 = 3;
+
 /// Lets nodes fetch a file, whatever the umask of the server.
 fn for_nodes(file: &Utf8Path) -> Result<()> {
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644))
@@ -76,9 +80,16 @@ fn for_nodes(file: &Utf8Path) -> Result<()> {
 /// Finds out which layout a root image has, without unpacking it.
 ///
 /// # Errors
-/// When it is no squashfs file, or unsquashfs is missing.
+/// When it is no squashfs file, or unsquashfs is missing or does not tell.
 pub fn layout_of(file: &Utf8Path, host: &Host<'_>) -> Result<Layout> {
-    Ok(if holds(file, INNER_IMAGE, host)? { Layout::Classic } else { Layout::Flat })
+    if holds(file, INNER_IMAGE, host)? {
+        return Ok(Layout::Classic);
+    }
+    // No tree has so few, so that a list without them is not the whole list.
+    if Superblock::read(file)?.inodes <= CLASSIC_INODES {
+        return Err(Error::failed(format!("unsquashfs ended well, and did not list what is in {file}")));
+    }
+    Ok(Layout::Flat)
 }
 
 /// Whether something lies at this path in a squashfs file.

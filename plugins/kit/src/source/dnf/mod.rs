@@ -60,6 +60,7 @@ pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host
         repositories::with_hint(error, &plan.repositories)
     })?;
     host.release(tree)?;
+    rpm::must_have_database(&files, &release)?;
     rpm::settle_database(&files, &release, host)?;
     settle(&files, host)
 }
@@ -150,9 +151,16 @@ fn list_modules(files: &TreeFiles, host: &Host<'_>) -> Result<()> {
     for version in files.list("usr/lib/modules")? {
         let inside = format!("usr/lib/modules/{version}");
         let plain = KernelVersion::parse(&version).is_ok() && files.is_directory(&inside);
-        if plain && !files.exists(&format!("{inside}/modules.dep")) && files.exists("usr/sbin/depmod") {
+        let list = format!("{inside}/modules.dep");
+        if plain && !files.exists(&list) && files.exists("usr/sbin/depmod") {
             host.run(&Command::new("depmod").args(["-a", &version]).inside(files.path().as_str()))
                 .map_err(|error| error.context(format!("cannot list the modules of kernel {version}")))?;
+            if !files.exists(&list) {
+                return Err(Error::failed(format!(
+                    "depmod ended well, and there is no {list} in {}",
+                    files.path()
+                )));
+            }
         }
     }
     Ok(())

@@ -17,6 +17,17 @@ pub(super) fn write_home(release: &Release, scratch: &Utf8Path) -> Result<Utf8Pa
     Ok(home)
 }
 
+/// Asserts that something was installed: dnf said so.
+///
+/// # Errors
+/// When the tree has no package database.
+pub(super) fn must_have_database(files: &TreeFiles, release: &Release) -> Result<()> {
+    if files.list(release.rpm_database())?.iter().any(|name| !name.starts_with('.')) {
+        return Ok(());
+    }
+    Err(Error::failed(format!("dnf ended well, and there is no package database in {}", files.path())))
+}
+
 /// Caches of dnf in a tree: directories of repositories, whose `packages` have what was fetched.
 const CACHES: [&str; 2] = ["var/cache/dnf", "var/cache/libdnf5"];
 

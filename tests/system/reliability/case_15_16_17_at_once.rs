@@ -159,40 +159,40 @@ fn while_listing(root: &TestRoot, statuses: &[&str], act: impl FnOnce()) {
 }
 
 #[test]
-fn two_users_lose_nothing() {
+fn case_15_two_users_lose_nothing() {
     many(2, 15);
 }
 
 #[test]
-fn eight_users_lose_nothing() {
+fn case_15_eight_users_lose_nothing() {
     many(8, 5);
 }
 
 #[test]
-fn two_users_lose_nothing_of_two_hundred() {
+fn case_15_two_users_lose_nothing_of_two_hundred() {
     disklessset_tests::need!(need::full());
     many(2, 100);
 }
 
 #[test]
-fn eight_users_lose_nothing_of_two_hundred() {
+fn case_15_eight_users_lose_nothing_of_two_hundred() {
     disklessset_tests::need!(need::full());
     many(8, 25);
 }
 
 #[test]
-fn eight_users_lose_nothing_when_some_are_killed() {
+fn case_15_eight_users_lose_nothing_when_some_are_killed() {
     many_with_kills(8, 4, 6);
 }
 
 #[test]
-fn eight_users_lose_nothing_of_two_hundred_when_some_are_killed() {
+fn case_15_eight_users_lose_nothing_of_two_hundred_when_some_are_killed() {
     disklessset_tests::need!(need::full());
     many_with_kills(8, 25, 40);
 }
 
 #[test]
-fn who_comes_second_is_told_who_is_first() {
+fn case_16_who_comes_second_is_told_who_is_first() {
     disklessset_tests::need!(need::tool("strace"));
     let root = warmed_up(&["demo"]);
     let first = standing_still(&root, &["demo", "create", "b"], "mkdir", |program| program);
@@ -213,7 +213,7 @@ fn who_comes_second_is_told_who_is_first() {
 }
 
 #[test]
-fn who_waits_gets_it_afterwards() {
+fn case_16_who_waits_gets_it_afterwards() {
     disklessset_tests::need!(need::tool("strace"));
     let root = warmed_up(&["demo"]);
     let first = standing_still(&root, &["demo", "create", "b"], "mkdir", |program| program);
@@ -224,7 +224,7 @@ fn who_waits_gets_it_afterwards() {
 }
 
 #[test]
-fn what_is_being_cloned_is_not_removed() {
+fn case_17_what_is_being_cloned_is_not_removed() {
     disklessset_tests::need!(need::tool("strace"));
     let root = warmed_up(&["demo"]);
     let _ = root.disklessset(&["demo", "create", "a"]).run().expect_done();
@@ -248,7 +248,7 @@ fn what_is_being_cloned_is_not_removed() {
 }
 
 #[test]
-fn of_many_creations_of_one_name_one_wins() {
+fn case_16_of_many_creations_of_one_name_one_wins() {
     let root = warmed_up(&["demo"]);
     for round in 0..3 {
         let name = format!("one{round}");
@@ -265,7 +265,7 @@ fn of_many_creations_of_one_name_one_wins() {
 }
 
 #[test]
-fn what_a_creation_crashed_into_is_cleaned_once() {
+fn case_15_what_a_creation_crashed_into_is_cleaned_once() {
     let root = warmed_up(&["demo"]);
     let before = Snapshot::of(&root);
     let _ = root.disklessset(&["demo", "create", "b", "--crash"]).run();

@@ -27,7 +27,7 @@ fn workdir(root: &TestRoot) -> Utf8PathBuf {
 }
 
 #[test]
-fn a_work_area_that_somebody_planted_is_refused() {
+fn case_28_a_work_area_that_somebody_planted_is_refused() {
     disklessset_tests::need!(need::root());
     let (root, canary) = with_canary();
     let _ = root.disklessset(&["demo", "create", "a"]).run().expect_done();
@@ -56,7 +56,7 @@ fn a_work_area_that_somebody_planted_is_refused() {
 }
 
 #[test]
-fn a_link_in_the_place_of_an_image_s_work_area_is_refused_and_cleared_as_a_link() {
+fn case_28_a_link_in_the_place_of_an_image_s_work_area_is_refused_and_cleared_as_a_link() {
     let (root, canary) = with_canary();
     symlink(canary.path(), workdir(&root).join("b")).unwrap();
     let before = Snapshot::of(&root);
@@ -69,7 +69,7 @@ fn a_link_in_the_place_of_an_image_s_work_area_is_refused_and_cleared_as_a_link(
 }
 
 #[test]
-fn links_inside_what_is_removed_are_removed_as_links() {
+fn case_28_links_inside_what_is_removed_are_removed_as_links() {
     let (root, canary) = with_canary();
     let _ = root.disklessset(&["demo", "create", "a"]).run().expect_done();
     symlink(canary.path(), root.image_dir("a").join("link")).unwrap();
@@ -88,7 +88,7 @@ fn bound(canary: &Canary, inside: &Utf8Path) -> Mounted {
 }
 
 #[test]
-fn an_image_with_a_mount_inside_stays_in_service_until_it_is_unmounted() {
+fn case_20_an_image_with_a_mount_inside_stays_in_service_until_it_is_unmounted() {
     disklessset_tests::need!(need::root());
     let (root, canary) = with_canary();
     let before = Snapshot::of(&root);
@@ -111,7 +111,7 @@ fn an_image_with_a_mount_inside_stays_in_service_until_it_is_unmounted() {
 }
 
 #[test]
-fn a_corrupted_image_with_a_mount_inside_is_not_cleaned_until_it_is_unmounted() {
+fn case_20_a_corrupted_image_with_a_mount_inside_is_not_cleaned_until_it_is_unmounted() {
     disklessset_tests::need!(need::root(), need::tool("strace"));
     let (root, canary) = with_canary();
     let before = Snapshot::of(&root);

@@ -12,10 +12,11 @@ use disklessset_tests::run;
 use disklessset_tests::stage::{Stage, served, warmed_up};
 use disklessset_tests::strace;
 
-const SIGNALS: [(Signal, i32); 3] = [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGHUP, 129)];
+pub(super) const SIGNALS: [(Signal, i32); 3] =
+    [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGHUP, 129)];
 
 /// The program itself among the processes of a root: strace, in front of it, is not.
-fn program(root: &TestRoot) -> Option<Pid> {
+pub(super) fn program(root: &TestRoot) -> Option<Pid> {
     let file = run::disklessset();
     let found = root.processes().into_iter().find(|(_, line)| line.starts_with(file.as_str()))?;
     Some(Pid::from_raw(found.0))
@@ -60,18 +61,18 @@ fn interrupt(command: &[&str], image: &str, every: usize) {
 }
 
 #[test]
-fn a_creation_is_taken_back() {
+fn case_08_a_creation_is_taken_back() {
     interrupt(&["demo", "create", "b"], "b", 9);
 }
 
 #[test]
-fn a_creation_is_taken_back_wherever() {
+fn case_08_a_creation_is_taken_back_wherever() {
     disklessset_tests::need!(need::full());
     interrupt(&["demo", "create", "b"], "b", 1);
 }
 
 #[test]
-fn a_clone_is_taken_back_wherever() {
+fn case_08_a_clone_is_taken_back_wherever() {
     disklessset_tests::need!(need::full());
     interrupt(&["clone", "a", "b"], "b", 1);
 }

@@ -92,7 +92,7 @@ fn one_bad_record(root: &TestRoot, what: &str) {
 }
 
 #[test]
-fn as_the_record_of_an_image() {
+fn case_25_as_the_record_of_an_image() {
     disklessset_tests::need!(need::tool("prlimit"));
     let root = one_image();
     for (what, text) in hostile_texts() {
@@ -102,7 +102,7 @@ fn as_the_record_of_an_image() {
 }
 
 #[test]
-fn as_a_record_that_is_no_plain_file() {
+fn case_25_as_a_record_that_is_no_plain_file() {
     disklessset_tests::need!(need::tool("prlimit"));
     let root = one_image();
     let canary = Canary::plant(&root.beside().join("canary"));
@@ -118,7 +118,7 @@ fn as_a_record_that_is_no_plain_file() {
 }
 
 #[test]
-fn as_a_parameters_file_or_a_configuration() {
+fn case_25_as_a_parameters_file_or_a_configuration() {
     disklessset_tests::need!(need::tool("prlimit"));
     let root = one_image();
     let before = Snapshot::of(&root);
@@ -143,7 +143,7 @@ fn as_a_parameters_file_or_a_configuration() {
 }
 
 #[test]
-fn as_the_register_of_installations() {
+fn case_25_as_the_register_of_installations() {
     disklessset_tests::need!(need::tool("prlimit"));
     let root = one_image();
     for (what, text) in hostile_texts() {
@@ -162,7 +162,7 @@ fn as_the_register_of_installations() {
 }
 
 #[test]
-fn as_a_journal_that_names_places_of_others() {
+fn case_25_as_a_journal_that_names_places_of_others() {
     let root = one_image();
     let canary = Canary::plant(&root.beside().join("canary"));
     let climbing = format!("{}/../../../../../../../../../../..{}", root.image_dir("x"), canary.path());
@@ -183,7 +183,7 @@ fn as_a_journal_that_names_places_of_others() {
 }
 
 #[test]
-fn among_the_images() {
+fn case_26_among_the_images() {
     let root = one_image();
     let canary = Canary::plant(&root.beside().join("canary"));
     let images = root.image_dir("good").parent().unwrap().to_owned();
@@ -217,7 +217,7 @@ fn among_the_images() {
 }
 
 #[test]
-fn a_record_that_only_root_may_read_is_listed_by_name_to_others() {
+fn case_25_a_record_that_only_root_may_read_is_listed_by_name_to_others() {
     disklessset_tests::need!(need::root(), need::tool("setpriv"));
     let root = one_image();
     let record = root.image_dir("good").join("image_data.yml");

@@ -68,7 +68,7 @@ const COMMANDS: [&[&str]; 20] = [
 const NAME: &str = "NAME";
 
 #[test]
-fn no_command_takes_a_bad_one() {
+fn case_23_no_command_takes_a_bad_one() {
     let (root, canary) = one_image();
     let before = Snapshot::of(&root);
     for name in bad_names(&canary) {
@@ -102,7 +102,7 @@ fn parameters(root: &TestRoot, text: &str) -> String {
 }
 
 #[test]
-fn no_parameters_file_takes_a_bad_one() {
+fn case_23_no_parameters_file_takes_a_bad_one() {
     let (root, canary) = one_image();
     let before = Snapshot::of(&root);
     let climbing = format!("../../../../../../../../../..{}", canary.path());
@@ -122,7 +122,7 @@ fn no_parameters_file_takes_a_bad_one() {
 }
 
 #[test]
-fn names_that_yaml_takes_for_something_else_are_kept_in_a_parameters_file() {
+fn case_23_names_that_yaml_takes_for_something_else_are_kept_in_a_parameters_file() {
     let root = warmed_up(&["demo"]);
     for name in ["yes", "007", "1e3", "1.0", "0x1F", "2024-01-01"] {
         let quoted = format!("image_data:\n  name: '{name}'\n  image_class: DemoImage\n");

@@ -53,7 +53,7 @@ fn living(root: &TestRoot, name: &str) -> Running {
 }
 
 #[test]
-fn a_pid_that_another_process_has_by_now() {
+fn case_18_a_pid_that_another_process_has_by_now() {
     let (root, before) = crashed();
     for name in ["sleeper", "disklessset"] {
         let other = living(&root, name);
@@ -68,7 +68,7 @@ fn a_pid_that_another_process_has_by_now() {
 }
 
 #[test]
-fn a_reboot() {
+fn case_18_a_reboot() {
     let (root, before) = crashed();
     rewrite(&root, "boot_id", "00000000-0000-0000-0000-000000000000");
     std::fs::remove_dir_all(root.path().join("run")).unwrap();
@@ -80,7 +80,7 @@ fn a_reboot() {
 }
 
 #[test]
-fn a_clock_that_is_a_year_off() {
+fn case_19_a_time_in_the_register_that_is_years_off() {
     disklessset_tests::need!(need::tool("strace"));
     let (root, before) = crashed();
     for since in ["2001-01-01T00:00:00+00:00", "2099-12-31T23:59:59+00:00", "yesterday"] {
@@ -98,7 +98,7 @@ fn a_clock_that_is_a_year_off() {
 }
 
 #[test]
-fn a_creation_in_another_pid_namespace() {
+fn case_18_a_creation_in_another_pid_namespace() {
     disklessset_tests::need!(need::root(), need::tool("strace"), need::tool("unshare"));
     let root = warmed_up(&["demo"]);
     let apart = ["--pid", "--fork", "--kill-child", "--mount-proc"];
@@ -114,7 +114,7 @@ fn a_creation_in_another_pid_namespace() {
 }
 
 #[test]
-fn a_listing_in_another_pid_namespace() {
+fn case_18_a_listing_in_another_pid_namespace() {
     disklessset_tests::need!(need::root(), need::tool("strace"), need::tool("unshare"));
     let root = warmed_up(&["demo"]);
     let creating = standing_still(&root, &["demo", "create", "b"], "mkdir", |program| program);
@@ -126,7 +126,7 @@ fn a_listing_in_another_pid_namespace() {
 }
 
 #[test]
-fn an_entry_of_1x() {
+fn case_18_an_entry_of_1x() {
     let root = warmed_up(&["demo"]);
     let before = Snapshot::of(&root);
 
@@ -158,4 +158,65 @@ fn an_entry_of_1x() {
     let _ = root.disklessset(&["clean", "--yes"]).run().expect_done();
     other.kill_nine();
     before.assert_same_as_now(&root);
+}
+
+#[test]
+fn case_18_a_pid_that_the_kernel_gives_away_again() {
+    disklessset_tests::need!(need::root(), need::tool("unshare"));
+    let root = warmed_up(&["demo"]);
+    let before = Snapshot::of(&root);
+    // In a pid namespace the next pid can be chosen without disturbing anybody: the creation's own goes to a process that lives on.
+    let script = "\"$0\" \"$@\" demo create b --crash >/dev/null 2>&1 & dead=$!; wait $dead; \
+         echo $((dead - 1)) >/proc/sys/kernel/ns_last_pid; sleep 60 & \
+         test $! = $dead || exit 77; \"$0\" \"$@\" list --format json; kill $!";
+    let none: [&str; 0] = [];
+    let apart = ["--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script];
+    let listed = root.disklessset(&none).behind("unshare", &apart).run().expect_done().json();
+    assert_eq!(listed["images"][0]["status"], "CORRUPTED", "{listed}");
+    let _ = root.disklessset(&["clean", "--yes"]).run().expect_done();
+    before.assert_same_as_now(&root);
+}
+
+/// The program on a server whose clock is elsewhere.
+fn at(root: &TestRoot, clock: &str, command: &[&str]) -> Program {
+    // Times of files stay as they are: it is the clock that is wrong.
+    root.disklessset(command).env("NO_FAKE_STAT", "1").behind("faketime", &["-f", clock])
+}
+
+#[test]
+fn case_19_a_clock_a_year_forward_or_back() {
+    disklessset_tests::need!(need::tool("strace"), need::tool("faketime"));
+    let root = warmed_up(&["demo"]);
+    let before = Snapshot::of(&root);
+    for clock in ["+1y", "-1y"] {
+        let shifted =
+            root.tool("date", &["+%Y"]).behind("faketime", &["-f", clock]).run().expect_done().stdout;
+        assert_ne!(
+            shifted,
+            root.tool("date", &["+%Y"]).run().expect_done().stdout,
+            "the clock is not elsewhere"
+        );
+        let statuses = || -> Vec<String> {
+            let listed = at(&root, clock, &["list", "--format", "json"]).run().expect_done().json();
+            let images = listed["images"].as_array().unwrap().clone();
+            images.iter().map(|image| format!("{} {}", image["name"], image["status"])).collect()
+        };
+        let _ = root.disklessset(&["demo", "create", "a"]).run().expect_done();
+        let creating = standing_still(&root, &["demo", "create", "b"], "mkdir", |program| program);
+        assert_eq!(statuses(), ["\"a\" \"CREATED\"", "\"b\" \"IN_CREATION\""], "{clock}");
+        let _ = at(&root, clock, &["clean", "--yes"]).run().expect_done();
+        let _ = at(&root, clock, &["remove", "b", "--yes"]).run().expect_code(4);
+        let _ = creating.wait().expect_done();
+        assert_eq!(root.status("b").as_deref(), Some("CREATED"), "{clock}");
+        // Made there, seen here; and the other way round.
+        let _ = at(&root, clock, &["demo", "create", "c", "--crash"]).run();
+        assert_eq!(root.status("c").as_deref(), Some("CORRUPTED"), "{clock}");
+        assert_eq!(statuses().last().unwrap(), "\"c\" \"CORRUPTED\"", "{clock}");
+        let _ = root.disklessset(&["clean", "--yes"]).run().expect_done();
+        let _ = root.disklessset(&["demo", "create", "c", "--crash"]).run();
+        assert_eq!(statuses().last().unwrap(), "\"c\" \"CORRUPTED\"", "{clock}");
+        let _ = at(&root, clock, &["clean", "--yes"]).run().expect_done();
+        let _ = at(&root, clock, &["remove", "a", "b", "--yes"]).run().expect_done();
+        before.assert_same_as_now(&root);
+    }
 }
