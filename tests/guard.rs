@@ -52,8 +52,8 @@ fn rows_of(section: &str) -> Vec<String> {
     let (_, after) = text.split_once(&format!("\n## {section}\n")).expect("the section");
     let own = after.split("\n## ").next().unwrap_or_default();
     let cells = own.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
-    let file = |cell: &str| cell.split('`').nth(1).map(str::to_owned);
-    cells.filter_map(file).filter(|cell| cell.ends_with(".rs")).collect()
+    let files = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    cells.flat_map(files).filter(|cell| cell.ends_with(".rs")).collect()
 }
 
 /// Our own sources whose code, tests left out, has something in it.

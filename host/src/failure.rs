@@ -1,6 +1,6 @@
 //! Where the typed errors of the rooms become the one error of the API, whose kind gives the exit code.
 
-use crate::system::interrupt::Interrupted;
+use crate::system::{command::CommandError, interrupt::Interrupted};
 use disklessset_plugin_api::{Error, ErrorKind};
 use std::error::Error as StdError;
 
@@ -39,6 +39,18 @@ pub fn with_kind(kind: ErrorKind, error: impl StdError) -> Error {
     }
     let mut converted = Error::new(kind, error.to_string());
     converted.causes = causes;
+    converted
+}
+
+/// The error of a tool, with the kind that gives the right exit code.
+pub fn of_tool(error: CommandError) -> Error {
+    let kind = if error.interrupted().is_some() { ErrorKind::INTERRUPTED } else { ErrorKind::FAILED };
+    // What happened is the first line; the tool's own last lines are below it.
+    let mut converted = with_kind(kind, error);
+    let text = std::mem::take(&mut converted.message);
+    let mut lines = text.lines();
+    converted.message = lines.next().unwrap_or_default().to_owned();
+    converted.causes.splice(0..0, lines.map(|line| line.trim_start().to_owned()));
     converted
 }
 

@@ -5,8 +5,10 @@
 //!
 //! - [`cli`]: the command line, the menu, and all that is printed or asked;
 //! - [`images`], [`kernels`]: what the product is about; they neither print nor prompt, an [`Observer`] hears of them;
+//! - [`integrity`]: digests and signatures of what nodes fetch;
 //! - [`installations`]: the records that make every crash clean up;
 //! - [`exports`]: what NFS clients may mount;
+//! - [`contract`]: tries a module's classes in a throw-away root;
 //! - [`modules`]: finds, checks and loads what was dropped into the modules directory;
 //! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`]: the HTTP tree as a web server gives it;
 //! - [`configuration`], [`site`]: where everything is;
@@ -15,6 +17,7 @@
 
 pub mod cli;
 pub mod configuration;
+pub mod contract;
 pub mod exports;
 pub mod failure;
 #[cfg(feature = "fuzzing")]
@@ -22,6 +25,7 @@ pub mod failure;
 pub mod fuzzing;
 pub mod images;
 pub mod installations;
+pub mod integrity;
 pub mod kernels;
 pub mod modules;
 pub mod observer;

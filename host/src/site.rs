@@ -4,6 +4,7 @@ use crate::{
     configuration::{Configuration, DEFAULT_PATH},
     failure,
     installations::Installations,
+    integrity::Signer,
     modules::{Classes, ModuleRegistry, signature::Signed},
     observer::Observer,
     system::{atomic_file, layout::Layout, lock::Wait, trusted_path},
@@ -114,6 +115,11 @@ impl Site {
     /// Its modules and their classes.
     pub fn classes(&self) -> &Classes {
         &self.classes
+    }
+
+    /// What signs the files that nodes fetch, if the configuration names a key.
+    pub(crate) fn signer(&self) -> Option<Signer> {
+        self.configuration.signing.as_ref().map(|keys| Signer::new(keys, &self.layout))
     }
 
     /// Makes the directories that everything else is put into. They are the site's, not an image's, and stay.

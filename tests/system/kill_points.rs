@@ -1,6 +1,8 @@
 //! Given `kill -9` at a system call with which an action changes something: what is listed afterwards is true, what nodes
 //! are served is old or new, and cleaning, or the same command again, brings the world to one of the two.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
+
 use std::os::unix::process::ExitStatusExt;
 
 use disklessset_tests::canary::Canary;
@@ -116,6 +118,32 @@ pub(super) const REMOVE_KERNEL: Case = Case {
     image: "a",
     does: Does::Other,
     prepare: a_kernel,
+};
+
+const RECORD: Case = Case {
+    modules: &[],
+    command: &["verify", "a", "--record"],
+    image: "a",
+    does: Does::Change,
+    prepare: |root| {
+        one_image(root);
+        std::fs::remove_file(root.image_dir("a").join("SHA256SUMS")).unwrap();
+    },
+};
+const RECORD_KERNEL: Case = Case {
+    modules: &[],
+    command: &["verify", "--kernel", "6.1.0-test", "--record"],
+    image: "a",
+    does: Does::Other,
+    prepare: a_kernel,
+};
+const RECORD_KERNEL_ANEW: Case = Case {
+    prepare: |root| {
+        a_kernel(root);
+        let manifest = root.image_dir("a").join("../../kernels/SHA256SUMS-6.1.0-test");
+        std::fs::copy("/proc/self/cmdline", manifest).unwrap();
+    },
+    ..RECORD_KERNEL
 };
 
 /// Every so-manieth point: an odd number, so that both ways back are taken; beginning elsewhere for each command.
@@ -305,4 +333,7 @@ actions! {
     a_clearing: CLEAR;
     a_clearing_of_a_corrupted_image: CLEAR_CORRUPTED;
     a_removal_of_a_kernel: REMOVE_KERNEL;
+    a_record_of_digests: RECORD;
+    a_record_of_a_kernel: RECORD_KERNEL;
+    another_record_of_a_kernel: RECORD_KERNEL_ANEW;
 }

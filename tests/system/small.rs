@@ -104,7 +104,7 @@ pub(super) fn kernels(root: &TestRoot) -> Utf8PathBuf {
     root.path().join("var/www/html/preboot_execution_environment/diskless/kernels")
 }
 
-/// Puts a pair there as 1.x would have left it; its initramfs can boot flat images.
+/// Puts a pair there as 1.x would have left it; its initramfs can boot images of all classes.
 pub(super) fn register_kernel(root: &TestRoot, version: &str) {
     put(&kernels(root).join(format!("vmlinuz-{version}")), b"kernel", 0o644);
     put(&kernels(root).join(format!("initramfs-kernel-{version}")), &initramfs(), 0o644);
@@ -151,23 +151,8 @@ pub(super) fn make_tree(root: &TestRoot, tree: &Utf8Path) {
     }
 }
 
-/// An uncompressed archive with nothing but dracut's list of parts (the format is cpio's "newc").
+/// An uncompressed archive with nothing but dracut's list of parts.
 fn initramfs() -> Vec<u8> {
-    let mut out = Vec::new();
-    for (name, text) in [("usr/lib/dracut/modules.txt", "base\noverlayfs\n"), ("TRAILER!!!", "")] {
-        out.extend(b"070701");
-        for field in 0..13 {
-            let value = match field {
-                6 => text.len(),
-                11 => name.len() + 1,
-                _ => 0,
-            };
-            out.extend(format!("{value:08x}").bytes());
-        }
-        out.extend(name.bytes().chain([0]));
-        out.resize(out.len().next_multiple_of(4), 0);
-        out.extend(text.bytes());
-        out.resize(out.len().next_multiple_of(4), 0);
-    }
-    out
+    let parts = b"base\ndmsquash-live\nlivenet\nnfs\noverlayfs\n";
+    super::verify::cpio(&[("usr/lib/dracut/modules.txt", parts)])
 }

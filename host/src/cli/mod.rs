@@ -51,8 +51,8 @@ fn code_of(error: &Error) -> u8 {
 }
 
 fn run_with(arguments: &[OsString], output: &Arc<Output>) -> Result<u8> {
-    if commands::module_change::as_child(arguments, output).is_some() {
-        return Ok(0);
+    if let Some(done) = commands::module_change::as_child(arguments, output) {
+        return done.map(|()| 0);
     }
     let peeked = Peeked::at(arguments);
     let first = peeked.first.as_deref();

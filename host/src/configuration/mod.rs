@@ -49,9 +49,25 @@ pub struct Configuration {
     /// Whether only modules with the signature of a trusted key are installed and used.
     #[serde(default)]
     require_module_signatures: Option<bool>,
+    /// The key and the certificate with which what nodes fetch is signed; nothing is signed without.
+    #[serde(default)]
+    pub signing: Option<SigningKeys>,
     /// A section for each module, handed to it as it is.
     #[serde(default)]
     modules: BTreeMap<String, Map<String, Value>>,
+}
+
+/// What signs the files that nodes fetch.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigningKeys {
+    /// A private key without a passphrase, which only root can read.
+    pub key: Utf8PathBuf,
+    /// Its certificate, for code signing.
+    pub certificate: Utf8PathBuf,
+    /// The certificates between that one and the one that nodes trust, if there are any.
+    #[serde(default)]
+    pub chain: Option<Utf8PathBuf>,
 }
 
 /// An address that can stand in a boot file: `http://host/path` or with iPXE's `${next-server}`.
@@ -151,6 +167,17 @@ mod tests {
         assert_eq!(configuration.of_module("livenet")["apt_sources"], "/etc/apt/x");
         assert_eq!(configuration.of_module("other"), serde_json::json!({}));
         assert_eq!(Configuration::parse("").unwrap().http_base_url(), "http://${next-server}");
+    }
+
+    #[test]
+    fn signing_takes_a_key_and_its_certificate() {
+        let text = "signing:\n  key: /etc/site.key\n  certificate: /etc/site.crt\n";
+        let keys = Configuration::parse(text).unwrap().signing.unwrap();
+        assert_eq!((keys.key.as_str(), keys.certificate.as_str()), ("/etc/site.key", "/etc/site.crt"));
+        assert!(Configuration::parse("").unwrap().signing.is_none());
+        for bad in ["signing: {key: /a}\n", "signing: {key: /a, certificate: /b, password: x}\n"] {
+            assert!(Configuration::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

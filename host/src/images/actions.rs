@@ -9,6 +9,7 @@ use super::{
     record::{self, ImageRecord},
 };
 use crate::{
+    integrity::Digests,
     kernels,
     system::{atomic_file, lock::Lock},
 };
@@ -191,7 +192,7 @@ impl ImageManager<'_> {
         })
     }
 
-    fn changing<T>(
+    pub(super) fn changing<T>(
         &self,
         name: &ImageName,
         action: &str,
@@ -232,7 +233,8 @@ impl ImageManager<'_> {
                 .is_ok_and(|bytes| bytes == wanted.as_bytes())
         };
         let unchanged = ImageManager::new(self.site).load(image.name())?.attributes() == image.attributes();
-        if unchanged && is_now(boot_file::FILE_NAME, &boot) {
+        let same_digests = operation.digests.get() == Digests::Carried;
+        if unchanged && same_digests && is_now(boot_file::FILE_NAME, &boot) {
             return Ok(());
         }
         let record = Self::record(image);

@@ -1,6 +1,7 @@
 //! `boot.ipxe`: how a node boots an image.
 
-use crate::{configuration::Configuration, system::layout::Layout};
+use crate::{configuration::Configuration, kernels, system::layout::Layout};
+use camino::{Utf8Component, Utf8PathBuf};
 use disklessset_plugin_api::{BootContext, Error, Image, Result};
 
 /// The file's name in the directory of an image.
@@ -57,4 +58,110 @@ pub fn check(text: &str, context: &BootContext) -> Result<()> {
         return refuse("has a line longer than 4,000 characters, more than iPXE and the kernel take");
     }
     Ok(())
+}
+
+/// The files below the HTTP root that a boot file names, as paths below it; what has settings of iPXE in its path is left out.
+pub(super) fn named(text: &str, configuration: &Configuration) -> Vec<Utf8PathBuf> {
+    let base = format!("{}/", configuration.http_base_url());
+    let mut found = Vec::new();
+    for word in
+        text.lines().filter(|line| !line.trim_start().starts_with('#')).flat_map(str::split_whitespace)
+    {
+        let Some((_, path)) = word.split_once(base.as_str()) else { continue };
+        let path = path.split(['?', '#', ',']).next().unwrap_or_default();
+        let path = Utf8PathBuf::from(decoded(path));
+        let plain = path.components().all(|part| matches!(part, Utf8Component::Normal(_)));
+        if plain && path.file_name().is_some() && !path.as_str().contains("${") && !found.contains(&path) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// A path of an address without its percent signs.
+fn decoded(path: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = path.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let hex = (*first == b'%')
+            .then(|| after.get(..2).and_then(|two| std::str::from_utf8(two).ok()))
+            .flatten()
+            .and_then(|two| u8::from_str_radix(two, 16).ok());
+        bytes.push(hex.unwrap_or(*first));
+        rest = if hex.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Adds to a boot file the lines that have the boot loader check the signatures of kernel and initramfs: a script ends at a
+/// command that fails, so that nothing is booted then.
+///
+/// # Errors
+/// When the boot file fetches them in a way that is not known here.
+pub(super) fn with_signatures(text: &str, context: &BootContext) -> Result<String> {
+    let mut lines = Vec::new();
+    let mut added = 0;
+    for line in text.lines() {
+        lines.push(line.to_owned());
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let fetches = |url: &str| {
+            matches!(words.first(), Some(&"kernel" | &"initrd" | &"imgfetch" | &"imgselect" | &"module"))
+                && words.contains(&url)
+        };
+        let fetched = [&context.kernel_url, &context.initramfs_url].into_iter().find(|url| fetches(url));
+        let Some((kernels, file)) = fetched.and_then(|url| url.rsplit_once('/')) else { continue };
+        let named = words.iter().position(|word| matches!(*word, "--name" | "-n"));
+        let name = named.and_then(|at| words.get(at + 1)).copied().unwrap_or(file);
+        lines.push(format!("imgverify {name} {kernels}/{}", kernels::signature_name(file)));
+        added += 1;
+    }
+    match added {
+        2 => Ok(lines.join("\n") + "\n"),
+        _ => Err(Error::failed(format!(
+            "the boot file of image {} does not fetch kernel and initramfs once each, in lines of their own",
+            context.image
+        ))
+        .hint("signing is on in the configuration, and this class of images cannot be signed")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use disklessset_plugin_api::{Kernel, KernelVersion};
+
+    const BASE: &str = "http://${next-server}/p";
+
+    #[test]
+    fn signatures_are_checked_right_after_their_files_are_fetched() {
+        let kernel = Kernel::new(KernelVersion::parse("6.1").unwrap());
+        let context =
+            BootContext::new("web", format!("{BASE}/images/web"), &format!("{BASE}/kernels"), Some(&kernel));
+        let text = format!(
+            "#!ipxe\n\nkernel {BASE}/kernels/vmlinuz-6.1 initrd=initramfs-kernel-6.1 quiet\n\
+             initrd --name first {BASE}/kernels/initramfs-kernel-6.1\nboot\n"
+        );
+        assert_eq!(
+            with_signatures(&text, &context).unwrap(),
+            format!(
+                "#!ipxe\n\nkernel {BASE}/kernels/vmlinuz-6.1 initrd=initramfs-kernel-6.1 quiet\n\
+                 imgverify vmlinuz-6.1 {BASE}/kernels/signature-vmlinuz-6.1\n\
+                 initrd --name first {BASE}/kernels/initramfs-kernel-6.1\n\
+                 imgverify first {BASE}/kernels/signature-initramfs-kernel-6.1\nboot\n"
+            )
+        );
+        let hidden = text.replace("kernel http", "chain http");
+        assert!(with_signatures(&hidden, &context).is_err());
+    }
+
+    #[test]
+    fn what_a_boot_file_names_is_found() {
+        let configuration = Configuration::parse("").unwrap();
+        let text = format!(
+            "#!ipxe\n# {BASE}/comment\nkernel {BASE}/kernels/a%2bb root=live:{BASE}/i/squashfs.img\n\
+             initrd {BASE}/i/squashfs.img\nchain {BASE}/${{mac}}/x {BASE}/../x http://other/p/x {BASE}/%zz\n"
+        );
+        let named = named(&text, &configuration);
+        assert_eq!(named, ["p/kernels/a+b", "p/i/squashfs.img", "p/%zz"]);
+    }
 }

@@ -265,6 +265,22 @@ impl ImageManager<'_> {
         Ok(operation.into_lock())
     }
 
+    /// Has a class clean an image that is nowhere, as after a crash that left nothing; whatever it did is settled by the record.
+    ///
+    /// # Errors
+    /// Those of the class.
+    pub(crate) fn clean_nothing(&self, class: &str, name: &ImageName) -> Result<()> {
+        let lock = lock_image(self.site, name, "clean", Wait::No)?;
+        let operation = Operation::begin(self.site, name, lock, "clean", class)?;
+        let mut request = request(steps::CLEAN);
+        request.class = class.to_owned();
+        request.name = Some(name.clone());
+        match self.site.classes.run_step(class, request, &operation) {
+            Ok(_) => operation.succeed(),
+            Err(error) => Err(operation.fail(error)),
+        }
+    }
+
     /// Removes all that a name can have, outside of any record; what is mounted there stops it.
     fn remove_by_name(&self, name: &ImageName) -> Result<()> {
         self.unmount_by_name(name)?;

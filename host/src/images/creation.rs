@@ -4,6 +4,7 @@ use super::{
     actions::kept_text,
     boot_file,
     manager::{ImageManager, being_created, corrupted, request},
+    manifest,
     operation::{Operation, lock_image},
     record,
     status::ImageStatus,
@@ -44,7 +45,7 @@ impl ImageManager<'_> {
     ) -> Result<()> {
         self.site.prepare()?;
         let _others = self.lock_named(action, &arguments, name)?;
-        self.make(class, name, "create", kernel_of(&arguments), |operation, image| {
+        self.make(class, name, "create", kernel_of(&arguments), None, |operation, image| {
             let mut request = request(steps::CREATE);
             request.attrs.insert("words".to_owned(), action.words.as_str().into());
             request.arguments = arguments;
@@ -62,7 +63,7 @@ impl ImageManager<'_> {
         self.module_needed(source.class(), from)?;
         let class = source.class().to_owned();
         let kernel = source.kernel().map(|kernel| kernel.version);
-        self.make(&class, name, "clone", kernel, |operation, image| {
+        self.make(&class, name, "clone", kernel, Some(&source), |operation, image| {
             *image = Image::new(
                 name.clone(),
                 image.class(),
@@ -82,6 +83,7 @@ impl ImageManager<'_> {
         name: &ImageName,
         action: &str,
         kernel: Option<KernelVersion>,
+        source: Option<&Image>,
         fill: impl FnOnce(&Operation<'_>, &mut Image) -> Result<()>,
     ) -> Result<()> {
         self.module_needed(class, name)?;
@@ -93,7 +95,7 @@ impl ImageManager<'_> {
             .map_err(failure::of)
             .and_then(|entry| self.site.installations.begin(name, entry).map_err(failure::of));
         let outcome = registered
-            .and_then(|()| self.fill_and_publish(&operation, class, name, fill))
+            .and_then(|()| self.fill_and_publish(&operation, class, name, source, fill))
             // Order matters. Unregistered last, so that whatever kills us before leaves a CORRUPTED image to clean; and from then
             // on it is a created one, which no cleaning may take away again.
             .and_then(|()| operation.commit())
@@ -119,6 +121,7 @@ impl ImageManager<'_> {
         operation: &Operation<'_>,
         class: &str,
         name: &ImageName,
+        source: Option<&Image>,
         fill: impl FnOnce(&Operation<'_>, &mut Image) -> Result<()>,
     ) -> Result<()> {
         let images = self.site.layout.images_dir();
@@ -132,6 +135,10 @@ impl ImageManager<'_> {
             |file: &str, text: &str, mode| atomic_file::replace(&staging.join(file), text.as_bytes(), mode);
         write(record::FILE_NAME, &kept_text(&record, name)?, record.mode()).map_err(failure::of)?;
         write(boot_file::FILE_NAME, &boot, 0o644).map_err(failure::of)?;
+        let published = manifest::write_new(&staging, self.site.signer().as_ref())?;
+        if let Some(source) = source {
+            manifest::must_be_of_whole_files(&published, source.directory(), source.name().as_str())?;
+        }
         files::sync_tree(&staging).map_err(failure::of)?;
         kernels::publish_staged(operation)?;
         interrupt::check().map_err(super::services::interrupted)?;

@@ -17,21 +17,8 @@ pub enum NewFile<'a> {
     Moved(&'a Utf8Path),
 }
 
-/// Builds the next state of `directory` in `aside` (which exists and is empty, on the same file system) and exchanges them.
-/// Afterwards `aside` has the old state, for the caller to remove.
-///
-/// # Errors
-/// When building or exchanging fails; `directory` is then as it was.
-pub fn replace(
-    directory: &Utf8Path,
-    aside: &Utf8Path,
-    files: &[(&str, NewFile<'_>)],
-) -> Result<(), FileError> {
-    prepare(directory, aside, files)?;
-    files::exchange(aside, directory)
-}
-
-/// Builds the next state of `directory` in `aside`, on disk; exchanging the two puts it in service.
+/// Builds the next state of `directory` in `aside` (which exists and is empty, on the same file system), on disk; exchanging the
+/// two puts it in service. What tells of files is not carried over: see [`super::manifest`].
 ///
 /// # Errors
 /// When building fails.
@@ -40,7 +27,8 @@ pub fn prepare(
     aside: &Utf8Path,
     files: &[(&str, NewFile<'_>)],
 ) -> Result<(), FileError> {
-    let replaced: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    let mut replaced: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    replaced.extend(super::manifest::FILES);
     link_all(directory, aside, &replaced)?;
     for (name, file) in files {
         let place = aside.join(name);
@@ -106,9 +94,10 @@ mod tests {
         fs::write(base.join("packed"), "new root").unwrap();
 
         let packed = base.join("packed");
-        let files =
+        let next =
             [("boot.ipxe", NewFile::Text("new boot", 0o644)), ("squashfs.img", NewFile::Moved(&packed))];
-        replace(&image, &aside, &files).unwrap();
+        prepare(&image, &aside, &next).unwrap();
+        files::exchange(&aside, &image).unwrap();
 
         let read = |path: &str| fs::read_to_string(image.join(path)).unwrap();
         assert_eq!(

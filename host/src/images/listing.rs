@@ -4,10 +4,10 @@ use super::{
     activity::Activity,
     manager::{ImageManager, no_such_image, request},
     operation::Operation,
-    record::{ImageRecord, MOST_BYTES, RecordError},
+    record::{ImageRecord, RecordError},
     status::ImageStatus,
 };
-use crate::{failure, installations::Entries, system::atomic_file};
+use crate::{failure, installations::Entries};
 use disklessset_plugin_api::{Attributes, Error, ErrorKind, ImageName, Level, Result, messages::steps};
 use serde::Serialize;
 use serde_json::Value;
@@ -134,64 +134,6 @@ impl ImageManager<'_> {
             }
         }
         Ok(ShownImage { listed, facts })
-    }
-
-    /// Checks images without changing them: record, boot file, kernel, initramfs, and the `problem` among the facts that the
-    /// class shows. Gives each name with its problem.
-    ///
-    /// # Errors
-    /// When one of the named images is not there, or the listing fails.
-    pub fn verify(&self, names: &[ImageName]) -> Result<Vec<(String, Option<String>)>> {
-        for name in names {
-            if !self.exists(name) {
-                return Err(no_such_image(name));
-            }
-        }
-        let wanted =
-            |listed: &ListedImage| names.is_empty() || names.iter().any(|name| name.as_str() == listed.name);
-        let chosen = self.list()?.into_iter().filter(wanted);
-        Ok(chosen.map(|listed| (listed.name.clone(), self.problem_of(&listed))).collect())
-    }
-
-    fn problem_of(&self, listed: &ListedImage) -> Option<String> {
-        if listed.problem.is_some() {
-            return listed.problem.clone();
-        }
-        if listed.status != ImageStatus::Created {
-            return Some(format!("is {}", listed.status));
-        }
-        // What cannot be checked is not good.
-        self.check_created(&listed.name).unwrap_or_else(|error| {
-            let causes = error.causes.iter().map(|cause| format!(": {cause}"));
-            Some(std::iter::once(error.message.clone()).chain(causes).collect())
-        })
-    }
-
-    /// What is wrong with a created image; `Err` when that cannot be found out.
-    fn check_created(&self, name: &str) -> Result<Option<String>> {
-        let name = ImageName::parse(name).map_err(failure::usage)?;
-        let image = self.load(&name)?;
-        let boot_file = image.directory().join(super::boot_file::FILE_NAME);
-        if !boot_file.is_file() {
-            return Ok(Some("has no boot.ipxe".to_owned()));
-        }
-        if let Some(kernel) = image.kernel() {
-            crate::kernels::KernelManager::new(self.site).usable(&kernel.version)?;
-        }
-        if self.site.classes.module_of(image.class()).is_none() {
-            return Ok(Some(format!("no module has the class {}", image.class())));
-        }
-        // What a class has beside record and boot file, it alone knows.
-        let shown = self.show(&name)?;
-        let of_class = shown.facts.get("problem").and_then(Value::as_str).map(str::to_owned);
-        if let Some(problem) = of_class.or(shown.listed.problem) {
-            return Ok(Some(problem));
-        }
-        let operation = Operation::reading(self.site, &name, image.class());
-        let wanted = self.boot_file(&operation, &image)?;
-        let found = atomic_file::read_bounded(&boot_file, MOST_BYTES).map_err(failure::of)?;
-        let differs = found != wanted.as_bytes();
-        Ok(differs.then(|| "boot.ipxe is not what its class would write now".to_owned()))
     }
 
     /// Fills in what is being done to listed images. Nobody is told of journals they may not read.

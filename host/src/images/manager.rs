@@ -10,11 +10,12 @@ use super::{
 use crate::{
     failure,
     installations::{Entries, Installation},
+    kernels,
     site::Site,
     system::{interrupt, lock::Wait},
 };
 use disklessset_plugin_api::{
-    Error, ErrorKind, Image, ImageName, KernelVersion, Lookup, Result,
+    Error, ErrorKind, Image, ImageName, Kernel, KernelVersion, Lookup, Result,
     messages::{StepReply, StepRequest, steps},
 };
 use serde_json::Value;
@@ -161,7 +162,25 @@ impl<'s> ImageManager<'s> {
         let value = self.step(operation, &mut copy, request)?;
         let text = value.as_str().unwrap_or_default().to_owned();
         boot_file::check(&text, &context)?;
-        Ok(text)
+        match image.kernel() {
+            Some(kernel) if self.site.signer().is_some() && text.contains(&context.kernel_url) => {
+                self.must_be_signed(operation, &kernel)?;
+                boot_file::with_signatures(&text, &context)
+            }
+            _ => Ok(text),
+        }
+    }
+
+    /// Refuses a kernel without signatures where boot files have the boot loader check them. One that the action brings is
+    /// signed when it is published.
+    fn must_be_signed(&self, operation: &Operation<'_>, kernel: &Kernel) -> Result<()> {
+        let brought =
+            operation.staged_kernel.borrow().as_ref().is_some_and(|staged| staged.kernel == *kernel);
+        if brought || kernels::are_signatures_there(&self.site.layout, kernel) {
+            return Ok(());
+        }
+        Err(Error::refused(format!("kernel {} is not signed, and no node would boot it", kernel.version))
+            .hint(format!("disklessset verify --kernel {} --record", kernel.version)))
     }
 
     /// The record of an image as it is in memory.

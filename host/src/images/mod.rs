@@ -14,9 +14,11 @@ mod activity;
 mod cleaning;
 mod creation;
 mod listing;
+mod manifest;
 mod removal;
 pub(crate) mod services;
 mod standing;
+mod verification;
 
 pub use activity::{Activity, ActivityState};
 pub use cleaning::CleanReport;

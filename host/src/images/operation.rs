@@ -7,11 +7,12 @@ use crate::{
         Effect, Journal, image_lock, journal,
         undo::{self, Which},
     },
+    integrity::Digests,
     kernels::{self, StagedKernel},
     no_room,
     site::Site,
     system::{
-        atomic_file,
+        atomic_file, files,
         lock::{Lock, LockError, Wait},
     },
 };
@@ -22,7 +23,10 @@ use std::{
     os::unix::fs::MetadataExt,
 };
 
-use super::generation::{self, NewFile};
+use super::{
+    generation::{self, NewFile},
+    manifest,
+};
 
 /// What an action is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +75,8 @@ pub(crate) struct Operation<'s> {
     pub(crate) log: Utf8PathBuf,
     /// Whether systemd has to be told of units.
     pub(super) units_changed: Cell<bool>,
+    /// Where the manifest of the next state has the digests of files that stay from.
+    pub(super) digests: Cell<Digests>,
     /// Held until the operation is dropped: what is done after its end still concerns nobody else.
     lock: Option<Lock>,
 }
@@ -145,6 +151,7 @@ impl<'s> Operation<'s> {
             log: site.layout.logs_dir().join(format!("{subject}.log")),
             subject,
             units_changed: Cell::new(false),
+            digests: Cell::new(Digests::Carried),
             lock: None,
         }
     }
@@ -154,6 +161,11 @@ impl<'s> Operation<'s> {
             Some(journal) => Ok(act(journal)),
             None => Err(Error::refused("this action only reads: it may not acquire anything")),
         }
+    }
+
+    /// Whether it may acquire anything; an action that only reads may not.
+    pub(super) fn is_on_record(&self) -> bool {
+        self.journal.borrow().is_some()
     }
 
     /// The lock, for what else has to be done under it.
@@ -343,10 +355,21 @@ impl<'s> Operation<'s> {
         self.acquire(Effect::Doomed { path }, Hold::Action, || Ok(()))
     }
 
-    /// Brings an image's directory to its next state in one step.
-    pub(super) fn replace_files(&self, image: &Image, files: &[(&str, NewFile<'_>)]) -> Result<()> {
+    /// Builds the next state of an image's directory, with its manifest, in a directory aside.
+    fn build_next(&self, image: &Image, files: &[(&str, NewFile<'_>)]) -> Result<Utf8PathBuf> {
         let aside = self.staging(&self.site.layout.images_dir(), "next")?;
-        generation::replace(image.directory(), &aside, files).map_err(failure::of)?;
+        generation::prepare(image.directory(), &aside, files).map_err(failure::of)?;
+        let new: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+        let signer = self.site.signer();
+        let say = |level, text: &str| self.say(level, text);
+        manifest::write_next(image.directory(), &aside, &new, self.digests.get(), signer.as_ref(), &say)?;
+        Ok(aside)
+    }
+
+    /// Brings an image's directory to its next state in one step.
+    pub(super) fn replace_files(&self, image: &Image, new: &[(&str, NewFile<'_>)]) -> Result<()> {
+        let aside = self.build_next(image, new)?;
+        files::exchange(&aside, image.directory()).map_err(failure::of)?;
         // The next state is in service. The old one stays on record where it cannot be removed now, and goes at the end.
         let _ = self.release(&aside);
         Ok(())
@@ -355,17 +378,21 @@ impl<'s> Operation<'s> {
     /// Builds the next state of an image's directory, which comes into service when the action is committed: then what the
     /// action did elsewhere and what the record says of it cannot disagree.
     pub(super) fn prepare_next(&self, image: &Image, files: &[(&str, NewFile<'_>)]) -> Result<()> {
-        let aside = self.staging(&self.site.layout.images_dir(), "next")?;
-        generation::prepare(image.directory(), &aside, files).map_err(failure::of)?;
-        let meta = std::fs::symlink_metadata(&aside)
+        let aside = self.build_next(image, files)?;
+        self.exchange_at_end(&aside, image.directory())
+    }
+
+    /// Has what is ready aside change places with what is in service when the action is committed.
+    pub(crate) fn exchange_at_end(&self, aside: &Utf8Path, path: &Utf8Path) -> Result<()> {
+        let meta = std::fs::symlink_metadata(aside)
             .map_err(|cause| Error::failed(format!("cannot look at {aside}")).because(cause))?;
-        let effect = Effect::Next { path: image.directory().to_owned(), aside, inode: meta.ino() };
+        let effect = Effect::Next { path: path.to_owned(), aside: aside.to_owned(), inode: meta.ino() };
         self.acquire(effect, Hold::Action, || Ok(()))
     }
 
     /// Puts the state that was prepared in service, and ends the exports that were to end. The action is committed: there is no
     /// way back.
-    pub(super) fn put_next(&self) -> Result<()> {
+    pub(crate) fn put_next(&self) -> Result<()> {
         let open = self.on_journal(|journal| journal.state().open.clone())?;
         for open in open {
             let put = match &open.effect {
@@ -377,7 +404,7 @@ impl<'s> Operation<'s> {
             };
             put.map_err(|error| {
                 error
-                    .context(format!("image {} is not in its new state yet", self.subject))
+                    .context(format!("{} is not in its new state yet", self.subject))
                     .hint("disklessset clean")
             })?;
             self.on_journal(|journal| journal.undone(open.number))?;

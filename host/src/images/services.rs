@@ -5,6 +5,7 @@ use super::{
     manager::ImageManager,
     operation::Operation,
 };
+pub(crate) use crate::failure::of_tool as tool_failed;
 use crate::{
     exports::ExportLine,
     failure,
@@ -13,7 +14,7 @@ use crate::{
     modules::HostService,
     system::{
         atomic_file,
-        command::{Access, Chroot, CommandError, Ending, Isolation, NameResolution, Tool},
+        command::{Access, Chroot, Ending, Isolation, NameResolution, Tool},
         failpoint::failpoint,
         interrupt, mounts, tree_mounts,
     },
@@ -183,13 +184,20 @@ impl Operation<'_> {
             tool = tool.stdin_data(input.as_bytes());
         }
         let name = command.program().rsplit('/').next().unwrap_or_default().to_owned();
-        let log = atomic_file::open_log(&self.log).map_err(failure::of)?;
+        let log = match atomic_file::open_log(&self.log) {
+            // Whoever may only look is not kept from it for want of a log.
+            Err(_) if !self.is_on_record() => None,
+            opened => Some(opened.map_err(failure::of)?),
+        };
         let observer = &self.site.observer;
         let mut on_line = |line: &str| match command.is_shown() {
             true => observer.error_output(line),
             false => observer.tool_line(&name, line),
         };
-        let mut tool = tool.accept(command.accepted()).log_to(&log).on_line(&mut on_line);
+        let mut tool = tool.accept(command.accepted()).on_line(&mut on_line);
+        if let Some(log) = &log {
+            tool = tool.log_to(log);
+        }
         if command.is_captured() {
             tool = tool.capture_stdout(4 * 1024 * 1024);
         }
@@ -352,16 +360,4 @@ fn code_of(ending: Ending) -> i32 {
         Ending::Code(code) => code,
         Ending::Signal(number) => 128 + number,
     }
-}
-
-/// The error of a tool, with the kind that gives the right exit code.
-pub(crate) fn tool_failed(error: CommandError) -> Error {
-    let kind = if error.interrupted().is_some() { ErrorKind::INTERRUPTED } else { ErrorKind::FAILED };
-    // What happened is the first line; the tool's own last lines are below it.
-    let mut converted = failure::with_kind(kind, error);
-    let text = std::mem::take(&mut converted.message);
-    let mut lines = text.lines();
-    converted.message = lines.next().unwrap_or_default().to_owned();
-    converted.causes.splice(0..0, lines.map(|line| line.trim_start().to_owned()));
-    converted
 }

@@ -65,9 +65,9 @@ pub enum Effect {
         /// Of what, and where.
         overlay: StandingOverlay,
     },
-    /// The next state of a directory, built aside: it comes into service once the action is committed, and not before.
+    /// The next state of a directory or a file, built aside: it comes into service once the action is committed, and not before.
     Next {
-        /// The directory in service.
+        /// The one in service.
         path: Utf8PathBuf,
         /// Where the next state is built; the old one lies there afterwards.
         aside: Utf8PathBuf,
@@ -464,6 +464,7 @@ impl Journal {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        sudden_end::pass();
         failpoint!(
             "journal: half a line written", String::from_utf8_lossy(bytes),
             dying: self.file.write_all(&bytes[..bytes.len() / 2])
@@ -474,7 +475,38 @@ impl Journal {
             .inspect(|()| failpoint!("journal: line written", String::from_utf8_lossy(bytes)))
             .and_then(|()| self.file.sync_data())
             .inspect(|()| failpoint!("journal: line flushed", String::from_utf8_lossy(bytes)));
+        sudden_end::pass();
         written.map_err(FileError::of("write", &self.path))
+    }
+}
+
+/// A sudden end at a moment that is told by the journal: how `module check` looks at every step of an action.
+///
+/// A process passes two moments with each line it writes: before it, when all that the line before announced has been done,
+/// and after it, when nothing of what it announces has.
+pub(crate) mod sudden_end {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+    static AT: AtomicU64 = AtomicU64::new(0);
+
+    /// Has this process die, as by `kill -9`, at its so-manieth moment from now.
+    pub(crate) fn at(moment: u64) {
+        AT.store(PASSED.load(Ordering::SeqCst) + moment, Ordering::SeqCst);
+    }
+
+    /// How many moments this process has passed.
+    pub(crate) fn passed() -> u64 {
+        PASSED.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn pass() {
+        let now = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
+        if now == AT.load(Ordering::SeqCst) {
+            // The signal ends us before the call comes back; where it cannot be sent an abort is as sudden.
+            let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+            std::process::abort();
+        }
     }
 }
 

@@ -4,16 +4,17 @@ use super::{
     from_tree::{self, Initramfs},
     initramfs::{self, Dracut},
     manager::{KernelManager, lock, modules_of},
+    sums::{self, Brought},
     vmlinuz,
 };
 use crate::{
     failure,
     images::{ImageManager, operation::Operation},
-    system::{FileError, atomic_file, files},
+    integrity::Digests,
+    system::{FileError, files},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, ErrorKind, ImageName, Kernel, KernelVersion, Result};
-use std::{fs::File, io::Read};
 
 impl KernelManager<'_> {
     /// Adds a kernel file, with the directory of its modules if there is one.
@@ -27,7 +28,7 @@ impl KernelManager<'_> {
         let modules = modules.map(|given| modules_below(given, &version)).transpose()?;
         let kernel = Kernel::new(version.clone());
         self.changing("add a kernel", |operation| {
-            from_tree::is_known(&self.site.layout.kernels_dir(), &kernel, file)?;
+            from_tree::is_known(&self.site.layout, &kernel, file)?;
             let directory = operation.staging(&self.site.layout.kernels_dir(), "kernel")?;
             let copy = directory.join("vmlinuz");
             from_tree::copy_file(file, &copy)?;
@@ -82,9 +83,10 @@ impl KernelManager<'_> {
                 initramfs::make(operation, &Dracut::OfServer { modules: &modules }, version, &directory)?;
             files::set_mode(&made, 0o644).map_err(failure::of)?;
             files::sync_path(&made).map_err(failure::of)?;
+            let brought = [Brought { name: kernel.initramfs(), from: &made }];
+            sums::publish(operation, &kernel, &brought, Digests::Carried, &directory, None)?;
             // Over an older one: nodes get the old file or the new one.
-            atomic_file::rename_replacing(&made, &layout.kernels_dir().join(kernel.initramfs()))
-                .map_err(failure::of)
+            sums::put(operation, &made, &layout.kernels_dir().join(kernel.initramfs()), None)
         })
     }
 
@@ -97,7 +99,7 @@ impl KernelManager<'_> {
         let lock = lock(self.site)?;
         let operation = Operation::begin_on_kernels(self.site, lock, action)?;
         match run(&operation).and_then(|value| operation.commit().map(|()| value)) {
-            Ok(value) => operation.succeed().map(|()| value),
+            Ok(value) => operation.put_next().and_then(|()| operation.succeed()).map(|()| value),
             Err(error) => Err(operation.fail(error)),
         }
     }
@@ -112,11 +114,9 @@ fn stage_and_publish(operation: &Operation<'_>, tree: &Utf8Path) -> Result<Kerne
 }
 
 fn version_of(file: &Utf8Path) -> Result<KernelVersion> {
-    let mut head = Vec::new();
-    let read = File::open(file).and_then(|open| open.take(vmlinuz::HEAD_BYTES).read_to_end(&mut head));
-    read.map_err(|cause| failure::usage(FileError::of("read", file)(cause)))?;
+    let inside = vmlinuz::version_of_file(file).map_err(failure::usage)?;
     let named = file.file_name().and_then(Kernel::from_file_name).map(|kernel| kernel.version);
-    vmlinuz::version_inside(&head).or(named).ok_or_else(|| {
+    inside.or(named).ok_or_else(|| {
         Error::usage(format!("{file} is no kernel with a version in it, and is not named vmlinuz-VERSION"))
     })
 }

@@ -5,16 +5,20 @@ use super::{
     copied,
     initramfs::{self, Dracut},
     manager::lock,
+    sums::{self, Brought},
+    vmlinuz,
 };
 use crate::{
     failure,
     images::{operation::Operation, services::tool_failed},
+    integrity::{Digest, Digests},
     system::{
         FileError, atomic_file,
         command::Tool,
         disk_space::{Bytes, bytes_below, room_at},
         failpoint::failpoint,
         files,
+        layout::Layout,
     },
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -24,7 +28,7 @@ use std::{fs::File, io::Read};
 /// A kernel made ready aside, to be published when its action commits.
 #[derive(Debug)]
 pub(crate) struct StagedKernel {
-    kernel: Kernel,
+    pub(crate) kernel: Kernel,
     vmlinuz: Utf8PathBuf,
     initramfs: Option<Utf8PathBuf>,
     modules: Option<Utf8PathBuf>,
@@ -49,7 +53,7 @@ pub(super) fn stage(operation: &Operation<'_>, tree: &Utf8Path, initramfs: Initr
     let layout = &operation.site.layout;
     let (version, vmlinuz) = find(tree)?;
     let kernel = Kernel::new(version);
-    if is_known(&layout.kernels_dir(), &kernel, &vmlinuz)? && initramfs == Initramfs::Make {
+    if is_known(layout, &kernel, &vmlinuz)? == Known::Yes && initramfs == Initramfs::Make {
         let whole = layout.kernels_dir().join(kernel.initramfs()).is_file();
         if whole {
             return Ok(TreeKernel::new(kernel, true));
@@ -127,39 +131,75 @@ pub(crate) fn publish_staged(operation: &Operation<'_>) -> Result<()> {
         true => None,
         false => Some(lock(operation.site)?),
     };
-    let known = is_known(&layout.kernels_dir(), &staged.kernel, &staged.vmlinuz)?;
-    let publish = |from: &Utf8Path, to: Utf8PathBuf, mode: u32| {
-        if to.symlink_metadata().is_ok() {
-            return Ok(());
-        }
-        files::set_mode(from, mode).map_err(failure::of)?;
-        files::sync_path(from).map_err(failure::of)?;
-        operation.publish_new(from, &to, Some(version))
+    let known = is_known(layout, &staged.kernel, &staged.vmlinuz)?;
+    let ready = |from: &Utf8Path, mode: u32| {
+        files::set_mode(from, mode).and_then(|()| files::sync_path(from)).map_err(failure::of)
     };
+    let there = |place: &Utf8Path| place.symlink_metadata().is_ok();
     if let Some(modules) = &staged.modules {
-        publish(modules, layout.kernel_modules_dir().join(version), 0o755)?;
+        let place = layout.kernel_modules_dir().join(version);
+        if !there(&place) {
+            ready(modules, 0o755)?;
+            operation.publish_new(modules, &place, Some(version))?;
+        }
     }
-    if let Some(initramfs) = &staged.initramfs {
-        publish(initramfs, layout.kernels_dir().join(staged.kernel.initramfs()), 0o644)?;
+    let place = layout.kernels_dir().join(staged.kernel.initramfs());
+    let initramfs = staged.initramfs.as_deref().filter(|_| !there(&place));
+    if known == Known::Yes && initramfs.is_none() {
+        return Ok(());
     }
-    if known {
-        Ok(())
-    } else {
-        publish(&staged.vmlinuz, layout.kernels_dir().join(staged.kernel.vmlinuz()), 0o644)
+    // Named after its content before that is renamed away.
+    let mut brought = vec![Brought { name: staged.kernel.vmlinuz(), from: &staged.vmlinuz }];
+    brought.extend(initramfs.map(|from| Brought { name: staged.kernel.initramfs(), from }));
+    for file in &brought {
+        ready(file.from, 0o644)?;
     }
+    let aside = operation.staging(&layout.kernels_dir(), "sums")?;
+    sums::publish(operation, &staged.kernel, &brought, Digests::Carried, &aside, Some(version))?;
+    if let Some(initramfs) = initramfs {
+        operation.publish_new(initramfs, &place, Some(version))?;
+    }
+    let place = layout.kernels_dir().join(staged.kernel.vmlinuz());
+    match known {
+        Known::Yes => Ok(()),
+        Known::No | Known::Damaged => sums::put(operation, &staged.vmlinuz, &place, Some(version)),
+    }
+}
+
+/// Whether a kernel is registered already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// This very one is.
+    Yes,
+    /// None of its version is.
+    No,
+    /// What is registered is not what it was, or not what its name says; this one may take its place.
+    Damaged,
 }
 
 /// Whether this very kernel is registered already.
 ///
 /// # Errors
 /// When another kernel of the same version is.
-pub(super) fn is_known(kernels: &Utf8Path, kernel: &Kernel, vmlinuz: &Utf8Path) -> Result<bool> {
-    let registered = kernels.join(kernel.vmlinuz());
+pub(super) fn is_known(layout: &Layout, kernel: &Kernel, vmlinuz: &Utf8Path) -> Result<Known> {
+    let registered = layout.kernels_dir().join(kernel.vmlinuz());
     if registered.symlink_metadata().is_err() {
-        return Ok(false);
+        return Ok(Known::No);
     }
     if same_content(&registered, vmlinuz).map_err(failure::of)? {
-        return Ok(true);
+        return Ok(Known::Yes);
+    }
+    let published = sums::load(layout, kernel).ok().flatten().and_then(|sums| sums.get(&kernel.vmlinuz()));
+    let damaged = match published {
+        Some(published) => Digest::of_file(vmlinuz)? == published,
+        None => {
+            let version = |file| vmlinuz::version_of_file(file).map_err(failure::of);
+            let (wrong, right) = (version(&registered)?, version(vmlinuz)?);
+            wrong.is_some_and(|wrong| wrong != kernel.version) && right.as_ref() == Some(&kernel.version)
+        }
+    };
+    if damaged {
+        return Ok(Known::Damaged);
     }
     Err(Error::refused(format!(
         "another kernel {} is registered already, with other content",

@@ -1,5 +1,6 @@
 //! `KernelManager`: lists, checks and removes kernels.
 
+use super::sums;
 use crate::{
     failure,
     images::ImageManager,
@@ -7,7 +8,7 @@ use crate::{
     system::{
         FileError,
         layout::Layout,
-        lock::{Lock, LockError, Wait},
+        lock::{Lock, LockError, LockProbe, Wait},
     },
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -52,6 +53,11 @@ pub(crate) fn lock(site: &Site) -> Result<Lock> {
             other => failure::of(other),
         },
     )
+}
+
+/// Whether somebody is changing kernels.
+pub(crate) fn is_busy(site: &Site) -> bool {
+    LockProbe::look(&site.layout.locks_dir(), LOCK).is_ok_and(|probe| probe.is_held())
 }
 
 /// Whether an image other than `except`, created or being created, uses a kernel.
@@ -163,12 +169,14 @@ impl<'s> KernelManager<'s> {
             }
             let layout = &self.site.layout;
             // The kernel is removed first, as the last on record: without it the pair is not offered.
+            let telling = sums::all(&kernel).into_iter().map(|name| layout.kernels_dir().join(name));
             let parts = [
                 layout.kernel_modules_dir().join(version.as_str()),
                 layout.kernels_dir().join(kernel.initramfs()),
                 layout.kernels_dir().join(kernel.vmlinuz()),
             ];
-            parts.into_iter().try_for_each(|part| operation.doom(part))
+            let there = telling.filter(|path| path.symlink_metadata().is_ok());
+            there.chain(parts).try_for_each(|part| operation.doom(part))
         })
     }
 }

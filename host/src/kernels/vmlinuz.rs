@@ -1,10 +1,13 @@
 //! What a kernel file says of itself.
 
+use crate::system::FileError;
+use camino::Utf8Path;
 use disklessset_plugin_api::KernelVersion;
+use std::{fs::File, io::Read};
 
 /// The version inside a bzImage, from the boot protocol's header (offset of the version string at 0x20E, relative to the
 /// end of the boot sector, valid when the magic `HdrS` stands at 0x202).
-pub(super) fn version_inside(start: &[u8]) -> Option<KernelVersion> {
+fn version_inside(start: &[u8]) -> Option<KernelVersion> {
     if start.get(0x202..0x206)? != b"HdrS" {
         return None;
     }
@@ -15,7 +18,18 @@ pub(super) fn version_inside(start: &[u8]) -> Option<KernelVersion> {
 }
 
 /// How much of a file is needed to find its version.
-pub(super) const HEAD_BYTES: u64 = 0x1_0400;
+const HEAD_BYTES: u64 = 0x1_0400;
+
+/// The version inside a kernel file; `None` when it has none that we can find.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn version_of_file(file: &Utf8Path) -> Result<Option<KernelVersion>, FileError> {
+    let mut head = Vec::new();
+    let read = File::open(file).and_then(|open| open.take(HEAD_BYTES).read_to_end(&mut head));
+    read.map_err(FileError::of("read", file))?;
+    Ok(version_inside(&head))
+}
 
 #[cfg(test)]
 mod tests {

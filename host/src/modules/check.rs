@@ -1,7 +1,7 @@
 //! `module check`: what can be said of a module file before anybody relies on it.
 //!
 //! The first level is here: the file by itself, then its code up to the description. The second, the contract of its
-//! classes exercised in a throw-away root, needs images and adds its findings to the same [`Report`].
+//! classes exercised in a throw-away root ([`crate::contract`]), adds its findings to these.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -12,19 +12,24 @@ use super::registry::ModuleRegistry;
 use super::trust::Trust;
 
 /// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Outcome {
     /// As it should be.
+    #[serde(rename = "ok")]
     Good,
+    /// It was not tried, and why: nothing is said about it.
+    #[serde(rename = "not exercised")]
+    NotExercised,
     /// It works, and its author or user should know this.
+    #[serde(rename = "warning")]
     Warning,
     /// The module cannot be used as it is.
+    #[serde(rename = "failed")]
     Bad,
 }
 
 /// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Finding {
     /// What was looked at, such as `owner and mode`.
     pub subject: String,

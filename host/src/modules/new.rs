@@ -95,7 +95,9 @@ pub fn create(name: &ModuleName, below: &Utf8Path, api: &PluginApi) -> Result<Ut
         return Err(NewError::Exists { directory });
     }
     atomic_file::create_dir(&directory, 0o755)?;
-    atomic_file::create_dir(&directory.join("src"), 0o755)?;
+    for below in ["src", ".github/workflows"] {
+        atomic_file::create_dir_all(&directory.join(below), 0o755)?;
+    }
     let fill = |template: &str| {
         template
             .replace("@NAME@", name.as_str())
@@ -108,6 +110,7 @@ pub fn create(name: &ModuleName, below: &Utf8Path, api: &PluginApi) -> Result<Ut
         ("Cargo.toml", include_str!("skeleton/Cargo.toml.in")),
         ("src/lib.rs", include_str!("skeleton/lib.rs.in")),
         ("README.md", include_str!("skeleton/README.md.in")),
+        (".github/workflows/ci.yml", include_str!("skeleton/ci.yml.in")),
         (".gitignore", "/target\n"),
     ] {
         atomic_file::replace(&directory.join(file), fill(template).as_bytes(), 0o644)?;
@@ -165,9 +168,9 @@ mod tests {
         let name = ModuleName::parse("my-images").unwrap();
         let directory = create(&name, below, &PluginApi::Published).unwrap();
         assert_eq!(directory, below.join("my-images-module"));
-        for file in ["Cargo.toml", "src/lib.rs", "README.md"] {
+        for file in ["Cargo.toml", "src/lib.rs", "README.md", ".github/workflows/ci.yml"] {
             let text = std::fs::read_to_string(directory.join(file)).unwrap();
-            assert!(!text.contains('@') || text.contains("@core"), "{file}: {text}");
+            assert!(!text.replace("@v4", "").contains('@'), "{file}: {text}");
         }
         let manifest = std::fs::read_to_string(directory.join("Cargo.toml")).unwrap();
         assert!(manifest.contains("disklessset-plugin-api = \"1\""), "{manifest}");

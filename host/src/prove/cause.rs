@@ -29,6 +29,8 @@ pub enum Cause {
         /// What is in the way on disk, when it is a matter of rights.
         problem: Option<String>,
     },
+    /// The boot file has signatures checked, and the machine's iPXE cannot.
+    FirmwareWithoutImgverify,
     /// The boot file ended without booting.
     BootFileGaveUp {
         /// What iPXE said last.
@@ -196,6 +198,9 @@ impl fmt::Display for Cause {
                 ),
                 None => write!(f, "the {file} {path} was refused with HTTP status {status}"),
             },
+            Self::FirmwareWithoutImgverify => f.write_str(
+                "the boot file has signatures checked, and this machine's iPXE has no imgverify; nodes need one built with IMAGE_TRUST_CMD",
+            ),
             Self::BootFileGaveUp { line, other_servers } if !other_servers.is_empty() => write!(
                 f,
                 "the boot file names servers the proof's private network does not have ({}){}",

@@ -36,6 +36,8 @@ pub(super) struct Evidence {
     pub(super) kernel: Speech,
     firmware_error: Option<String>,
     gave_up: Option<String>,
+    /// Whether iPXE said that it has no command that checks signatures.
+    no_imgverify: bool,
     memory: Option<String>,
     panic: Option<String>,
     processor: Option<String>,
@@ -205,6 +207,7 @@ impl Evidence {
         if line.contains("ipxe.org/") && line.contains("(http") && !line.starts_with("iPXE ") {
             first(&mut self.firmware_error, line);
         }
+        self.no_imgverify |= line.contains("imgverify: command not found");
         if boot_file_gave_up(line) {
             first(&mut self.gave_up, line);
             return true;
@@ -242,6 +245,9 @@ impl Evidence {
             if self.requests.is_empty() && reached <= Some(Stage::Firmware) && self.gave_up.is_none() {
                 let line = self.firmware_error.clone();
                 return Cause::FirmwareWithoutNetwork { line };
+            }
+            if self.no_imgverify {
+                return Cause::FirmwareWithoutImgverify;
             }
             return Cause::BootFileGaveUp {
                 line: self.firmware_error.clone(),

@@ -170,6 +170,16 @@ fn the_firmwares_own_words_are_quoted_when_no_request_explains() {
 }
 
 #[test]
+fn an_ipxe_that_cannot_check_signatures_is_named() {
+    // What Debian's iPXE says, in place of the other console's failure.
+    let console = String::from_utf8_lossy(include_bytes!("fixtures/kernel-missing.log"));
+    let line = console.lines().find(|line| line.contains("ipxe.org/2d0c613b")).unwrap();
+    let console = console.replace(line, "imgverify: command not found");
+    let cause = cause_of(console.as_bytes(), OVERLAY, vec![firmware(BOOT, 200), firmware(KERNEL, 200)], 1024);
+    assert_eq!(cause, Cause::FirmwareWithoutImgverify);
+}
+
+#[test]
 fn an_initramfs_of_mode_0600_is_named_with_its_mode() {
     let console = include_bytes!("fixtures/initramfs-private.log");
     let mut refused = firmware(INITRAMFS, 403);

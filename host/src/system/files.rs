@@ -136,7 +136,7 @@ fn asides(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, FileError> {
     Ok(entries.flatten().filter(|entry| ours(entry.file_name())).map(|entry| entry.into_path()).collect())
 }
 
-/// Exchanges two directories in one durable step.
+/// Exchanges two directories, or two files, in one durable step.
 ///
 /// # Errors
 /// Whatever the system refuses; a file system without this kind of rename answers `InvalidInput`.

@@ -29,11 +29,10 @@ impl ImageClass for DemoImage {
                     ParamSpec::flag("crash", ParamKind::Flag, "Die in the middle, to see the cleaning")
                         .not_asked(),
                 ),
-            ActionSpec::change("message", "Change the message of a demo image").param(ParamSpec::position(
-                "my_message",
-                ParamKind::Text,
-                "New text to keep in the image",
-            )),
+            ActionSpec::change("message", "Change the message of a demo image").param(
+                ParamSpec::position("my_message", ParamKind::Text, "New text to keep in the image")
+                    .sample("Hello again"),
+            ),
         ]
     }
 

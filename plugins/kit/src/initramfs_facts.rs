@@ -35,20 +35,42 @@ pub fn flat_support(initramfs: &Utf8Path) -> FlatSupport {
 /// # Errors
 /// When it cannot be read or is no cpio archive in a compression we know.
 pub fn dracut_modules(initramfs: &Utf8Path) -> std::io::Result<Option<Vec<String>>> {
+    look(initramfs, |facts| facts.parts.is_some()).map(|facts| facts.parts)
+}
+
+/// What is found in an initramfs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The names of its dracut modules; `None` when it has no list of them.
+    pub parts: Option<Vec<String>>,
+    /// The version of the kernel whose modules come first in it; `None` when it has none at all.
+    pub kernel: Option<String>,
+}
+
+/// Finds out what an initramfs is made of and for which kernel.
+///
+/// # Errors
+/// When it cannot be read; of kind `Unsupported` when it is in a form that is not known here.
+pub fn facts(initramfs: &Utf8Path) -> std::io::Result<Facts> {
+    look(initramfs, |facts| facts.parts.is_some() && facts.kernel.is_some())
+}
+
+/// Reads an initramfs until enough is found, or to its end.
+fn look(initramfs: &Utf8Path, enough: fn(&Facts) -> bool) -> std::io::Result<Facts> {
     let mut input = BufReader::with_capacity(1 << 16, std::fs::File::open(initramfs)?);
+    let mut facts = Facts::default();
     // Microcode comes in an uncompressed archive of its own, before the real one.
     loop {
         let start = skip_padding(&mut input)?;
-        if start.is_empty() {
-            return Ok(None);
+        if start.is_empty() || enough(&facts) {
+            return Ok(facts);
         }
         if start.starts_with(b"0707") {
-            if let Some(list) = find_list(&mut input)? {
-                return Ok(Some(list));
-            }
+            read_archive(&mut input, &mut facts, enough)?;
             continue;
         }
-        return find_list(&mut BufReader::new(decompressed(start, input)?.take(MOST)));
+        read_archive(&mut BufReader::new(decompressed(start, input)?.take(MOST)), &mut facts, enough)?;
+        return Ok(facts);
     }
 }
 
@@ -81,12 +103,19 @@ fn decompressed(start: Vec<u8>, input: impl BufRead + 'static) -> std::io::Resul
         [0xfd, b'7', b'z', b'X', b'Z', ..] => {
             Box::new(lzma_rust2::XzReader::new_mem_limit(input, true, XZ_MEMORY))
         }
-        _ => return Err(std::io::Error::other("in a compression that is not known here")),
+        _ => {
+            let unknown = std::io::ErrorKind::Unsupported;
+            return Err(std::io::Error::new(unknown, "in a compression that is not known here"));
+        }
     })
 }
 
-/// Reads one cpio archive (format newc) up to the list of modules or its end.
-fn find_list(input: &mut impl BufRead) -> std::io::Result<Option<Vec<String>>> {
+/// Reads one cpio archive (format newc) until enough is found, or to its end.
+fn read_archive(
+    input: &mut impl BufRead,
+    facts: &mut Facts,
+    enough: fn(&Facts) -> bool,
+) -> std::io::Result<()> {
     let other = std::io::Error::other;
     loop {
         let mut header = [0u8; 110];
@@ -110,15 +139,33 @@ fn find_list(input: &mut impl BufRead) -> std::io::Result<Option<Vec<String>>> {
         skip(input, pad(110 + name_size))?;
         name.pop();
         if name == b"TRAILER!!!" {
-            return Ok(None);
+            return Ok(());
+        }
+        if facts.kernel.is_none() {
+            facts.kernel = kernel_of(&name);
         }
         if name.ends_with(b"lib/dracut/modules.txt") && size < 1 << 20 {
             let mut text = String::new();
             input.take(size).read_to_string(&mut text)?;
-            return Ok(Some(text.split_whitespace().map(str::to_owned).collect()));
+            facts.parts = Some(text.split_whitespace().map(str::to_owned).collect());
+            skip(input, pad(size))?;
+        } else {
+            skip(input, size + pad(size))?;
         }
-        skip(input, size + pad(size))?;
+        if enough(facts) {
+            return Ok(());
+        }
     }
+}
+
+/// The version of the kernel to which a file in an initramfs belongs as a module.
+fn kernel_of(name: &[u8]) -> Option<String> {
+    let name = std::str::from_utf8(name).ok()?.trim_start_matches("./");
+    let below = name.strip_prefix("usr/").unwrap_or(name).strip_prefix("lib/modules/")?;
+    let (version, rest) = below.split_once('/')?;
+    // Only a version that can stand in messages.
+    let plain = !version.is_empty() && version.chars().all(|c| c.is_ascii_graphic());
+    (plain && !rest.is_empty()).then(|| version.to_owned())
 }
 
 /// Bytes up to the next multiple of four.
@@ -172,6 +219,26 @@ mod tests {
         gzip.write_all(&main).unwrap();
         assert_eq!(support(&[early, gzip.finish().unwrap()].concat()), FlatSupport::Yes);
         assert_eq!(support(&cpio(&[("usr/lib/dracut/modules.txt", "base\nlivenet\n")])), FlatSupport::No);
+    }
+
+    #[test]
+    fn the_kernel_is_the_one_whose_modules_are_in_it() {
+        let found = |files: &[(&str, &str)]| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(&cpio(files)).unwrap();
+            facts(Utf8Path::from_path(file.path()).unwrap()).unwrap()
+        };
+        let list = ("usr/lib/dracut/modules.txt", "livenet nfs");
+        for module in
+            ["usr/lib/modules/6.1/modules.dep", "lib/modules/6.1/kernel/x.ko", "./lib/modules/6.1/a"]
+        {
+            let both = found(&[("init", "x"), (module, "12345"), list]);
+            assert_eq!(both.kernel.as_deref(), Some("6.1"));
+            assert_eq!(both.parts, Some(vec!["livenet".to_owned(), "nfs".to_owned()]));
+            assert_eq!(found(&[list, (module, "1")]), both, "in any order");
+        }
+        assert_eq!(found(&[list, ("usr/lib/modules", ""), ("usr/lib/modules/6.1", "")]).kernel, None);
+        assert_eq!(found(&[("init", "x")]), Facts::default());
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Rooms, from the bottom: [`tree_files`] is the only one that reads and writes single files inside an OS tree;
 //! [`accounts`], [`ssh_keys`], [`os_release`], [`anonymise`] and [`first_boot`], [`selinux`] say what goes into them; [`source`] makes trees;
 //! [`trees`] makes one from another; [`space`] says beforehand whether there is room; [`os_tree`] makes a user's image; [`content`] measures them; [`squashfs`] packs them;
-//! [`node_set`] names nodes; [`initramfs_facts`] and [`mounts`] look around.
+//! [`node_set`] names nodes; [`initramfs_facts`] and [`mounts`] look around, and
+//! [`verification`] says what is wrong.
 
 #![forbid(unsafe_code)]
 
@@ -28,3 +29,4 @@ pub mod squashfs;
 pub mod ssh_keys;
 pub mod tree_files;
 pub mod trees;
+pub mod verification;

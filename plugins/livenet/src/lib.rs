@@ -13,6 +13,7 @@ mod recover;
 mod resize;
 mod show;
 mod unmount;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -82,6 +83,7 @@ impl ImageClass for LivenetImage {
         match step {
             // For `kernel add --from-image`.
             "os_tree" => mount::show_tree(image, host).map(|tree| tree.as_str().into()),
+            "verify" => verify::verify(image, host),
             other => Err(Error::not_defined(other)),
         }
     }

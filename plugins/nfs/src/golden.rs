@@ -5,7 +5,7 @@ use crate::{
     nodes::{self, How, Room},
     overlays, parameters,
     places::{self, Golden, Staging},
-    show, trees_room,
+    show, trees_room, verify,
 };
 use disklessset_kit::trees::{self, Wanted};
 use disklessset_plugin_api::{
@@ -119,6 +119,7 @@ impl DerivedImageClass for NfsGoldenImage {
                 overlays::must_be_unseen(image, &places)?;
                 Ok(Some(places.tree.as_str().into()))
             }
+            "verify" => verify::golden(image, host).map(Some),
             _ => Ok(None),
         }
     }

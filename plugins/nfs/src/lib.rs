@@ -16,6 +16,7 @@ mod root_image;
 mod show;
 mod staging;
 mod trees_room;
+mod verify;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use crate::{
     boot_file, parameters,
     places::{self, GOLDEN, Staging},
-    show, trees_room,
+    show, trees_room, verify,
 };
 use disklessset_kit::{
     os_tree::{self, Purpose, Wish, params},
@@ -93,6 +93,7 @@ impl DerivedImageClass for NfsStagingImage {
         match step {
             // For `kernel add --from-image`.
             "os_tree" => Ok(Some(Staging::of(image.name(), host)?.tree.as_str().into())),
+            "verify" => verify::staging(image, host).map(Some),
             _ => Ok(None),
         }
     }

@@ -87,7 +87,7 @@ const REMOVE: Case = Case {
 };
 
 const fn packing(name: &'static str, case: &'static Case, turn: Turn) -> Operation {
-    Operation { remade: &["squashfs.img"], kills: 6, ..Operation::new(name, case, turn) }
+    Operation { remade: &["squashfs.img", "SHA256SUMS"], kills: 6, ..Operation::new(name, case, turn) }
 }
 
 operations! {

@@ -5,7 +5,8 @@ use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 
 use super::Nfs;
-use crate::system::small::{kernels, register_kernel};
+use crate::system::small::{kernels, put, register_kernel};
+use crate::system::verify::cpio;
 
 #[test]
 fn a_staging_image_is_a_tree_and_a_boot_file_that_names_it_without_the_root() {
@@ -120,6 +121,8 @@ fn a_kernel_without_nfs_in_its_initramfs_or_modules_in_the_tree_is_said() {
     disklessset_tests::need!(need::root());
     let nfs = Nfs::with_golden();
     register_kernel(&nfs.root, "6.9.0-other");
+    let without = cpio(&[("usr/lib/dracut/modules.txt", b"base\nlivenet\n")]);
+    put(&kernels(&nfs.root).join("initramfs-kernel-6.9.0-other"), &without, 0o644);
     let set = nfs.run(&["kernel", "set", "g", "6.9.0-other"]).expect_done();
     let set = set.expect_said("has no nfs part").expect_said("kernel initramfs 6.9.0-other");
     let _ = set.expect_said("the tree has no modules of kernel 6.9.0-other");

@@ -11,6 +11,7 @@ mod nodes;
 mod overlay;
 mod overlay_crash;
 mod space;
+mod verify;
 
 use camino::Utf8PathBuf;
 use disklessset_tests::residue::Snapshot;

@@ -5,6 +5,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset::modules::check::{Outcome, check};
@@ -12,6 +13,7 @@ use disklessset::modules::install::load_here;
 use disklessset::modules::new::{PluginApi, create};
 use disklessset::modules::{ModuleEntry, ModuleManager, ModuleName, ModuleState, load};
 use disklessset::{Silent, Site, SiteOptions};
+use disklessset_tests::root::TestRoot;
 
 use crate::forge::{Place, built};
 
@@ -187,8 +189,13 @@ pub(crate) fn target() -> Utf8PathBuf {
 
 /// Runs cargo as an author would, but with the dependencies that are built already.
 pub(crate) fn cargo_build(project: &Utf8Path) {
+    cargo(project, &["build"]);
+}
+
+fn cargo(project: &Utf8Path, command: &[&str]) {
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--target-dir", target().as_str()])
+        .args(command)
+        .args(["--target-dir", target().as_str()])
         .current_dir(project)
         // The profile of the workspace, so that the same dependencies are taken.
         .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
@@ -219,4 +226,37 @@ fn a_new_module_compiles_as_it_is_and_passes_the_check() {
     let create =
         report.findings.iter().find(|finding| finding.subject.starts_with("action create of")).unwrap();
     assert_eq!(create.subject, "action create of SkeletonOfTestImage");
+}
+
+#[test]
+fn a_stranger_writes_tests_checks_installs_and_uses_a_module_and_deletes_it() {
+    let root = TestRoot::bare();
+    let home = root.beside();
+    let run = |args: &[&str]| root.disklessset(args).dir(&home).limit(Duration::from_secs(300)).run();
+    let _ = run(&["module", "new", "of-a-stranger"]).expect_done();
+    let project = home.join("of-a-stranger-module");
+    for file in ["README.md", ".github/workflows/ci.yml"] {
+        assert!(project.join(file).is_file(), "{file}");
+    }
+    cargo(&project, &["test", "--features", "testing"]);
+    cargo_build(&project);
+    let built = target().join("debug/libof_a_stranger_module.so");
+    let file = home.join("of_a_stranger_module.so");
+    std::fs::copy(&built, &file).unwrap();
+    for left in [&built, &target().join("debug/libof_a_stranger_module.d")] {
+        std::fs::remove_file(left).unwrap();
+    }
+    let checked = run(&["module", "check", file.as_str(), "--format", "json"]).expect_done().json();
+    let findings = checked["findings"].as_array().unwrap();
+    let kills = findings.iter().filter(|finding| {
+        finding["outcome"] == "ok" && finding["subject"].as_str().unwrap().starts_with("kill and clean")
+    });
+    assert_eq!(kills.count(), 4, "create, clone, set kernel and remove: {checked}");
+    let _ = run(&["module", "install", file.as_str()]).expect_done();
+    let _ = run(&["of-a-stranger", "create", "first", "--text", "good day"]).expect_done();
+    assert_eq!(root.images()[0]["module"], "of-a-stranger");
+    std::fs::remove_file(root.modules_dir().join("of_a_stranger_module.so")).unwrap();
+    assert!(root.images()[0]["module"].is_null());
+    let _ = run(&["of-a-stranger", "create", "second"]).expect_code(2);
+    let _ = run(&["clear", "first", "--yes"]).expect_done();
 }

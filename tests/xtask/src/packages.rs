@@ -77,6 +77,7 @@ const PACKAGES: &[Package] = &[
     debian(Purpose::Tests, "clustershell"),          // the reference for node sets
     both(Purpose::Tests, "libcap2-bin", "libcap"),
     both(Purpose::Tests, "bzip2", "bzip2"),
+    both(Purpose::Tests, "openssl", "openssl"), // signing is up to the site
     both(Purpose::Tests, "skopeo", "skopeo"),
     both(Purpose::Tests, "openssh-client", "openssh"), // ssh-keygen signs modules
     both(Purpose::Tests, "strace", "strace"),

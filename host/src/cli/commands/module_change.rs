@@ -8,24 +8,25 @@ use crate::{
         globals::absolute,
         request::{Effect, Request, Session},
     },
+    contract::{self, CHILD, Wishes},
     failure,
+    images::ParametersFile,
     modules::{
         ModuleEntry, ModuleManager, ModuleName, ModuleRegistry, ModuleState,
-        check::{self, Outcome},
+        check::{self, Finding, Outcome},
         install,
         new::{self, PluginApi},
+        note,
     },
     output::{Field, Mood, Output},
     system::{command::Tool, interrupt},
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::{Arg, ArgMatches, Command, value_parser};
-use disklessset_plugin_api::{Error, ErrorKind, Result};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use disklessset_plugin_api::{Error, ErrorKind, Raw, Result};
 use serde_json::{Value, json};
-use std::ffi::OsString;
+use std::{collections::BTreeMap, ffi::OsString, time::Duration};
 
-/// The first word of the command line of the child; not for people.
-const CHILD: &str = "__module-child";
 /// The most a child's answer may hold, in bytes.
 const MOST_ANSWER: usize = 1024 * 1024;
 
@@ -36,7 +37,32 @@ pub(super) fn commands() -> [Command; 4] {
         file.value_parser(value_parser!(Utf8PathBuf)).help("The module's file")
     };
     [
-        Command::new("check").about("Check a module's file before it is used").arg(file()),
+        Command::new("check")
+            .about(
+                "Check a module's file: look at it, load it, and exercise its classes in a throw-away root",
+            )
+            .arg(file())
+            .arg(super::path_option(
+                "parameters",
+                "FILE",
+                "A parameters file with values to exercise it with",
+            ))
+            .arg(Arg::new("set").long("set").value_name("NAME=VALUE").action(ArgAction::Append).help(
+                "A value to exercise it with, by the parameter's name in files; several times for a list",
+            ))
+            .arg(
+                Arg::new("time-limit")
+                    .long("time-limit")
+                    .value_name("SECONDS")
+                    .value_parser(value_parser!(u64).range(1..))
+                    .help("How long one action may take [default: 600]"),
+            )
+            .arg(
+                Arg::new("quick")
+                    .long("quick")
+                    .action(ArgAction::SetTrue)
+                    .help("Only look at the file and load it"),
+            ),
         Command::new("install").about("Copy a module into the modules directory").arg(file()).arg(
             super::path_option("signature", "FILE", "Its signature, made by ssh-keygen [default: FILE.sig]"),
         ),
@@ -58,7 +84,10 @@ pub(super) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
         None => Err(Error::usage("FILE is missing")),
     };
     Some(match word {
-        "check" => boxed(file().map(|file| CheckModule { file })),
+        "check" => boxed(file().and_then(|file| {
+            let wishes = if matches.get_flag("quick") { None } else { Some(wishes(matches)?) };
+            Ok(CheckModule { file, wishes })
+        })),
         "install" => boxed(file().and_then(|file| {
             let signature = matches.get_one::<Utf8PathBuf>("signature").map(|path| absolute(path));
             Ok(InstallModule { file, signature: signature.transpose()? })
@@ -71,8 +100,30 @@ pub(super) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
     })
 }
 
+/// What the classes are exercised with.
+fn wishes(matches: &ArgMatches) -> Result<Wishes> {
+    let file = matches.get_one::<Utf8PathBuf>("parameters").map(|path| absolute(path)).transpose()?;
+    let mut given =
+        file.map(|file| ParametersFile::load(&file)).transpose()?.map(|file| file.given).unwrap_or_default();
+    let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for word in matches.get_many::<String>("set").into_iter().flatten() {
+        let (name, value) = word
+            .split_once('=')
+            .ok_or_else(|| Error::usage(format!("--set {word:?} is not of the form NAME=VALUE")))?;
+        named.entry(name.to_owned()).or_default().push(value.to_owned());
+    }
+    for (name, mut values) in named {
+        let raw = if values.len() == 1 { Raw::Text(values.remove(0)) } else { Raw::List(values) };
+        given.insert(name, raw);
+    }
+    let limit = matches.get_one::<u64>("time-limit").copied().unwrap_or(600);
+    Ok(Wishes { given, limit: Duration::from_secs(limit), sections: BTreeMap::new() })
+}
+
 struct CheckModule {
     file: Utf8PathBuf,
+    /// Nothing is exercised without.
+    wishes: Option<Wishes>,
 }
 
 impl Request for CheckModule {
@@ -88,35 +139,62 @@ impl Request for CheckModule {
         let directory = session.site.layout().modules_dir();
         let answer = in_child("check", &self.file, &directory);
         not_stopped()?;
-        let findings = answer.unwrap_or_else(|cause| {
-            let text = format!("the process that loaded it ended: {cause}");
-            json!([{"subject": "loading", "outcome": Outcome::Bad, "text": text, "hint": null}])
-        });
+        let mut findings: Vec<Finding> = match answer.map(serde_json::from_value) {
+            Ok(findings) => findings?,
+            Err(cause) => vec![failed("loading", format!("the process that loaded it ended: {cause}"))],
+        };
+        let bad = |findings: &[Finding]| findings.iter().any(|finding| finding.outcome == Outcome::Bad);
+        if let Some(mut wishes) = self.wishes.clone().filter(|_| !bad(&findings)) {
+            // A stop that is asked for meanwhile ends it in good order.
+            interrupt::install()?;
+            let registry = session.site.classes().registry();
+            let inspected = note::inspect(&self.file).map_err(failure::of)?;
+            let installed = registry.ready().map(|module| module.name.clone());
+            for name in installed.chain([inspected.identity.name.to_string()]) {
+                let section = session.site.configuration().of_module(&name);
+                wishes.sections.insert(name, section);
+            }
+            match contract::exercise(&self.file, &inspected.identity, registry, wishes) {
+                Ok(more) => findings.extend(more),
+                Err(cause) => findings.push(failed("contract", cause)),
+            }
+            not_stopped()?;
+        }
         session.output.document("findings", &findings, |output| table(output, &findings));
-        let is_bad = |finding: &Value| finding["outcome"] == json!(Outcome::Bad);
-        if findings.as_array().is_some_and(|findings| findings.iter().any(is_bad)) {
-            return Err(Error::failed(format!("{} cannot be used as a module", self.file)));
+        let count = |outcome| findings.iter().filter(|finding| finding.outcome == outcome).count();
+        session.output.say(&format!(
+            "{} ok, {} not exercised, {} to know, {} failed",
+            count(Outcome::Good),
+            count(Outcome::NotExercised),
+            count(Outcome::Warning),
+            count(Outcome::Bad)
+        ));
+        if bad(&findings) {
+            return Err(Error::failed(format!("{} does not pass the check", self.file)));
         }
         Ok(())
     }
 }
 
-fn table(output: &Output, findings: &Value) -> String {
-    let word = |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
-    let row = |finding: &Value| {
-        let outcome = word(finding, "outcome");
-        let mood = match outcome.as_str() {
-            "good" => Mood::Good,
-            "warning" => Mood::Busy,
-            _ => Mood::Bad,
+fn failed(subject: &str, text: String) -> Finding {
+    Finding { subject: subject.to_owned(), outcome: Outcome::Bad, text, hint: None }
+}
+
+fn table(output: &Output, findings: &[Finding]) -> String {
+    let row = |finding: &Finding| {
+        let (word, mood) = match finding.outcome {
+            Outcome::Good => ("ok", Mood::Good),
+            Outcome::NotExercised => ("not exercised", Mood::Busy),
+            Outcome::Warning => ("warning", Mood::Busy),
+            Outcome::Bad => ("failed", Mood::Bad),
         };
-        let mut text = word(finding, "text");
-        if let Some(hint) = finding["hint"].as_str() {
+        let mut text = finding.text.clone();
+        if let Some(hint) = &finding.hint {
             text.push_str(&format!(" ({hint})"));
         }
-        vec![word(finding, "subject").into(), Field::with_mood(&outcome, mood), text.into()]
+        vec![Field::from(&finding.subject), Field::with_mood(word, mood), text.into()]
     };
-    output.table(&["CHECKED", "RESULT", "WHAT"], findings.as_array().into_iter().flatten().map(row).collect())
+    output.table(&["CHECKED", "RESULT", "WHAT"], findings.iter().map(row).collect())
 }
 
 struct InstallModule {
@@ -231,11 +309,19 @@ fn first_line(text: &str) -> String {
 }
 
 /// The child's side: answers on standard output. `None` when this process is no such child.
-pub(crate) fn as_child(arguments: &[OsString], output: &Output) -> Option<()> {
+///
+/// # Errors
+/// What a child that exercises a module could not begin with.
+pub(crate) fn as_child(arguments: &[OsString], output: &Output) -> Option<Result<()>> {
     let arguments: Vec<&str> = arguments.iter().map(|word| word.to_str()).collect::<Option<_>>()?;
     let [CHILD, what, file, directory] = arguments[..] else { return None };
     let file = Utf8Path::new(file);
     let answer = match what {
+        "act" => return Some(contract::act::perform(file).map_err(Error::failed)),
+        "examine" => {
+            let emit = |finding: &Finding| output.data(&format!("{}\n", json!(finding)));
+            return Some(contract::examiner::examine(file, &emit).map_err(Error::failed));
+        }
         "check" => json!(check::check(file, &ModuleRegistry::scan(Utf8Path::new(directory))).findings),
         _ => match install::load_here(file) {
             Ok(()) => Value::Null,
@@ -243,5 +329,5 @@ pub(crate) fn as_child(arguments: &[OsString], output: &Output) -> Option<()> {
         },
     };
     output.data(&answer.to_string());
-    Some(())
+    Some(Ok(()))
 }

@@ -38,7 +38,15 @@ pub struct Tool<'a> {
     log: Option<&'a File>,
     on_line: Option<&'a mut dyn FnMut(&str)>,
     accepted: Vec<i32>,
-    limit: Option<Duration>,
+    limits: Limits,
+}
+
+/// What stops a tool before its end.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    time: Option<Duration>,
+    /// Signals to this process.
+    signals: bool,
 }
 
 /// Where a tool's input comes from.
@@ -84,7 +92,7 @@ impl<'a> Tool<'a> {
             log: None,
             on_line: None,
             accepted: Vec::new(),
-            limit: None,
+            limits: Limits { time: None, signals: true },
         }
     }
 
@@ -164,7 +172,13 @@ impl<'a> Tool<'a> {
 
     /// Stops it when it is not done by then.
     pub fn time_limit(mut self, limit: Duration) -> Self {
-        self.limit = Some(limit);
+        self.limits.time = Some(limit);
+        self
+    }
+
+    /// Lets it come to its end though a signal asks us to stop: for what takes a moment, and is part of stopping in good order.
+    pub fn despite_signals(mut self) -> Self {
+        self.limits.signals = false;
         self
     }
 }

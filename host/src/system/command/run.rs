@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 use super::child::Session;
 use super::output::Output;
 use super::start::{Plan, Started, Streams};
-use super::{CommandError, Ending, Finished, Stdin, Stdout, Tool};
+use super::{CommandError, Ending, Finished, Limits, Stdin, Stdout, Tool};
 use crate::system::failpoint::failpoint;
 use crate::system::interrupt::{self, Interrupted};
 use crate::system::syscalls::pidfd_kill;
@@ -50,7 +50,9 @@ impl Tool<'_> {
     /// # Errors
     /// See [`CommandError`]: not there, not started, failed, or stopped.
     pub fn run(mut self) -> Result<Finished, CommandError> {
-        if let Err(interrupted) = interrupt::check() {
+        if self.limits.signals
+            && let Err(interrupted) = interrupt::check()
+        {
             return Err(CommandError::Interrupted { tool: self.plan.name(), interrupted });
         }
         failpoint!("tool: about to begin", self.plan.name());
@@ -79,7 +81,7 @@ impl Tool<'_> {
         let (stop, ending) = std::thread::scope(|scope| {
             let keeper = scope.spawn(move || keep(plan, streams, &link_sender, end_teller));
             let stop = match link_receiver.recv() {
-                Ok(link) => follow(link, &ended, &mut output, data, capture, self.limit, begun),
+                Ok(link) => follow(link, &ended, &mut output, data, capture, self.limits, begun),
                 // It was not started; the keeper's result says why.
                 Err(_) => None,
             };
@@ -146,9 +148,10 @@ fn follow(
     output: &mut Output<'_>,
     data: Vec<u8>,
     capture: Option<usize>,
-    limit: Option<Duration>,
+    limits: Limits,
     begun: Instant,
 ) -> Option<Stop> {
+    let limit = limits.time;
     let mut data = data.as_slice();
     let mut stop = None;
     let mut kill_at: Option<Instant> = None;
@@ -159,7 +162,7 @@ fn follow(
         }
         let deadline =
             kill_at.filter(|_| !killed).or(limit.filter(|_| stop.is_none()).map(|limit| begun + limit));
-        let ready = match wait_for(&link, ended, stop.is_none(), deadline) {
+        let ready = match wait_for(&link, ended, limits.signals && stop.is_none(), deadline) {
             Ok(ready) => ready,
             Err(error) => {
                 link.kill(libc::SIGKILL);
@@ -187,7 +190,8 @@ fn follow(
             return stop.or(wanted);
         }
         if stop.is_none() {
-            if let Err(interrupted) = interrupt::check() {
+            let interrupted = interrupt::check().err().filter(|_| limits.signals);
+            if let Some(interrupted) = interrupted {
                 wanted = Some(Stop::Interrupted(interrupted));
             } else if let Some(limit) = limit.filter(|limit| begun.elapsed() >= *limit) {
                 wanted = Some(Stop::TimedOut(limit));

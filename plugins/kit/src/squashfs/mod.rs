@@ -95,3 +95,20 @@ pub fn holds(file: &Utf8Path, path: &str, host: &Host<'_>) -> Result<bool> {
     let wanted = format!("/{path}");
     Ok(listed.lines().any(|line| line.trim_end() == wanted))
 }
+
+/// The names of what lies right in a directory of a squashfs file; none when it has no such directory.
+///
+/// # Errors
+/// As [`layout_of`].
+pub fn names_in(file: &Utf8Path, directory: &str, host: &Host<'_>) -> Result<Vec<String>> {
+    Superblock::read(file)?;
+    let list = Command::new("unsquashfs").args(["-l", "-d", ""]).arg(file.as_str()).arg(directory).capture();
+    let listed = host.run(&list)?.stdout;
+    let mut names: Vec<String> = Vec::new();
+    for line in listed.lines() {
+        let below = line.strip_prefix('/').and_then(|line| line.strip_prefix(directory)?.strip_prefix('/'));
+        let name = below.and_then(|below| below.split('/').next()).filter(|name| !name.is_empty());
+        names.extend(name.filter(|name| names.last().is_none_or(|last| last != name)).map(str::to_owned));
+    }
+    Ok(names)
+}

@@ -43,6 +43,12 @@ pub(crate) fn add(image: &mut Image, nodes: &str, how: How, host: &Host<'_>) -> 
     }
     overlays::mount_again(&kept, &places, host)?;
     if new.is_empty() {
+        // A tree that came here by another way is a node's from now on.
+        let recorded = NodeSet::parse_recorded(&image.text("nodes").unwrap_or_default());
+        if recorded.as_ref() != Ok(&there) {
+            image.set("nodes", there.to_string());
+            exporting::export_nodes(image, &kept, &places, host)?;
+        }
         return Ok(json!({ "added": "" }));
     }
     host.acquire_directory(&places.work, Hold::Action)?;

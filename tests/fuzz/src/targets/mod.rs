@@ -9,6 +9,7 @@ mod image_record;
 mod initramfs;
 mod installations;
 mod journal;
+mod manifest;
 mod module_file;
 mod module_note;
 mod names;
@@ -42,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     Target { longest: 16384, memory: 256, ..target("initramfs", initramfs::run) },
     target("installations", installations::run),
     target("journal", journal::run),
+    target("manifest", manifest::run),
     Target { longest: 16384, ..target("module_file", module_file::run) },
     target("module_note", module_note::run),
     target("names", names::run),

@@ -1,0 +1,367 @@
+//! Whether images are as they were published and fit together, and what mends them when not.
+
+use super::{
+    activity::ActivityState,
+    boot_file,
+    listing::ListedImage,
+    manager::{ImageManager, no_such_image, request},
+    manifest,
+    operation::Operation,
+    record::{self, MOST_BYTES},
+    status::ImageStatus,
+};
+use crate::{
+    failure,
+    installations::journal,
+    integrity::{Checked, Digests, Fault, Kind, Signer},
+    kernels::{self, KernelManager},
+    system::{FileError, atomic_file},
+};
+use camino::Utf8Path;
+use disklessset_plugin_api::{ErrorKind, Image, ImageName, Result, messages::steps};
+use serde::Deserialize;
+use serde_json::Value;
+use std::os::unix::fs::MetadataExt;
+
+/// The step of classes that check what they alone know: gives a list of problems, each with what mends it.
+const VERIFY: &str = "verify";
+/// How often an image is looked at that changes meanwhile.
+const LOOKS: usize = 3;
+
+/// What a class tells of: a problem, or what it cannot tell.
+#[derive(Debug, Deserialize)]
+struct ClassFault {
+    #[serde(default)]
+    problem: Option<String>,
+    #[serde(default)]
+    warning: Option<String>,
+    #[serde(default)]
+    mend: Option<String>,
+}
+
+impl From<ClassFault> for Fault {
+    fn from(told: ClassFault) -> Self {
+        let fault = match (told.problem, told.warning) {
+            (None, Some(warning)) => Self::warning(warning),
+            (problem, _) => Self::problem(problem.unwrap_or_default()),
+        };
+        Self { mend: told.mend, ..fault }
+    }
+}
+
+impl ImageManager<'_> {
+    /// Checks images without changing them, the named ones or all: record, boot file, digests, signatures, what was interrupted,
+    /// and what their classes know.
+    ///
+    /// # Errors
+    /// When one of the named images is not there, or the listing fails.
+    pub fn verify(&self, names: &[ImageName]) -> Result<Vec<Checked>> {
+        for name in names {
+            if !self.exists(name) {
+                return Err(no_such_image(name));
+            }
+        }
+        let wanted =
+            |listed: &ListedImage| names.is_empty() || names.iter().any(|name| name.as_str() == listed.name);
+        let chosen: Vec<ListedImage> = self.list()?.into_iter().filter(wanted).collect();
+        let total = chosen.len() as u64;
+        let mut checked = Vec::new();
+        for (done, listed) in (0_u64..).zip(chosen) {
+            self.site.observer.progress("checking images", done, total);
+            let faults = self.faults(&listed);
+            checked.push(Checked { name: listed.name, kind: Kind::Image, faults });
+        }
+        Ok(checked)
+    }
+
+    /// Checks what belongs to no single image or kernel.
+    pub fn verify_site(&self) -> Vec<Checked> {
+        let mut checked = Vec::new();
+        let mut site = |name: String, fault: Fault| {
+            checked.push(Checked { name, kind: Kind::Site, faults: vec![fault] });
+        };
+        if let Err(error) = self.entries() {
+            site("installations.yml".to_owned(), error.into());
+        }
+        let listed: Vec<String> =
+            self.list().map(|all| all.into_iter().map(|image| image.name).collect()).unwrap_or_default();
+        match self.to_clean() {
+            Ok(names) => {
+                for name in names.iter().filter(|name| !listed.contains(&name.to_string())) {
+                    let fault = Fault::problem("something is left of an interrupted action");
+                    site(name.to_string(), fault.mend(format!("disklessset clean {name}")));
+                }
+            }
+            Err(error) => site("journals".to_owned(), error.into()),
+        }
+        let kernels = journal::path_of(&self.site.layout.journal_dir(), "@kernels");
+        match journal::read(&kernels).map_err(failure::of) {
+            Ok(left) if left.needs_recovery() && !kernels::is_busy(self.site) => {
+                let fault = Fault::problem("a change of kernels was interrupted");
+                site("kernels".to_owned(), fault.mend("disklessset clean"));
+            }
+            Ok(_) => {}
+            Err(error) => site("kernels".to_owned(), error.into()),
+        }
+        if let Some(signer) = self.site.signer() {
+            let name = signer.certificate().to_string();
+            match signer.is_current() {
+                Ok(true) => {}
+                Ok(false) => {
+                    let fault = Fault::problem("the certificate has expired: no node accepts what it signed");
+                    site(name, fault.mend("put a valid one in its place, then disklessset verify --record"));
+                }
+                Err(error) => site(name, error.into()),
+            }
+        }
+        checked
+    }
+
+    fn faults(&self, listed: &ListedImage) -> Vec<Fault> {
+        let name = &listed.name;
+        if let Some(problem) = &listed.problem {
+            let fault = Fault::problem(problem.clone());
+            return vec![match ImageName::parse(name) {
+                Ok(name) => fault.mend(format!("disklessset clear {name} (it removes what is there)")),
+                Err(_) => fault.mend("move it out of the directory of images"),
+            }];
+        }
+        match listed.status {
+            ImageStatus::Created => {}
+            ImageStatus::Corrupted => {
+                let fault = Fault::problem(format!("is {}", listed.status));
+                return vec![fault.mend(format!("disklessset clean {name}"))];
+            }
+            status => return vec![Fault::problem(format!("is {status}")).mend("wait until it is done")],
+        }
+        let mut faults = Vec::new();
+        if let Some(activity) = listed.activity.as_ref().filter(|a| a.state == ActivityState::Interrupted) {
+            let fault = Fault::problem(format!("{} was interrupted", activity.action));
+            faults.push(fault.mend(format!("disklessset clean {name}")));
+        }
+        // What cannot be checked is not good.
+        let found = ImageName::parse(name).map_err(failure::usage).and_then(|name| self.faults_now(&name));
+        faults.extend(found.unwrap_or_else(|error| vec![error.into()]));
+        faults
+    }
+
+    /// The faults of a created image in one of its states: it is looked at again when it came to its next one meanwhile.
+    fn faults_now(&self, name: &ImageName) -> Result<Vec<Fault>> {
+        let directory = self.site.layout.image_dir(name.as_str());
+        let state = || {
+            let meta = directory.symlink_metadata();
+            meta.map(|meta| meta.ino())
+                .map_err(|cause| failure::of(FileError::of("look at", &directory)(cause)))
+        };
+        for _ in 1..LOOKS {
+            let before = state()?;
+            let faults = self.faults_of_created(name);
+            if faults.as_ref().is_ok_and(Vec::is_empty) || state()? == before {
+                return faults;
+            }
+        }
+        self.faults_of_created(name)
+    }
+
+    fn faults_of_created(&self, name: &ImageName) -> Result<Vec<Fault>> {
+        let image = self.load(name)?;
+        let mut faults = kernel_faults(self, &image)?;
+        if self.site.classes.module_of(image.class()).is_none() {
+            faults.push(
+                Fault::problem(format!("no module has the class {}", image.class()))
+                    .mend("put its module back: disklessset module install FILE"),
+            );
+        } else {
+            faults.extend(self.class_faults(&image)?);
+            faults.extend(self.boot_file_faults(&image, &faults));
+        }
+        let told: String = faults.iter().map(|fault| format!("{}\n", fault.text)).collect();
+        let of_files = self.file_faults(&image)?;
+        faults.extend(of_files.into_iter().filter(|fault| {
+            // A boot file that is wrong, or a file that is not there, is told once.
+            let name = fault.text.split(' ').next().unwrap_or_default();
+            let again = name == boot_file::FILE_NAME || fault.text.ends_with("is missing");
+            !(again && told.contains(name))
+        }));
+        Ok(faults)
+    }
+
+    /// What the class of an image finds wrong with what it alone knows.
+    fn class_faults(&self, image: &Image) -> Result<Vec<Fault>> {
+        let operation = Operation::reading(self.site, image.name(), image.class());
+        let mut copy = image.clone();
+        match self.step(&operation, &mut copy, request(VERIFY)) {
+            Ok(Value::Array(found)) => {
+                let found: Vec<ClassFault> = serde_json::from_value(Value::Array(found))?;
+                return Ok(found.into_iter().map(Fault::from).collect());
+            }
+            Err(error) if error.kind != ErrorKind::NOT_DEFINED => return Ok(vec![error.into()]),
+            _ => {}
+        }
+        // A class without that step tells of a problem among the facts it shows.
+        match self.step(&operation, &mut copy, request(steps::SHOW)) {
+            Ok(facts) => {
+                Ok(facts.get("problem").and_then(Value::as_str).map(Fault::problem).into_iter().collect())
+            }
+            Err(error) if error.kind == ErrorKind::NOT_DEFINED => Ok(Vec::new()),
+            Err(error) => Ok(vec![error.into()]),
+        }
+    }
+
+    /// Whether the boot file is what its class writes for this image, and names files that are there.
+    fn boot_file_faults(&self, image: &Image, told: &[Fault]) -> Vec<Fault> {
+        let name = image.name();
+        let mend = match image.kernel() {
+            Some(kernel) => format!("disklessset kernel set {name} {}", kernel.version),
+            None => format!("disklessset verify {name} --record"),
+        };
+        let operation = Operation::reading(self.site, name, image.class());
+        let wanted = match self.boot_file(&operation, image) {
+            Ok(wanted) => wanted,
+            // Its attributes are at fault, or its kernel, of which enough is said.
+            Err(_) if !told.is_empty() => return Vec::new(),
+            Err(error) => {
+                let by_hand = format!("mend {}", image.directory().join(record::FILE_NAME));
+                let hint = error.hint.clone().unwrap_or(by_hand);
+                return vec![Fault::from(error).mend(hint)];
+            }
+        };
+        let file = image.directory().join(boot_file::FILE_NAME);
+        let found = match atomic_file::read_bounded(&file, MOST_BYTES) {
+            Ok(found) => found,
+            Err(error) if error.is_not_found() => {
+                return vec![Fault::problem("has no boot.ipxe").mend(mend)];
+            }
+            Err(error) => return vec![Fault::from(failure::of(error)).mend(mend)],
+        };
+        let mut faults = Vec::new();
+        if found != wanted.as_bytes() {
+            faults.push(Fault::problem("boot.ipxe is not what its class would write now").mend(&mend));
+        }
+        let layout = &self.site.layout;
+        for path in boot_file::named(&String::from_utf8_lossy(&found), &self.site.configuration) {
+            let file = path.file_name().unwrap_or_default();
+            let said = told.iter().any(|fault| fault.text.contains(file));
+            if !said && !layout.http_root().join(&path).is_file() {
+                let text = format!("boot.ipxe names {path}, which is not there");
+                faults.push(Fault::problem(text).mend(&mend));
+            }
+        }
+        faults
+    }
+
+    /// Whether the files that nodes fetch are as they were published, readable, and signed where the site signs.
+    fn file_faults(&self, image: &Image) -> Result<Vec<Fault>> {
+        let (name, directory) = (image.name(), image.directory());
+        let record = format!("disklessset verify {name} --record");
+        let files = manifest::files_of(directory)?;
+        let mut faults = Vec::new();
+        for file in &files {
+            faults.extend(kernels::readable(&directory.join(file))?);
+        }
+        let mend = |file: &str| match (file, image.kernel()) {
+            (boot_file::FILE_NAME, Some(kernel)) => {
+                format!("disklessset kernel set {name} {}", kernel.version)
+            }
+            (boot_file::FILE_NAME, None) => record.clone(),
+            _ => {
+                format!("put it back from a copy, or make the image again; if the change is meant: {record}")
+            }
+        };
+        match manifest::load(directory) {
+            Err(error) => faults.push(Fault::from(error).mend(&record)),
+            Ok(manifest) => {
+                faults.extend(manifest.unwrap_or_default().compare(directory, &files, &mend, &record));
+            }
+        }
+        if let Some(signer) = self.site.signer() {
+            for (file, signature) in manifest::SIGNED {
+                let (file, signature) = (directory.join(file), directory.join(signature));
+                // A file that is not there is told of already.
+                if file.is_file() {
+                    faults.extend(
+                        kernels::signed(&signer, &file, &signature)?.map(|fault| fault.mend(&record)),
+                    );
+                }
+            }
+        }
+        Ok(faults)
+    }
+
+    /// Puts the digests of an image's files on record, writes its boot file anew, and signs where the site signs.
+    ///
+    /// # Errors
+    /// When the image is not there, or it cannot be done.
+    pub fn record_digests(&self, name: &ImageName, digests: Digests) -> Result<()> {
+        self.get_created_image(name)?;
+        self.changing(name, "record the digests of", |operation, _image| {
+            operation.digests.set(digests);
+            Ok(())
+        })
+    }
+
+    /// The created images of which something is not on record yet, or not signed.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    pub fn unrecorded(&self) -> Result<Vec<ImageName>> {
+        let signer = self.site.signer();
+        let mut found = Vec::new();
+        for listed in self.list()? {
+            if listed.status != ImageStatus::Created || listed.problem.is_some() {
+                continue;
+            }
+            let Ok(name) = ImageName::parse(&listed.name) else { continue };
+            let directory = self.site.layout.image_dir(name.as_str());
+            let manifest = manifest::load(&directory)?;
+            let known = manifest.unwrap_or_default();
+            let listed_all = manifest::files_of(&directory)?.iter().all(|file| known.get(file).is_some());
+            if !listed_all || is_unsigned(&directory, signer.as_ref())? {
+                found.push(name);
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn is_unsigned(directory: &Utf8Path, signer: Option<&Signer>) -> Result<bool> {
+    let Some(signer) = signer else { return Ok(false) };
+    for (file, signature) in manifest::SIGNED {
+        let file = directory.join(file);
+        if !file.is_file() || kernels::signed(signer, &file, &directory.join(signature))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the kernel of an image is there, with its initramfs, and its record means one pair.
+fn kernel_faults(manager: &ImageManager<'_>, image: &Image) -> Result<Vec<Fault>> {
+    let Some(kernel) = image.kernel() else { return Ok(Vec::new()) };
+    let (name, version) = (image.name(), &kernel.version);
+    let mut faults = Vec::new();
+    if let Some(recorded) = image.text("image").filter(|recorded| *recorded != kernel.initramfs()) {
+        let text = format!("its record pairs kernel {version} with {recorded}");
+        faults.push(Fault::problem(text).mend(format!("disklessset kernel set {name} {version}")));
+    }
+    let kernels = KernelManager::new(manager.site);
+    if let Err(error) = kernels.usable(version) {
+        let others: Vec<String> = kernels
+            .list()?
+            .into_iter()
+            .filter(|listed| listed.initramfs.is_some())
+            .map(|listed| listed.version)
+            .collect();
+        let there = manager.site.layout.kernels_dir().join(kernel.vmlinuz()).is_file();
+        let mend = match (there, others.as_slice()) {
+            (true, _) => format!("disklessset kernel initramfs {version}"),
+            (false, [only]) => format!("disklessset kernel set {name} {only}"),
+            (false, []) => "disklessset kernel add --vmlinuz FILE".to_owned(),
+            (false, some) => {
+                format!("disklessset kernel set {name} VERSION (VERSION being {})", some.join(" or "))
+            }
+        };
+        faults.push(Fault::from(error).mend(mend));
+    }
+    Ok(faults)
+}

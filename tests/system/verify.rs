@@ -1,0 +1,478 @@
+//! Given damage of every kind to what nodes fetch: it is named with what mends it, nothing is changed by looking, and what was
+//! said to mend it does.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
+
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_tests::need;
+use disklessset_tests::residue::Snapshot;
+use disklessset_tests::root::TestRoot;
+
+use super::apt_tree::shared;
+use super::small::{KERNEL, Small, kernels, put, register_kernel};
+
+const PATIENCE: Duration = Duration::from_secs(4 * 60);
+
+/// One line of `verify`.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) name: String,
+    pub(super) problem: Option<String>,
+    pub(super) warning: Option<String>,
+    pub(super) mend: Option<String>,
+}
+
+/// What `verify` tells, which changes nothing and ends badly when there is a problem.
+#[track_caller]
+pub(super) fn verified(root: &TestRoot, args: &[&str]) -> Vec<Line> {
+    let before = Snapshot::of(root);
+    let told = root.disklessset(&[&["verify", "--format", "json"], args].concat()).run();
+    before.assert_same_as_now(root);
+    let json = told.json();
+    let text = |line: &serde_json::Value, key: &str| line[key].as_str().map(str::to_owned);
+    let lines: Vec<Line> = json["verified"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| Line {
+            name: text(line, "name").unwrap(),
+            problem: text(line, "problem"),
+            warning: text(line, "warning"),
+            mend: text(line, "mend"),
+        })
+        .collect();
+    let bad = lines.iter().any(|line| line.problem.is_some());
+    let _ = told.expect_code(i32::from(bad));
+    lines
+}
+
+/// Asserts that all is good, and nothing is left open.
+#[track_caller]
+pub(super) fn good(root: &TestRoot) {
+    let lines = verified(root, &[]);
+    assert!(lines.iter().all(|line| line.problem.is_none() && line.warning.is_none()), "{lines:#?}");
+}
+
+/// Asserts that a problem is told whose text has these words; gives what mends it.
+#[track_caller]
+pub(super) fn told(root: &TestRoot, name: &str, words: &[&str]) -> String {
+    let lines = verified(root, &[]);
+    let has = |line: &&Line| {
+        let text = line.problem.as_deref().unwrap_or_default();
+        line.name == name && words.iter().all(|word| text.contains(word))
+    };
+    let line = lines.iter().find(has).unwrap_or_else(|| panic!("no {words:?} for {name} in {lines:#?}"));
+    line.mend.clone().unwrap_or_else(|| panic!("nothing mends {line:?}"))
+}
+
+/// Runs the command that mends, as it stands there.
+#[track_caller]
+pub(super) fn mend(root: &TestRoot, command: &str) {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    assert!(words[0] == "disklessset", "no command of ours: {command}");
+    let _ = root.disklessset(&[&words[1..], &["--yes"]].concat()).limit(PATIENCE).run().expect_done();
+}
+
+/// Asserts that damage is told, and that the command told with it mends it.
+#[track_caller]
+fn told_and_mended(root: &TestRoot, name: &str, words: &[&str]) {
+    let command = told(root, name, words);
+    mend(root, &command);
+    good(root);
+}
+
+/// Changes one byte of a file.
+#[track_caller]
+pub(super) fn flip(file: &Utf8Path, at_end: u64) {
+    let open = std::fs::File::options().read(true).write(true).open(file).unwrap();
+    let at = open.metadata().unwrap().len() - at_end;
+    let mut byte = [0];
+    open.read_exact_at(&mut byte, at).unwrap();
+    open.write_all_at(&[byte[0] ^ 1], at).unwrap();
+}
+
+/// A file with the header of a kernel, as far as anybody looks at it.
+pub(super) fn kernel_file(root: &TestRoot, version: &str, salt: u8) -> Utf8PathBuf {
+    let mut image = vec![salt; 0x4000];
+    image[0x202..0x206].copy_from_slice(b"HdrS");
+    image[0x20E..0x210].copy_from_slice(&0x3000_u16.to_le_bytes());
+    let text = format!("{version} (x@y) 1\0");
+    image[0x3200..0x3200 + text.len()].copy_from_slice(text.as_bytes());
+    let file = root.beside().join(format!("bzImage-{version}-{salt}"));
+    put(&file, &image, 0o644);
+    file
+}
+
+fn vmlinuz(root: &TestRoot) -> Utf8PathBuf {
+    kernels(root).join(format!("vmlinuz-{KERNEL}"))
+}
+
+fn initramfs(root: &TestRoot) -> Utf8PathBuf {
+    kernels(root).join(format!("initramfs-kernel-{KERNEL}"))
+}
+
+/// A root in which everything is on record: an image and its kernel.
+fn recorded() -> Small {
+    let small = Small::new();
+    let _ = small.create("web", &[]).run().expect_done();
+    let _ = small.run(&["verify", "--record"]).expect_done();
+    good(&small.root);
+    small
+}
+
+#[test]
+fn what_was_there_before_manifests_is_good_with_a_warning_and_recorded_at_once() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let root = &small.root;
+    register_kernel(root, "6.1.0-unused");
+    let _ = small.create("old", &[]).run().expect_done();
+    let _ = small.create("damaged", &[]).run().expect_done();
+    std::fs::remove_file(root.image_dir("old").join("SHA256SUMS")).unwrap();
+    flip(&small.squashfs("damaged"), 1);
+    let warned: Vec<String> = verified(root, &[])
+        .into_iter()
+        .filter(|line| line.warning.is_some())
+        .map(|line| format!("{}: {}", line.name, line.mend.unwrap()))
+        .collect();
+    assert_eq!(
+        warned,
+        [
+            "old: disklessset verify old --record",
+            "6.1.0-small: disklessset verify --kernel 6.1.0-small --record",
+            "6.1.0-unused: disklessset verify --kernel 6.1.0-unused --record",
+        ]
+    );
+    let _ = verified(root, &["old"]);
+    let before = Snapshot::of(root);
+    let plan = small.run(&["verify", "--record", "--dry-run"]).expect_done();
+    before.assert_same_as_now(root);
+    let said = format!("{}{}", plan.stdout, plan.stderr);
+    assert!(said.contains("image old") && !said.contains("damaged"), "{plan}");
+    let _ = small.run(&["verify", "--record"]).expect_done().expect_said("recorded the digests of image old");
+    let _ = small.run(&["verify", "--record"]).expect_done().expect_said("on record already");
+    // What is damaged is not made good by that.
+    let how = told(root, "damaged", &["squashfs.img is not as it was published"]);
+    assert!(how.ends_with("disklessset verify damaged --record"), "{how}");
+    let _ = small.run(&["remove", "damaged", "--yes"]).expect_done();
+    good(root);
+}
+
+#[test]
+fn the_program_sha256sum_checks_what_is_served() {
+    disklessset_tests::need!(need::root());
+    let small = recorded();
+    let root = &small.root;
+    let check = |dir: Utf8PathBuf, manifest: &str| {
+        let args = ["--check", "--strict", "--quiet", manifest];
+        root.tool("sha256sum", &args).dir(&dir).run()
+    };
+    let sums = format!("SHA256SUMS-{KERNEL}");
+    let _ = check(root.image_dir("web"), "SHA256SUMS").expect_done();
+    let _ = check(kernels(root), &sums).expect_done();
+    let text = std::fs::read_to_string(root.image_dir("web").join("SHA256SUMS")).unwrap();
+    let names: Vec<&str> = text.lines().map(|line| &line[66..]).collect();
+    assert_eq!(names, ["boot.ipxe", "squashfs.img"], "what nodes fetch and nothing else");
+    flip(&small.squashfs("web"), 1);
+    let _ = check(root.image_dir("web"), "SHA256SUMS").expect_code(1);
+    assert_eq!(root.disklessset(&["kernel", "list"]).run().expect_done().stdout.lines().count(), 2);
+    // Kernels go with what tells of them.
+    let _ = small.run(&["remove", "web", "--yes"]).expect_done();
+    let _ = small.run(&["kernel", "remove", KERNEL, "--yes"]).expect_done();
+    assert_eq!(kernels(root).read_dir_utf8().unwrap().count(), 0);
+}
+
+#[test]
+fn damage_to_a_root_image_is_told_and_nothing_hides_it() {
+    disklessset_tests::need!(need::root());
+    let small = recorded();
+    let root = &small.root;
+    register_kernel(root, "6.1.0-other");
+    let _ = small.run(&["verify", "--record"]).expect_done();
+    let file = small.squashfs("web");
+    flip(&file, 1);
+    let _ = told(root, "web", &["squashfs.img is not as it was published"]);
+    // Another kernel and a changed record do not make it good, a copy would.
+    let _ = small.run(&["kernel", "set", "web", "6.1.0-other"]).expect_done();
+    let _ = small.run(&["kernel", "set", "web", KERNEL]).expect_done();
+    let _ = small.run(&["livenet", "resize", "web", "900M"]).expect_done();
+    small.refused(&["clone", "web", "copy"], 1, "squashfs.img of image web is not as it was published");
+    let how = told(root, "web", &["squashfs.img is not as it was published"]);
+    flip(&file, 1);
+    good(root);
+    flip(&file, 1);
+    let (_, command) = how.split_once("if the change is meant: ").unwrap();
+    mend(root, command);
+    good(root);
+    let _ = small.run(&["clone", "web", "copy"]).expect_done();
+    good(root);
+
+    std::fs::rename(&file, root.beside().join("away")).unwrap();
+    let _ = told(root, "web", &["squashfs.img"]);
+    std::fs::rename(root.beside().join("away"), &file).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let how = told(root, "web", &["may not read squashfs.img"]);
+    let words: Vec<&str> = how.split(' ').collect();
+    let _ = root.tool(words[0], &words[1..]).run().expect_done();
+    good(root);
+}
+
+#[test]
+fn an_edit_that_is_packed_is_as_published() {
+    disklessset_tests::need!(need::root());
+    let small = recorded();
+    let tree = small.mnt("web");
+    let _ = small.run(&["livenet", "mount", "web"]).expect_done();
+    good(&small.root);
+    put(&tree.join("etc/new"), b"new", 0o644);
+    let _ = small.run(&["livenet", "unmount", "web"]).expect_done();
+    good(&small.root);
+}
+
+#[test]
+fn a_boot_file_that_is_wrong_is_written_anew() {
+    disklessset_tests::need!(need::root());
+    let small = recorded();
+    let root = &small.root;
+    let file = root.image_dir("web").join("boot.ipxe");
+    let right = std::fs::read_to_string(&file).unwrap();
+
+    put(&file, right.replace("squashfs.img", "elsewhere.img").as_bytes(), 0o644);
+    let _ = told(root, "web", &["boot.ipxe names", "elsewhere.img", "not there"]);
+    told_and_mended(root, "web", &["boot.ipxe is not what its class would write"]);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), right);
+
+    std::fs::remove_file(&file).unwrap();
+    told_and_mended(root, "web", &["has no boot.ipxe"]);
+    // Right again, and of another day: the digest tells nothing that the class does not.
+    let manifest = root.image_dir("web").join("SHA256SUMS");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    put(&manifest, text.replacen(&text[..8], "00000000", 1).as_bytes(), 0o644);
+    let _ = told(root, "web", &["boot.ipxe is not as it was published"]);
+    let _ = small.run(&["verify", "web", "--record"]).expect_done();
+    good(root);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), right);
+}
+
+#[test]
+fn manifests_that_are_gone_or_broken_are_told_and_made_again() {
+    disklessset_tests::need!(need::root());
+    let small = recorded();
+    let root = &small.root;
+    let manifests =
+        [root.image_dir("web").join("SHA256SUMS"), kernels(root).join(format!("SHA256SUMS-{KERNEL}"))];
+    for (manifest, name) in manifests.iter().zip(["web", KERNEL]) {
+        put(manifest, b"rubbish\n", 0o644);
+        told_and_mended(root, name, &["cannot understand"]);
+        std::fs::remove_file(manifest).unwrap();
+        let lines = verified(root, &[]);
+        let line = lines.iter().find(|line| line.warning.is_some()).unwrap();
+        assert_eq!(line.name, name);
+        mend(root, line.mend.as_deref().unwrap());
+        good(root);
+    }
+    put(&root.image_dir("web").join("by-hand"), b"?", 0o644);
+    let lines = verified(root, &["web"]);
+    assert!(lines[0].warning.as_deref().unwrap().contains("by-hand"), "{lines:?}");
+    assert_eq!(lines[0].problem, None);
+}
+
+#[test]
+fn records_that_were_edited_are_told() {
+    disklessset_tests::need!(need::root());
+    let small = recorded();
+    let root = &small.root;
+    register_kernel(root, "6.1.0-other");
+    let _ = small.run(&["verify", "--record"]).expect_done();
+    let record = root.image_dir("web").join("image_data.yml");
+    let text = std::fs::read_to_string(&record).unwrap();
+    let edited = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from:?} is not in {text}");
+        put(&record, text.replace(from, to).as_bytes(), 0o644);
+    };
+    let initramfs = format!("initramfs-kernel-{KERNEL}");
+    edited(&initramfs, "initramfs-kernel-6.1.0-other");
+    told_and_mended(root, "web", &["pairs kernel 6.1.0-small with initramfs-kernel-6.1.0-other"]);
+
+    // A kernel that the image has no modules of; the boot file is of the one before.
+    edited(KERNEL, "6.1.0-other");
+    let _ = told(root, "web", &["boot.ipxe is not what its class would write"]);
+    told_and_mended(root, "web", &["squashfs.img has modules of kernel 6.1.0-small, not of 6.1.0-other"]);
+
+    edited(KERNEL, "6.1.0-nowhere");
+    let how = told(root, "web", &["there is no kernel 6.1.0-nowhere"]);
+    assert!(how.contains("kernel set web VERSION") && how.contains(KERNEL), "{how}");
+    edited("layout: flat", "layout: classic");
+    let how = told(root, "web", &["its record says that squashfs.img is classic, and it is flat"]);
+    assert!(how.contains("layout: flat"), "{how}");
+    put(&record, b"image_data: [", 0o644);
+    let how = told(root, "web", &["image_data.yml"]);
+    assert!(how.contains("disklessset clear web"), "{how}");
+    put(&record, text.as_bytes(), 0o644);
+    good(root);
+}
+
+#[test]
+fn a_user_without_privileges_may_check_and_not_record() {
+    disklessset_tests::need!(need::root(), need::tool("setpriv"));
+    let small = recorded();
+    let root = &small.root;
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    let as_nobody = |args: &[&str]| root.disklessset(args).behind("setpriv", &nobody).dir("/".into()).run();
+    let _ = as_nobody(&["verify"]).expect_done().expect_said("checked 1 image and 1 kernel");
+    flip(&small.squashfs("web"), 1);
+    let told = as_nobody(&["verify", "web"]).expect_code(1);
+    assert!(told.stdout.contains("squashfs.img is not as it was published"), "{told}");
+    let before = Snapshot::of(root);
+    let _ = as_nobody(&["verify", "web", "--record"]).expect_refusal(&[1, 5]);
+    before.assert_same_as_now(root);
+}
+
+#[test]
+fn what_was_interrupted_is_told_and_cleaned() {
+    disklessset_tests::need!(need::root());
+    let small = recorded();
+    let root = &small.root;
+    root.drop_in("demo");
+    let _ = small.run(&["demo", "create", "half", "--crash"]);
+    told_and_mended(root, "half", &["CORRUPTED"]);
+    // An action on a created image, and a change of kernels, as a power cut leaves them on record.
+    let journals = root.path().join("var/lib/diskless/journal");
+    let begun = b"{\"fact\":\"begin\",\"action\":\"resize\",\"class\":\"\"}\n";
+    put(&journals.join("web.jsonl"), begun, 0o600);
+    told_and_mended(root, "web", &["resize was interrupted"]);
+    put(&journals.join("@kernels.jsonl"), begun, 0o600);
+    told_and_mended(root, "kernels", &["change of kernels was interrupted"]);
+    put(&journals.join("gone.jsonl"), begun, 0o600);
+    told_and_mended(root, "gone", &["interrupted action"]);
+}
+
+#[test]
+fn a_kernel_that_is_not_itself_is_told_and_the_right_one_takes_its_place() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let root = &small.root;
+    let (right, other) = (kernel_file(root, KERNEL, 1), kernel_file(root, "6.1.0-other", 1));
+    let add = |file: &Utf8Path| small.run(&["kernel", "add", "--vmlinuz", file.as_str()]);
+    std::fs::remove_file(vmlinuz(root)).unwrap();
+    let _ = add(&right).expect_done();
+    let _ = small.run(&["verify", "--record"]).expect_done();
+    let _ = small.create("web", &[]).run().expect_done();
+    good(root);
+    let restore = |how: &str| {
+        let command = how.replace("FILE (FILE being kernel 6.1.0-small as it was added)", right.as_str());
+        assert_ne!(command, how);
+        mend(root, &command);
+        good(root);
+        assert_eq!(std::fs::read(vmlinuz(root)).unwrap(), std::fs::read(&right).unwrap());
+    };
+    // By another version.
+    std::fs::copy(&other, vmlinuz(root)).unwrap();
+    let _ = told(root, KERNEL, &["is not as it was published"]);
+    let lines = verified(root, &["web"]);
+    assert!(lines.iter().any(|line| line.name == KERNEL && line.problem.is_some()), "{lines:?}");
+    restore(&told(root, KERNEL, &["vmlinuz-6.1.0-small is kernel 6.1.0-other inside"]));
+    // By one byte. A third content of that version is refused, damaged or not.
+    flip(&vmlinuz(root), 1);
+    let third = kernel_file(root, KERNEL, 3);
+    small.refused(&["kernel", "add", "--vmlinuz", third.as_str()], 5, "other content");
+    restore(&told(root, KERNEL, &["vmlinuz-6.1.0-small is not as it was published"]));
+    small.refused(&["kernel", "add", "--vmlinuz", third.as_str()], 5, "other content");
+    // Without a manifest, the version inside tells which is right.
+    std::fs::copy(&other, vmlinuz(root)).unwrap();
+    std::fs::remove_file(kernels(root).join(format!("SHA256SUMS-{KERNEL}"))).unwrap();
+    let how = told(root, KERNEL, &["vmlinuz-6.1.0-small is kernel 6.1.0-other inside"]);
+    let command = how.replace("FILE (FILE being kernel 6.1.0-small as it was added)", right.as_str());
+    mend(root, &command);
+    let _ = small.run(&["verify", "--record"]).expect_done();
+    good(root);
+    // Gone.
+    std::fs::remove_file(vmlinuz(root)).unwrap();
+    let how = told(root, "web", &["there is no kernel 6.1.0-small"]);
+    mend(root, &how.replace("FILE", right.as_str()));
+    good(root);
+}
+
+#[test]
+fn an_initramfs_of_another_kernel_or_for_other_images_is_told_and_made_again() {
+    disklessset_tests::need!(need::root(), need::tool("dracut"));
+    let small = Small::new();
+    let root = &small.root;
+    let modules = shared().tree().join("usr/lib/modules");
+    let version = modules.read_dir_utf8().unwrap().next().unwrap().unwrap().file_name().to_owned();
+    let modules = modules.join(&version);
+    let vmlinuz = modules.join("vmlinuz");
+    let add = ["kernel", "add", "--vmlinuz", vmlinuz.as_str(), "--modules", modules.as_str()];
+    let _ = root.disklessset(&add).limit(PATIENCE).run().expect_done();
+    let lines = verified(root, &["--kernel", &version]);
+    assert!(lines[0].warning.as_deref().unwrap().contains("has no initramfs"), "{lines:?}");
+
+    // A pair by hand, whose initramfs is for another kernel and lacks a part.
+    let made = kernels(root).join(format!("initramfs-kernel-{version}"));
+    let parts = b"base\nlivenet\noverlayfs\n";
+    put(
+        &made,
+        &cpio(&[("usr/lib/modules/5.9/modules.dep", b""), ("usr/lib/dracut/modules.txt", parts)]),
+        0o644,
+    );
+    let source = format!("tree:{}", small.tree);
+    let create = ["livenet", "create", "web", "--kernel", &version, "--source", &source];
+    let _ = root.disklessset(&create).limit(PATIENCE).run().expect_done();
+    let _ = small.run(&["verify", "--record"]).expect_done();
+    let _ = told(root, "web", &["was made for kernel 5.9"]);
+    told_and_mended(root, "web", &["has no dracut module dmsquash-live"]);
+
+    flip(&made, 1);
+    let how = told(root, &version, &["initramfs-kernel", "is not as it was published"]);
+    assert_eq!(how, format!("disklessset kernel initramfs {version}"));
+    flip(&made, 1);
+    // Cut in the middle, and on record like that.
+    let length = made.metadata().unwrap().len();
+    std::fs::File::options().write(true).open(&made).unwrap().set_len(length / 2).unwrap();
+    let _ = small.run(&["verify", "--kernel", &version, "--record"]).expect_done();
+    let lines = verified(root, &["web"]);
+    let found = lines.iter().filter_map(|line| line.problem.as_deref());
+    assert!(found.into_iter().all(|text| text.contains("cannot be read")), "{lines:?}");
+}
+
+#[test]
+fn an_initramfs_that_is_gone_or_unreadable_is_told() {
+    disklessset_tests::need!(need::root());
+    let small = recorded();
+    let root = &small.root;
+    let right = std::fs::read(initramfs(root)).unwrap();
+    put(&initramfs(root), &right, 0o600);
+    let how = told(root, KERNEL, &["may not read initramfs-kernel-6.1.0-small (mode 0600)"]);
+    assert!(how.starts_with("chmod 0644 "), "{how}");
+    std::fs::remove_file(initramfs(root)).unwrap();
+    let how = told(root, "web", &["has no initramfs"]);
+    assert_eq!(how, "disklessset kernel initramfs 6.1.0-small");
+    let _ = told(root, KERNEL, &["initramfs-kernel-6.1.0-small is missing"]);
+    put(&initramfs(root), b"in no form we know", 0o644);
+    let _ = small.run(&["verify", "--kernel", KERNEL, "--record"]).expect_done();
+    let lines = verified(root, &["web"]);
+    assert!(lines[0].warning.as_deref().unwrap().contains("cannot tell what is in"), "{lines:?}");
+}
+
+/// An uncompressed archive of these files (the format is cpio's "newc").
+pub(super) fn cpio(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (name, text) in files.iter().chain(&[("TRAILER!!!", &b""[..])]) {
+        out.extend(b"070701");
+        for field in 0..13 {
+            let value = match field {
+                6 => text.len(),
+                11 => name.len() + 1,
+                _ => 0,
+            };
+            out.extend(format!("{value:08x}").bytes());
+        }
+        out.extend(name.bytes().chain([0]));
+        out.resize(out.len().next_multiple_of(4), 0);
+        out.extend(*text);
+        out.resize(out.len().next_multiple_of(4), 0);
+    }
+    out
+}
