@@ -53,7 +53,13 @@ impl Signer {
                 .context(format!("cannot sign {file}"))
                 .hint("look at `signing` in the configuration")
         })?;
-        files::set_mode(signature, 0o644).and_then(|()| files::sync_path(signature)).map_err(failure::of)
+        files::set_mode(signature, 0o644).and_then(|()| files::sync_path(signature)).map_err(failure::of)?;
+        // What nodes would refuse must not come into service, whatever openssl said of it.
+        let checked = self.check(file, signature).despite_signals().run().map_err(failure::of_tool)?;
+        if checked.code == 0 {
+            return Ok(());
+        }
+        Err(Error::failed(format!("openssl ended well, and {signature} is no signature of {file}")))
     }
 
     /// Whether `signature` is one of `file` by this certificate.
@@ -64,16 +70,17 @@ impl Signer {
         for needed in [file, signature, &self.certificate] {
             std::fs::File::open(needed).map_err(|cause| failure::of(FileError::of("read", needed)(cause)))?;
         }
-        // By this certificate and no other: what else is in the signature is not looked at.
-        let checked = Tool::new("openssl")
+        Ok(self.check(file, signature).run().map_err(failure::of_tool)?.code == 0)
+    }
+
+    /// Ends with 0 when the signature is good: by this certificate and no other, what else is in it is not looked at.
+    fn check(&self, file: &Utf8Path, signature: &Utf8Path) -> Tool<'_> {
+        Tool::new("openssl")
             .args(["cms", "-verify", "-binary", "-inform", "DER", "-noverify", "-nointern"])
             .args(["-certfile", self.certificate.as_str()])
             .args(["-in", signature.as_str(), "-content", file.as_str(), "-out", "/dev/null"])
             // 2: no signature at all, 4: another one.
             .accept(&[2, 4])
-            .run()
-            .map_err(failure::of_tool)?;
-        Ok(checked.code == 0)
     }
 
     /// Whether the certificate is still valid now.

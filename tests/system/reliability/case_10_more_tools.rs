@@ -11,7 +11,7 @@ use disklessset_tests::run;
 
 use super::tools::{Fault, with_faulty};
 use crate::system::nfs::Nfs;
-use crate::system::small::{Small, put};
+use crate::system::small::{KERNEL, Small, put};
 
 #[test]
 fn case_10_a_btrfs_that_does_nothing() {
@@ -69,6 +69,25 @@ fn case_10_a_signature_is_only_good_when_the_tool_says_whose_it_is() {
         assert_eq!(root.modules_dir().read_dir().unwrap().count(), 0, "{fault:?}");
     }
     let _ = install().run().expect_done();
+}
+
+#[test]
+fn case_10_a_signer_that_does_nothing_or_half() {
+    disklessset_tests::need!(need::root(), need::tool("openssl"));
+    let small = Small::new();
+    crate::system::image_signing::sign(&small.root);
+    let _ = small.run(&["verify", "--record"]);
+    let _ = small.run(&["verify", "--kernel", KERNEL, "--record"]);
+    let _ = small.create("web", &[]).run().expect_done();
+    let before = Snapshot::of(&small.root);
+    let half = "\"$real\" \"$@\" || exit; case \"$*\" in *-sign*) while test $# -gt 1; do \
+         if test \"$1\" = -out; then truncate -s 100 \"$2\"; fi; shift; done;; esac";
+    for fault in [Fault::Missing, Fault::Fails, Fault::DoesNothing, Fault::StopsHalfWay(half)] {
+        let created = with_faulty(&small.root, "openssl", fault, small.create("new", &[])).run();
+        let _ = created.expect_refusal(&[1, 5]);
+        before.assert_same_as_now(&small.root);
+    }
+    let _ = small.create("new", &[]).run().expect_done();
 }
 
 /// Has a package manager fill a tree without any package, whose own tool is not what it should be.

@@ -158,7 +158,7 @@ impl Request for CheckModule {
                 Ok(more) => findings.extend(more),
                 Err(cause) => findings.push(failed("contract", cause)),
             }
-            interrupt::check().map_err(|stop| Error::new(ErrorKind::INTERRUPTED, stop.to_string()))?;
+            not_stopped()?;
         }
         session.output.document("findings", &findings, |output| table(output, &findings));
         let count = |outcome| findings.iter().filter(|finding| finding.outcome == outcome).count();
