@@ -103,7 +103,10 @@ fn clone_resize_kernel_set_show_and_remove_are_the_base_s() {
     let small = small();
     let before = Snapshot::of(&small.root);
     let file = small.root.modules_dir().join("erofs_module.so");
-    let _ = small.run(&["module", "check", file.as_str()]).expect_done();
+    let (source, kernel) = (format!("source=tree:{}", small.tree), format!("kernel={EROFS_KERNEL}"));
+    let set = ["--set", &source, "--set", &kernel, "--set", "livenet_size=auto"];
+    let check = small.root.disklessset(&[&["module", "check", file.as_str()][..], &set].concat());
+    let _ = check.limit(std::time::Duration::from_secs(180)).run().expect_done();
     let _ = create(&small, "a", &[]).run().expect_done();
     let _ = small.run(&["verify", "a"]).expect_done();
     let _ = small.run(&["clone", "a", "b"]).expect_done();

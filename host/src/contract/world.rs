@@ -10,6 +10,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::place::Rooms;
+use super::values::{KERNEL, OTHER_KERNEL};
 use crate::modules::installed::digest_of;
 use crate::system::mounts;
 
@@ -111,7 +112,7 @@ fn walk(base: &Utf8Path, directory: &Utf8Path, files: &mut BTreeMap<Utf8PathBuf,
         let Ok(name) = path.strip_prefix(base) else { continue };
         let ignored = COMES_AND_GOES.iter().any(|place| name == *place);
         let Ok(seen) = entry.metadata() else { continue };
-        if ignored || (name == REGISTER && says_nothing(&path)) {
+        if ignored || (name == REGISTER && says_nothing(&path)) || is_new_kernel(name) {
             continue;
         }
         files.insert(name.to_owned(), facts_of(&path, &seen));
@@ -121,6 +122,20 @@ fn walk(base: &Utf8Path, directory: &Utf8Path, files: &mut BTreeMap<Utf8PathBuf,
             walk(base, &path, files);
         }
     }
+}
+
+/// Whether this is of a kernel that an image brought: that stays when the image goes, for other images. Those that the check put
+/// there have its name.
+fn is_new_kernel(name: &Utf8Path) -> bool {
+    let file = name.file_name().unwrap_or_default();
+    let version = match name.parent().and_then(Utf8Path::file_name) {
+        Some("kernel-modules") => Some(file).filter(|file| !file.starts_with('.')),
+        Some("kernels") => {
+            ["vmlinuz-", "initramfs-kernel-", "SHA256SUMS-"].iter().find_map(|start| file.strip_prefix(start))
+        }
+        _ => None,
+    };
+    version.is_some_and(|version| ![KERNEL, OTHER_KERNEL].contains(&version))
 }
 
 fn says_nothing(register: &Utf8Path) -> bool {

@@ -85,11 +85,16 @@ pub fn layout_of(file: &Utf8Path, host: &Host<'_>) -> Result<Layout> {
     if holds(file, INNER_IMAGE, host)? {
         return Ok(Layout::Classic);
     }
-    // No tree has so few, so that a list without them is not the whole list.
+    must_be_whole_tree(file)?;
+    Ok(Layout::Flat)
+}
+
+/// Asserts that a list without a classic image's files was the whole list: no tree has so few.
+fn must_be_whole_tree(file: &Utf8Path) -> Result<()> {
     if Superblock::read(file)?.inodes <= CLASSIC_INODES {
         return Err(Error::failed(format!("unsquashfs ended well, and did not list what is in {file}")));
     }
-    Ok(Layout::Flat)
+    Ok(())
 }
 
 /// Whether something lies at this path in a squashfs file.
@@ -117,6 +122,9 @@ pub fn names_in(file: &Utf8Path, directory: &str, host: &Host<'_>) -> Result<Vec
         let below = line.strip_prefix('/').and_then(|line| line.strip_prefix(directory)?.strip_prefix('/'));
         let name = below.and_then(|below| below.split('/').next()).filter(|name| !name.is_empty());
         names.extend(name.filter(|name| names.last().is_none_or(|last| last != name)).map(str::to_owned));
+    }
+    if names.is_empty() {
+        must_be_whole_tree(file)?;
     }
     Ok(names)
 }
