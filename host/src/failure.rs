@@ -66,6 +66,11 @@ pub fn exit_code(kind: ErrorKind) -> u8 {
     }
 }
 
+/// An error with its causes, for where there is one line.
+pub fn one_line(error: &Error) -> String {
+    error.causes.iter().fold(error.message.clone(), |text, cause| format!("{text}: {cause}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use super::globals::Run;
 use crate::{
-    ImageManager, KernelManager,
+    ImageManager, KernelManager, failure,
     images::{CleanReport, MODULES},
     no_room,
     output::{Output, unanswered},
@@ -142,13 +142,17 @@ impl Session {
                     if error.kind == ErrorKind::INTERRUPTED {
                         return Err(error.clone());
                     }
-                    self.output.warn(&format!("cannot clean {}: {}", subject(name), one_line(error)));
+                    self.output.warn(&format!(
+                        "cannot clean {}: {}",
+                        subject(name),
+                        failure::one_line(error)
+                    ));
                 }
                 Ok(report.cleaned)
             }
             Err(error) if error.kind == ErrorKind::INTERRUPTED => Err(error),
             Err(error) => {
-                self.output.warn(&format!("cannot clean: {}", one_line(&error)));
+                self.output.warn(&format!("cannot clean: {}", failure::one_line(&error)));
                 Ok(Vec::new())
             }
         }
@@ -191,14 +195,4 @@ pub(crate) fn subject(name: &str) -> String {
         MODULES => "modules".to_owned(),
         name => format!("image {name}"),
     }
-}
-
-/// An error as part of a sentence.
-pub(crate) fn one_line(error: &Error) -> String {
-    let mut text = error.message.clone();
-    for cause in &error.causes {
-        text.push_str(": ");
-        text.push_str(cause);
-    }
-    text
 }

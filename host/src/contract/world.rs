@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 
 use super::place::Rooms;
 use super::values::{KERNEL, OTHER_KERNEL};
-use crate::modules::installed::digest_of;
+use crate::integrity::Digest;
 use crate::system::mounts;
 
 /// How long the processes of an actor that was killed may take to follow it.
@@ -155,7 +155,7 @@ fn facts_of(path: &Utf8Path, seen: &std::fs::Metadata) -> String {
     if file_type.is_file() {
         let content = match seen.size() {
             size if size > READ_UP_TO => format!("{size} {} {}", seen.mtime(), seen.mtime_nsec()),
-            _ => digest_of(path).unwrap_or_default(),
+            _ => Digest::of_file(path).map_or_else(|_| String::new(), |digest| digest.to_string()),
         };
         return format!("file {owner} {content}");
     }

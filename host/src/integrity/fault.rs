@@ -44,9 +44,7 @@ impl Fault {
 impl From<disklessset_plugin_api::Error> for Fault {
     /// What could not be checked is not good. Its hint says what to do.
     fn from(error: disklessset_plugin_api::Error) -> Self {
-        let causes = error.causes.iter().map(|cause| format!(": {cause}"));
-        let text = std::iter::once(error.message.clone()).chain(causes).collect::<String>();
-        Self { weight: Weight::Problem, text, mend: error.hint }
+        Self { weight: Weight::Problem, text: crate::failure::one_line(&error), mend: error.hint }
     }
 }
 

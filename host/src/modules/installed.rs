@@ -3,17 +3,13 @@
 //! Sysadmins may drop files in, change them and delete them by hand: a file without a record is as good as one with it, a
 //! file that is no longer what was installed is told of, and a record without its file goes by itself.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{self, Read},
-    os::unix::fs::MetadataExt,
-};
+use std::{collections::BTreeMap, io, os::unix::fs::MetadataExt};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::failure;
+use crate::integrity::Digest;
 use crate::system::{FileError, atomic_file, files, layout::Layout};
 use crate::yaml;
 
@@ -93,30 +89,14 @@ impl Installed {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn is_still(&self, file: &Utf8Path) -> Result<bool, FileError> {
-        let seen = std::fs::metadata(file).map_err(FileError::of("inspect", file))?;
+    pub fn is_still(&self, file: &Utf8Path) -> disklessset_plugin_api::Result<bool> {
+        let seen =
+            std::fs::metadata(file).map_err(|cause| failure::of(FileError::of("inspect", file)(cause)))?;
         if Stamp::of(&seen) == self.stamp {
             return Ok(true);
         }
-        Ok(seen.size() == self.stamp.bytes && digest_of(file)? == self.sha256)
+        Ok(seen.size() == self.stamp.bytes && Digest::of_file(file)?.to_string() == self.sha256)
     }
-}
-
-/// The SHA-256 of a file, in hexadecimal digits.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn digest_of(file: &Utf8Path) -> Result<String, FileError> {
-    let mut digest = Sha256::new();
-    let mut open = File::open(file).map_err(FileError::of("read", file))?;
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match open.read(&mut buffer).map_err(FileError::of("read", file))? {
-            0 => break,
-            count => digest.update(&buffer[..count]),
-        }
-    }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The records, by the file each is about.
@@ -221,7 +201,7 @@ mod tests {
             name: "demo".into(),
             version: "1.0.0".into(),
             origin: "/tmp/a: b\nc".into(),
-            sha256: digest_of(&file).unwrap(),
+            sha256: Digest::of_file(&file).unwrap().to_string(),
             when: String::new(),
             signed_by: None,
             stamp: Stamp::default(),

@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, ErrorKind, Hold, Level, Result};
 
 use super::install::{self, InstallError, InstallPlan, RemovePlan};
-use super::installed::{Installed, Register, digest_of};
+use super::installed::{Installed, Register};
 use super::registry::ModuleEntry;
 use super::signature::{NAMESPACE, Signature, SignatureError, TrustedKeys};
 use crate::images::operation::{Operation, Subject};
@@ -16,7 +16,7 @@ use crate::system::{
     FileError,
     lock::{Lock, LockError, LockProbe, Wait},
 };
-use crate::{failure, kernels};
+use crate::{failure, integrity::Digest, kernels};
 
 /// The name of the lock of the modules directory.
 pub(crate) const LOCK: &str = "modules";
@@ -88,7 +88,7 @@ impl<'s> ModuleManager<'s> {
             check(&aside).map_err(|cause| told(plan.failed(&aside, &cause)))?;
             let seen = std::fs::symlink_metadata(&aside)
                 .map_err(|cause| failure::of(FileError::of("inspect", &aside)(cause)))?;
-            let digest = digest_of(&aside).map_err(failure::of)?;
+            let digest = Digest::of_file(&aside)?.to_string();
             let record = Box::new(Installed::new(plan.identity(), plan.origin(), digest, signed_by));
             let effect = Effect::ModuleIn { path: target.clone(), aside, inode: seen.ino(), record };
             operation.acquire(effect, Hold::Action, || Ok(()))
@@ -135,7 +135,7 @@ impl<'s> ModuleManager<'s> {
         match Register::read(&self.site.layout) {
             Ok(register) => entries.iter().map(|entry| facts_of(&register, &entry.file)).collect(),
             Err(error) => {
-                let note = Some(one_line(&failure::of(error)));
+                let note = Some(failure::one_line(&failure::of(error)));
                 vec![ModuleFacts { installed: None, note }; entries.len()]
             }
         }
@@ -266,13 +266,9 @@ fn facts_of(register: &Register, file: &Utf8Path) -> ModuleFacts {
     let note = match record.is_still(file) {
         Ok(true) => None,
         Ok(false) => Some(format!("{file} is no longer the file that was installed")),
-        Err(error) => Some(one_line(&failure::of(error))),
+        Err(error) => Some(failure::one_line(&error)),
     };
     ModuleFacts { installed: Some(record.clone()), note }
-}
-
-fn one_line(error: &Error) -> String {
-    error.causes.iter().fold(error.message.clone(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn told(error: InstallError) -> Error {

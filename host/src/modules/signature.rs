@@ -10,6 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::installed::{Register, Signer};
 use super::refusal::Refusal;
 use super::trust::{Trust, Untrusted};
+use crate::failure;
 use crate::system::{
     FileError, atomic_file,
     command::{CommandError, Tool},
@@ -175,7 +176,7 @@ impl Signed {
             Some(_) => match record.is_still(file) {
                 Ok(true) => Ok(()),
                 Ok(false) => unsigned("it is no longer the file that was installed"),
-                Err(error) => unsigned(&format!("{error}: {}", error.source)),
+                Err(error) => unsigned(&failure::one_line(&error)),
             },
         }
     }
