@@ -1,6 +1,7 @@
 //! Given a tree with everything that copies lose, through the whole program: staging image, golden image, node and clone have all of it.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
+use disklessset_tests::loop_disk::tool;
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::tree_facts::TreeFacts;
@@ -8,15 +9,23 @@ use disklessset_tests::{hostile_tree, need};
 
 use crate::system::nfs::Nfs;
 
-/// What an immutable file keeps the harness itself from removing.
-fn soften(root: &TestRoot) {
-    let _ = root.tool("chattr", &["-R", "-f", "-i", "-a", root.beside().as_str()]).run();
+/// Makes what is immutable below a root removable for the harness, also when the test fails. Declared after the root, it goes first.
+struct Soften<'a>(&'a TestRoot);
+
+impl Drop for Soften<'_> {
+    fn drop(&mut self) {
+        for place in [self.0.path(), self.0.beside()] {
+            // What cannot be softened shows when the root goes.
+            let _ = tool("chattr", &["-R", "-f", "-i", "-a", place.as_str()]);
+        }
+    }
 }
 
 #[test]
 fn case_29_a_hostile_tree_is_the_same_in_every_image_and_node() {
     disklessset_tests::need!(need::root(), need::tool("setcap"), need::tool("setfacl"), need::tool("chattr"));
     let nfs = Nfs::new();
+    let _soften = Soften(&nfs.root);
     let before = Snapshot::of(&nfs.root);
     let odd = nfs.tree.join("srv/odd");
     std::fs::create_dir_all(&odd).unwrap();
@@ -44,5 +53,4 @@ fn case_29_a_hostile_tree_is_the_same_in_every_image_and_node() {
     nfs.done(&["remove", "h", "g", "--yes"]);
     nfs.done(&["remove", "copy", "st", "--yes"]);
     before.assert_same_as_now(&nfs.root);
-    soften(&nfs.root);
 }
