@@ -27,7 +27,10 @@ pub fn identity(descriptor: &[u8]) -> Result<Identity, Refusal> {
 
 /// The content of a journal.
 pub fn journal(bytes: &[u8]) -> State {
-    State::of(bytes)
+    let mut state = State::of(bytes);
+    // Of the last line alone, which a torn one may be.
+    state.torn = false;
+    state
 }
 
 /// An exports file, taken apart.

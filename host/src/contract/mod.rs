@@ -6,8 +6,8 @@
 //! and cleaned by a process that has the module and by one that has not.
 //!
 //! Three processes are at it: the one that was asked ([`exercise`]) makes the place and takes it away; the *examiner*
-//! ([`examiner`]), in namespaces of its own where we are root, in which mounts and processes end with it; and one *actor*
-//! ([`act`]) after the other, the only ones that load the module. This guards against mistakes. It is no sandbox.
+//! (`examiner`), in namespaces of its own where we are root, in which mounts and processes end with it; and one *actor*
+//! (`act`) after the other, the only ones that load the module. This guards against mistakes. It is no sandbox.
 
 pub(crate) mod act;
 mod class;

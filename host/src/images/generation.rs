@@ -18,7 +18,7 @@ pub enum NewFile<'a> {
 }
 
 /// Builds the next state of `directory` in `aside` (which exists and is empty, on the same file system), on disk; exchanging the
-/// two puts it in service. What tells of files is not carried over: see [`super::manifest`].
+/// two puts it in service. What tells of files is not carried over: see `manifest`.
 ///
 /// # Errors
 /// When building fails.

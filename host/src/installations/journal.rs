@@ -200,7 +200,7 @@ pub struct State {
     taken: Vec<Effect>,
     next: u64,
     /// Whether the last line is torn.
-    torn: bool,
+    pub(crate) torn: bool,
 }
 
 impl State {

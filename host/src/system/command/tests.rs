@@ -443,7 +443,7 @@ fn a_shell_inside_a_tree_has_the_terminal_and_gives_it_back() {
     std::thread::sleep(Duration::from_millis(500));
     keys.write_all(b"\x1a").unwrap();
     wait_for("Stopped");
-    keys.write_all(b"kill -9 %1; wait; read x </dev/tty; echo read-$x-$((2+2))\ntyped\n").unwrap();
+    keys.write_all(b"kill -9 %1; wait -f %1; read x </dev/tty; echo read-$x-$((2+2))\ntyped\n").unwrap();
     wait_for("read-typed-4");
     keys.write_all(b"exit 7\n").unwrap();
     wait_for("ENDED exit status 7; Ok(())");
