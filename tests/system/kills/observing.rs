@@ -223,7 +223,8 @@ impl<'a> Observer<'a> {
             .into_iter()
             .flat_map(|version| [format!("vmlinuz-{version}"), format!("initramfs-kernel-{version}")])
             .collect();
-        kernel_files.extend(model.guest.then(|| format!("vmlinuz-{GUEST}")));
+        let of_guest = || [format!("vmlinuz-{GUEST}"), format!("SHA256SUMS-{GUEST}")];
+        kernel_files.extend(model.guest.then(of_guest).into_iter().flatten());
         assert_eq!(names(&kernels(self.root)), kernel_files, "among the kernels");
         let guest: BTreeSet<String> = model.guest.then(|| GUEST.to_owned()).into_iter().collect();
         assert_eq!(names(&self.state().join("kernel-modules")), guest, "among the modules of kernels");
