@@ -1,10 +1,10 @@
-//! Actions and their parameters, declared once.
+//! Actions, declared once.
 //!
 //! From one [`ActionSpec`] the host makes the menu entry and its questions, the clap subcommand with flags and help,
 //! the check of parameters files, and the completion.
 
+use crate::ParamSpec;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// What an action is to the image it works on; the host locks, loads and records accordingly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,26 @@ pub enum Role {
     /// Only reads, and is about no single image: it takes no image's name (since 1.1).
     Overview,
     /// A role of a newer API: the host refuses the action and says so.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Whether `disklessset module check` tries an action of existing images (since 1.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "when", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Trial {
+    /// When it asks for no confirmation.
+    #[default]
+    Unasked,
+    /// Always: the image of a throw-away root may lose what it would ask about.
+    Always,
+    /// Never.
+    Never {
+        /// What speaks against it, for the report of the check.
+        why: String,
+    },
+    /// A word of a newer API: taken for [`Trial::Unasked`].
     #[serde(other)]
     Unknown,
 }
@@ -45,6 +65,9 @@ pub struct ActionSpec {
     /// Its parameters beside the image's name, in the order the menu asks for them.
     #[serde(default)]
     pub params: Vec<ParamSpec>,
+    /// Whether `module check` tries it (since 1.2).
+    #[serde(default)]
+    pub trial: Trial,
 }
 
 impl ActionSpec {
@@ -57,6 +80,7 @@ impl ActionSpec {
             terminal: false,
             confirm: None,
             params: Vec::new(),
+            trial: Trial::default(),
         }
     }
 
@@ -87,6 +111,13 @@ impl ActionSpec {
         self
     }
 
+    /// Another menu entry. The help sentence stays as it is.
+    #[must_use]
+    pub fn label(mut self, label: &str) -> Self {
+        self.label = label.to_owned();
+        self
+    }
+
     /// The help sentence, when the menu entry does not say enough.
     #[must_use]
     pub fn help(mut self, help: &str) -> Self {
@@ -114,178 +145,35 @@ impl ActionSpec {
         self.confirm = Some(question.to_owned());
         self
     }
-}
 
-/// What a parameter holds. The value a module gets is of the type named here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum ParamKind {
-    /// Text ([`String`]), of one line or several; other control characters are refused.
-    Text,
-    /// A whole number ([`i64`]).
-    Integer {
-        /// The least allowed.
-        min: i64,
-        /// The most allowed.
-        max: i64,
-    },
-    /// A [`crate::Size`], or [`crate::SizeOrAuto`] when `auto` is allowed. Bounds in mebibytes.
-    Size {
-        /// The least allowed, in mebibytes.
-        min: u64,
-        /// The most allowed, in mebibytes.
-        max: u64,
-        /// Whether the word `auto` is a value.
-        auto: bool,
-    },
-    /// Yes or no ([`bool`]).
-    Flag,
-    /// One of several words ([`String`]).
-    Choice {
-        /// The words as the command line has them.
-        choices: Vec<String>,
-    },
-    /// Something never shown, logged or passed on a command line ([`String`]); on the command line the flag names a
-    /// file that holds it (`--NAME-file`, `-` for standard input).
-    Secret,
-    /// A [`crate::KernelVersion`] that has an initramfs, or the word `from-image`.
-    Kernel {
-        /// Whether `from-image` is a value: take the kernel that the OS tree brings.
-        from_image: bool,
-    },
-    /// The name of an existing image ([`crate::ImageName`]) of a class (any class when empty).
-    Image {
-        /// The class.
-        class: String,
-    },
-    /// A path of the server ([`String`]), made absolute by the host.
-    Path,
-    /// Package names ([`crate::PackageName`]), repeated.
-    Package,
-    /// The words of a command after `--` ([`Vec`] of [`String`]).
-    Command,
-    /// A kind of a newer API: the host refuses the action and says so.
-    #[serde(other)]
-    Unknown,
-}
+    /// Takes a parameter away. Of use to a class that refines an action of its base, which then has to do without.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.params.retain(|param| param.name != name);
+        self
+    }
 
-/// Where a parameter stands on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Placement {
-    /// `--name VALUE`.
-    Flag,
-    /// A bare word, in the order of declaration.
-    Position,
-    /// All words after `--`.
-    Trailing,
-    /// Only in menus and parameters files.
-    #[serde(other)]
-    Nowhere,
-}
-
-/// One parameter of an action.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ParamSpec {
-    /// The name in parameters files, such as `livenet_size`.
-    pub name: String,
-    /// The flag without dashes (`size`); for positions the word shown in usage lines.
-    pub flag: String,
-    /// Where it stands.
-    pub placement: Placement,
-    /// What it holds.
-    pub kind: ParamKind,
-    /// One sentence for help and the menu.
-    pub help: String,
-    /// The value when nothing is given.
-    #[serde(default)]
-    pub default: Option<Value>,
-    /// Whether something must be given.
-    #[serde(default)]
-    pub required: bool,
-    /// Whether it may be given several times; the value is then a list.
-    #[serde(default)]
-    pub repeated: bool,
-    /// A value to try the class with, for `module check`.
-    #[serde(default)]
-    pub sample: Option<Value>,
-    /// Whether the menu asks for it (rare ones are for flags and files only).
-    #[serde(default = "asked")]
-    pub asked: bool,
-}
-
-fn asked() -> bool {
-    true
-}
-
-impl ParamSpec {
-    /// An optional parameter given as a flag of the same name (underscores become dashes).
-    pub fn flag(name: &str, kind: ParamKind, help: &str) -> Self {
-        let repeated = matches!(kind, ParamKind::Package);
-        Self {
-            name: name.to_owned(),
-            flag: name.replace('_', "-"),
-            placement: Placement::Flag,
-            kind,
-            help: help.to_owned(),
-            default: None,
-            required: false,
-            repeated,
-            sample: None,
-            asked: true,
+    /// Changes a parameter in its place: another default, another help, fewer choices. Without a parameter of that name nothing
+    /// changes.
+    #[must_use]
+    pub fn with(mut self, name: &str, change: impl FnOnce(ParamSpec) -> ParamSpec) -> Self {
+        if let Some(param) = self.params.iter_mut().find(|param| param.name == name) {
+            *param = change(param.clone());
         }
-    }
-
-    /// A required bare word.
-    pub fn position(name: &str, kind: ParamKind, help: &str) -> Self {
-        Self { placement: Placement::Position, required: true, ..Self::flag(name, kind, help) }
-    }
-
-    /// The words after `--`.
-    pub fn trailing(name: &str, help: &str) -> Self {
-        Self { placement: Placement::Trailing, required: true, ..Self::flag(name, ParamKind::Command, help) }
-    }
-
-    /// Another flag than the name.
-    #[must_use]
-    pub fn as_flag(mut self, flag: &str) -> Self {
-        self.flag = flag.to_owned();
         self
     }
 
-    /// The value when nothing is given.
+    /// `module check` tries it although it asks for a confirmation.
     #[must_use]
-    pub fn default(mut self, value: impl Into<Value>) -> Self {
-        self.default = Some(value.into());
+    pub fn safe_to_try(mut self) -> Self {
+        self.trial = Trial::Always;
         self
     }
 
-    /// Something must be given.
+    /// `module check` does not try it, and says why.
     #[must_use]
-    pub fn required(mut self) -> Self {
-        self.required = true;
-        self
-    }
-
-    /// May be given several times.
-    #[must_use]
-    pub fn repeated(mut self) -> Self {
-        self.repeated = true;
-        self
-    }
-
-    /// A value for `module check`.
-    #[must_use]
-    pub fn sample(mut self, value: impl Into<Value>) -> Self {
-        self.sample = Some(value.into());
-        self
-    }
-
-    /// The menu does not ask for it.
-    #[must_use]
-    pub fn not_asked(mut self) -> Self {
-        self.asked = false;
+    pub fn never_tried(mut self, why: &str) -> Self {
+        self.trial = Trial::Never { why: why.to_owned() };
         self
     }
 }

@@ -3,7 +3,7 @@
 //! A panic can only be caught inside the module that made it, so every entry into a module goes through [`guarded`].
 
 use crate::{
-    DerivedImageClass, Host, Image, ImageClass,
+    ActionSpec, Attributes, DerivedImageClass, Host, Image, ImageClass,
     abi::{AbiError, HostRef, Module, Module_TO, ModuleBox},
     error::{Error, ErrorKind, Result},
     messages::{ClassDescription, ModuleDescription, StepReply, StepRequest, steps},
@@ -57,35 +57,40 @@ macro_rules! dispatch {
             return Ok(StepReply { image: None, value });
         }
         let mut image = subject(request.image.clone(), step)?;
-        let value = match step {
-            steps::CREATE => {
-                $done(class.create_new_image(&mut image, &request.arguments, host)?, step)?.into_value()
-            }
-            steps::REMOVE => $done(class.remove_files(&image, host)?, step)?.into_value(),
-            steps::BOOT_FILE => {
-                let boot = serde_json::from_value(request.attrs.get("boot").cloned().unwrap_or_default())?;
-                $done(class.get_boot_file_template(&image, &boot, host)?, step)?.into_value()
-            }
-            steps::CLONE => {
-                let source = subject(request.source.clone(), step)?;
-                $done(class.clone_image(&source, &mut image, host)?, step)?.into_value()
-            }
-            steps::SET_KERNEL => {
-                let kernel =
-                    serde_json::from_value(request.attrs.get("kernel").cloned().unwrap_or_default())?;
-                $done(class.set_kernel(&mut image, &kernel, host)?, step)?.into_value()
-            }
-            steps::CHECK_REMOVAL => $done(class.check_removal(&image, host)?, step)?.into_value(),
-            steps::RECOVER => {
-                let action = text(&request, "action");
-                $done(class.recovered(&mut image, &action, host)?, step)?.into_value()
-            }
-            steps::SHOW => $done(class.show(&image, host)?, step)?.into_value(),
-            steps::ACTION => {
-                $done(class.action(&words, &mut image, &request.arguments, host)?, step)?.into_value()
-            }
-            other => $done(class.step(other, &mut image, &request.attrs, host)?, step)?.into_value(),
+        let before = image.attributes().clone();
+        let run = |image: &mut Image| {
+            Ok(match step {
+                steps::CREATE => {
+                    $done(class.create_new_image(image, &request.arguments, host)?, step)?.into_value()
+                }
+                steps::REMOVE => $done(class.remove_files(image, host)?, step)?.into_value(),
+                steps::BOOT_FILE => {
+                    let boot =
+                        serde_json::from_value(request.attrs.get("boot").cloned().unwrap_or_default())?;
+                    $done(class.get_boot_file_template(image, &boot, host)?, step)?.into_value()
+                }
+                steps::CLONE => {
+                    let source = subject(request.source.clone(), step)?;
+                    $done(class.clone_image(&source, image, host)?, step)?.into_value()
+                }
+                steps::SET_KERNEL => {
+                    let kernel =
+                        serde_json::from_value(request.attrs.get("kernel").cloned().unwrap_or_default())?;
+                    $done(class.set_kernel(image, &kernel, host)?, step)?.into_value()
+                }
+                steps::CHECK_REMOVAL => $done(class.check_removal(image, host)?, step)?.into_value(),
+                steps::RECOVER => {
+                    let action = text(&request, "action");
+                    $done(class.recovered(image, &action, host)?, step)?.into_value()
+                }
+                steps::SHOW => $done(class.show(image, host)?, step)?.into_value(),
+                steps::ACTION => {
+                    $done(class.action(&words, image, &request.arguments, host)?, step)?.into_value()
+                }
+                other => $done(class.step(other, image, &request.attrs, host)?, step)?.into_value(),
+            })
         };
+        let value = run(&mut image).map_err(|error| unless_changed(error, step, &before, &image))?;
         Ok(StepReply { image: Some(image), value })
     }};
 }
@@ -122,6 +127,15 @@ fn or_base<T>(value: Option<T>, step: &str) -> Result<T> {
     value.ok_or_else(|| Error::not_defined(step))
 }
 
+/// What a class leaves to its base the base begins with the image as it was: what was changed before would be lost without a word.
+fn unless_changed(error: Error, step: &str, before: &Attributes, image: &Image) -> Error {
+    if error.kind != ErrorKind::NOT_DEFINED || image.attributes() == before {
+        return error;
+    }
+    Error::failed(format!("the class changed the image in step {step} and then left the step to its base"))
+        .hint("this is a fault of the module: it has to call host.base(), and give back what that gave")
+}
+
 impl<C: ImageClass> Steps for Own<C> {
     fn describe(&self, name: &str) -> ClassDescription {
         ClassDescription { name: name.to_owned(), actions: self.0.actions() }
@@ -136,6 +150,12 @@ impl<C: DerivedImageClass> Steps for Derived<C> {
         ClassDescription { name: name.to_owned(), actions: self.0.actions() }
     }
     fn run(&self, request: StepRequest, host: &Host<'_>) -> Result<StepReply> {
+        if request.step == steps::REFINE {
+            let inherited = request.attrs.get("actions").cloned().unwrap_or_default();
+            let inherited: Vec<ActionSpec> = serde_json::from_value(inherited)?;
+            let refined: Vec<_> = inherited.into_iter().map(|action| self.0.refine(action)).collect();
+            return Ok(StepReply { image: None, value: serde_json::to_value(refined)? });
+        }
         dispatch!(&self.0, request, host, or_base)
     }
 }

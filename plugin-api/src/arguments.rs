@@ -37,7 +37,15 @@ impl Arguments {
         self.0.get(name).and_then(Value::as_bool).unwrap_or(false)
     }
 
-    /// All values as one struct of the author's.
+    /// The same with one value more, or another: for a base class whose parameter a derived one took away or settles itself.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// All values as one struct of the author's. It has to let other fields be (no `deny_unknown_fields`) where classes may be
+    /// built on it: theirs come along.
     ///
     /// # Errors
     /// When the struct does not fit the declaration.

@@ -116,11 +116,23 @@ pub trait ImageClass: Send + Sync + 'static {
     }
 }
 
-/// A class built on another: every method may be left out, the base's is then used. `Ok(None)` leaves a step to the base.
+/// A class built on another: every method may be left out, the base's is then used. `Ok(None)` leaves a step to the base, with
+/// the image as it was: a class that changes the image and then gives back `Ok(None)` gets an error. [`Host::base`] has the base do its part
+/// within a step of the class's own.
 pub trait DerivedImageClass: Send + Sync + 'static {
-    /// Its actions, in place of the base's of the same words and beside the others.
+    /// Its own actions, in place of the base's of the same words and beside the others. One that creates takes the place of the base's
+    /// creation whatever its words are.
     fn actions(&self) -> Vec<ActionSpec> {
         Vec::new()
+    }
+
+    /// An action that the class has from its base, as it is for this class: with a parameter more or fewer, another default, another
+    /// label (`action.with("size", |size| size.default("2G")).without("layout")`). `None` when this class does not have it.
+    ///
+    /// Only a creation may get other words. What it is to an image stays ([`crate::Role`]). Hosts of API 1.1 do not ask: under them
+    /// the action is as the base declares it.
+    fn refine(&self, action: ActionSpec) -> Option<ActionSpec> {
+        Some(action)
     }
 
     /// See [`ImageClass::create_new_image`].
@@ -144,10 +156,10 @@ pub trait DerivedImageClass: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// See [`ImageClass::clean`].
+    /// See [`ImageClass::clean`]. The base cleans after it, whatever it gives back (under hosts of API 1.1 only after `Ok(None)`).
     ///
     /// # Errors
-    /// As there.
+    /// As there; the base cleans all the same.
     fn clean(&self, _name: &ImageName, _host: &Host<'_>) -> Result<Option<()>> {
         Ok(None)
     }

@@ -52,11 +52,13 @@ pub mod note;
 mod action;
 mod api_version;
 mod arguments;
+mod base;
 mod class;
 mod error;
 mod image;
 mod kernel;
 mod names;
+mod param;
 mod run;
 mod services;
 mod size;
@@ -69,13 +71,15 @@ pub mod testing;
 #[cfg_attr(feature = "testing", doc = include_str!("tutorial_tests.md"))]
 pub mod tutorial {}
 
-pub use action::{ActionSpec, ParamKind, ParamSpec, Placement, Role};
+pub use action::{ActionSpec, Role, Trial};
 pub use arguments::Arguments;
+pub use base::Base;
 pub use class::{BaseClass, DerivedImageClass, ImageClass};
 pub use error::{Error, ErrorKind, Result};
 pub use image::{Attributes, Image};
 pub use kernel::{BootContext, Kernel, KernelVersion};
 pub use names::{ImageName, NameError, PackageName};
+pub use param::{ParamKind, ParamSpec, Placement};
 pub use run::{Command, Finished};
 pub use services::{Export, Hold, Host, Level, Mount, Paths, StandingOverlay, TreeKernel};
 pub use size::{Size, SizeError, SizeOrAuto};

@@ -32,6 +32,10 @@ pub mod steps {
     /// Settle a created image whose action `attrs["action"]` was killed, once the host has undone what was on record; the
     /// value is a sentence about what stays, or null (since 1.1).
     pub const RECOVER: &str = "recover";
+    /// Say how the actions inherited from the base are for a derived class: `attrs["actions"]` is a list of [`crate::ActionSpec`], the
+    /// value a list of as many, null for an action that the class does not have. There is no image and there are no services
+    /// (since 1.2).
+    pub const REFINE: &str = "refine_actions";
 }
 
 /// What a module says of itself once it is loaded.
@@ -258,7 +262,7 @@ pub struct StepCall {
     /// Start at the base of this class instead of at the most derived class.
     #[serde(default)]
     pub base_of: Option<String>,
-    /// The step with its image and attributes; its `class` is filled in by the host.
+    /// The step with its image and attributes; its `class` is filled in by the host. Without an image only of a base (since 1.2).
     pub request: StepRequest,
 }
 

@@ -1,7 +1,7 @@
 //! What the host does for a module.
 
 use crate::{
-    Attributes, Image, ImageName, Kernel, KernelVersion,
+    Attributes, Base, Image, ImageName, Kernel, KernelVersion,
     abi::HostRef,
     error::{Error, Result},
     messages::{self, StepReply, StepRequest, services},
@@ -171,6 +171,17 @@ impl<'a> Host<'a> {
     #[doc(hidden)]
     pub fn new(services: HostRef<'a>, class: &str) -> Self {
         Self { services, class: class.to_owned() }
+    }
+
+    /// The class that is being called.
+    pub(crate) fn class(&self) -> &str {
+        &self.class
+    }
+
+    /// What the base of the calling class does, step by step: for a class that is built on another and does more than the base in
+    /// some step, not something else.
+    pub fn base(&self) -> Base<'_, 'a> {
+        Base::new(self)
     }
 
     /// Calls a service by name, for services that are newer than this API.
@@ -407,24 +418,6 @@ impl<'a> Host<'a> {
     /// # Errors
     /// The step's own; [`crate::ErrorKind::NOT_DEFINED`] when no class of the chain defines it.
     pub fn step(&self, step: &str, image: &mut Image, attrs: Attributes) -> Result<Value> {
-        self.step_from(None, step, image, attrs)
-    }
-
-    /// Runs a step as the base of the calling class defines it.
-    ///
-    /// # Errors
-    /// As [`Self::step`].
-    pub fn base_step(&self, step: &str, image: &mut Image, attrs: Attributes) -> Result<Value> {
-        self.step_from(Some(self.class.clone()), step, image, attrs)
-    }
-
-    fn step_from(
-        &self,
-        base_of: Option<String>,
-        step: &str,
-        image: &mut Image,
-        attrs: Attributes,
-    ) -> Result<Value> {
         let request = StepRequest {
             class: String::new(),
             step: step.to_owned(),
@@ -434,10 +427,18 @@ impl<'a> Host<'a> {
             arguments: crate::Arguments::default(),
             attrs,
         };
-        let reply: StepReply = self.call(services::STEP, &messages::StepCall { base_of, request })?;
+        let reply: StepReply = self.call(services::STEP, &messages::StepCall { base_of: None, request })?;
         if let Some(changed) = reply.image {
             *image = changed;
         }
         Ok(reply.value)
+    }
+
+    /// Runs a step as the base of the calling class defines it. [`Self::base`] has the steps that every class has, with their arguments.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub fn base_step(&self, step: &str, image: &mut Image, attrs: Attributes) -> Result<Value> {
+        self.base().step(step, image, attrs)
     }
 }

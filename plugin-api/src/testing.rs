@@ -147,6 +147,11 @@ impl TestHost {
         self.state().missing.push(program.to_owned());
     }
 
+    /// From now on it is installed again.
+    pub fn bring_back(&self, program: &str) {
+        self.state().missing.retain(|missing| missing != program);
+    }
+
     /// From now on the user wants to stop: what asks whether to go on is told so.
     pub fn interrupt(&self) {
         self.state().stopped = true;

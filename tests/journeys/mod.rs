@@ -4,6 +4,7 @@ mod commands;
 mod crash;
 mod demo;
 mod empty;
+mod inheritance;
 mod menu;
 mod names;
 mod together;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use disklessset_plugin_api::{ActionSpec, ParamKind, Role};
+use disklessset_plugin_api::{ActionSpec, ParamKind, Role, Trial};
 
 use super::act::{self, Fault, FaultKind, Seen, What};
 use super::examiner::{Acted, Ended, Examiner, How};
@@ -330,14 +330,15 @@ impl Class<'_> {
 }
 
 /// Why an action is better not tried.
-pub(super) fn unsafe_to_try(action: &ActionSpec) -> Option<&'static str> {
-    match action {
-        action if action.terminal => Some("it needs somebody at a terminal"),
-        action if action.confirm.is_some() => Some("it asks for a confirmation first"),
-        action if !matches!(action.role, Role::Change | Role::Read | Role::Overview) => {
-            Some("its role is unknown here")
+pub(super) fn unsafe_to_try(action: &ActionSpec) -> Option<&str> {
+    match (&action.trial, action.role) {
+        _ if action.terminal => Some("it needs somebody at a terminal"),
+        (Trial::Never { why }, _) => Some(why),
+        (_, Role::Change | Role::Read | Role::Overview) => {
+            let asks = action.confirm.is_some() && action.trial != Trial::Always;
+            asks.then_some("it asks for a confirmation first")
         }
-        _ => None,
+        _ => Some("its role is unknown here"),
     }
 }
 

@@ -272,11 +272,8 @@ impl ImageManager<'_> {
     pub(crate) fn clean_nothing(&self, class: &str, name: &ImageName) -> Result<()> {
         let lock = lock_image(self.site, name, "clean", Wait::No)?;
         let operation = Operation::begin(self.site, name, lock, "clean", class)?;
-        let mut request = request(steps::CLEAN);
-        request.class = class.to_owned();
-        request.name = Some(name.clone());
-        match self.site.classes.run_step(class, request, &operation) {
-            Ok(_) => operation.succeed(),
+        match self.site.classes.clean(class, name, &operation) {
+            Ok(()) => operation.succeed(),
             Err(error) => Err(operation.fail(error)),
         }
     }

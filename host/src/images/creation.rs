@@ -151,11 +151,8 @@ impl ImageManager<'_> {
         if self.site.classes.module_of(class).is_none() {
             return false;
         }
-        let mut request = request(steps::CLEAN);
-        request.class = class.to_owned();
-        request.name = Some(name.clone());
-        match self.site.classes.run_step(&request.class.clone(), request, operation) {
-            Ok(_) => true,
+        match self.site.classes.clean(class, name, operation) {
+            Ok(()) => true,
             Err(error) => {
                 let text = format!("class {class} could not clean image {name}: {error}");
                 self.site.observer.line(Level::Warning, &text);

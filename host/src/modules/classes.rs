@@ -5,10 +5,11 @@
 //! for everything its base does.
 
 use disklessset_plugin_api::messages::{StepCall, StepReply, StepRequest, steps};
-use disklessset_plugin_api::{ActionSpec, Error, ErrorKind, Kernel, Role};
+use disklessset_plugin_api::{ActionSpec, Arguments, Attributes, Error, ErrorKind, ImageName, Kernel, Role};
 
 use super::action_rules;
 use super::description::Action;
+use super::inheritance::{self, ClassAction};
 use super::loader::{self, LoadedModule};
 use super::registry::{ChainLink, ModuleEntry, ModuleRegistry, ModuleState, Unavailable};
 use super::session::HostService;
@@ -70,8 +71,8 @@ impl Classes {
         Ok(offered.into_iter().filter(of_class).map(|offered| offered.action.spec).collect())
     }
 
-    /// All actions a module offers: those of its classes, and of the classes these are built on where no action of the
-    /// same words takes their place. Loads the module and the bases of its classes.
+    /// All actions a module offers: those of its classes, and of the classes these are built on as they have them. Loads the module
+    /// and the bases of its classes.
     ///
     /// # Errors
     /// When there is no such module, or it or a base cannot be loaded.
@@ -80,12 +81,8 @@ impl Classes {
         let mut offered: Vec<OfferedAction> = Vec::new();
         for class in &entry.classes {
             let chain = self.registry.chain(class.name.as_str()).map_err(of_unavailable)?;
-            for link in chain {
-                let loaded = load(link.module)?;
-                let Some(described) = loaded.description().class(link.class) else { continue };
-                for action in &described.actions {
-                    offer(&mut offered, class.name.as_str(), link.class, action);
-                }
+            for own in inheritance::actions_along(&chain)? {
+                offer(&mut offered, class.name.as_str(), own);
             }
         }
         // Making comes before what is done with the made, whatever class each is of.
@@ -114,8 +111,16 @@ impl Classes {
     /// As [`Self::run_step`]; [`ErrorKind::USAGE`] without an image, or when `base_of` is no class of it.
     pub fn run_call(&self, call: StepCall, host: &dyn HostService) -> Result<StepReply, Error> {
         let StepCall { base_of, request } = call;
-        let Some(image) = &request.image else {
-            return Err(Error::usage(format!("step {} was asked for without an image", request.step)));
+        let image = match (&request.image, &base_of) {
+            (Some(image), _) => image,
+            // Without an image the calling class is the most derived there is.
+            (None, Some(above)) => {
+                let chain = self.registry.chain(above).map_err(of_unavailable)?;
+                return run_along(chain.get(1..).unwrap_or_default(), request, host);
+            }
+            (None, None) => {
+                return Err(Error::usage(format!("step {} was asked for without an image", request.step)));
+            }
         };
         let chain = self.registry.chain(image.class()).map_err(of_unavailable)?;
         let Some(above) = base_of else { return run_along(&chain, request, host) };
@@ -127,6 +132,34 @@ impl Classes {
             ))
         })?;
         run_along(&chain[at + 1..], request, host)
+    }
+
+    /// Has every class of a chain clean, from the derived one down to the base, each what is its own: none keeps those below from it,
+    /// by not leaving it to them or by failing.
+    ///
+    /// # Errors
+    /// What the classes could not clean, the first one's first; [`ErrorKind::NOT_FOUND`] when no module has the class.
+    pub fn clean(&self, class: &str, name: &ImageName, host: &dyn HostService) -> Result<(), Error> {
+        let mut failed: Option<Error> = None;
+        for link in self.registry.chain(class).map_err(of_unavailable)? {
+            let request = StepRequest {
+                class: link.class.to_owned(),
+                step: steps::CLEAN.to_owned(),
+                image: None,
+                name: Some(name.clone()),
+                source: None,
+                arguments: Arguments::default(),
+                attrs: Attributes::new(),
+            };
+            let cleaned = load(link.module).and_then(|module| module.call(request, host).map(drop));
+            match (cleaned, &mut failed) {
+                (Ok(()), _) => {}
+                (Err(error), _) if error.kind == ErrorKind::NOT_DEFINED => {}
+                (Err(error), Some(first)) => first.causes.push(format!("{} too: {error}", link.class)),
+                (Err(error), None) => failed = Some(error),
+            }
+        }
+        failed.map_or(Ok(()), Err)
     }
 
     fn ready_module(&self, name: &str) -> Result<&ModuleEntry, Error> {
@@ -143,14 +176,11 @@ impl Classes {
     }
 }
 
-/// Adds an action unless a more derived class, or an earlier class of the module, has taken its words.
-fn offer(offered: &mut Vec<OfferedAction>, class: &str, declared_by: &str, action: &Action) {
+/// Adds an action unless an earlier class of the module has taken its words.
+fn offer(offered: &mut Vec<OfferedAction>, class: &str, own: ClassAction) {
+    let ClassAction { declared_by, action } = own;
     match offered.iter_mut().find(|other| action_rules::clash(&other.action.spec.words, &action.spec.words)) {
-        None => offered.push(OfferedAction {
-            classes: vec![class.to_owned()],
-            declared_by: declared_by.to_owned(),
-            action: action.clone(),
-        }),
+        None => offered.push(OfferedAction { classes: vec![class.to_owned()], declared_by, action }),
         Some(other) => {
             let shared = action_rules::is_shared(&other.action.spec, &action.spec);
             if shared && !other.classes.iter().any(|known| known == class) {
@@ -160,7 +190,7 @@ fn offer(offered: &mut Vec<OfferedAction>, class: &str, declared_by: &str, actio
     }
 }
 
-fn load(module: &ModuleEntry) -> Result<&'static LoadedModule, Error> {
+pub(super) fn load(module: &ModuleEntry) -> Result<&'static LoadedModule, Error> {
     if let Some(loaded) = module.loaded.get() {
         return Ok(loaded);
     }

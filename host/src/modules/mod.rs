@@ -9,6 +9,7 @@ pub mod check;
 pub mod classes;
 pub mod description;
 mod elf;
+mod inheritance;
 pub mod install;
 pub mod installed;
 pub mod layout;

@@ -2,8 +2,8 @@
 
 use super::TestHost;
 use crate::{
-    Arguments, Attributes, DerivedImageClass, Image, ImageClass, ImageName, Kernel, KernelVersion, Lookup,
-    Raw, Role,
+    ActionSpec, Arguments, Attributes, DerivedImageClass, Image, ImageClass, ImageName, Kernel,
+    KernelVersion, Lookup, Raw, Role,
     adapter::{Derived, Own, Steps},
     check_arguments,
     error::{Error, ErrorKind, Result},
@@ -17,6 +17,19 @@ use std::{collections::BTreeMap, sync::Arc};
 pub(super) struct Known {
     base: Option<String>,
     steps: Arc<dyn Steps>,
+}
+
+/// A step about nothing yet.
+fn request(step: &str) -> StepRequest {
+    StepRequest {
+        class: String::new(),
+        step: step.to_owned(),
+        image: None,
+        name: None,
+        source: None,
+        arguments: Arguments::default(),
+        attrs: Attributes::new(),
+    }
 }
 
 /// In tests every kernel and image is there.
@@ -44,15 +57,86 @@ impl TestHost {
         self.state().classes.insert(name.to_owned(), known);
     }
 
+    /// The actions of a class: its own, and those of the classes it is built on as it has them.
+    ///
+    /// # Errors
+    /// When the class or one below is not known here, or one gives no sense.
+    pub fn actions(&self, class: &str) -> Result<Vec<ActionSpec>> {
+        let mut all: Vec<ActionSpec> = Vec::new();
+        for (name, known) in self.chain(class)?.into_iter().rev() {
+            let own = known.steps.describe(&name).actions;
+            let creates = own.iter().any(|own| own.role == Role::Create);
+            all.retain(|other| !own.iter().any(|own| own.words == other.words));
+            all.retain(|other| !(creates && other.role == Role::Create));
+            if known.base.is_some() {
+                all = self.refined(&name, &known, &all)?;
+            }
+            all = own.into_iter().chain(all).collect();
+        }
+        Ok(all)
+    }
+
+    fn refined(&self, name: &str, known: &Known, inherited: &[ActionSpec]) -> Result<Vec<ActionSpec>> {
+        let attrs = Attributes::from([("actions".to_owned(), serde_json::to_value(inherited)?)]);
+        let request = StepRequest { class: name.to_owned(), attrs, ..request(steps::REFINE) };
+        let reply = known.steps.run(request, &self.host(name))?;
+        let refined: Vec<Option<ActionSpec>> = serde_json::from_value(reply.value)?;
+        Ok(refined.into_iter().flatten().collect())
+    }
+
+    /// Has every class of a chain clean up after a creation of this name that crashed, the derived one first.
+    ///
+    /// # Errors
+    /// The first one's that failed.
+    pub fn clean(&self, class: &str, name: &ImageName) -> Result<()> {
+        let mut cleaned = Ok(());
+        for (class, known) in self.chain(class)? {
+            let request =
+                StepRequest { class: class.clone(), name: Some(name.clone()), ..request(steps::CLEAN) };
+            match known.steps.run(request, &self.host(&class)) {
+                Err(error) if error.kind != ErrorKind::NOT_DEFINED => cleaned = cleaned.and(Err(error)),
+                _ => {}
+            }
+        }
+        cleaned
+    }
+
+    /// Runs an action about all images of a class.
+    ///
+    /// # Errors
+    /// The class's own, or what of the arguments is refused.
+    pub fn run_overview(&self, class: &str, words: &str, given: &[(&str, &str)]) -> Result<Value> {
+        let arguments = self.arguments(class, words, given)?;
+        let attrs = Attributes::from([("words".to_owned(), words.into())]);
+        let request = StepRequest { arguments, attrs, ..request(steps::OVERVIEW) };
+        let done = self.chain(class).and_then(|chain| self.run_along(&chain, &request));
+        self.ended(done).map(|reply| reply.value)
+    }
+
+    /// Removes an image as `remove` does: the class may object, and takes away what is outside of its directory.
+    ///
+    /// # Errors
+    /// The class's own.
+    pub fn remove(&self, image: &Image) -> Result<()> {
+        let image_of = |step| StepRequest { image: Some(image.clone()), ..request(step) };
+        let chain = self.chain(image.class())?;
+        match self.run_along(&chain, &image_of(steps::CHECK_REMOVAL)) {
+            Err(error) if error.kind != ErrorKind::NOT_DEFINED => return Err(error),
+            _ => {}
+        }
+        std::fs::remove_dir_all(image.directory())?;
+        self.run_along(&chain, &image_of(steps::REMOVE))?;
+        self.state().images.remove(image.name().as_str());
+        self.undo_everything()
+    }
+
     /// The arguments of an action as the command line would give them, checked against its declaration: parameter names
     /// with what was typed. Kernels and images are taken to be there.
     ///
     /// # Errors
     /// What is refused, and when no class of the chain declares such an action.
     pub fn arguments(&self, class: &str, words: &str, given: &[(&str, &str)]) -> Result<Arguments> {
-        let declared =
-            self.chain(class)?.into_iter().flat_map(|(name, known)| known.steps.describe(&name).actions);
-        let spec = declared.into_iter().find(|spec| spec.words == words);
+        let spec = self.actions(class)?.into_iter().find(|spec| spec.words == words);
         let spec = spec.ok_or_else(|| Error::usage(format!("class {class} declares no action {words}")))?;
         let mut raw: BTreeMap<String, Raw> = BTreeMap::new();
         for (name, text) in given {
@@ -81,9 +165,8 @@ impl TestHost {
     /// # Errors
     /// The class's own, or what of the arguments is refused.
     pub fn create(&self, name: &str, class: &str, given: &[(&str, &str)]) -> Result<Image> {
-        let chain = self.chain(class)?;
-        let declared = chain.iter().flat_map(|(name, known)| known.steps.describe(name).actions);
-        let words = declared.into_iter().find(|spec| spec.role == Role::Create).map(|spec| spec.words);
+        let actions = self.actions(class)?;
+        let words = actions.into_iter().find(|spec| spec.role == Role::Create).map(|spec| spec.words);
         let words = words.ok_or_else(|| Error::usage(format!("class {class} declares no creation")))?;
         let arguments = self.arguments(class, &words, given)?;
         let mut image = self.new_image(name, class);
@@ -120,15 +203,8 @@ impl TestHost {
         arguments: Arguments,
         attrs: Attributes,
     ) -> Result<Value> {
-        let request = StepRequest {
-            class: String::new(),
-            step: step.to_owned(),
-            image: Some(image.clone()),
-            name: Some(image.name().clone()),
-            source: None,
-            arguments,
-            attrs,
-        };
+        let (subject, name) = (Some(image.clone()), Some(image.name().clone()));
+        let request = StepRequest { image: subject, name, arguments, attrs, ..request(step) };
         let reply = self.run_along(&self.chain(image.class())?, &request)?;
         if let Some(changed) = reply.image {
             *image = changed;
@@ -148,15 +224,8 @@ impl TestHost {
             source.attributes().clone(),
             empty.directory().to_owned(),
         );
-        let request = StepRequest {
-            class: String::new(),
-            step: steps::CLONE.to_owned(),
-            image: Some(image.clone()),
-            name: None,
-            source: Some(source.clone()),
-            arguments: Arguments::default(),
-            attrs: Attributes::new(),
-        };
+        let (subject, from) = (Some(image.clone()), Some(source.clone()));
+        let request = StepRequest { image: subject, source: from, ..request(steps::CLONE) };
         let done = self.chain(source.class()).and_then(|chain| self.run_along(&chain, &request));
         let image = self.ended(done)?.image.unwrap_or(image);
         self.register(&image);
@@ -187,13 +256,12 @@ impl TestHost {
 
     pub(super) fn run_call(&self, call: StepCall) -> Result<StepReply> {
         let StepCall { base_of, request } = call;
-        let image = request.image.as_ref();
-        let class = image
-            .ok_or_else(|| Error::usage(format!("step {} came without an image", request.step)))?
-            .class();
+        let class = request.image.as_ref().map(Image::class).or(base_of.as_deref());
+        let class =
+            class.ok_or_else(|| Error::usage(format!("step {} came without an image", request.step)))?;
         let mut chain = self.chain(class)?;
-        if let Some(above) = base_of {
-            let at = chain.iter().position(|(name, _)| *name == above);
+        if let Some(above) = &base_of {
+            let at = chain.iter().position(|(name, _)| name == above);
             let at = at.ok_or_else(|| Error::usage(format!("class {class} is not built on {above}")))?;
             chain.drain(..=at);
         }

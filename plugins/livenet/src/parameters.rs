@@ -36,14 +36,17 @@ pub(crate) fn actions() -> Vec<ActionSpec> {
             ParamKind::Flag,
             "Throw the changes away instead of packing them",
         )),
-        ActionSpec::change("resize", "Change the size of an image").param(ParamSpec::position(
-            "livenet_size",
-            params::live_size(),
-            "The new size: 700M, 1.5G, or auto for the content and its headroom",
-        )),
+        ActionSpec::change("resize", "Change the size of an image").param(
+            ParamSpec::position(
+                "livenet_size",
+                params::live_size(),
+                "The new size: 700M, 1.5G, or auto for the content and its headroom",
+            )
+            .sample("auto"),
+        ),
         ActionSpec::change("exec", "Run a command inside an image")
             .help("Run a command inside an image, and pack the image when it ends well")
-            .param(ParamSpec::trailing("command", "The command with its arguments")),
+            .param(ParamSpec::trailing("command", "The command with its arguments").sample(vec!["true"])),
         ActionSpec::change("shell", "Open a shell inside an image")
             .help("Open a shell inside an image, and pack the image afterwards")
             .needs_terminal(),

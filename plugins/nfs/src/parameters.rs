@@ -10,7 +10,7 @@ pub(crate) fn of_every_image() -> Vec<ActionSpec> {
         ActionSpec::change("exec", "Run a command inside an image")
             .help("Run a command inside the tree of an image, or of one node of a golden image")
             .param(node())
-            .param(ParamSpec::trailing("command", "The command with its arguments")),
+            .param(ParamSpec::trailing("command", "The command with its arguments").sample(vec!["true"])),
         ActionSpec::change("shell", "Open a shell inside an image")
             .help("Open a shell inside the tree of an image, or of one node of a golden image")
             .param(node())
@@ -100,6 +100,7 @@ pub(crate) fn of_nodes() -> Vec<ActionSpec> {
         ActionSpec::change("nodes remove", "Remove nodes from a golden image")
             .help("Delete the trees of these nodes with all that they wrote")
             .param(set("The nodes, such as c[001-100],login1"))
-            .confirm("The trees of these nodes are deleted with all that the nodes wrote there. Go on?"),
+            .confirm("The trees of these nodes are deleted with all that the nodes wrote there. Go on?")
+            .safe_to_try(),
     ]
 }

@@ -265,3 +265,37 @@ fn a_base_that_is_none_is_refused() {
     let call = StepCall { base_of: Some("DemoImage".to_owned()), request };
     assert!(lab.classes.run_call(call, &host).is_ok(), "show has a default even below the last class");
 }
+
+#[test]
+fn a_class_that_changes_the_image_and_leaves_the_step_to_its_base_is_told() {
+    let lab = Lab::with(&["demo", "tuned"]);
+    let error = lab.run("BetterPackedImage", "forget").unwrap_err();
+    assert_eq!(error.kind, ErrorKind::FAILED);
+    let text = "the class changed the image in step forget and then left the step to its base";
+    assert_eq!(error.message, text);
+    assert!(error.hint.unwrap_or_default().contains("host.base()"));
+}
+
+#[test]
+fn without_an_image_only_a_step_of_a_base_can_be_asked_for() {
+    let lab = Lab::with(&["ground", "refined"]);
+    let host = TestHost { classes: &lab.classes, asked: RefCell::default() };
+    let request = || StepRequest {
+        class: String::new(),
+        step: steps::OVERVIEW.to_owned(),
+        image: None,
+        name: None,
+        source: None,
+        arguments: Arguments::default(),
+        attrs: Attributes::from([("words".to_owned(), json!("census"))]),
+    };
+    let error = lab.classes.run_call(StepCall { base_of: None, request: request() }, &host).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::USAGE);
+    // It reaches the base, which asks this host for what it does not have.
+    let below = StepCall { base_of: Some("RefinedImage".to_owned()), request: request() };
+    let error = lab.classes.run_call(below, &host).unwrap_err();
+    assert_eq!(error.message, "there is no service images");
+    let nothing_below = StepCall { base_of: Some("GroundImage".to_owned()), request: request() };
+    let error = lab.classes.run_call(nothing_below, &host).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::NOT_DEFINED);
+}

@@ -4,41 +4,42 @@
 #![forbid(unsafe_code)]
 
 mod compression;
-mod inherited;
 mod root_image;
 mod superblock;
 #[cfg(test)]
 mod tests;
 
 use compression::Compression;
-use disklessset_kit::{live, os_tree::params};
+use disklessset_kit::live;
 use disklessset_plugin_api::{
     ActionSpec, Arguments, Attributes, DerivedImageClass, Host, Image, Result, declare_module,
 };
 use root_image::Erofs;
 use serde_json::Value;
 
-/// The class, as the note names it.
-const CLASS: &str = "ErofsImage";
-
 /// The class of images that run from RAM on EROFS.
 struct ErofsImage;
 
 impl DerivedImageClass for ErofsImage {
-    /// In place of the base's `create`: no layout to choose, a compression instead.
-    fn actions(&self) -> Vec<ActionSpec> {
-        let create = ActionSpec::create("Create an EROFS image")
-            .help("Create an image that nodes download and run from RAM, on EROFS");
-        vec![
-            params::of_live_image(vec![compression::parameter()]).into_iter().fold(create, ActionSpec::param),
-        ]
+    /// The base's creation without a layout to choose, and with a compression instead.
+    fn refine(&self, action: ActionSpec) -> Option<ActionSpec> {
+        match action.words.as_str() {
+            "create" => Some(
+                action
+                    .label("Create an EROFS image")
+                    .help("Create an image that nodes download and run from RAM, on EROFS")
+                    .without("layout")
+                    .param(compression::parameter()),
+            ),
+            _ => Some(action),
+        }
     }
 
     fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Option<()>> {
         let compression = Compression::from_arguments(args)?;
         root_image::check_tool(image, compression, host)?;
         compression.record(image);
-        inherited::create_new_image(CLASS, image, args, host).map(Some)
+        host.base().create_new_image(image, args).map(Some)
     }
 
     fn step(

@@ -84,6 +84,11 @@ impl DerivedImageClass for BetterPackedImage {
         attrs: &Attributes,
         host: &Host<'_>,
     ) -> Result<Option<Value>> {
+        if step == "forget" {
+            // The base would not see it.
+            image.set("forgotten", true);
+            return Ok(None);
+        }
         if step != "pack" {
             return Ok(None);
         }
