@@ -251,7 +251,14 @@ pub(super) fn copy_file(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     let options = fs_extra::file::CopyOptions::new();
     let copied = fs_extra::file::copy(from, to, &options);
     failpoint!("kernel: copied aside", to);
-    copied.map(drop).map_err(|cause| Error::failed(format!("cannot copy {from} to {to}")).because(cause))
+    copied.map(drop).map_err(|error| {
+        let failed = Error::failed(format!("cannot copy {from} to {to}"));
+        match error.kind {
+            // It keeps what the system answered to itself.
+            fs_extra::error::ErrorKind::Io(cause) => failed.because(cause),
+            _ => failed.because(error),
+        }
+    })
 }
 
 fn same_content(a: &Utf8Path, b: &Utf8Path) -> Result<bool, FileError> {
