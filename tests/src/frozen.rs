@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::run;
 
 /// Each minor version that is frozen, and the short name of the module built with it.
-pub const MODULES: [(&str, &str); 2] = [("1.0", "frozen"), ("1.1", "frosted")];
+pub const MODULES: [(&str, &str); 3] = [("1.0", "frozen"), ("1.1", "frosted"), ("1.2", "rimed")];
 
 /// The sources of a minor version and its module.
 pub fn sources(minor: &str) -> Utf8PathBuf {

@@ -162,3 +162,23 @@ fn a_class_of_api_1_1_is_built_on_one_of_api_1_0() {
     done(&root, &["remove", "a", "--yes"]);
     assert!(root.images().is_empty());
 }
+
+#[test]
+fn a_class_of_api_1_2_has_the_actions_of_its_base_as_it_refined_them() {
+    let root = with_frozen_modules();
+    let before = Snapshot::of(&root);
+    let help = root.disklessset(&["rimed", "rime", "--help"]).run().expect_done().stdout;
+    assert!(
+        help.contains("--thick") && help.contains("What is under the rime") && !help.contains("--crash"),
+        "{help}"
+    );
+    let _ = root.disklessset(&["rimed", "message", "a", "x"]).run().expect_code(2);
+    done(&root, &["rimed", "rime", "a", "--thick"]);
+    assert_eq!(attribute(&root, "a", "my_message").as_deref(), Some("rime"));
+    done(&root, &["clone", "a", "b"]);
+    assert_eq!(attribute(&root, "b", "thawed_from").as_deref(), Some("a"));
+    done(&root, &["rimed", "thaw", "b", "--yes"]);
+    assert_eq!(file_of(&root, "b", "message.txt"), "thawed\n");
+    done(&root, &["remove", "a", "b", "--yes"]);
+    before.assert_same_as_now(&root);
+}

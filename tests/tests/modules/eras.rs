@@ -44,7 +44,7 @@ fn later() -> &'static Later {
     })
 }
 
-fn copy_tree(from: &Utf8Path, to: &Utf8Path) {
+pub(crate) fn copy_tree(from: &Utf8Path, to: &Utf8Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in from.read_dir_utf8().unwrap() {
         let entry = entry.unwrap();
@@ -57,7 +57,7 @@ fn copy_tree(from: &Utf8Path, to: &Utf8Path) {
     }
 }
 
-fn edit(project: &Utf8Path, file: &str, edits: &[(&str, &str)]) {
+pub(crate) fn edit(project: &Utf8Path, file: &str, edits: &[(&str, &str)]) {
     let path = project.join(file);
     let mut text = std::fs::read_to_string(&path).unwrap();
     for (from, to) in edits {
@@ -85,8 +85,8 @@ fn module_of(name: &str, version: &str, edits: &[(&str, &[(&str, &str)])]) -> Ve
 fn make_later(project: &Utf8Path) {
     let edit = |file: &str, edits: &[(&str, &str)]| edit(project, file, edits);
     edit("Cargo.toml", &[("\"module\"]", "\"module\", \"newer-host\"]")]);
-    edit("plugin-api/Cargo.toml", &[("version = \"1.0.0\"", "version = \"1.2.0\"")]);
-    edit("plugin-api/src/api_version.rs", &[("\"1.0.0\"", "\"1.2.0\"")]);
+    edit("plugin-api/Cargo.toml", &[("version = \"1.0.0\"", "version = \"1.3.0\"")]);
+    edit("plugin-api/src/api_version.rs", &[("\"1.0.0\"", "\"1.3.0\"")]);
     edit(
         "plugin-api/src/abi.rs",
         &[
@@ -129,7 +129,7 @@ fn make_later(project: &Utf8Path) {
         "module/src/lib.rs",
         &[
             ("name: \"frozen\"", "name: \"later\""),
-            ("title: \"Built against API 1.0.0\"", "title: \"Built against API 1.2.0\""),
+            ("title: \"Built against API 1.0.0\"", "title: \"Built against API 1.3.0\""),
             ("\"FrozenImage\" =>", "\"LaterImage\" =>"),
             ("\"FrozenDemo\":", "\"LaterDemo\":"),
             ("\"IceImage\" =>", "\"LateIceImage\" =>"),
@@ -137,7 +137,7 @@ fn make_later(project: &Utf8Path) {
                 "_image: &Image, _host: &Host<'_>) -> Result<Value>",
                 "_image: &Image, host: &Host<'_>) -> Result<Value>",
             ),
-            ("json!({ \"era\": \"1.0.0\" })", "json!({ \"era\": \"1.2.0\", \"newer\": host.newer() })"),
+            ("json!({ \"era\": \"1.0.0\" })", "json!({ \"era\": \"1.3.0\", \"newer\": host.newer() })"),
         ],
     );
     let layout = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/src/modules/layout.rs");
@@ -200,7 +200,7 @@ fn a_module_of_the_first_api_works_in_this_host() {
 fn a_module_of_a_later_minor_works_in_this_host_and_takes_defaults_for_what_the_host_lacks() {
     let lab = Lab::at(place());
     let shown = lab.run("LaterImage", steps::SHOW).unwrap().value;
-    assert_eq!(shown, json!({ "era": "1.2.0", "newer": "the default of the module" }));
+    assert_eq!(shown, json!({ "era": "1.3.0", "newer": "the default of the module" }));
     lab.run_args("LaterImage", steps::CREATE, json!({ "degrees": 0 })).unwrap();
 }
 
@@ -208,11 +208,13 @@ fn a_module_of_a_later_minor_works_in_this_host_and_takes_defaults_for_what_the_
 fn modules_of_all_times_are_loaded_side_by_side() {
     let place = place();
     // abi_stable remembers what it saw: the order must not matter.
-    for file in ["later_module.so", "demo_module.so", "frozen_module.so", "frosted_module.so"] {
+    for file in
+        ["later_module.so", "demo_module.so", "frozen_module.so", "frosted_module.so", "rimed_module.so"]
+    {
         assert_eq!(place.entry(file).state, ModuleState::Ready, "{:?}", place.entry(file).reason);
         load(&place.path().join(file)).unwrap();
     }
-    assert_eq!(place.entry("later_module.so").api.unwrap().to_string(), "1.2.0");
+    assert_eq!(place.entry("later_module.so").api.unwrap().to_string(), "1.3.0");
 }
 
 #[test]
@@ -226,7 +228,7 @@ fn a_host_of_a_later_minor_takes_defaults_for_what_older_modules_lack() {
     };
     let frozen = said("frozen_module.so");
     for line in [
-        "module API: 1.0.0\nhost API: 1.2.0\n",
+        "module API: 1.0.0\nhost API: 1.3.0\n",
         // Why the check goes both ways.
         "stock check: refuses\n",
         "appended field: None\n",

@@ -1,0 +1,179 @@
+//! Actions, declared once.
+//!
+//! From one [`ActionSpec`] the host makes the menu entry and its questions, the clap subcommand with flags and help,
+//! the check of parameters files, and the completion.
+
+use crate::ParamSpec;
+use serde::{Deserialize, Serialize};
+
+/// What an action is to the image it works on; the host locks, loads and records accordingly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Role {
+    /// Makes a new image; the first parameter is its name, which the host adds itself.
+    Create,
+    /// Changes an existing image; the first parameter is its name, which the host adds itself.
+    Change,
+    /// Only reads an existing image; the first parameter is its name, which the host adds itself.
+    Read,
+    /// Only reads, and is about no single image: it takes no image's name (since 1.1).
+    Overview,
+    /// A role of a newer API: the host refuses the action and says so.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Whether `disklessset module check` tries an action of existing images (since 1.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "when", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Trial {
+    /// When it asks for no confirmation.
+    #[default]
+    Unasked,
+    /// Always: the image of a throw-away root may lose what it would ask about.
+    Always,
+    /// Never.
+    Never {
+        /// What speaks against it, for the report of the check.
+        why: String,
+    },
+    /// A word of a newer API: taken for [`Trial::Unasked`].
+    #[serde(other)]
+    Unknown,
+}
+
+/// One action of a class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ActionSpec {
+    /// The command words, such as `create` or `nodes add`.
+    pub words: String,
+    /// The menu entry.
+    pub label: String,
+    /// One imperative sentence for `--help`.
+    pub help: String,
+    /// What it does to an image.
+    pub role: Role,
+    /// Whether it hands its terminal to a program (a shell).
+    #[serde(default)]
+    pub terminal: bool,
+    /// Whether the user must confirm it.
+    #[serde(default)]
+    pub confirm: Option<String>,
+    /// Its parameters beside the image's name, in the order the menu asks for them.
+    #[serde(default)]
+    pub params: Vec<ParamSpec>,
+    /// Whether `module check` tries it (since 1.2).
+    #[serde(default)]
+    pub trial: Trial,
+}
+
+impl ActionSpec {
+    fn with_role(words: &str, label: &str, role: Role) -> Self {
+        Self {
+            words: words.to_owned(),
+            label: label.to_owned(),
+            help: label.to_owned(),
+            role,
+            terminal: false,
+            confirm: None,
+            params: Vec::new(),
+            trial: Trial::default(),
+        }
+    }
+
+    /// The action `create NAME`.
+    pub fn create(label: &str) -> Self {
+        Self::with_role("create", label, Role::Create)
+    }
+
+    /// An action that changes an image.
+    pub fn change(words: &str, label: &str) -> Self {
+        Self::with_role(words, label, Role::Change)
+    }
+
+    /// An action that only reads an image.
+    pub fn read(words: &str, label: &str) -> Self {
+        Self::with_role(words, label, Role::Read)
+    }
+
+    /// An action about all images of a class, which reads and takes no image's name.
+    pub fn overview(words: &str, label: &str) -> Self {
+        Self::with_role(words, label, Role::Overview)
+    }
+
+    /// Other command words than `create`, for a module with several classes.
+    #[must_use]
+    pub fn words(mut self, words: &str) -> Self {
+        self.words = words.to_owned();
+        self
+    }
+
+    /// Another menu entry. The help sentence stays as it is.
+    #[must_use]
+    pub fn label(mut self, label: &str) -> Self {
+        self.label = label.to_owned();
+        self
+    }
+
+    /// The help sentence, when the menu entry does not say enough.
+    #[must_use]
+    pub fn help(mut self, help: &str) -> Self {
+        self.help = help.to_owned();
+        self
+    }
+
+    /// Adds a parameter.
+    #[must_use]
+    pub fn param(mut self, param: ParamSpec) -> Self {
+        self.params.push(param);
+        self
+    }
+
+    /// The action hands the terminal to a program.
+    #[must_use]
+    pub fn needs_terminal(mut self) -> Self {
+        self.terminal = true;
+        self
+    }
+
+    /// The action asks for confirmation with this question first.
+    #[must_use]
+    pub fn confirm(mut self, question: &str) -> Self {
+        self.confirm = Some(question.to_owned());
+        self
+    }
+
+    /// Takes a parameter away. Of use to a class that refines an action of its base, which then has to do without.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.params.retain(|param| param.name != name);
+        self
+    }
+
+    /// Changes a parameter in its place: another default, another help, fewer choices. Without a parameter of that name nothing
+    /// changes.
+    #[must_use]
+    pub fn with(mut self, name: &str, change: impl FnOnce(ParamSpec) -> ParamSpec) -> Self {
+        if let Some(param) = self.params.iter_mut().find(|param| param.name == name) {
+            *param = change(param.clone());
+        }
+        self
+    }
+
+    /// `module check` tries it although it asks for a confirmation.
+    #[must_use]
+    pub fn safe_to_try(mut self) -> Self {
+        self.trial = Trial::Always;
+        self
+    }
+
+    /// `module check` does not try it, and says why.
+    #[must_use]
+    pub fn never_tried(mut self, why: &str) -> Self {
+        self.trial = Trial::Never { why: why.to_owned() };
+        self
+    }
+}

@@ -1,0 +1,345 @@
+//! Between the frozen ABI and the traits of authors: converts, and contains panics.
+//!
+//! A panic can only be caught inside the module that made it, so every entry into a module goes through [`guarded`].
+
+use crate::{
+    ActionSpec, Attributes, DerivedImageClass, Host, Image, ImageClass,
+    abi::{AbiError, HostRef, Module, Module_TO, ModuleBox},
+    error::{Error, ErrorKind, Result},
+    messages::{ClassDescription, ModuleDescription, StepReply, StepRequest, steps},
+};
+use abi_stable::{
+    sabi_trait::TD_Opaque,
+    std_types::{RResult, RStr, RString},
+};
+use serde_json::Value;
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+/// The steps of a class by name, whichever trait it was written with.
+pub trait Steps: Send + Sync {
+    /// Its description.
+    fn describe(&self, name: &str) -> ClassDescription;
+    /// Runs one step.
+    ///
+    /// # Errors
+    /// The step's own, or not-defined.
+    fn run(&self, request: StepRequest, host: &Host<'_>) -> Result<StepReply>;
+}
+
+/// A class of its own.
+pub struct Own<C>(pub C);
+/// A class built on another.
+pub struct Derived<C>(pub C);
+
+fn subject(image: Option<Image>, step: &str) -> Result<Image> {
+    image.ok_or_else(|| Error::usage(format!("step {step} came without an image")))
+}
+
+/// A text among the attributes of a step, such as the `words` of an action.
+fn text(request: &StepRequest, name: &str) -> String {
+    request.attrs.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+macro_rules! dispatch {
+    ($class:expr, $request:expr, $host:expr, $done:ident) => {{
+        let (class, request, host) = ($class, $request, $host);
+        let step = request.step.as_str();
+        let words = text(&request, "words");
+        if step == steps::CLEAN {
+            let name = request.name.as_ref().ok_or_else(|| Error::usage("clean came without a name"))?;
+            return Ok(StepReply { image: None, value: $done(class.clean(name, host)?, step)?.into_value() });
+        }
+        if step == steps::OVERVIEW {
+            let value = $done(class.overview(&words, &request.arguments, host)?, step)?.into_value();
+            return Ok(StepReply { image: None, value });
+        }
+        let mut image = subject(request.image.clone(), step)?;
+        let before = image.attributes().clone();
+        let run = |image: &mut Image| {
+            Ok(match step {
+                steps::CREATE => {
+                    $done(class.create_new_image(image, &request.arguments, host)?, step)?.into_value()
+                }
+                steps::REMOVE => $done(class.remove_files(image, host)?, step)?.into_value(),
+                steps::BOOT_FILE => {
+                    let boot =
+                        serde_json::from_value(request.attrs.get("boot").cloned().unwrap_or_default())?;
+                    $done(class.get_boot_file_template(image, &boot, host)?, step)?.into_value()
+                }
+                steps::CLONE => {
+                    let source = subject(request.source.clone(), step)?;
+                    $done(class.clone_image(&source, image, host)?, step)?.into_value()
+                }
+                steps::SET_KERNEL => {
+                    let kernel =
+                        serde_json::from_value(request.attrs.get("kernel").cloned().unwrap_or_default())?;
+                    $done(class.set_kernel(image, &kernel, host)?, step)?.into_value()
+                }
+                steps::CHECK_REMOVAL => $done(class.check_removal(image, host)?, step)?.into_value(),
+                steps::RECOVER => {
+                    let action = text(&request, "action");
+                    $done(class.recovered(image, &action, host)?, step)?.into_value()
+                }
+                steps::SHOW => $done(class.show(image, host)?, step)?.into_value(),
+                steps::ACTION => {
+                    $done(class.action(&words, image, &request.arguments, host)?, step)?.into_value()
+                }
+                other => $done(class.step(other, image, &request.attrs, host)?, step)?.into_value(),
+            })
+        };
+        let value = run(&mut image).map_err(|error| unless_changed(error, step, &before, &image))?;
+        Ok(StepReply { image: Some(image), value })
+    }};
+}
+
+trait IntoValue {
+    fn into_value(self) -> Value;
+}
+impl IntoValue for () {
+    fn into_value(self) -> Value {
+        Value::Null
+    }
+}
+impl IntoValue for String {
+    fn into_value(self) -> Value {
+        self.into()
+    }
+}
+impl IntoValue for Option<String> {
+    fn into_value(self) -> Value {
+        self.into()
+    }
+}
+impl IntoValue for Value {
+    fn into_value(self) -> Value {
+        self
+    }
+}
+
+fn own<T>(value: T, _step: &str) -> Result<T> {
+    Ok(value)
+}
+
+fn or_base<T>(value: Option<T>, step: &str) -> Result<T> {
+    value.ok_or_else(|| Error::not_defined(step))
+}
+
+/// What a class leaves to its base the base begins with the image as it was: what was changed before would be lost without a word.
+fn unless_changed(error: Error, step: &str, before: &Attributes, image: &Image) -> Error {
+    if error.kind != ErrorKind::NOT_DEFINED || image.attributes() == before {
+        return error;
+    }
+    Error::failed(format!("the class changed the image in step {step} and then left the step to its base"))
+        .hint("this is a fault of the module: it has to call host.base(), and give back what that gave")
+}
+
+impl<C: ImageClass> Steps for Own<C> {
+    fn describe(&self, name: &str) -> ClassDescription {
+        ClassDescription { name: name.to_owned(), actions: self.0.actions() }
+    }
+    fn run(&self, request: StepRequest, host: &Host<'_>) -> Result<StepReply> {
+        dispatch!(&self.0, request, host, own)
+    }
+}
+
+impl<C: DerivedImageClass> Steps for Derived<C> {
+    fn describe(&self, name: &str) -> ClassDescription {
+        ClassDescription { name: name.to_owned(), actions: self.0.actions() }
+    }
+    fn run(&self, request: StepRequest, host: &Host<'_>) -> Result<StepReply> {
+        if request.step == steps::REFINE {
+            let inherited = request.attrs.get("actions").cloned().unwrap_or_default();
+            let inherited: Vec<ActionSpec> = serde_json::from_value(inherited)?;
+            let refined: Vec<_> = inherited.into_iter().map(|action| self.0.refine(action)).collect();
+            return Ok(StepReply { image: None, value: serde_json::to_value(refined)? });
+        }
+        dispatch!(&self.0, request, host, or_base)
+    }
+}
+
+/// A module made of its classes; what [`crate::declare_module!`] opens.
+pub struct Adapter {
+    name: &'static str,
+    classes: Vec<(&'static str, Box<dyn Steps>)>,
+}
+
+impl Adapter {
+    /// A module of these classes.
+    pub fn new(name: &'static str, classes: Vec<(&'static str, Box<dyn Steps>)>) -> Self {
+        Self { name, classes }
+    }
+
+    /// The module as it crosses the ABI.
+    pub fn into_box(self) -> ModuleBox {
+        Module_TO::from_value(self, TD_Opaque)
+    }
+
+    fn run(&self, request: &str, host: HostRef<'_>) -> Result<String> {
+        let request: StepRequest = serde_json::from_str(request)?;
+        let class = self.classes.iter().find(|(name, _)| *name == request.class);
+        let (name, steps) = class.ok_or_else(|| {
+            Error::new(ErrorKind::NOT_FOUND, format!("module {} has no class {}", self.name, request.class))
+        })?;
+        let reply = steps.run(request, &Host::new(host, name))?;
+        Ok(serde_json::to_string(&reply)?)
+    }
+}
+
+impl Module for Adapter {
+    fn describe(&self) -> RResult<RString, AbiError> {
+        guarded(self.name, || {
+            let classes = self.classes.iter().map(|(name, class)| class.describe(name)).collect();
+            Ok(serde_json::to_string(&ModuleDescription { name: self.name.to_owned(), classes })?)
+        })
+    }
+
+    fn call(&self, request: RStr<'_>, host: HostRef<'_>) -> RResult<RString, AbiError> {
+        guarded(self.name, || self.run(request.as_str(), host))
+    }
+}
+
+thread_local! {
+    static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs code of a module and turns a panic into an ordinary error that names file and line.
+pub fn guarded(module: &str, run: impl FnOnce() -> Result<String>) -> RResult<RString, AbiError> {
+    // The hook belongs to this module's own copy of std; it keeps the message off the terminal, which is the host's.
+    static QUIET: std::sync::Once = std::sync::Once::new();
+    QUIET.call_once(|| {
+        std::panic::set_hook(Box::new(|info| {
+            let place =
+                info.location().map_or_else(String::new, |l| format!(" at {}:{}", l.file(), l.line()));
+            let text = text_of(info.payload()).unwrap_or("(no message)");
+            LAST_PANIC.with_borrow_mut(|last| *last = Some(format!("panic{place}: {text}")));
+        }));
+    });
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(reply)) => RResult::ROk(reply.into()),
+        Ok(Err(error)) => RResult::RErr(error.to_abi()),
+        Err(payload) => {
+            // Dropping the payload may panic again, outside the guard.
+            std::mem::forget(payload);
+            let cause = LAST_PANIC.with_borrow_mut(Option::take).unwrap_or_default();
+            let message = format!("module {module} panicked; this is a fault of the module");
+            RResult::RErr(Error::new(ErrorKind::PANICKED, message).because(cause).to_abi())
+        }
+    }
+}
+
+fn text_of(payload: &(dyn std::any::Any + Send)) -> Option<&str> {
+    payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+}
+
+/// Opens a module with the same guard.
+#[doc(hidden)]
+pub fn open(module: &'static str, make: impl FnOnce() -> Adapter) -> RResult<ModuleBox, AbiError> {
+    let mut made = None;
+    let outcome = guarded(module, || {
+        made = Some(make().into_box());
+        Ok(String::new())
+    });
+    match (outcome, made) {
+        (RResult::ROk(_), Some(module)) => RResult::ROk(module),
+        (RResult::RErr(error), _) => RResult::RErr(error),
+        (RResult::ROk(_), None) => RResult::RErr(Error::failed("the module made nothing").to_abi()),
+    }
+}
+
+/// Declares a module: its note, its exported root and its classes.
+///
+/// ```ignore
+/// declare_module! {
+///     name: "livenet",
+///     title: "Images that run from RAM",
+///     classes: {
+///         "LivenetImage" => LivenetImage,
+///         "TunedLivenet": "LivenetImage" "^0.1" => TunedLivenet, // built on another class
+///     },
+/// }
+/// ```
+///
+/// The module's version is that of its package. It must be compiled with `panic = "unwind"`: a panic that aborts could not
+/// be contained.
+#[macro_export]
+macro_rules! declare_module {
+    (
+        name: $name:literal,
+        title: $title:literal,
+        classes: { $($class:literal $(: $base:literal $versions:literal)? => $value:expr),+ $(,)? } $(,)?
+    ) => {
+        #[cfg(panic = "abort")]
+        compile_error!("a disklessset module must be built with panic = \"unwind\", so that its panics can be contained");
+
+        const _: () = {
+            assert!($crate::note::is_plain($name) && $crate::note::is_plain($title), "name and title: no quotes, backslashes or control characters");
+            $(assert!($crate::note::is_plain($class), "class names: no quotes, backslashes or control characters");)+
+            $($(assert!($crate::note::is_plain($base) && $crate::note::is_plain($versions), "base classes: no quotes, backslashes or control characters");)?)+
+        };
+
+        #[doc(hidden)]
+        const DISKLESSSET_NOTE: &str = concat!(
+            "{\"api\":\"", $crate::api_version!(), "\",\"name\":\"", $name, "\",\"version\":\"", env!("CARGO_PKG_VERSION"),
+            "\",\"title\":\"", $title, "\",\"classes\":[",
+            $("{\"name\":\"", $class, "\"", $(",\"base\":{\"class\":\"", $base, "\",\"version\":\"", $versions, "\"}",)? "},",)+
+            "null]}"
+        );
+
+        #[used]
+        // SAFETY: the section holds one plain note and nothing reads it at run time.
+        #[unsafe(link_section = ".note.disklessset")]
+        static DISKLESSSET_ELF_NOTE: $crate::note::ElfNote<{ DISKLESSSET_NOTE.len().next_multiple_of(4) }> =
+            $crate::note::ElfNote::new(DISKLESSSET_NOTE);
+
+        #[doc(hidden)]
+        mod disklessset_export {
+            #![allow(missing_docs, non_local_definitions, unreachable_pub)]
+            use $crate::{abi::ModuleRootRef, abi_stable::{library, prefix_type::PrefixTypeTrait, std_types::RResult}};
+
+            // What abi_stable's own attribute expands to, which works only in crates that depend on it by name.
+            // SAFETY: the name is abi_stable's, exported once per module.
+            #[unsafe(export_name = "_1as_0lib_1header_0root_bmodule_bloader")]
+            pub static MODULE_HEADER: library::LibHeader = {
+                extern "C" fn constructor() -> library::RootModuleResult {
+                    library::__call_root_module_loader(root)
+                }
+                // SAFETY: `constructor` erases a `ModuleRootRef`, the type named here.
+                unsafe {
+                    library::LibHeader::from_constructor::<ModuleRootRef>(constructor, library::CheckTypeLayout::Yes)
+                }
+            };
+
+            fn root() -> ModuleRootRef {
+                $crate::abi::ModuleRoot { open }.leak_into_prefix()
+            }
+
+            extern "C" fn open() -> RResult<$crate::abi::ModuleBox, $crate::abi::AbiError> {
+                $crate::adapter::open($name, super::disklessset_classes)
+            }
+        }
+
+        #[doc(hidden)]
+        fn disklessset_classes() -> $crate::adapter::Adapter {
+            $crate::adapter::Adapter::new(
+                $name,
+                vec![$(($class, $crate::declare_module!(@boxed $value $(, $base)?))),+],
+            )
+        }
+    };
+    (@boxed $value:expr) => { Box::new($crate::adapter::Own($value)) as Box<dyn $crate::adapter::Steps> };
+    (@boxed $value:expr, $base:literal) => { Box::new($crate::adapter::Derived($value)) as Box<dyn $crate::adapter::Steps> };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_exported_name_is_the_one_abi_stable_looks_for() {
+        assert!(
+            include_str!("adapter.rs")
+                .contains(&format!("\"{}\"", abi_stable::library::ROOT_MODULE_LOADER_NAME))
+        );
+    }
+}

@@ -1,0 +1,178 @@
+//! What the base of a class does, for the class that is built on it.
+
+use crate::{
+    Arguments, Attributes, BootContext, Host, Image, Kernel,
+    error::{Error, ErrorKind, Result},
+    messages::{StepCall, StepReply, StepRequest, services, steps},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The base of the class that is being called, from [`Host::base`]: a class that overrides a step has the base do its
+/// part of it, before, after or in the middle of its own.
+///
+/// Steps that the base runs through [`Host::step`] come back to the most derived class, so that a class which changes one of them
+/// changes it for everything its base does. There is nothing for `clean` here: the host has every class of the chain clean, from the
+/// derived one down to the base.
+///
+/// ```
+/// # use disklessset_plugin_api::{Arguments, Host, Image, Result};
+/// # struct Tuned;
+/// # impl Tuned {
+/// fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Option<()>> {
+///     host.base().create_new_image(image, args)?;
+///     image.set("profile", args.need::<String>("profile")?);
+///     Ok(Some(()))
+/// }
+/// # }
+/// ```
+#[derive(Clone, Copy)]
+pub struct Base<'h, 'a> {
+    host: &'h Host<'a>,
+}
+
+/// A request for a step of the base; the host fills in whose.
+fn request(step: &str) -> StepRequest {
+    StepRequest {
+        class: String::new(),
+        step: step.to_owned(),
+        image: None,
+        name: None,
+        source: None,
+        arguments: Arguments::default(),
+        attrs: Attributes::new(),
+    }
+}
+
+fn read<T: for<'d> Deserialize<'d>>(value: Value) -> Result<T> {
+    Ok(serde_json::from_value(value)?)
+}
+
+impl<'h, 'a> Base<'h, 'a> {
+    pub(crate) fn new(host: &'h Host<'a>) -> Self {
+        Self { host }
+    }
+
+    fn run(&self, request: StepRequest) -> Result<StepReply> {
+        let base_of = Some(self.host.class().to_owned());
+        self.host.call(services::STEP, &StepCall { base_of, request })
+    }
+
+    /// Runs a step that may change the image.
+    fn change(&self, image: &mut Image, request: StepRequest) -> Result<Value> {
+        let reply = self.run(StepRequest { image: Some(image.clone()), ..request })?;
+        if let Some(changed) = reply.image {
+            *image = changed;
+        }
+        Ok(reply.value)
+    }
+
+    /// Runs a step that leaves the image as it is.
+    fn look(&self, image: &Image, request: StepRequest) -> Result<Value> {
+        self.run(StepRequest { image: Some(image.clone()), ..request }).map(|reply| reply.value)
+    }
+
+    /// See [`crate::ImageClass::create_new_image`]. The base looks at the arguments that it knows; those of a parameter that was taken
+    /// away from its action are added to what it is given with [`Arguments::with`].
+    ///
+    /// # Errors
+    /// The base's own.
+    pub fn create_new_image(&self, image: &mut Image, args: &Arguments) -> Result<()> {
+        self.change(image, StepRequest { arguments: args.clone(), ..request(steps::CREATE) }).map(drop)
+    }
+
+    /// See [`crate::ImageClass::remove_files`].
+    ///
+    /// # Errors
+    /// The base's own.
+    pub fn remove_files(&self, image: &Image) -> Result<()> {
+        self.look(image, request(steps::REMOVE)).map(drop)
+    }
+
+    /// See [`crate::ImageClass::get_boot_file_template`].
+    ///
+    /// # Errors
+    /// The base's own.
+    pub fn get_boot_file_template(&self, image: &Image, boot: &BootContext) -> Result<String> {
+        let attrs = Attributes::from([("boot".to_owned(), json!(boot))]);
+        read(self.look(image, StepRequest { attrs, ..request(steps::BOOT_FILE) })?)
+    }
+
+    /// See [`crate::ImageClass::clone_image`].
+    ///
+    /// # Errors
+    /// The base's own.
+    pub fn clone_image(&self, source: &Image, image: &mut Image) -> Result<()> {
+        self.change(image, StepRequest { source: Some(source.clone()), ..request(steps::CLONE) }).map(drop)
+    }
+
+    /// See [`crate::ImageClass::set_kernel`].
+    ///
+    /// # Errors
+    /// The base's own.
+    pub fn set_kernel(&self, image: &mut Image, kernel: &Kernel) -> Result<()> {
+        let attrs = Attributes::from([("kernel".to_owned(), json!(kernel))]);
+        self.change(image, StepRequest { attrs, ..request(steps::SET_KERNEL) }).map(drop)
+    }
+
+    /// See [`crate::ImageClass::show`].
+    ///
+    /// # Errors
+    /// The base's own.
+    pub fn show(&self, image: &Image) -> Result<Value> {
+        self.look(image, request(steps::SHOW))
+    }
+
+    /// See [`crate::ImageClass::action`].
+    ///
+    /// # Errors
+    /// The base's own.
+    pub fn action(&self, words: &str, image: &mut Image, args: &Arguments) -> Result<Value> {
+        let attrs = Attributes::from([("words".to_owned(), words.into())]);
+        self.change(image, StepRequest { arguments: args.clone(), attrs, ..request(steps::ACTION) })
+    }
+
+    /// See [`crate::ImageClass::overview`].
+    ///
+    /// # Errors
+    /// The base's own; of the kind `USAGE` from hosts of API 1.1, which run no overview of a base.
+    pub fn overview(&self, words: &str, args: &Arguments) -> Result<Value> {
+        let attrs = Attributes::from([("words".to_owned(), words.into())]);
+        self.run(StepRequest { arguments: args.clone(), attrs, ..request(steps::OVERVIEW) })
+            .map(|reply| reply.value)
+    }
+
+    /// See [`crate::ImageClass::check_removal`].
+    ///
+    /// # Errors
+    /// The base's objection.
+    pub fn check_removal(&self, image: &Image) -> Result<()> {
+        unless_undefined(self.look(image, request(steps::CHECK_REMOVAL))).map(drop)
+    }
+
+    /// See [`crate::ImageClass::recovered`].
+    ///
+    /// # Errors
+    /// The base's own.
+    pub fn recovered(&self, image: &mut Image, action: &str) -> Result<Option<String>> {
+        let attrs = Attributes::from([("action".to_owned(), action.into())]);
+        let told = self.change(image, StepRequest { attrs, ..request(steps::RECOVER) });
+        read(unless_undefined(told)?)
+    }
+
+    /// See [`crate::ImageClass::step`].
+    ///
+    /// # Errors
+    /// The base's own; [`ErrorKind::NOT_DEFINED`] when no class below defines it.
+    pub fn step(&self, step: &str, image: &mut Image, attrs: Attributes) -> Result<Value> {
+        self.change(image, StepRequest { attrs, ..request(step) })
+    }
+}
+
+/// A base of an API that did not have the step has nothing to say.
+fn unless_undefined(told: Result<Value>) -> Result<Value> {
+    match told {
+        Err(Error { kind: ErrorKind::NOT_DEFINED, .. }) => Ok(Value::Null),
+        told => told,
+    }
+}

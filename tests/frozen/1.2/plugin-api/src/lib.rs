@@ -1,0 +1,89 @@
+//! What the author of a disklessset module depends on, and nothing else.
+//!
+//! A module is a shared library that brings image classes. It declares them with [`declare_module!`], implements
+//! [`ImageClass`] (or [`DerivedImageClass`], to build on a class of another module) and gets everything it needs
+//! from the [`Host`] that is handed to each call. Authors write safe Rust; the stable ABI underneath ([`abi`])
+//! stays out of sight. README.md of this package says what versions promise.
+//!
+//! ```
+//! use disklessset_plugin_api::{
+//!     ActionSpec, Arguments, BootContext, Host, Image, ImageClass, ImageName, Result, declare_module,
+//! };
+//!
+//! struct Minimal;
+//!
+//! impl ImageClass for Minimal {
+//!     fn actions(&self) -> Vec<ActionSpec> {
+//!         vec![ActionSpec::create("Create a minimal image")]
+//!     }
+//!     fn create_new_image(&self, _image: &mut Image, _args: &Arguments, _host: &Host<'_>) -> Result<()> {
+//!         Ok(())
+//!     }
+//!     fn remove_files(&self, _image: &Image, _host: &Host<'_>) -> Result<()> {
+//!         Ok(())
+//!     }
+//!     fn clean(&self, _name: &ImageName, _host: &Host<'_>) -> Result<()> {
+//!         Ok(())
+//!     }
+//!     fn get_boot_file_template(&self, _image: &Image, boot: &BootContext, _host: &Host<'_>) -> Result<String> {
+//!         Ok(format!("#!ipxe\necho Booting {}\n", boot.image))
+//!     }
+//!     fn clone_image(&self, _from: &Image, _image: &mut Image, _host: &Host<'_>) -> Result<()> {
+//!         Ok(())
+//!     }
+//! }
+//!
+//! declare_module! {
+//!     name: "minimal",
+//!     title: "The smallest module",
+//!     classes: { "MinimalImage" => Minimal },
+//! }
+//! # fn main() {}
+//! ```
+
+// abi_stable 0.11's derive defines items inside functions, which newer compilers lint in every user of it.
+#![allow(non_local_definitions)]
+
+pub mod abi;
+pub mod adapter;
+pub mod messages;
+pub mod note;
+
+mod action;
+mod api_version;
+mod arguments;
+mod base;
+mod class;
+mod error;
+mod image;
+mod kernel;
+mod names;
+mod param;
+mod run;
+mod services;
+mod size;
+mod validation;
+
+pub use action::{ActionSpec, Role, Trial};
+pub use arguments::Arguments;
+pub use base::Base;
+pub use class::{BaseClass, DerivedImageClass, ImageClass};
+pub use error::{Error, ErrorKind, Result};
+pub use image::{Attributes, Image};
+pub use kernel::{BootContext, Kernel, KernelVersion};
+pub use names::{ImageName, NameError, PackageName};
+pub use param::{ParamKind, ParamSpec, Placement};
+pub use run::{Command, Finished};
+pub use services::{Export, Hold, Host, Level, Mount, Paths, StandingOverlay, TreeKernel};
+pub use size::{Size, SizeError, SizeOrAuto};
+pub use validation::{Lookup, Raw, Refusal, check_arguments, parse_value};
+
+#[doc(hidden)]
+pub use abi_stable;
+#[doc(hidden)]
+pub use serde_json;
+
+/// The version of this API: what a module was built against, written into its note.
+///
+/// Two versions agree when their majors do; see CHANGELOG.md for what each minor added.
+pub const API_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,444 @@
+//! What the host does for a module.
+
+use crate::{
+    Attributes, Base, Image, ImageName, Kernel, KernelVersion,
+    abi::HostRef,
+    error::{Error, Result},
+    messages::{self, StepReply, StepRequest, services},
+    run::{Command, Finished},
+};
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+/// How important a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Something the user should see, always.
+    Warning,
+    /// What is being done, shown with `-i`.
+    Info,
+    /// Details, shown with `-d`.
+    #[serde(other)]
+    Debug,
+}
+
+/// How long something acquired stays when its action succeeds. When the action fails it is always undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// Until the action ends, however it ends.
+    Action,
+    /// Until it is released or the image is removed (an image mounted for editing).
+    Image,
+}
+
+/// Something to mount. Targets lie in the image's work area.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mount", rename_all = "snake_case")]
+pub enum Mount {
+    /// A directory seen through another, for reading and writing, what is mounted below it not included.
+    Bind {
+        /// The directory.
+        source: Utf8PathBuf,
+        /// Where.
+        target: Utf8PathBuf,
+    },
+    /// A writable view of a read-only tree.
+    Overlay {
+        /// The tree.
+        lower: Utf8PathBuf,
+        /// Where changes go.
+        upper: Utf8PathBuf,
+        /// An empty directory beside `upper`.
+        work: Utf8PathBuf,
+        /// Where.
+        target: Utf8PathBuf,
+    },
+    /// A file system in a file, read-only.
+    Image {
+        /// The file.
+        file: Utf8PathBuf,
+        /// Where.
+        target: Utf8PathBuf,
+    },
+    /// The process file system, a view of `/sys` and a minimal `/dev`, below an OS tree.
+    System {
+        /// The tree.
+        target: Utf8PathBuf,
+    },
+}
+
+impl Mount {
+    /// Where it is mounted.
+    pub fn target(&self) -> &Utf8Path {
+        match self {
+            Self::Bind { target, .. }
+            | Self::Overlay { target, .. }
+            | Self::Image { target, .. }
+            | Self::System { target } => target,
+        }
+    }
+}
+
+/// A writable view of a tree that NFS servers can export, and that is there again after a reboot. All of it lies on one file
+/// system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingOverlay {
+    /// The tree. Nobody may change it while the view stands.
+    pub lower: Utf8PathBuf,
+    /// Where changes go. Empty before the first time, never changed by others since.
+    pub upper: Utf8PathBuf,
+    /// A directory beside `upper`, the file system's own.
+    pub work: Utf8PathBuf,
+    /// Where, an empty directory.
+    pub target: Utf8PathBuf,
+}
+
+/// A directory offered to NFS clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Export {
+    /// The directory, a real path.
+    pub path: Utf8PathBuf,
+    /// Who may mount it, as `/etc/exports` writes them: `*`, a host name, `10.0.0.0/16`, `@netgroup`.
+    pub clients: Vec<String>,
+    /// How, the same for all of them: `rw`, `no_root_squash`, `fsid=…`.
+    pub options: Vec<String>,
+}
+
+/// Places on the server, real paths (below `--root` where one is given) unless said otherwise.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Paths {
+    /// The root all places lie below; `/` unless `--root` was given.
+    pub root: Utf8PathBuf,
+    /// Directories of images.
+    pub images: Utf8PathBuf,
+    /// Kernels and their initramfs files.
+    pub kernels: Utf8PathBuf,
+    /// The work area; an image's own is `<work>/<image>`.
+    pub work: Utf8PathBuf,
+    /// NFS trees that are customised.
+    pub nfs_staging: Utf8PathBuf,
+    /// NFS trees that nodes use.
+    pub nfs_golden: Utf8PathBuf,
+}
+
+/// Makes [`Paths`]; the host's part.
+#[doc(hidden)]
+impl Paths {
+    pub fn new(
+        root: Utf8PathBuf,
+        images: Utf8PathBuf,
+        kernels: Utf8PathBuf,
+        work: Utf8PathBuf,
+        nfs_staging: Utf8PathBuf,
+        nfs_golden: Utf8PathBuf,
+    ) -> Self {
+        Self { root, images, kernels, work, nfs_staging, nfs_golden }
+    }
+}
+
+/// The kernel that was taken from an OS tree.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TreeKernel {
+    /// The pair, registered when the action commits.
+    pub kernel: Kernel,
+    /// Whether it was there already, unchanged.
+    pub known: bool,
+}
+
+#[doc(hidden)]
+impl TreeKernel {
+    pub fn new(kernel: Kernel, known: bool) -> Self {
+        Self { kernel, known }
+    }
+}
+
+/// The host, for the length of one call.
+///
+/// Modules do no terminal I/O and run no programs by themselves: they have their own copy of every static, so their
+/// output, environment and signals would not be the host's.
+pub struct Host<'a> {
+    services: HostRef<'a>,
+    class: String,
+}
+
+impl<'a> Host<'a> {
+    /// The host behind a call of the given class.
+    #[doc(hidden)]
+    pub fn new(services: HostRef<'a>, class: &str) -> Self {
+        Self { services, class: class.to_owned() }
+    }
+
+    /// The class that is being called.
+    pub(crate) fn class(&self) -> &str {
+        &self.class
+    }
+
+    /// What the base of the calling class does, step by step: for a class that is built on another and does more than the base in
+    /// some step, not something else.
+    pub fn base(&self) -> Base<'_, 'a> {
+        Base::new(self)
+    }
+
+    /// Calls a service by name, for services that are newer than this API.
+    ///
+    /// # Errors
+    /// The service's own; [`crate::ErrorKind::UNSUPPORTED`] when the host does not know it.
+    pub fn call<T: DeserializeOwned>(&self, service: &str, request: &impl Serialize) -> Result<T> {
+        let request = serde_json::to_string(request)?;
+        let reply = self.services.call(service.into(), request.as_str().into());
+        let reply = reply.into_result().map_err(Error::from_abi)?;
+        Ok(serde_json::from_str(reply.as_str())?)
+    }
+
+    fn log(&self, level: Level, text: &str) {
+        // A log line that cannot be delivered is no reason to stop an action.
+        let _ = self.call::<()>(services::LOG, &messages::LogLine { level, text: text.to_owned() });
+    }
+
+    /// Tells the user something that must not be missed.
+    pub fn warn(&self, text: impl AsRef<str>) {
+        self.log(Level::Warning, text.as_ref());
+    }
+
+    /// Tells what is being done (`-i`).
+    pub fn info(&self, text: impl AsRef<str>) {
+        self.log(Level::Info, text.as_ref());
+    }
+
+    /// Tells details (`-d`).
+    pub fn debug(&self, text: impl AsRef<str>) {
+        self.log(Level::Debug, text.as_ref());
+    }
+
+    /// Reports how far long work is; `total` 0 means unknown.
+    pub fn progress(&self, label: &str, done: u64, total: u64) {
+        let report = messages::ProgressReport { label: label.to_owned(), done, total };
+        let _ = self.call::<()>(services::PROGRESS, &report);
+    }
+
+    /// Fails once the user asked to stop; for loops that run no programs.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::INTERRUPTED`].
+    pub fn checkpoint(&self) -> Result<()> {
+        self.call(services::CHECKPOINT, &Value::Null)
+    }
+
+    /// Places on the server.
+    ///
+    /// # Errors
+    /// When the host cannot be asked.
+    pub fn paths(&self) -> Result<Paths> {
+        self.call(services::PATHS, &Value::Null)
+    }
+
+    /// Runs a program.
+    ///
+    /// # Errors
+    /// When it is missing, fails, is killed, or the user interrupts; with its last lines.
+    pub fn run(&self, command: &Command) -> Result<Finished> {
+        self.call(services::RUN, command)
+    }
+
+    /// The image's own work area `<work>/<image>`, made if it is not there yet and removed as `hold` says.
+    ///
+    /// # Errors
+    /// When it cannot be made, or is there and not on record.
+    pub fn work_area(&self, image: &ImageName, hold: Hold) -> Result<Utf8PathBuf> {
+        let path = self.paths()?.work.join(image.as_str());
+        self.acquire(messages::Acquired::Directory { path: path.clone() }, hold)?;
+        Ok(path)
+    }
+
+    /// Makes a directory, on record first.
+    ///
+    /// # Errors
+    /// When it exists, lies outside disklessset's directories, or cannot be made.
+    pub fn acquire_directory(&self, path: &Utf8Path, hold: Hold) -> Result<()> {
+        self.acquire(messages::Acquired::Directory { path: path.to_owned() }, hold)
+    }
+
+    /// Makes an empty private file, on record first.
+    ///
+    /// # Errors
+    /// As for directories.
+    pub fn acquire_file(&self, path: &Utf8Path, hold: Hold) -> Result<()> {
+        self.acquire(messages::Acquired::File { path: path.to_owned() }, hold)
+    }
+
+    /// Mounts, on record first. With [`Hold::Image`] the mount is there for everybody until released; with
+    /// [`Hold::Action`] too, and it is gone when the action ends.
+    ///
+    /// # Errors
+    /// When the target is outside the work area or the mount fails.
+    pub fn mount(&self, mount: &Mount, hold: Hold) -> Result<()> {
+        self.acquire(messages::Acquired::Mount { mount: mount.clone() }, hold)
+    }
+
+    fn acquire(&self, what: messages::Acquired, hold: Hold) -> Result<()> {
+        self.call(services::ACQUIRE, &messages::Acquire { what, hold })
+    }
+
+    /// Makes a standing overlay, on record first: mounts it, and has the system mount it again after a reboot. It stays until it
+    /// is released by its target or the image is removed, also when the action fails. One that stands already is fine; what is missing
+    /// of it is made again.
+    ///
+    /// # Errors
+    /// When the image is still being made, a path lies outside disklessset's directories or cannot stand in a unit, the file system cannot be exported through an overlay, or
+    /// the system refuses. Nothing is left of it then.
+    pub fn standing_overlay(&self, overlay: &StandingOverlay) -> Result<()> {
+        self.call(services::STANDING_OVERLAY, &messages::StandingRequest { overlay: overlay.clone() })
+    }
+
+    /// Undoes what was acquired at this path: unmounts a target, removes a file or directory.
+    ///
+    /// # Errors
+    /// When a mount is busy (the processes are named) or the path is not on record.
+    pub fn release(&self, path: &Utf8Path) -> Result<()> {
+        self.call(services::RELEASE, &messages::OnePath { path: path.to_owned() })
+    }
+
+    /// Puts a finished file in the place of a served one: flushed to disk, mode 0644, one rename.
+    ///
+    /// # Errors
+    /// When either path lies outside the image's directory or the rename fails; the old file is then still there.
+    pub fn publish(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        self.call(services::PUBLISH, &messages::Publish { from, to, image: None })
+    }
+
+    /// The same for a file that the attributes of its image tell of: file, record and boot file change in one step, so that
+    /// they agree whatever happens between this and the end of the action.
+    ///
+    /// # Errors
+    /// As [`Self::publish`].
+    pub fn publish_with(&self, image: &Image, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        self.call(services::PUBLISH, &messages::Publish { from, to, image: Some(image.clone()) })
+    }
+
+    /// Offers a directory to NFS clients until it is withdrawn or the image is removed, on record first. A directory that is
+    /// offered already gets the new clients and options.
+    ///
+    /// # Errors
+    /// When it lies outside disklessset's directories, a client or option cannot be written, or the exports file cannot.
+    pub fn export(&self, export: &Export) -> Result<()> {
+        self.call(services::EXPORT, &messages::ExportRequest { export: export.clone() })
+    }
+
+    /// No longer offers a directory; gives back whether it was offered.
+    ///
+    /// # Errors
+    /// When the exports file cannot be written.
+    pub fn unexport(&self, path: &Utf8Path) -> Result<bool> {
+        self.call(services::UNEXPORT, &messages::OnePath { path: path.to_owned() })
+    }
+
+    /// What disklessset offers to NFS clients now.
+    ///
+    /// # Errors
+    /// When the exports file cannot be read.
+    pub fn exports(&self) -> Result<Vec<messages::Exported>> {
+        self.call(services::EXPORTS, &Value::Null)
+    }
+
+    /// Removes a file or tree below disklessset's directories, never following links or crossing mounts. A path that is
+    /// not there is fine.
+    ///
+    /// # Errors
+    /// When something is mounted inside, or the path lies elsewhere.
+    pub fn remove(&self, path: &Utf8Path) -> Result<()> {
+        self.call(services::REMOVE, &messages::OnePath { path: path.to_owned() })
+    }
+
+    /// Where the modules of a registered kernel lie (a directory named by the version), if the server has them.
+    ///
+    /// # Errors
+    /// When the host cannot be asked.
+    pub fn kernel_modules(&self, version: &KernelVersion) -> Result<Option<Utf8PathBuf>> {
+        self.call(services::KERNEL_MODULES, &messages::KernelQuestion { version: version.clone() })
+    }
+
+    /// Takes the kernel that an OS tree brings: makes its initramfs inside the tree, and registers both when the action
+    /// commits.
+    ///
+    /// # Errors
+    /// When the tree has no kernel, several, no dracut, or dracut fails.
+    pub fn kernel_from_tree(&self, tree: &Utf8Path) -> Result<TreeKernel> {
+        self.call(services::KERNEL_FROM_TREE, &messages::TreeKernelRequest { tree: tree.to_owned() })
+    }
+
+    /// Loads another image.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub fn image(&self, name: &ImageName) -> Result<Image> {
+        self.call(services::IMAGE, &messages::OneImage { name: name.clone() })
+    }
+
+    /// The names of the images of a class.
+    ///
+    /// # Errors
+    /// When the host cannot be asked.
+    pub fn images(&self, class: &str) -> Result<Vec<ImageName>> {
+        self.call(services::IMAGES, &messages::OfClass { class: class.to_owned() })
+    }
+
+    /// The module's own section of the configuration, an empty object when there is none.
+    ///
+    /// # Errors
+    /// When the host cannot be asked.
+    pub fn config(&self) -> Result<Value> {
+        self.call(services::CONFIG, &Value::Null)
+    }
+
+    /// Asks the person at the menu for a line.
+    ///
+    /// # Errors
+    /// When nobody is there to answer.
+    pub fn ask(&self, text: &str) -> Result<String> {
+        self.call(services::ASK, &messages::Question { text: text.to_owned(), confirm: false })
+    }
+
+    /// Asks the person at the menu for yes or no.
+    ///
+    /// # Errors
+    /// When nobody is there to answer.
+    pub fn confirm(&self, text: &str) -> Result<bool> {
+        self.call(services::ASK, &messages::Question { text: text.to_owned(), confirm: true })
+    }
+
+    /// Runs a step of the image's most derived class: how a base class lets those built on it change one step.
+    ///
+    /// # Errors
+    /// The step's own; [`crate::ErrorKind::NOT_DEFINED`] when no class of the chain defines it.
+    pub fn step(&self, step: &str, image: &mut Image, attrs: Attributes) -> Result<Value> {
+        let request = StepRequest {
+            class: String::new(),
+            step: step.to_owned(),
+            image: Some(image.clone()),
+            name: None,
+            source: None,
+            arguments: crate::Arguments::default(),
+            attrs,
+        };
+        let reply: StepReply = self.call(services::STEP, &messages::StepCall { base_of: None, request })?;
+        if let Some(changed) = reply.image {
+            *image = changed;
+        }
+        Ok(reply.value)
+    }
+
+    /// Runs a step as the base of the calling class defines it. [`Self::base`] has the steps that every class has, with their arguments.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub fn base_step(&self, step: &str, image: &mut Image, attrs: Attributes) -> Result<Value> {
+        self.base().step(step, image, attrs)
+    }
+}

@@ -1,0 +1,226 @@
+//! The one check of parameters: for the menu, the command line, parameters files and completion alike.
+
+use crate::{Arguments, ImageName, KernelVersion, PackageName, ParamKind, ParamSpec, Size};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Why a value is refused: one line that names the parameter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{parameter}: {reason}")]
+pub struct Refusal {
+    /// The parameter.
+    pub parameter: String,
+    /// The reason.
+    pub reason: String,
+}
+
+/// A value as a user gave it, before any check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Raw {
+    /// One text.
+    Text(String),
+    /// Several texts.
+    List(Vec<String>),
+}
+
+/// What is known about this server, for kinds that name things on it.
+pub trait Lookup {
+    /// Whether this kernel is there; `Err` says why it cannot be used (such as: no initramfs).
+    ///
+    /// # Errors
+    /// The reason, for the user.
+    fn kernel(&self, version: &KernelVersion) -> Result<(), String>;
+
+    /// Whether this image is there and of that class (any class when empty).
+    ///
+    /// # Errors
+    /// The reason, for the user.
+    fn image(&self, name: &ImageName, class: &str) -> Result<(), String>;
+}
+
+/// Checks one text against a parameter and turns it into the value that a module gets.
+///
+/// # Errors
+/// The reason in one line.
+pub fn parse_value(param: &ParamSpec, text: &str, lookup: &dyn Lookup) -> Result<Value, String> {
+    // Plain text may have several lines; names, sizes and paths never have, and escape sequences are nobody's friend.
+    let lines = matches!(param.kind, ParamKind::Text | ParamKind::Command);
+    if let Some(bad) = text.chars().find(|c| c.is_control() && !(lines && matches!(c, '\n' | '\t'))) {
+        return Err(format!("control character {bad:?} in {text:?}"));
+    }
+    match &param.kind {
+        ParamKind::Text | ParamKind::Command => Ok(text.into()),
+        ParamKind::Secret if text.is_empty() => Err("is empty".to_owned()),
+        ParamKind::Secret => Ok(text.into()),
+        ParamKind::Integer { min, max } => {
+            let number: i64 = text.parse().map_err(|_| format!("{text:?} is not a whole number"))?;
+            if number < *min || number > *max {
+                return Err(format!("{number} is out of range: from {min} to {max}"));
+            }
+            Ok(number.into())
+        }
+        ParamKind::Size { auto: true, .. } if text == "auto" => Ok("auto".into()),
+        ParamKind::Size { min, max, .. } => text
+            .parse::<Size>()
+            .and_then(|size| size.within(Size::mebibytes(*min), Size::mebibytes(*max)))
+            .map(|size| size.to_string().into())
+            .map_err(|cause| cause.to_string()),
+        ParamKind::Flag => match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "y" => Ok(true.into()),
+            "false" | "no" | "n" => Ok(false.into()),
+            _ => Err(format!("{text:?} is neither yes nor no")),
+        },
+        ParamKind::Choice { choices } => choices
+            .iter()
+            .find(|choice| choice.eq_ignore_ascii_case(choice_word(text)))
+            .map(|choice| choice.as_str().into())
+            .ok_or_else(|| format!("{text:?} is none of: {}", choices.join(", "))),
+        ParamKind::Kernel { from_image: true } if text == "from-image" => Ok("from-image".into()),
+        ParamKind::Kernel { .. } => {
+            let version = KernelVersion::parse(text.strip_prefix("vmlinuz-").unwrap_or(text))
+                .map_err(|cause| cause.to_string())?;
+            lookup.kernel(&version)?;
+            Ok(version.as_str().into())
+        }
+        ParamKind::Image { class } => {
+            let name = ImageName::parse(text).map_err(|cause| cause.to_string())?;
+            lookup.image(&name, class)?;
+            Ok(name.as_str().into())
+        }
+        ParamKind::Path => {
+            if text.is_empty() {
+                return Err("the path is empty".to_owned());
+            }
+            let path = std::path::absolute(text).map_err(|cause| cause.to_string())?;
+            path.into_os_string()
+                .into_string()
+                .map(Into::into)
+                .map_err(|_| "the path is not UTF-8".to_owned())
+        }
+        ParamKind::Package => {
+            let (group, name) = text.strip_prefix('@').map_or(("", text), |name| ("@", name));
+            let name = PackageName::parse(name).map_err(|cause| cause.to_string())?;
+            Ok(format!("{group}{name}").into())
+        }
+        ParamKind::Unknown => {
+            Err("is of a kind that this disklessset does not know: the module is newer".to_owned())
+        }
+    }
+}
+
+/// `Type.CORE`, as parameters files of 1.x have it, names the choice `CORE`.
+fn choice_word(text: &str) -> &str {
+    text.strip_prefix("Type.").unwrap_or(text)
+}
+
+/// Checks everything given for an action: unknown names, missing ones, shapes and values; defaults are filled in.
+///
+/// # Errors
+/// All refusals, in the order of declaration, unknown names last.
+pub fn check_arguments(
+    params: &[ParamSpec],
+    mut given: BTreeMap<String, Raw>,
+    lookup: &dyn Lookup,
+) -> Result<Arguments, Vec<Refusal>> {
+    let mut refusals = Vec::new();
+    let mut checked = Arguments::default();
+    for param in params {
+        let refuse = |reason: String| Refusal { parameter: param.name.clone(), reason };
+        match given.remove(&param.name) {
+            None => match (&param.default, param.required) {
+                (Some(default), _) => {
+                    checked.0.insert(param.name.clone(), default.clone());
+                }
+                (None, true) => refusals.push(refuse("is missing".to_owned())),
+                (None, false) => {}
+            },
+            Some(raw) => match check_one(param, raw, lookup) {
+                Ok(value) => {
+                    checked.0.insert(param.name.clone(), value);
+                }
+                Err(reason) => refusals.push(refuse(reason)),
+            },
+        }
+    }
+    for (name, _) in given {
+        let known: Vec<&str> = params.iter().map(|p| p.name.as_str()).collect();
+        let reason = format!("is not a parameter here; known are {}", known.join(", "));
+        refusals.push(Refusal { parameter: name, reason });
+    }
+    if refusals.is_empty() { Ok(checked) } else { Err(refusals) }
+}
+
+fn check_one(param: &ParamSpec, raw: Raw, lookup: &dyn Lookup) -> Result<Value, String> {
+    let many = param.repeated || param.kind == ParamKind::Command;
+    match raw {
+        Raw::Text(text) if !many => parse_value(param, &text, lookup),
+        Raw::List(_) if !many => Err("takes one value, several are given".to_owned()),
+        Raw::Text(text) => Ok(Value::Array(vec![parse_value(param, &text, lookup)?])),
+        Raw::List(texts) => {
+            if texts.is_empty() && param.required {
+                return Err("is empty".to_owned());
+            }
+            texts
+                .iter()
+                .map(|text| parse_value(param, text, lookup))
+                .collect::<Result<_, _>>()
+                .map(Value::Array)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct OneKernel;
+
+    impl Lookup for OneKernel {
+        fn kernel(&self, version: &KernelVersion) -> Result<(), String> {
+            if version.as_str() == "6.1.0" { Ok(()) } else { Err(format!("there is no kernel {version}")) }
+        }
+        fn image(&self, name: &ImageName, _class: &str) -> Result<(), String> {
+            Err(format!("there is no image {name}"))
+        }
+    }
+
+    fn params() -> Vec<ParamSpec> {
+        vec![
+            ParamSpec::flag("kernel", ParamKind::Kernel { from_image: true }, "").required(),
+            ParamSpec::flag("size", ParamKind::Size { min: 100, max: 50_000, auto: true }, "")
+                .default("auto"),
+            ParamSpec::flag("packages", ParamKind::Package, ""),
+            ParamSpec::flag(
+                "kind",
+                ParamKind::Choice { choices: vec!["STANDARD".into(), "CORE".into()] },
+                "",
+            ),
+        ]
+    }
+
+    fn given(pairs: &[(&str, &str)]) -> BTreeMap<String, Raw> {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), Raw::Text((*v).to_owned()))).collect()
+    }
+
+    #[test]
+    fn good_values_become_what_the_module_gets() {
+        let given = given(&[("kernel", "vmlinuz-6.1.0"), ("packages", "vim"), ("kind", "Type.core")]);
+        let checked = check_arguments(&params(), given, &OneKernel).unwrap();
+        assert_eq!(checked.need::<String>("kernel").unwrap(), "6.1.0");
+        assert_eq!(checked.need::<Vec<String>>("packages").unwrap(), ["vim"]);
+        assert_eq!(checked.need::<String>("kind").unwrap(), "CORE");
+        assert_eq!(checked.need::<String>("size").unwrap(), "auto");
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once() {
+        let given = given(&[("size", "99M"), ("packages", "vim;id"), ("kind", "x"), ("colour", "red")]);
+        let refusals = check_arguments(&params(), given, &OneKernel).unwrap_err();
+        let lines: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+        assert_eq!(lines[0], "kernel: is missing");
+        assert!(lines[1].starts_with("size: 99M is out of range"));
+        assert!(lines[2].contains("';'"));
+        assert_eq!(lines[3], "kind: \"x\" is none of: STANDARD, CORE");
+        assert!(lines[4].starts_with("colour: is not a parameter here"));
+    }
+}
