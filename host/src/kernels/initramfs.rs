@@ -159,7 +159,11 @@ fn parts(
     version: &KernelVersion,
     out: &Utf8Path,
 ) -> Result<BTreeSet<String>> {
-    let mut tool = Tool::new("dracut").args(["--list-modules", "--no-kernel", "--kver", version.as_str()]);
+    let inside = dracut.out(out);
+    // It makes a temporary directory for a list, too; elsewhere that would stay when it is killed, on nobody's record.
+    let mut tool = Tool::new("dracut")
+        .args(["--list-modules", "--no-kernel", "--tmpdir", inside.as_str()])
+        .args(["--kver", version.as_str()]);
     if let Dracut::OfServer { modules } = dracut {
         tool = tool.args(["--kmoddir", modules.as_str()]);
     }
