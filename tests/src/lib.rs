@@ -10,6 +10,8 @@
 //! - [`stage`]: the same root again and again, for fault after fault
 //! - [`mounted`]: mounts that end with their test
 //! - [`loop_disk`]: file systems in files, and the tools that make them
+//! - [`own_tmp`]: `/tmp` and `/var/tmp` of one test alone
+//! - [`dying`]: which processes are as good as dead
 //! - [`hostile_tree`]: an OS tree with everything that copies lose
 //! - [`tree_facts`]: all that can be told of a tree, and what differs between two
 //! - [`frozen`]: modules of earlier versions of the module API
@@ -23,6 +25,7 @@
 
 pub mod authors;
 pub mod canary;
+pub mod dying;
 pub mod facts;
 pub mod failpoints;
 pub mod frozen;
@@ -32,6 +35,7 @@ pub mod kill_table;
 pub mod loop_disk;
 pub mod mounted;
 pub mod need;
+pub mod own_tmp;
 pub mod place;
 pub mod readme;
 pub mod residue;

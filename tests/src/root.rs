@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::dying::is_dying;
 use crate::{facts, install, place, run};
 
 /// The environment variable with the directory everything of a test run lies in; without it one is chosen.
 pub const RUN_DIR: &str = "DISKLESSSET_TEST_DIR";
+
+/// How long it may take until those are killed, too, whose program was.
+const LAST_MOMENTS: Duration = Duration::from_secs(5);
 
 /// A root of its own for one test. When it goes, its processes are ended and its files are removed; something still
 /// mounted below it then is a failure of the test.
@@ -140,11 +145,42 @@ impl TestRoot {
         Some(found["status"].as_str().unwrap_or_else(|| panic!("no status in {found}")).to_owned())
     }
 
-    /// Processes started from this root that still run, and those of others that are at work in it.
+    /// Processes started from this root that still run, and those of others that are at work in it. Who has been killed and is
+    /// only kept by the kernel, until a disk has answered, does not run.
     pub fn processes(&self) -> BTreeMap<i32, String> {
         let mut found = facts::processes_at(&self.base).unwrap_or_default();
         found.extend(facts::processes_with(run::MARK, &self.mark).unwrap_or_default());
+        found.retain(|pid, _| !is_dying(*pid));
         found
+    }
+
+    /// Waits, after a `kill -9`, for the tools of the one who was killed: nobody kills them but the init of their namespace,
+    /// and under load it may be a while until it has its turn. Who outlives that goes on, and is a fault.
+    #[track_caller]
+    pub fn wait_for_orphans(&self, killed: impl std::fmt::Display) {
+        let started = Instant::now();
+        loop {
+            let left = self.processes();
+            if left.is_empty() {
+                return;
+            }
+            assert!(started.elapsed() < LAST_MOMENTS, "{left:?} goes on after {killed}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The status of an image whose creator was killed a moment ago. A tool that was between fork and exec then has a copy of
+    /// everything its creator held, locks as well, until it dies of the same end: for that moment the image is IN_CREATION.
+    #[track_caller]
+    pub fn status_after_kill(&self, image: &str) -> Option<String> {
+        let started = Instant::now();
+        loop {
+            let status = self.status(image);
+            if status.as_deref() != Some("IN_CREATION") || started.elapsed() > LAST_MOMENTS {
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The tool of a name that the program, started from this root, runs now: its process id.

@@ -180,6 +180,7 @@ fn a_killed_update_leaves_the_old_image_in_service() {
     update.kill_nine();
     assert_eq!(world.small.root.status("web").as_deref(), Some("CREATED"));
     let _ = world.small.run(&["clean", "--yes"]).expect_done();
+    world.small.root.wait_for_orphans("an update");
     before.assert_same_as_now(&world.small.root);
     let _ = world.small.run(&["oci", "update", "web"]).expect_done();
     assert!(world.small.unpacked("web").join("srv/noise").exists());

@@ -1,12 +1,13 @@
 //! Given a package repository: images of it are made with dnf, on whatever kind of server.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use camino::Utf8Path;
 use disklessset_tests::facts::{FileFacts, files_below};
 use disklessset_tests::need;
+use disklessset_tests::own_tmp::OwnTmp;
 use disklessset_tests::residue::Snapshot;
 
 use super::dnf_world::World;
@@ -25,15 +26,6 @@ fn of_server() -> BTreeMap<PathBuf, FileFacts> {
         .collect()
 }
 
-fn in_tmp() -> Vec<String> {
-    let names = ["/tmp", "/var/tmp"].into_iter().flat_map(|dir| std::fs::read_dir(dir).unwrap());
-    let names = names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
-    let mut names: Vec<_> =
-        names.filter(|name| ["dnf", "rpm-tmp", "tmpdir."].iter().any(|own| name.starts_with(own))).collect();
-    names.sort();
-    names
-}
-
 #[test]
 fn an_image_of_packages_has_its_tree_and_the_server_has_nothing_of_it() {
     disklessset_tests::need!(
@@ -43,11 +35,11 @@ fn an_image_of_packages_has_its_tree_and_the_server_has_nothing_of_it() {
         need::tool("createrepo_c")
     );
     let world = World::new();
-    let (server, tmp) = (of_server(), in_tmp());
-    let created = world.create("web", &[]).args(["-d"]).run().expect_done();
+    let (server, tmp) = (of_server(), OwnTmp::beside(&world.small.root));
+    let created = tmp.around(world.create("web", &[]).args(["-d"])).run().expect_done();
     assert!(created.stderr.contains("dnf: Complete!"), "what dnf says is shown live: {created}");
     assert_eq!(of_server(), server, "something was left on the server");
-    assert_eq!(in_tmp(), tmp);
+    assert_eq!(tmp.left(), BTreeSet::new());
     Snapshot::assert_nothing_held(&world.small.root);
     let log = world.small.run(&["log", "web"]).expect_done().stdout;
     assert!(log.contains("--setopt=module_platform_id=platform:el9"), "{log}");

@@ -113,8 +113,9 @@ fn a_killed_creation_is_cleaned_up() {
     let create = world.create("web", &["--type", "core", "--package", "slow"]).start();
     let (create, _) = create.wait_until(|| root.tool_at_work("sleep"));
     let _ = create.kill_nine();
-    assert_eq!(root.status("web").as_deref(), Some("CORRUPTED"));
+    assert_eq!(root.status_after_kill("web").as_deref(), Some("CORRUPTED"));
     let _ = world.small.run(&["clean", "--yes"]).expect_done();
+    root.wait_for_orphans("a creation in dnf");
     before.assert_same_as_now(root);
     // And by a signal, in order.
     let create = world.create("web", &["--type", "core", "--package", "slow"]).start();

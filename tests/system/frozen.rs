@@ -48,6 +48,7 @@ fn file_of(root: &TestRoot, image: &str, file: &str) -> String {
 fn killed(root: &TestRoot, command: &[&str]) {
     let (running, _) = root.disklessset(command).start().wait_until(|| root.tool_at_work("sleep"));
     assert_eq!(running.kill_nine().signal(), Some(9));
+    root.wait_for_orphans(format_args!("{command:?}"));
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn killed(root: &TestRoot) {
     std::thread::sleep(Duration::from_secs(4));
     creation.kill_nine();
     // A package manager that outlives its creator is part of the fault to be shown: a machine under load ends it late.
-    assert_eq!(root.status("web").as_deref(), Some("CORRUPTED"));
+    assert_eq!(root.status_after_kill("web").as_deref(), Some("CORRUPTED"));
 }
 
 #[test]
@@ -41,6 +41,7 @@ fn a_killed_creation_is_cleaned_up() {
     let _ = root.disklessset(&["list"]).run().expect_done();
     assert_eq!(root.status("web").as_deref(), Some("CORRUPTED"), "a listing cleaned");
     let _ = root.disklessset(&["clean", "--yes"]).limit(PATIENCE).run().expect_done();
+    root.wait_for_orphans("a creation");
     before.assert_same_as_now(&root);
 }
 
@@ -52,6 +53,7 @@ fn a_killed_creation_is_cleaned_up_without_its_module() {
     killed(&root);
     root.take_out("livenet");
     let _ = root.disklessset(&["clean", "--yes"]).limit(PATIENCE).run().expect_done();
+    root.wait_for_orphans("a creation");
     before.assert_same_as_now(&root);
 }
 

@@ -1,10 +1,12 @@
 //! Given tools that fail, are missing or are killed, and creations side by side: one line says why, and nothing is left.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use disklessset_tests::need;
-use disklessset_tests::residue::Snapshot;
+use disklessset_tests::own_tmp::OwnTmp;
+use disklessset_tests::residue::{Snapshot, settled};
 use disklessset_tests::run::Program;
 
 use super::small::{KERNEL, Small, kernels};
@@ -169,28 +171,22 @@ fn killed_when(moments: &[(&str, &str)], has_come: impl Fn(&Small, &str) -> Opti
     let shared = super::apt_tree::shared();
     let small = Small::new();
     let before = Snapshot::of(&small.root);
-    let in_tmp = || {
-        let names = ["/tmp", "/var/tmp"].into_iter().flat_map(|dir| std::fs::read_dir(dir).unwrap());
-        let names = names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
-        names
-            .filter(|name| ["dracut", "mmdebstrap", "disklessset."].iter().any(|own| name.starts_with(own)))
-            .collect::<std::collections::BTreeSet<_>>()
-    };
-    let tmp = in_tmp();
+    let tmp = OwnTmp::beside(&small.root);
     for (tool, layout) in moments {
         let source = format!("tree:{}", shared.tree());
         let args =
             ["livenet", "create", "web", "--kernel", "from-image", "--source", &source, "--layout", layout];
-        let create = small.root.disklessset(&args).limit(PATIENCE).start();
+        let create = tmp.around(small.root.disklessset(&args)).limit(PATIENCE).start();
         let (create, later) = create.wait_until(|| has_come(&small, tool));
         std::thread::sleep(later);
         let _ = create.kill_nine();
         let _ = small.run(&["list"]).expect_done();
-        assert_eq!(small.root.status("web").as_deref(), Some("CORRUPTED"), "killed in {tool}");
+        let status = small.root.status_after_kill("web");
+        assert_eq!(status.as_deref(), Some("CORRUPTED"), "killed in {tool}");
         let _ = small.run(&["clean", "--yes"]).expect_done();
-        let differences = before.differences(&Snapshot::of(&small.root));
+        small.root.wait_for_orphans(tool);
+        let differences = settled(|| before.differences(&Snapshot::of(&small.root)));
         assert!(differences.is_empty(), "killed in {tool} ({layout}):\n{differences}");
-        let left: Vec<_> = in_tmp().difference(&tmp).cloned().collect();
-        assert!(left.is_empty(), "killed in {tool} ({layout}): {left:?} in temporary directories");
+        assert_eq!(tmp.left(), BTreeSet::new(), "killed in {tool} ({layout}), in temporary directories");
     }
 }

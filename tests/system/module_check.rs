@@ -1,12 +1,15 @@
 //! Given modules with faults that their authors' tests do not show: `module check` catches each and names it. And given those we
 //! ship: it finds nothing.
 #![allow(clippy::print_stdout, reason = "the verdicts are worth reading")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
+use camino::Utf8PathBuf;
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::run::{self, Outcome, Program};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::small;
@@ -229,4 +232,36 @@ fn a_derived_class_is_exercised_on_its_base_and_waits_without_it() {
     assert!(failed.iter().all(known) && failed.len() > 2, "{failed:#?}");
     let good = |line: &str| findings(&outcome).iter().any(|finding| self::line(finding).starts_with(line));
     assert!(good("ok: clone of TunedDemo") && good("ok: remove of BetterPackedImage"), "{outcome}");
+}
+
+#[test]
+fn what_a_killed_check_left_goes_with_the_next_and_what_is_another_s_stays() {
+    disklessset_tests::need!(need::root());
+    let root = TestRoot::bare();
+    let tmp = root.beside().join("tmp");
+    let there = || -> BTreeSet<Utf8PathBuf> {
+        tmp.read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path()).collect()
+    };
+    let begun = |known: BTreeSet<Utf8PathBuf>| {
+        let running = check(&root, "demo", &[]).start();
+        let at_work = |place: &&Utf8PathBuf| place.join("drawer/order").exists();
+        running.wait_until(|| there().difference(&known).find(at_work).cloned())
+    };
+    // What only looks like a place, and one that a living check is in.
+    let (strange, link) = (tmp.join("disklessset-check-strange"), tmp.join("disklessset-check-link"));
+    small::put(&strange.join("precious"), b"", 0o644);
+    small::put(&root.beside().join("precious/owner.lock"), b"", 0o600);
+    std::os::unix::fs::symlink(root.beside().join("precious"), &link).unwrap();
+    let (living, its_own) = begun(there());
+    let (killed, left) = begun(there());
+    killed.kill_nine();
+    assert!(left.join("root").exists());
+    // A crash before there is anything in it.
+    std::fs::create_dir(tmp.join("disklessset-check-empty")).unwrap();
+    let _ = check(&root, "demo", &[]).run().expect_done();
+    assert!(root.beside().join("precious/owner.lock").exists() && strange.join("precious").exists());
+    let stays = there();
+    assert!(stays.is_subset(&BTreeSet::from([strange.clone(), link.clone(), its_own])), "{stays:?}");
+    let _ = living.wait().expect_done();
+    assert_eq!(there(), BTreeSet::from([strange, link]));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
@@ -10,6 +10,17 @@ use serde::Serialize;
 use crate::configuration::DEFAULT_PATH;
 use crate::modules::{Identity, ModuleEntry, ModuleRegistry};
 use crate::system::atomic_file;
+use crate::system::lock::{Lock, LockProbe, Wait};
+use crate::system::remove_tree::remove_tree;
+use crate::system::trusted_path::{Audit, From, audit};
+
+/// What the names of places begin with.
+const PREFIX: &str = "disklessset-check-";
+/// The lock in a place that its check holds as long as it lives, and what it is for.
+const OWNER: &str = "owner";
+const OPERATION: &str = "module check";
+/// What the name of a place ends with that is about to be removed.
+const GONE: &str = "-gone";
 
 /// What is where below a place.
 #[derive(Debug, Clone)]
@@ -50,6 +61,7 @@ impl Rooms {
 pub(super) struct Place {
     directory: tempfile::TempDir,
     rooms: Rooms,
+    _owner: Lock,
 }
 
 impl Place {
@@ -66,12 +78,17 @@ impl Place {
         // Images are large, and /tmp may be memory. Outside of /tmp and /var/tmp, which are watched.
         let usual = if nix::unistd::geteuid().is_root() { "/var/cache" } else { "/var/tmp" };
         let below = std::env::var_os("TMPDIR").unwrap_or_else(|| usual.into());
-        let directory =
-            tempfile::Builder::new().prefix("disklessset-check-").tempdir_in(below).map_err(failed)?;
+        if let Some(below) = below.to_str() {
+            sweep(Utf8Path::new(below));
+        }
+        let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(below).map_err(failed)?;
         // Tools that give up their privileges have to get there.
         std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).map_err(failed)?;
         let base =
             Utf8Path::from_path(directory.path()).ok_or("the directory of temporary files is not UTF-8")?;
+        // Before anything else is in it: without a lock only an empty place is taken for one that nobody has.
+        let owner = Lock::acquire(base, OWNER, "the throw-away root", OPERATION, Wait::No);
+        let owner = owner.map_err(|cause| format!("cannot make a throw-away root: {cause}"))?;
         let rooms = Rooms::of(base);
         let drawer = (rooms.drawer(), 0o700);
         let open = [rooms.root(), rooms.modules(), rooms.without()].map(|room| (room, 0o755));
@@ -79,7 +96,7 @@ impl Place {
         for (room, mode) in open.into_iter().chain(temporary).chain([drawer]) {
             atomic_file::create_dir(&room, mode).map_err(|error| error.to_string())?;
         }
-        let place = Self { directory, rooms };
+        let place = Self { directory, rooms, _owner: owner };
         place.copy(file, &identity.name.file_name())?;
         let others = registry.entries().iter().filter(|other| other.name != identity.name.as_str());
         for other in others {
@@ -121,6 +138,43 @@ impl Place {
     pub(super) fn remove(self) -> Result<(), String> {
         let path = self.base().to_owned();
         self.directory.close().map_err(|cause| format!("cannot remove {path}: {cause}"))
+    }
+}
+
+/// Removes the places of checks that were killed. Best effort: what stays is in nobody's way, and the next check looks again.
+fn sweep(below: &Utf8Path) {
+    for entry in below.read_dir_utf8().into_iter().flatten().flatten() {
+        if entry.file_name().starts_with(PREFIX) && is_ours(entry.path()) {
+            remove_abandoned(below, entry.path());
+        }
+    }
+}
+
+/// Whether a directory, and no link, can have been made by a check of the same user: by its owner and mode, and because nobody
+/// else could have put it there.
+fn is_ours(path: &Utf8Path) -> bool {
+    let made_so = path.symlink_metadata().is_ok_and(|meta| {
+        meta.is_dir()
+            && meta.uid() == nix::unistd::geteuid().as_raw()
+            && [0o700, 0o755].contains(&(meta.mode() & 0o7777))
+    });
+    made_so && matches!(audit(path, From::Top), Ok(Audit::Complete))
+}
+
+/// Removes a place that no living check has.
+fn remove_abandoned(below: &Utf8Path, path: &Utf8Path) {
+    // One killed before it had its lock has made nothing yet. A living one at that moment makes its directory again.
+    if std::fs::remove_dir(path).is_ok() || !path.join(format!("{OWNER}.lock")).is_file() {
+        return;
+    }
+    if !matches!(LockProbe::look(path, OWNER), Ok(LockProbe::Free)) {
+        return;
+    }
+    let Ok(_ours) = Lock::acquire(path, OWNER, "the throw-away root", OPERATION, Wait::No) else { return };
+    // Under another name nobody finds it who was about to take the lock.
+    let aside = Utf8PathBuf::from(format!("{}{GONE}", path.as_str().trim_end_matches(GONE)));
+    if path == aside || atomic_file::rename_noreplace(path, &aside).is_ok() {
+        let _ = remove_tree(&aside, &[below.to_owned()]);
     }
 }
 

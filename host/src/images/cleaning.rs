@@ -53,8 +53,15 @@ enum Cleaned {
     Settled(Option<String>),
 }
 
+/// What a class whose module is gone has to settle when it is back.
+struct Later<'a> {
+    action: &'a str,
+    class: String,
+}
+
 impl ImageManager<'_> {
-    /// The images with something to clean: CORRUPTED ones, and created ones with an interrupted action.
+    /// The images with something to clean: CORRUPTED ones, and created ones with an interrupted action, or with one that their
+    /// class can settle now that its module is back.
     ///
     /// # Errors
     /// When the records cannot be read.
@@ -62,7 +69,10 @@ impl ImageManager<'_> {
         let mut names: BTreeSet<ImageName> = self.corrupted_images()?.into_iter().collect();
         for name in self.journalled()? {
             let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
-            let left = || journal::read(&path).map(|state| state.needs_recovery()).map_err(failure::of);
+            let left = || -> Result<bool> {
+                let state = journal::read(&path).map_err(failure::of)?;
+                Ok(state.needs_recovery() || self.can_be_settled(&name, &state))
+            };
             // Read again once nobody is at it: it may have come to its end between the two looks.
             if left()? && !self.is_locked(&name)? && left()? {
                 names.insert(name);
@@ -155,7 +165,11 @@ impl ImageManager<'_> {
         let state = journal::read(&path).map_err(failure::of)?;
         let Some(entry) = entry else {
             if !state.needs_recovery() {
-                return Ok(Cleaned::Nothing);
+                if !self.can_be_settled(name, &state) {
+                    return Ok(Cleaned::Nothing);
+                }
+                let action = state.unsettled.unwrap_or_default();
+                return self.settle(name, &action, lock).map(Cleaned::Settled);
             }
             let removal = state.unfinished.as_deref().is_some_and(|action| [REMOVE, CLEAR].contains(&action));
             if removal && !self.exists(name) {
@@ -163,15 +177,16 @@ impl ImageManager<'_> {
                 self.clear_locked(name, state.class, lock)?;
                 return Ok(Cleaned::Done);
             }
-            self.undo_journal(&path, direction(&state), &Subject::Image(name.clone()))?;
-            let action = state.unfinished.unwrap_or_default();
+            let action = state.unfinished.clone().unwrap_or_default();
+            let later = self.classless(name).map(|class| Later { action: &action, class });
+            self.undo_journal(&path, direction(&state), &Subject::Image(name.clone()), later)?;
             return self.settle(name, &action, lock).map(Cleaned::Settled);
         };
         if entry.is_legacy() && self.site.installations.is_running(name, &entry) {
             return Err(being_created(name, entry.pid));
         }
         if path.exists() {
-            self.undo_journal(&path, Which::Unsettled, &Subject::Image(name.clone()))?;
+            self.undo_journal(&path, Which::Unsettled, &Subject::Image(name.clone()), None)?;
         }
         let lock = self.clean_by_class(name, &entry.image_class, lock)?;
         if entry.is_legacy() {
@@ -191,6 +206,7 @@ impl ImageManager<'_> {
             return Ok(None);
         }
         let operation = Operation::begin(self.site, name, lock, "recover", image.class())?;
+        operation.on_journal(Journal::settled)?.map_err(failure::of)?;
         let mut recovery = request(steps::RECOVER);
         recovery.attrs.insert("action".to_owned(), action.into());
         let outcome = self.step(&operation, &mut image, recovery).and_then(|said| {
@@ -237,17 +253,45 @@ impl ImageManager<'_> {
             files::remove_file(&path).map_err(failure::of)?;
         }
         if state.needs_recovery() {
-            self.undo_journal(&path, direction(&state), &Subject::Kernels)?;
+            self.undo_journal(&path, direction(&state), &Subject::Kernels, None)?;
         }
         drop(lock);
         Ok(state.needs_recovery())
     }
 
-    fn undo_journal(&self, path: &Utf8PathBuf, which: Which, subject: &Subject) -> Result<()> {
+    /// The class of a created image whose module is gone.
+    fn classless(&self, name: &ImageName) -> Option<String> {
+        let class = self.load(name).ok()?.class().to_owned();
+        self.site.classes.module_of(&class).is_none().then_some(class)
+    }
+
+    /// Whether the class of an image that was cleaned without it can have its turn now.
+    fn can_be_settled(&self, name: &ImageName, state: &journal::State) -> bool {
+        let class = || Some(self.load(name).ok()?.class().to_owned());
+        state.unsettled.is_some()
+            && class().is_some_and(|class| self.site.classes.module_of(&class).is_some())
+    }
+
+    /// Undoes what a journal has, or finishes it; what a class is to settle later goes on record with that.
+    fn undo_journal(
+        &self,
+        path: &Utf8PathBuf,
+        which: Which,
+        subject: &Subject,
+        later: Option<Later<'_>>,
+    ) -> Result<()> {
         let mut journal = Journal::reopen(path).map_err(failure::of)?;
         let in_use = |version: &str| kernels::is_used(self.site, version, subject.image());
         undo::undo(&mut journal, &self.site.layout, which, &in_use)
             .map_err(|error| error.told().context(format!("cannot clean {subject}")))?;
+        if let Some(Later { action, class }) = later {
+            journal.leave_unsettled(action).map_err(failure::of)?;
+            let text = format!(
+                "the module of class {class} is gone: {action} of {subject} is cleaned from the record alone, and \
+                 settled when the module is back"
+            );
+            self.site.observer.line(Level::Warning, &text);
+        }
         journal.end().map_err(failure::of)
     }
 
@@ -333,7 +377,7 @@ impl ImageManager<'_> {
         let path = journal::path_of(&layout.journal_dir(), name.as_str());
         let left = journal::read(&path).map_err(failure::of)?;
         if left.needs_recovery() {
-            self.undo_journal(&path, direction(&left), &Subject::Image(name.clone()))?;
+            self.undo_journal(&path, direction(&left), &Subject::Image(name.clone()), None)?;
         }
         let class = class.unwrap_or_default();
         let operation = Operation::begin(self.site, name, lock, CLEAR, &class)?;

@@ -436,6 +436,7 @@ impl<'s> Operation<'s> {
         let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
         undo::undo(&mut journal, &self.site.layout, Which::Everything, &in_use)
             .map_err(undo::UndoError::told)?;
+        journal.settled().map_err(failure::of)?;
         journal.end().map_err(failure::of)
     }
 

@@ -140,6 +140,11 @@ enum Fact {
     Undone { number: u64 },
     /// The action has done what it was for: from here on the only way is on.
     Committed,
+    /// An interrupted action is undone or finished as far as the record goes, and what follows from it is still to be set by a
+    /// class whose module was gone. Hosts that do not know this line pass over it.
+    Unsettled { action: String },
+    /// The class had its turn.
+    Settled,
     /// The action succeeded: what it holds for the image stays.
     End,
 }
@@ -193,6 +198,8 @@ pub struct State {
     pub unfinished: Option<String>,
     /// Whether that action had done what it was for: then what it published stays.
     pub committed: bool,
+    /// The action that was cleaned without its class, whose turn is still to come.
+    pub unsettled: Option<String>,
     /// The class the last action was for.
     pub class: Option<String>,
     /// Mounts of earlier actions that the current one took away. Made again, they are as settled as they were: an action that
@@ -212,12 +219,12 @@ impl State {
     /// Whether nothing is on record: the file is there because its writer was killed before the first line, or after the
     /// last one.
     pub fn is_blank(&self) -> bool {
-        self.unfinished.is_none() && self.open.is_empty()
+        self.unfinished.is_none() && self.open.is_empty() && self.unsettled.is_none()
     }
 
     /// The text that a journal with this on record has when nobody is at work; nothing when it has no file then.
     fn tidy(&self) -> Option<Vec<u8>> {
-        if !self.open.iter().any(Open::stays) {
+        if self.unsettled.is_none() && !self.open.iter().any(Open::stays) {
             return None;
         }
         let class = self.class.clone().unwrap_or_default();
@@ -229,6 +236,7 @@ impl State {
             effect: open.to_undo(),
             hold: open.hold,
         }));
+        facts.extend(self.unsettled.clone().map(|action| Fact::Unsettled { action }));
         facts.push(Fact::End);
         Some(lines(&facts))
     }
@@ -271,6 +279,8 @@ impl State {
                 }
             }
             Fact::Committed => self.committed = true,
+            Fact::Unsettled { action } => self.unsettled = Some(action),
+            Fact::Settled => self.unsettled = None,
             Fact::End => {
                 self.unfinished = None;
                 self.committed = false;
@@ -423,6 +433,23 @@ impl Journal {
     /// When the line cannot be written; then nothing has been decided.
     pub fn commit(&mut self) -> Result<(), FileError> {
         if self.state.committed { Ok(()) } else { self.write(Fact::Committed) }
+    }
+
+    /// Puts on record that a class is still to settle what an interrupted action left. It stays, whatever else is done, until
+    /// [`Journal::settled`].
+    ///
+    /// # Errors
+    /// When the line cannot be written.
+    pub fn leave_unsettled(&mut self, action: &str) -> Result<(), FileError> {
+        self.write(Fact::Unsettled { action: action.to_owned() })
+    }
+
+    /// Takes that off the record: the class has its turn now, or there is nothing left to settle.
+    ///
+    /// # Errors
+    /// When the line cannot be written.
+    pub fn settled(&mut self) -> Result<(), FileError> {
+        if self.state.unsettled.is_some() { self.write(Fact::Settled) } else { Ok(()) }
     }
 
     /// Ends the action. What is held for the image stays on record, and nothing else: the journal of an image that lives long

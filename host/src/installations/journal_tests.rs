@@ -142,3 +142,30 @@ fn a_journal_is_tidy_whatever_was_done_and_undone_before() {
     second.end().unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), tidy);
 }
+
+#[test]
+fn what_a_class_has_to_settle_stays_on_record_until_it_had_its_turn() {
+    let (_dir, path) = journal();
+    drop(Journal::begin(&path, "nodes add", "NfsGoldenImage").unwrap());
+    let mut cleaning = Journal::reopen(&path).unwrap();
+    cleaning.leave_unsettled("nodes add").unwrap();
+    assert_eq!(
+        read(&path).unwrap().unfinished.as_deref(),
+        Some("nodes add"),
+        "killed here it is cleaned again"
+    );
+    cleaning.end().unwrap();
+    let waits = || {
+        let state = read(&path).unwrap();
+        assert!(!state.needs_recovery() && !state.is_blank() && !is_untidy(&path).unwrap());
+        assert_eq!(state.unsettled.as_deref(), Some("nodes add"));
+    };
+    waits();
+    // What the host does by itself meanwhile settles nothing.
+    Journal::begin(&path, "verify --record", "NfsGoldenImage").unwrap().end().unwrap();
+    waits();
+    let mut recovery = Journal::begin(&path, "recover", "NfsGoldenImage").unwrap();
+    recovery.settled().unwrap();
+    recovery.end().unwrap();
+    assert!(!path.exists());
+}

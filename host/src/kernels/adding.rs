@@ -11,7 +11,7 @@ use crate::{
     failure,
     images::{ImageManager, operation::Operation},
     integrity::Digests,
-    system::{FileError, files},
+    system::{FileError, failpoint::failpoint, files},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, ErrorKind, ImageName, Kernel, KernelVersion, Result};
@@ -83,6 +83,7 @@ impl KernelManager<'_> {
                 initramfs::make(operation, &Dracut::OfServer { modules: &modules }, version, &directory)?;
             files::set_mode(&made, 0o644).map_err(failure::of)?;
             files::sync_path(&made).map_err(failure::of)?;
+            failpoint!("initramfs: flushed aside", made);
             let brought = [Brought { name: kernel.initramfs(), from: &made }];
             sums::publish(operation, &kernel, &brought, Digests::Carried, &directory, None)?;
             // Over an older one: nodes get the old file or the new one.

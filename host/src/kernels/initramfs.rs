@@ -8,6 +8,7 @@ use crate::{
     system::{
         atomic_file,
         command::{Access, Chroot, Isolation, NameResolution, Tool},
+        failpoint::failpoint,
     },
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -107,6 +108,7 @@ pub(super) fn make(
         Ok(meta) if meta.is_file() && meta.len() > 1_000_000 => {
             archive::must_be_whole(&made)
                 .map_err(|error| error.hint(format!("look into {}", operation.log)))?;
+            failpoint!("initramfs: made, and whole", made);
             Ok(made)
         }
         _ => Err(Error::failed(format!("dracut made no initramfs for kernel {version}"))
@@ -138,7 +140,11 @@ fn run(
     if let Dracut::OfServer { modules } = dracut {
         tool = tool.args(["--kmoddir", modules.as_str()]);
     }
-    let mut on_line = |line: &str| operation.tool_line("dracut", line);
+    let mut on_line = |line: &str| {
+        operation.tool_line("dracut", line);
+        // In the middle of its work, with all of its temporary files there.
+        failpoint!("initramfs: dracut is at it", line, when: line.contains("Creating image file"));
+    };
     let tool = tool.arg(inside.join("initramfs").as_str()).isolation(dracut.isolation(out));
     let finished = tool.log_to(&log).on_line(&mut on_line).run().map_err(tool_failed)?;
     operation.took("dracut", finished.duration);
@@ -159,7 +165,11 @@ fn parts(
     version: &KernelVersion,
     out: &Utf8Path,
 ) -> Result<BTreeSet<String>> {
-    let mut tool = Tool::new("dracut").args(["--list-modules", "--no-kernel", "--kver", version.as_str()]);
+    let inside = dracut.out(out);
+    // It makes a temporary directory for a list, too; elsewhere that would stay when it is killed, on nobody's record.
+    let mut tool = Tool::new("dracut")
+        .args(["--list-modules", "--no-kernel", "--tmpdir", inside.as_str()])
+        .args(["--kver", version.as_str()]);
     if let Dracut::OfServer { modules } = dracut {
         tool = tool.args(["--kmoddir", modules.as_str()]);
     }

@@ -195,6 +195,7 @@ fn kill_at(operation: &Operation, chosen: impl Fn(usize, usize) -> Vec<usize>) {
             begin();
             let (ended, passed) = failpoints::kill(&root, (operation.program)(&root, case.command), number);
             let step = killed(&ended, &passed, &steps, number);
+            root.wait_for_orphans(step);
             tally.killed += 1;
             let round = Round { root: &root, operation, step, before: &before, after: &after };
             let promised = if number < turn { Direction::Back } else { Direction::On };

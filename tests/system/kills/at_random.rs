@@ -118,15 +118,7 @@ impl Run<'_> {
     /// Nothing goes on, and the listing has all that was there but what was in hand, and nothing half done as if it were done.
     #[track_caller]
     fn true_list(&mut self, step: &Step) {
-        let started = Instant::now();
-        loop {
-            let left = self.root.processes();
-            if left.is_empty() {
-                break;
-            }
-            assert!(started.elapsed() < Duration::from_secs(20), "{left:?} after {step:?}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        self.root.wait_for_orphans(format_args!("{step:?}"));
         let after = self.model.after(step);
         let mut listed = BTreeMap::new();
         for image in self.root.images() {

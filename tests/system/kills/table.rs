@@ -2,7 +2,6 @@
 //! wherever it was.
 
 use std::os::unix::process::ExitStatusExt;
-use std::time::{Duration, Instant};
 
 use disklessset_tests::canary::Canary;
 use disklessset_tests::kill_table;
@@ -128,15 +127,7 @@ impl Round<'_> {
     #[track_caller]
     fn look(&self, point: &Call) {
         let root = self.table.root;
-        let started = Instant::now();
-        loop {
-            let left = root.processes();
-            if left.is_empty() {
-                break;
-            }
-            assert!(started.elapsed() < Duration::from_secs(10), "{left:?} after {point}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        root.wait_for_orphans(point);
         for (image, status) in listed_unchanged(root) {
             assert!(["CREATED", "CORRUPTED"].contains(&status.as_str()), "{image} is {status} after {point}");
         }

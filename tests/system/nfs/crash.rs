@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use disklessset_tests::facts::files_below;
+use disklessset_tests::failpoints;
 use disklessset_tests::kill_table;
 use disklessset_tests::need;
 use disklessset_tests::root::TestRoot;
@@ -248,4 +249,50 @@ fn finished_nodes_stay_when_the_user_interrupts() {
     assert!(nodes.len() >= 3 && nodes.len() < 2000, "{} nodes: {ended}", nodes.len());
     let whole: BTreeSet<_> = files_below(&nfs.golden("g").join("image")).unwrap().into_keys().collect();
     settled(&nfs, &whole, "SIGINT");
+}
+
+#[test]
+fn nodes_cleaned_without_the_module_are_settled_when_it_is_back() {
+    disklessset_tests::need!(need::root());
+    let nfs = Nfs::with_golden();
+    let stage = Stage::of(&nfs.root);
+    let whole: BTreeSet<_> = files_below(&nfs.golden("g").join("image")).unwrap().into_keys().collect();
+    let add = || nfs.root.disklessset(&["nfs", "nodes", "add", "g", "c[1-2]"]);
+    let (_, steps) = failpoints::record(&nfs.root, add());
+    let first = steps.iter().find(|step| step.what.ends_with("/nodes/c1 is there now")).unwrap().number;
+    stage.restore();
+    let _ = failpoints::kill(&nfs.root, add(), first);
+    nfs.root.take_out("nfs");
+    let interrupted = |when: &str| {
+        let listed = nfs.root.images();
+        let image = listed.iter().find(|image| image["name"] == "g").unwrap();
+        assert_eq!(image["activity"]["action"], "nodes add", "{when}: {image}");
+        assert_eq!(image["activity"]["state"], "interrupted", "{when}: {image}");
+        let shown = nfs.run(&["show", "g", "--format", "json"]).expect_done().json();
+        assert_eq!(shown["image"]["activity"], image["activity"], "{when}");
+    };
+    interrupted("killed");
+    let cleaned = nfs.run(&["clean", "--yes"]).expect_done();
+    let _ = cleaned.expect_said("when the module is back");
+    interrupted("cleaned");
+    // Nobody who has the module was there yet: it is said once, and nothing is done again and again.
+    let _ = nfs.run(&["clean", "--yes"]).expect_done().expect_said("nothing to clean");
+    interrupted("cleaned again");
+    nfs.root.drop_in("nfs");
+    interrupted("with the module");
+    // Any command that changes something, on whatever image.
+    let next = nfs.run(&["nfs", "export", "st"]).expect_done();
+    let said = format!("{}{}", next.stdout, next.stderr);
+    assert!(said.contains("nodes add was interrupted; it has now 1 nodes: c1"), "{next}");
+    assert_eq!(settled(&nfs, &whole, "the return of the module"), ["c1"]);
+    let listed = nfs.root.images();
+    assert!(listed.iter().all(|image| image["activity"].is_null()), "{listed:?}");
+    // Gone for good with its image.
+    let _ = failpoints::kill(&nfs.root, nfs.root.disklessset(&["nfs", "nodes", "add", "g", "c2"]), first);
+    nfs.root.take_out("nfs");
+    nfs.done(&["clean", "--yes"]);
+    nfs.done(&["clear", "g", "--yes"]);
+    nfs.root.drop_in("nfs");
+    assert!(!nfs.root.path().join("var/lib/diskless/journal/g.jsonl").exists());
+    let _ = nfs.run(&["clean", "--yes"]).expect_done();
 }
