@@ -48,6 +48,7 @@ impl fmt::Display for Disk {
 pub struct LoopDisk {
     path: Utf8PathBuf,
     file: Utf8PathBuf,
+    kind: Disk,
 }
 
 impl LoopDisk {
@@ -56,11 +57,13 @@ impl LoopDisk {
     /// # Errors
     /// What the tool said that failed.
     pub fn new(place: &Utf8Path, kind: Disk, mebibytes: u64) -> io::Result<Self> {
-        let disk = Self { path: place.join(kind.to_string()), file: place.join(format!("{kind}.img")) };
+        let disk = Self { path: place.join(kind.to_string()), file: place.join(format!("{kind}.img")), kind };
         std::fs::File::create_new(&disk.file)?.set_len(mebibytes << 20)?;
         std::fs::create_dir(&disk.path)?;
         tool(&kind.maker(), &["-q", kind.force(), disk.file.as_str()])?;
-        tool("mount", &["-o", "loop,noatime", disk.file.as_str(), disk.path.as_str()])?;
+        // btrfs looks after what was deleted each time it has committed, by itself every half minute.
+        let options = if kind == Disk::Btrfs { "loop,noatime,commit=1" } else { "loop,noatime" };
+        tool("mount", &["-o", options, disk.file.as_str(), disk.path.as_str()])?;
         Ok(disk)
     }
 
@@ -98,6 +101,10 @@ impl LoopDisk {
     }
 
     fn settled(&self) -> io::Result<()> {
+        if self.kind == Disk::Btrfs {
+            // A subvolume that was deleted gives its room back some time later.
+            tool("btrfs", &["--quiet", "subvolume", "sync", "-s", "1", self.path.as_str()])?;
+        }
         tool("sync", &["--file-system", self.path.as_str()]).map(drop)
     }
 

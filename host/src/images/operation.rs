@@ -77,6 +77,8 @@ pub(crate) struct Operation<'s> {
     pub(super) units_changed: Cell<bool>,
     /// Where the manifest of the next state has the digests of files that stay from.
     pub(super) digests: Cell<Digests>,
+    /// Whether the image's directory has come to a next state at once.
+    replaced: Cell<bool>,
     /// Held until the operation is dropped: what is done after its end still concerns nobody else.
     lock: Option<Lock>,
 }
@@ -152,6 +154,7 @@ impl<'s> Operation<'s> {
             subject,
             units_changed: Cell::new(false),
             digests: Cell::new(Digests::Carried),
+            replaced: Cell::new(false),
             lock: None,
         }
     }
@@ -370,6 +373,7 @@ impl<'s> Operation<'s> {
     pub(super) fn replace_files(&self, image: &Image, new: &[(&str, NewFile<'_>)]) -> Result<()> {
         let aside = self.build_next(image, new)?;
         files::exchange(&aside, image.directory()).map_err(failure::of)?;
+        self.replaced.set(true);
         // The next state is in service. The old one stays on record where it cannot be removed now, and goes at the end.
         let _ = self.release(&aside);
         Ok(())
@@ -414,7 +418,24 @@ impl<'s> Operation<'s> {
 
     /// Puts on record that the action has done what it was for. Whatever stops it from here on, what it published stays.
     pub(crate) fn commit(&self) -> Result<()> {
-        self.on_journal(Journal::commit)?.map_err(failure::of)
+        match self.on_journal(Journal::commit)?.map_err(failure::of) {
+            // To fail now would be to call a change failed that nodes have.
+            Err(error) if self.is_in_service() => {
+                let text = format!("{}: image {} is in its new state all the same", error, self.subject);
+                self.say(Level::Warning, &text);
+                Ok(())
+            }
+            committed => committed,
+        }
+    }
+
+    /// Whether the next state of the image is in service already, and all that is still on record goes in either case, committed or
+    /// not.
+    fn is_in_service(&self) -> bool {
+        let goes =
+            |open: &journal::Open| open.settled || open.hold == Hold::Action && open.effect.goes_either_way();
+        self.replaced.get()
+            && self.on_journal(|journal| journal.state().open.iter().all(goes)).unwrap_or(false)
     }
 
     /// Ends the action well: what was held for its length is undone, the rest stays.

@@ -110,6 +110,23 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Whether it happens when its action is committed, and not at all when it is not.
+    pub(super) fn waits_for_commit(&self) -> bool {
+        matches!(
+            self,
+            Self::Doomed { .. }
+                | Self::Next { .. }
+                | Self::Withdrawn { .. }
+                | Self::ModuleIn { .. }
+                | Self::ModuleOut { .. }
+        )
+    }
+
+    /// Whether it is undone at the end of its action, be that a good one or not.
+    pub(crate) fn goes_either_way(&self) -> bool {
+        !self.waits_for_commit() && !matches!(self, Self::Published { .. })
+    }
+
     /// Where it is, for an effect that is a thing at a place.
     fn place(&self) -> Option<&Utf8Path> {
         match self {

@@ -108,15 +108,7 @@ fn undo_each(
 ) -> Result<(), UndoError> {
     for open in chosen {
         // What waits for the commit of an action that has none.
-        let waiting = matches!(
-            open.effect,
-            Effect::Doomed { .. }
-                | Effect::Next { .. }
-                | Effect::Withdrawn { .. }
-                | Effect::ModuleIn { .. }
-                | Effect::ModuleOut { .. }
-        );
-        let spared = which == Which::Unsettled && waiting;
+        let spared = which == Which::Unsettled && open.effect.waits_for_commit();
         if !spared {
             undo_effect(&open.to_undo(), layout, kernel_in_use)?;
             if let Effect::Withdrawn { path } = &open.effect {

@@ -19,21 +19,14 @@ use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::run::Outcome;
 
-/// Room that may be missing afterwards: logs grow, and directories keep their size. What btrfs keeps of its own is in large pieces,
-/// and another after a full disk than before.
-fn crumbs(kind: Disk) -> u64 {
-    match kind {
-        Disk::Btrfs => 4 * 1024 * 1024,
-        _ => 256 * 1024,
-    }
-}
+/// Room that may be missing afterwards: logs grow, and directories keep their size.
+const CRUMBS: u64 = 256 * 1024;
 const PATIENCE: Duration = Duration::from_secs(3 * 60);
 
 /// A small file system where a directory of a test root was, with what was in it.
 pub(super) struct OnDisk {
     _bound: Mounted,
     disk: LoopDisk,
-    kind: Disk,
     place: Utf8PathBuf,
 }
 
@@ -54,7 +47,7 @@ impl OnDisk {
             .unwrap();
         let all = format!("{place}/.");
         let _ = root.tool("cp", &["-a", &all, disk.path().as_str()]).run().expect_done();
-        Self { _bound: Mounted::bind(disk.path(), place), disk, kind, place: place.to_owned() }
+        Self { _bound: Mounted::bind(disk.path(), place), disk, place: place.to_owned() }
     }
 
     /// Where it stands in the root.
@@ -107,7 +100,7 @@ impl World {
             assert_eq!(&now.small[file], facts, "{} is not as before: {words}", file.display());
         }
         let lost = now.used.saturating_sub(self.used);
-        assert!(lost <= crumbs(disk.kind), "{lost} bytes of room are not given back: {words}");
+        assert!(lost <= CRUMBS, "{lost} bytes of room are not given back: {words}");
     }
 }
 
