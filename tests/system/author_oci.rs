@@ -205,3 +205,26 @@ fn a_layout_that_is_gone_or_damaged_leaves_the_old_image_in_service() {
     // Editing is for the layout: no action of the class does.
     let _ = world.small.run(&["oci", "mount", "web"]).expect_code(2);
 }
+
+#[test]
+fn module_check_finds_nothing_wrong_with_it() {
+    disklessset_tests::need!(need::root(), need::tool("umoci"));
+    let world = World::new();
+    let file = world.small.root.modules_dir().join("oci_module.so");
+    let (layout, kernel) = (format!("oci_layout={}", world.layout), format!("kernel={KERNEL}"));
+    let set = ["--set", &layout, "--set", "oci_reference=v1", "--set", &kernel, "--set", "again=true"];
+    let check = [&["module", "check", file.as_str(), "--format", "json"][..], &set].concat();
+    let checked = world.small.root.disklessset(&check).limit(std::time::Duration::from_secs(600)).run();
+    let checked = checked.expect_done().json();
+    let findings = checked["findings"].as_array().unwrap();
+    for subject in [
+        "create of OciImage",
+        "clone of OciImage",
+        "action update of OciImage",
+        "kill and clean: create of OciImage",
+    ] {
+        let found = |finding: &&Value| finding["subject"] == subject && finding["outcome"] == "ok";
+        assert!(findings.iter().any(|finding| found(&finding)), "{subject}: {checked:#}");
+    }
+    Snapshot::assert_nothing_held(&world.small.root);
+}

@@ -200,8 +200,8 @@ fn the_nfs_module_passes() {
     let mut more = vec!["--set", &source, "--set", &kernel, "--set", "nodes=n[1-2]"];
     more.extend(command.iter().flat_map(|word| ["--set", *word]));
     let outcome = check(&root, "nfs", &more).run().expect_done();
-    // A terminal, and a question that somebody has to answer; the base of the others makes no images.
-    passes(&outcome, &["action shell", "action nodes remove", "contract of NfsImage"]);
+    // A terminal; the base of the others makes no images; an image that was just made has no nodes to remove.
+    passes(&outcome, &["action shell", "contract of NfsImage", "kill and clean: action nodes remove"]);
 }
 
 #[test]
@@ -264,4 +264,28 @@ fn what_a_killed_check_left_goes_with_the_next_and_what_is_another_s_stays() {
     assert!(stays.is_subset(&BTreeSet::from([strange.clone(), link.clone(), its_own])), "{stays:?}");
     let _ = living.wait().expect_done();
     assert_eq!(there(), BTreeSet::from([strange, link]));
+}
+
+#[test]
+fn a_class_that_refines_its_base_s_actions_is_exercised_as_it_has_them() {
+    disklessset_tests::need!(need::root());
+    let root = TestRoot::bare();
+    root.drop_in("ground");
+    let outcome = check(&root, "refined", &[]).run().expect_code(1);
+    let lines: Vec<String> = findings(&outcome).iter().map(line).collect();
+    // Of purpose both classes leave something that is on no record, so that they have something to clean.
+    let of_purpose = |line: &&String| {
+        line.contains("without the module: file") && line.contains("check-b.ground is there")
+    };
+    assert!(
+        lines.iter().filter(|line| line.starts_with("failed")).all(|line| of_purpose(&line)),
+        "{lines:#?}"
+    );
+    let said =
+        |begin: &str, rest: &str| lines.iter().any(|line| line.starts_with(begin) && line.contains(rest));
+    assert!(said("not exercised: action dig", "it wants a spade"), "{lines:#?}");
+    assert!(said("ok: action wipe", "done in"), "it asks first, and is safe to try: {lines:#?}");
+    assert!(said("ok: parameters of RefinedImage", "tone"), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("action tell")), "it does not have that: {lines:#?}");
+    assert!(said("ok: kill and clean: action paint", "nothing is left"), "{lines:#?}");
 }

@@ -40,8 +40,6 @@ enum Round {
     /// The action had ended before.
     NotReached,
     Clean,
-    /// The image is in service, and something about it only its class can settle.
-    Unsettled(String),
 }
 
 impl Kills<'_> {
@@ -80,7 +78,7 @@ impl Kills<'_> {
             Ok(moments) => moments,
             Err(why) => return self.class.say(&subject, Outcome::NotExercised, why),
         };
-        let (mut tried, mut unsettled) = (0, None);
+        let mut tried = 0;
         for moment in FIRST..=moments {
             if interrupt::check().is_err() {
                 return;
@@ -90,10 +88,6 @@ impl Kills<'_> {
             match self.round(what, does, absent, moment, module) {
                 Ok(Round::NotReached) => {}
                 Ok(Round::Clean) => tried += 1,
-                Ok(Round::Unsettled(problem)) => {
-                    tried += 1;
-                    unsettled = Some(problem);
-                }
                 Err(fault) => {
                     let cleaned = if module { "with" } else { "without" };
                     let text = format!(
@@ -107,11 +101,6 @@ impl Kills<'_> {
         if let Err(fault) = self.gone(absent) {
             self.class.say(&subject, Outcome::Bad, fault);
             return self.class.examiner.restore(absent);
-        }
-        if let Some(problem) = unsettled {
-            let text =
-                format!("cleaned without the module, which alone could settle it, the image {problem}");
-            self.class.say(&subject, Outcome::Warning, text);
         }
         let text =
             format!("killed at {tried} moments and cleaned, with the module and without: nothing is left");
@@ -172,7 +161,15 @@ impl Kills<'_> {
         if let Some(complaint) = cleaned.answer.warnings.iter().find(complaint) {
             return Err(complaint.clone());
         }
-        let look = examiner.act(What::Look { name: SECOND.to_owned() }, How::PLAIN);
+        let mut look = examiner.act(What::Look { name: SECOND.to_owned() }, How::PLAIN);
+        if !module && look.answer.seen.as_ref().is_some_and(|seen| seen.problem.is_some()) {
+            // In service, with something about it that only its class can settle, now that its module is back.
+            let settled = examiner.act(What::Clean, How::PLAIN);
+            if let Some(fault) = settled.failure() {
+                return Err(fault.text);
+            }
+            look = examiner.act(What::Look { name: SECOND.to_owned() }, How::PLAIN);
+        }
         match (look.failure(), look.answer.seen) {
             (Some(fault), _) => Err(fault.text),
             (None, None) if does == Does::Change => Err("the image is gone".to_owned()),
@@ -181,8 +178,7 @@ impl Kills<'_> {
                 Some(difference) => Err(difference),
             },
             (None, Some(seen)) => match seen.problem {
-                Some(problem) if module => Err(format!("the image {problem}")),
-                Some(problem) => Ok(Round::Unsettled(problem)),
+                Some(problem) => Err(format!("the image {problem}")),
                 None if does == Does::Make => self.gone(absent).map(|()| Round::Clean),
                 None => Ok(Round::Clean),
             },

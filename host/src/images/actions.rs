@@ -22,7 +22,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The step of classes with an OS tree: mounts it for the length of the action and gives its path.
-const OS_TREE: &str = "os_tree";
+pub(super) const OS_TREE: &str = "os_tree";
 /// The action of removing, as the journal names it.
 pub(super) const REMOVE: &str = "remove";
 

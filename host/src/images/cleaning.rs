@@ -1,7 +1,7 @@
 //! Cleaning: undoing what crashed actions left, from the records alone.
 
 use super::{
-    actions::REMOVE,
+    actions::{OS_TREE, REMOVE},
     manager::{ImageManager, being_created, no_such_image, request},
     operation::{Operation, Subject, lock_image},
 };
@@ -30,6 +30,13 @@ pub(crate) const MODULES: &str = "@modules";
 /// Which way an interrupted action goes.
 fn direction(left: &journal::State) -> Which {
     if left.committed { Which::HeldForAction } else { Which::Unsettled }
+}
+
+/// Whether there may be something that only the class can settle: an action of its own that did not come to its end. What the host
+/// itself leads is undone or finished by the record.
+fn is_for_the_class(left: &journal::State) -> bool {
+    let own = ["create", "clone", "set kernel", "record the digests of", "clean", REMOVE, CLEAR, OS_TREE];
+    !left.committed && left.unfinished.as_deref().is_some_and(|action| !own.contains(&action))
 }
 
 /// What a cleaning did.
@@ -178,7 +185,8 @@ impl ImageManager<'_> {
                 return Ok(Cleaned::Done);
             }
             let action = state.unfinished.clone().unwrap_or_default();
-            let later = self.classless(name).map(|class| Later { action: &action, class });
+            let later = self.classless(name).filter(|_| is_for_the_class(&state));
+            let later = later.map(|class| Later { action: &action, class });
             self.undo_journal(&path, direction(&state), &Subject::Image(name.clone()), later)?;
             return self.settle(name, &action, lock).map(Cleaned::Settled);
         };
