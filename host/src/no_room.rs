@@ -24,7 +24,10 @@ enum Trouble {
 impl Trouble {
     fn of(error: &Error) -> Option<Self> {
         let said = |words: &str| texts(error).any(|text| text.contains(words));
-        if said("No space left on device") || said("enough free space") || said("more space needed on the") {
+        // tar says no more than that where a part of what it wrote last had room.
+        let short = texts(error).any(|text| text.contains(": Wrote only ") && text.ends_with(" bytes"));
+        let full = ["No space left on device", "enough free space", "more space needed on the"];
+        if short || full.into_iter().any(said) {
             Some(Self::Full)
         } else if said("Disk quota exceeded") {
             Some(Self::Quota)
@@ -142,6 +145,7 @@ mod tests {
             of("| E: You don't have enough free space in /var/cache/apt/archives/."),
             Some(Trouble::Full)
         );
+        assert_eq!(of("| /usr/bin/tar: ./srv/noise: Wrote only 7168 of 10240 bytes"), Some(Trouble::Full));
         assert_eq!(of("Disk quota exceeded (os error 122)"), Some(Trouble::Quota));
         assert_eq!(of("Read-only file system (os error 30)"), Some(Trouble::ReadOnly));
         assert_eq!(of("Input/output error (os error 5)"), None);
