@@ -10,7 +10,6 @@ use disklessset_plugin_api::{ActionSpec, Arguments, Attributes, Error, ErrorKind
 use super::action_rules;
 use super::description::Action;
 use super::inheritance::{self, ClassAction};
-use super::loader::{self, LoadedModule};
 use super::registry::{ChainLink, ModuleEntry, ModuleRegistry, ModuleState, Unavailable};
 use super::session::HostService;
 
@@ -151,7 +150,11 @@ impl Classes {
                 arguments: Arguments::default(),
                 attrs: Attributes::new(),
             };
-            let cleaned = load(link.module).and_then(|module| module.call(request, host).map(drop));
+            let cleaned = link
+                .module
+                .load()
+                .map_err(Error::from)
+                .and_then(|module| module.call(request, host).map(drop));
             match (cleaned, &mut failed) {
                 (Ok(()), _) => {}
                 (Err(error), _) if error.kind == ErrorKind::NOT_DEFINED => {}
@@ -190,14 +193,6 @@ fn offer(offered: &mut Vec<OfferedAction>, class: &str, own: ClassAction) {
     }
 }
 
-pub(super) fn load(module: &ModuleEntry) -> Result<&'static LoadedModule, Error> {
-    if let Some(loaded) = module.loaded.get() {
-        return Ok(loaded);
-    }
-    let loaded = loader::load(&module.file)?;
-    Ok(module.loaded.get_or_init(|| loaded))
-}
-
 fn run_along(
     chain: &[ChainLink<'_>],
     request: StepRequest,
@@ -205,7 +200,7 @@ fn run_along(
 ) -> Result<StepReply, Error> {
     for link in chain {
         let request = StepRequest { class: link.class.to_owned(), ..request.clone() };
-        match load(link.module)?.call(request, host) {
+        match link.module.load()?.call(request, host) {
             Err(error) if error.kind == ErrorKind::NOT_DEFINED => {}
             outcome => return outcome,
         }

@@ -6,7 +6,6 @@ use semver::Version;
 use serde_json::{Value, json};
 
 use super::action_rules;
-use super::classes::load;
 use super::description::Action;
 use super::registry::ChainLink;
 use super::session::HostService;
@@ -38,7 +37,7 @@ impl HostService for Nothing {
 pub(super) fn actions_along(chain: &[ChainLink<'_>]) -> Result<Vec<ClassAction>, Error> {
     let mut all: Vec<ClassAction> = Vec::new();
     for link in chain.iter().rev() {
-        let described = load(link.module)?.description().class(link.class);
+        let described = link.module.load()?.description().class(link.class);
         let own = described.map(|class| class.actions.as_slice()).unwrap_or_default();
         all.retain(|inherited| !own.iter().any(|own| takes_the_place(own, &inherited.action)));
         let inherited = refined(link, all)?;
@@ -73,7 +72,7 @@ fn refined(link: &ChainLink<'_>, inherited: Vec<ClassAction>) -> Result<Vec<Clas
         attrs: Attributes::from([("actions".to_owned(), json!(asked))]),
     };
     let count = asked.len();
-    let answers = match load(link.module)?.call(request, &Nothing) {
+    let answers = match link.module.load()?.call(request, &Nothing) {
         Ok(reply) => listed(reply.value, count),
         // A class that has nothing to say about them.
         Err(error) if error.kind == ErrorKind::NOT_DEFINED => return Ok(inherited),

@@ -8,7 +8,8 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use semver::Version;
 use serde::Serialize;
 
-use super::loader::LoadedModule;
+use super::load_error::LoadError;
+use super::loader::{self, LoadedModule};
 use super::note::{self, FileIdentity, Inspected, NotedClass};
 use super::refusal::{Refusal, file_name};
 use super::signature::Signed;
@@ -216,6 +217,18 @@ fn base_of<'r>(link: &ChainLink<'r>) -> Option<&'r str> {
 }
 
 impl ModuleEntry {
+    /// Its code, loaded when it is needed for the first time.
+    ///
+    /// # Errors
+    /// Everything that keeps the file from being loaded.
+    pub(super) fn load(&self) -> Result<&'static LoadedModule, LoadError> {
+        if let Some(loaded) = self.loaded.get() {
+            return Ok(loaded);
+        }
+        let loaded = loader::load(&self.file)?;
+        Ok(self.loaded.get_or_init(|| loaded))
+    }
+
     /// Marks the file as not used.
     pub(super) fn refuse(&mut self, refusal: &Refusal) {
         self.state = ModuleState::Refused;
