@@ -1,6 +1,8 @@
 //! `module new`: the skeleton of a module that compiles as it is.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_plugin_api::BaseClass;
+use semver::Version;
 
 use super::names::ModuleName;
 use crate::system::{FileError, atomic_file};
@@ -84,12 +86,17 @@ fn holds_plugin_api(directory: &Utf8Path) -> bool {
         .is_ok_and(|text| text.lines().any(|line| line.trim() == "name = \"disklessset-plugin-api\""))
 }
 
-/// Writes the skeleton `NAME-module` below a directory; it has one class, whose action `create NAME` needs no parameters.
-/// Returns its directory.
+/// Writes the skeleton `NAME-module` below a directory; it has one class, whose action `create NAME` needs no parameters, or with a
+/// `base` one that is built on that. Returns its directory.
 ///
 /// # Errors
 /// [`NewError`]; a skeleton that could not be finished is left as far as it came.
-pub fn create(name: &ModuleName, below: &Utf8Path, api: &PluginApi) -> Result<Utf8PathBuf, NewError> {
+pub fn create(
+    name: &ModuleName,
+    below: &Utf8Path,
+    api: &PluginApi,
+    base: Option<&BaseClass>,
+) -> Result<Utf8PathBuf, NewError> {
     let directory = below.join(format!("{name}-module"));
     if directory.symlink_metadata().is_ok() {
         return Err(NewError::Exists { directory });
@@ -104,12 +111,18 @@ pub fn create(name: &ModuleName, below: &Utf8Path, api: &PluginApi) -> Result<Ut
             .replace("@LIBRARY@", &name.as_str().replace('-', "_"))
             .replace("@FILE@", &name.file_name())
             .replace("@CLASS@", &class_name(name))
+            .replace("@BASE@", base.map_or("", |base| &base.class))
+            .replace("@VERSIONS@", base.map_or("", |base| &base.version))
             .replace("@DEPENDENCY@", &api.dependency())
+    };
+    let (code, readme) = match base {
+        None => (include_str!("skeleton/lib.rs.in"), include_str!("skeleton/README.md.in")),
+        Some(_) => (include_str!("skeleton/derived.rs.in"), include_str!("skeleton/README.derived.md.in")),
     };
     for (file, template) in [
         ("Cargo.toml", include_str!("skeleton/Cargo.toml.in")),
-        ("src/lib.rs", include_str!("skeleton/lib.rs.in")),
-        ("README.md", include_str!("skeleton/README.md.in")),
+        ("src/lib.rs", code),
+        ("README.md", readme),
         (".github/workflows/ci.yml", include_str!("skeleton/ci.yml.in")),
         (".gitignore", "/target\n"),
     ] {
@@ -128,6 +141,15 @@ fn keep_versions(api: &Utf8Path, directory: &Utf8Path) -> Result<(), NewError> {
         atomic_file::replace(&directory.join("Cargo.lock"), &lock, 0o644)?;
     }
     Ok(())
+}
+
+/// The versions of a module that go on having a class as it is in this one: of 0.y those with the same y, else with the same major.
+pub fn versions_like(version: &Version) -> String {
+    match (version.major, version.minor, version.patch) {
+        (0, 0, patch) => format!("^0.0.{patch}"),
+        (0, minor, _) => format!("^0.{minor}"),
+        (major, ..) => format!("^{major}"),
+    }
 }
 
 /// `my-images` becomes `MyImagesImage`.
@@ -162,19 +184,33 @@ mod tests {
     }
 
     #[test]
+    fn versions_that_break_nothing_will_do() {
+        for (version, wanted) in [("0.0.3", "^0.0.3"), ("0.4.7", "^0.4"), ("1.2.3", "^1")] {
+            assert_eq!(versions_like(&Version::parse(version).unwrap()), wanted);
+        }
+    }
+
+    #[test]
     fn a_skeleton_is_written_once_with_nothing_left_to_fill_in() {
         let place = tempfile::tempdir().unwrap();
         let below = Utf8Path::from_path(place.path()).unwrap();
         let name = ModuleName::parse("my-images").unwrap();
-        let directory = create(&name, below, &PluginApi::Published).unwrap();
+        let directory = create(&name, below, &PluginApi::Published, None).unwrap();
         assert_eq!(directory, below.join("my-images-module"));
-        for file in ["Cargo.toml", "src/lib.rs", "README.md", ".github/workflows/ci.yml"] {
-            let text = std::fs::read_to_string(directory.join(file)).unwrap();
-            assert!(!text.replace("@v4", "").contains('@'), "{file}: {text}");
+        let base = BaseClass { class: "DemoImage".to_owned(), version: "^0.1".to_owned() };
+        let other = ModuleName::parse("derived").unwrap();
+        let derived = create(&other, below, &PluginApi::Published, Some(&base)).unwrap();
+        for directory in [&directory, &derived] {
+            for file in ["Cargo.toml", "src/lib.rs", "README.md", ".github/workflows/ci.yml"] {
+                let text = std::fs::read_to_string(directory.join(file)).unwrap();
+                assert!(!text.replace("@v4", "").contains('@'), "{file}: {text}");
+            }
         }
+        let code = std::fs::read_to_string(derived.join("src/lib.rs")).unwrap();
+        assert!(code.contains("\"DerivedImage\": \"DemoImage\" \"^0.1\" => DerivedImage"), "{code}");
         let manifest = std::fs::read_to_string(directory.join("Cargo.toml")).unwrap();
         assert!(manifest.contains("disklessset-plugin-api = \"1\""), "{manifest}");
-        let error = create(&name, below, &PluginApi::Published).unwrap_err().to_string();
+        let error = create(&name, below, &PluginApi::Published, None).unwrap_err().to_string();
         assert_eq!(error, format!("cannot make {directory}: it exists"));
         assert!(PluginApi::at(below).unwrap_err().to_string().contains("does not hold the sources"));
     }

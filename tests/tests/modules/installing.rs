@@ -211,7 +211,7 @@ fn a_new_module_compiles_as_it_is_and_passes_the_check() {
         Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugin-api").canonicalize_utf8().unwrap();
     let name = ModuleName::parse("skeleton-of-test").unwrap();
     assert_eq!(PluginApi::find(), PluginApi::Path(sources.clone()), "found beside the build");
-    let project = create(&name, place.path(), &PluginApi::at(&sources).unwrap()).unwrap();
+    let project = create(&name, place.path(), &PluginApi::at(&sources).unwrap(), None).unwrap();
     cargo_build(&project);
     let file = target().join("debug/libskeleton_of_test_module.so");
     let modules = Place::new();
@@ -258,5 +258,40 @@ fn a_stranger_writes_tests_checks_installs_and_uses_a_module_and_deletes_it() {
     std::fs::remove_file(root.modules_dir().join("of_a_stranger_module.so")).unwrap();
     assert!(root.images()[0]["module"].is_null());
     let _ = run(&["of-a-stranger", "create", "second"]).expect_code(2);
+    let _ = run(&["clear", "first", "--yes"]).expect_done();
+}
+
+#[test]
+fn a_stranger_builds_on_a_class_of_another_module() {
+    let root = TestRoot::with_modules(&["demo"]);
+    let home = root.beside();
+    let run = |args: &[&str]| root.disklessset(args).dir(&home).limit(Duration::from_secs(300)).run();
+    let refused = run(&["module", "new", "of-nobody", "--on", "NobodysImage"]).expect_code(3);
+    let _ = refused.expect_said("cannot build on class NobodysImage: no module here has class NobodysImage");
+    assert!(!home.join("of-nobody-module").exists());
+    let _ = run(&["module", "new", "noted-by-stranger", "--on", "DemoImage"]).expect_done();
+    let project = home.join("noted-by-stranger-module");
+    cargo(&project, &["test", "--features", "testing"]);
+    cargo_build(&project);
+    let built = target().join("debug/libnoted_by_stranger_module.so");
+    let file = home.join("noted_by_stranger_module.so");
+    std::fs::copy(&built, &file).unwrap();
+    for left in [&built, &target().join("debug/libnoted_by_stranger_module.d")] {
+        std::fs::remove_file(left).unwrap();
+    }
+    let checked = run(&["module", "check", file.as_str(), "--format", "json"]).expect_done().json();
+    let findings = checked["findings"].as_array().unwrap();
+    let created = findings.iter().find(|finding| finding["subject"] == "create of NotedByStrangerImage");
+    assert_eq!(created.unwrap()["outcome"], "ok", "{checked}");
+    let _ = run(&["module", "install", file.as_str()]).expect_done();
+    let create = ["noted-by-stranger", "create", "first", "--note", "good day", "--message", "hello"];
+    let _ = run(&create).expect_done();
+    let image = &root.images()[0];
+    assert_eq!(
+        (&image["attributes"]["note"], &image["attributes"]["my_message"]),
+        (&"good day".into(), &"hello".into())
+    );
+    std::fs::remove_file(root.modules_dir().join("noted_by_stranger_module.so")).unwrap();
+    assert!(root.images()[0]["module"].is_null());
     let _ = run(&["clear", "first", "--yes"]).expect_done();
 }

@@ -23,7 +23,7 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use disklessset_plugin_api::{Error, ErrorKind, Raw, Result};
+use disklessset_plugin_api::{BaseClass, Error, ErrorKind, Raw, Result};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, ffi::OsString, time::Duration};
 
@@ -69,11 +69,15 @@ pub(super) fn commands() -> [Command; 4] {
         Command::new("remove")
             .about("Remove a module from the modules directory; its images stay")
             .arg(super::word("name", "NAME", "The module")),
-        Command::new("new").about("Make the source of a new module, in ./NAME-module").arg(super::word(
-            "name",
-            "NAME",
-            "The module",
-        )),
+        Command::new("new")
+            .about("Make the source of a new module, in ./NAME-module")
+            .arg(super::word("name", "NAME", "The module"))
+            .arg(
+                Arg::new("on")
+                    .long("on")
+                    .value_name("CLASS")
+                    .help("Build its class on this one, of a module that is here"),
+            ),
     ]
 }
 
@@ -93,9 +97,10 @@ pub(super) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
             Ok(InstallModule { file, signature: signature.transpose()? })
         })),
         "remove" => boxed(Ok(RemoveModule { name: text(matches, "name").to_owned() })),
-        "new" => boxed(
-            ModuleName::parse(text(matches, "name")).map_err(failure::usage).map(|name| NewModule { name }),
-        ),
+        "new" => boxed(ModuleName::parse(text(matches, "name")).map_err(failure::usage).map(|name| {
+            let on = matches.get_one::<String>("on").cloned();
+            NewModule { name, on }
+        })),
         _ => return None,
     })
 }
@@ -270,6 +275,21 @@ impl Request for RemoveModule {
 
 struct NewModule {
     name: ModuleName,
+    /// The class that its class is built on.
+    on: Option<String>,
+}
+
+impl NewModule {
+    /// The base with the versions of its module that will do, which are those like the one that is here.
+    fn base(&self, session: &Session) -> Result<Option<BaseClass>> {
+        let Some(class) = &self.on else { return Ok(None) };
+        let module = session.site.classes().registry().module_of(class).map_err(|cause| {
+            Error::new(ErrorKind::NOT_FOUND, format!("cannot build on class {class}: {cause}"))
+                .hint("`disklessset module list` shows the classes that are here")
+        })?;
+        let version = module.version.as_ref().map(new::versions_like).unwrap_or_else(|| "*".to_owned());
+        Ok(Some(BaseClass { class: class.clone(), version }))
+    }
 }
 
 impl Request for NewModule {
@@ -277,12 +297,19 @@ impl Request for NewModule {
         Effect::ChangesAsIs
     }
 
-    fn plan(&self, _session: &Session) -> Result<Vec<String>> {
-        Ok(vec![format!("make the source of module {0} in ./{0}-module", self.name)])
+    fn plan(&self, session: &Session) -> Result<Vec<String>> {
+        let base = self.base(session)?.map(|base| format!(", on class {} of {}", base.class, base.version));
+        Ok(vec![format!(
+            "make the source of module {0} in ./{0}-module{1}",
+            self.name,
+            base.unwrap_or_default()
+        )])
     }
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
-        let made = new::create(&self.name, Utf8Path::new("."), &PluginApi::find()).map_err(failure::of)?;
+        let base = self.base(session)?;
+        let made = new::create(&self.name, Utf8Path::new("."), &PluginApi::find(), base.as_ref())
+            .map_err(failure::of)?;
         session.output.say(&format!("made {made}; its README says how to build and install it"));
         Ok(())
     }
