@@ -56,7 +56,7 @@ impl Tier {
         match self {
             Self::Checks | Self::Unit => 25,
             Self::Journeys | Self::Readme => 10,
-            Self::System => 15,
+            Self::System => 25,
             Self::Boot => 20,
         }
     }
