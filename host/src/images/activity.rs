@@ -50,7 +50,12 @@ impl ImageManager<'_> {
     pub(super) fn activity(&self, name: &ImageName) -> Result<Option<Activity>> {
         let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
         let unfinished = || journal::read(&path).map(|state| state.unfinished).map_err(failure::of);
-        let Some(action) = unfinished()? else { return self.unsettled(name) };
+        let now = journal::read(&path).map_err(failure::of)?;
+        let Some(action) = now.unfinished else {
+            // What was cleaned without the class of the image is not at its end before that has had its turn.
+            let state = ActivityState::Interrupted;
+            return Ok(now.unsettled.map(|action| Activity { action, state, pid: None, since: None }));
+        };
         let activity = |state, holder: Option<Holder>| Activity {
             action,
             state,
@@ -64,14 +69,5 @@ impl ImageManager<'_> {
             LockProbe::Free if unfinished()?.is_none() => None,
             LockProbe::Free => Some(activity(ActivityState::Interrupted, None)),
         })
-    }
-
-    /// What was cleaned without the class of an image, and is not at its end before that has had its turn.
-    fn unsettled(&self, name: &ImageName) -> Result<Option<Activity>> {
-        let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
-        let action = journal::read(&path).map_err(failure::of)?.unsettled;
-        let interrupted =
-            |action| Activity { action, state: ActivityState::Interrupted, pid: None, since: None };
-        Ok(action.map(interrupted))
     }
 }
