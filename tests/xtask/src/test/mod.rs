@@ -117,6 +117,12 @@ impl Run<'_> {
     }
 
     fn unit(&self, report: &mut Report) {
+        say::step("build for unit");
+        // Some tests beside the code load modules or run the program as they are installed; `cargo test` alone does
+        // not put these where they are looked for.
+        if let Err(failure) = self.build() {
+            return report.failed("unit", &failure.to_string());
+        }
         let targets = self.tree.test_targets().into_iter().flat_map(|name| ["--test".to_owned(), name]);
         let unit = self.cargo(&["test", "--workspace", "--no-fail-fast", "--lib", "--bins"]).args(targets);
         self.tests("unit", &unit.minutes(25), report);
@@ -138,8 +144,7 @@ impl Run<'_> {
             return lack.report(tier, report);
         }
         say::step(&format!("build for {}", tier.name()));
-        let build = self.cargo(&["build", "--workspace", "--all-targets"]).minutes(20);
-        if let Err(failure) = build.run().and_then(|_| self.program_with_failpoints(tier)) {
+        if let Err(failure) = self.build().and_then(|()| self.program_with_failpoints(tier)) {
             return report.failed(tier.name(), &failure.to_string());
         }
         let filter = format!("{}::", tier.name());
@@ -147,6 +152,10 @@ impl Run<'_> {
         let suite = self.cargo(&["test", "--workspace", "--test", "suite", "--", &threads, &filter]);
         let minutes = tier.minutes() * if self.scope == Scope::Full { 6 } else { 1 };
         self.tests(tier.name(), &suite.minutes(minutes), report);
+    }
+
+    fn build(&self) -> Result<(), Failure> {
+        self.cargo(&["build", "--workspace", "--all-targets"]).minutes(20).run().map(drop)
     }
 
     /// The whole workspace is chosen so that all of its dependencies are as they were built already.
