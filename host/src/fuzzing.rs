@@ -3,7 +3,7 @@
 use crate::{
     configuration::Configuration,
     exports::block::Block,
-    installations::journal::State,
+    installations::State,
     modules::{Identity, Refusal, note},
 };
 use camino::Utf8Path;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -16,6 +17,9 @@ pub const RUN_DIR: &str = "DISKLESSSET_TEST_DIR";
 
 /// How long it may take until those are killed, too, whose program was.
 const LAST_MOMENTS: Duration = Duration::from_secs(5);
+
+/// Held while the run's own directory is made or goes: another test of this process may be about to use it.
+static RUN_DIR_CHANGES: Mutex<()> = Mutex::new(());
 
 /// A root of its own for one test. When it goes, its processes are ended and its files are removed; something still
 /// mounted below it then is a failure of the test.
@@ -46,6 +50,7 @@ impl TestRoot {
     }
 
     fn below(run_dir: &Utf8Path) -> std::io::Result<Self> {
+        let making = RUN_DIR_CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
         for dir in [run_dir.parent().unwrap_or(run_dir), run_dir] {
             match place::make_dir(dir) {
                 Err(there) if there.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -53,6 +58,7 @@ impl TestRoot {
             }
         }
         let base = tempfile::Builder::new().prefix("t-").tempdir_in(run_dir)?.keep();
+        drop(making);
         let base = Utf8PathBuf::from_path_buf(base).expect("made below a UTF-8 path");
         std::fs::set_permissions(&base, Permissions::from_mode(0o755))?;
         let root = Self { mark: format!("{base}/"), base };
@@ -206,6 +212,7 @@ impl Drop for TestRoot {
         let mounted = place::remove_with_mounts(&self.base);
         // The run's own directory, when this was its last root and cargo xtask did not make it.
         if std::env::var_os(RUN_DIR).is_none() {
+            let _going = RUN_DIR_CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
             let _ = self.base.parent().map(std::fs::remove_dir);
         }
         match mounted {

@@ -16,7 +16,7 @@ use super::Value;
 use super::probe::Probe;
 use super::values::{KERNEL, OTHER_KERNEL};
 use crate::images::{ImageManager, ImageStatus, ParametersFile};
-use crate::installations::journal::sudden_end;
+use crate::installations::sudden_end;
 use crate::modules::HostService;
 use crate::observer::Observer;
 use crate::site::{Site, SiteOptions};

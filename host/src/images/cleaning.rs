@@ -8,7 +8,7 @@ use super::{
 use crate::{
     failure,
     installations::{
-        Effect, Journal, image_lock, journal,
+        Effect, Journal, State, image_lock, journal,
         undo::{self, Which},
     },
     kernels, modules,
@@ -28,13 +28,13 @@ const CLEAR: &str = "clear";
 pub(crate) const MODULES: &str = "@modules";
 
 /// Which way an interrupted action goes.
-fn direction(left: &journal::State) -> Which {
+fn direction(left: &State) -> Which {
     if left.committed { Which::HeldForAction } else { Which::Unsettled }
 }
 
 /// Whether there may be something that only the class can settle: an action of its own that did not come to its end. What the host
 /// itself leads is undone or finished by the record.
-fn is_for_the_class(left: &journal::State) -> bool {
+fn is_for_the_class(left: &State) -> bool {
     let own = ["create", "clone", "set kernel", "record the digests of", "clean", REMOVE, CLEAR, OS_TREE];
     !left.committed && left.unfinished.as_deref().is_some_and(|action| !own.contains(&action))
 }
@@ -274,7 +274,7 @@ impl ImageManager<'_> {
     }
 
     /// Whether the class of an image that was cleaned without it can have its turn now.
-    fn can_be_settled(&self, name: &ImageName, state: &journal::State) -> bool {
+    fn can_be_settled(&self, name: &ImageName, state: &State) -> bool {
         let class = || Some(self.load(name).ok()?.class().to_owned());
         state.unsettled.is_some()
             && class().is_some_and(|class| self.site.classes.module_of(&class).is_some())

@@ -1,6 +1,7 @@
 //! Tests of the journal.
 
 use super::*;
+use disklessset_plugin_api::Mount;
 
 fn directory(path: &str) -> Effect {
     Effect::Directory { path: path.into() }

@@ -1,6 +1,6 @@
 //! Undoes what a journal has, from the journal alone.
 
-use super::journal::{Effect, Journal, Open};
+use super::{effect::Effect, facts::Open, journal::Journal};
 use crate::{
     exports::{self, ExportsError},
     failure,

@@ -1,0 +1,68 @@
+//! How an action ends: well, badly, or with nothing left of its subject.
+
+use super::Operation;
+use crate::{
+    failure,
+    installations::{
+        Journal,
+        undo::{self, Which},
+    },
+    kernels, no_room,
+};
+use disklessset_plugin_api::{Error, Level, Result};
+
+impl Operation<'_> {
+    /// Puts on record that the action has done what it was for. Whatever stops it from here on, what it published stays.
+    pub(crate) fn commit(&self) -> Result<()> {
+        match self.on_journal(Journal::commit)?.map_err(failure::of) {
+            // To fail now would be to call a change failed that nodes have.
+            Err(error) if self.is_in_service() => {
+                let text = format!("{}: image {} is in its new state all the same", error, self.subject);
+                self.say(Level::Warning, &text);
+                Ok(())
+            }
+            committed => committed,
+        }
+    }
+
+    /// Ends the action well: what was held for its length is undone, the rest stays.
+    pub(crate) fn succeed(&self) -> Result<()> {
+        self.tell_of_units();
+        let Some(mut journal) = self.journal.take() else { return Ok(()) };
+        // Best effort where nobody asked for it before: without the line an end in the middle of this undoes what is held.
+        let _ = journal.commit();
+        let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
+        undo::undo(&mut journal, &self.site.layout, Which::HeldForAction, &in_use)
+            .map_err(undo::UndoError::told)?;
+        journal.end().map_err(failure::of)
+    }
+
+    /// Ends an action after which nothing is left of its subject: all that is on record is undone.
+    pub(in crate::images) fn undo_everything(&self) -> Result<()> {
+        self.tell_of_units();
+        let Some(mut journal) = self.journal.take() else { return Ok(()) };
+        let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
+        undo::undo(&mut journal, &self.site.layout, Which::Everything, &in_use)
+            .map_err(undo::UndoError::told)?;
+        journal.settled().map_err(failure::of)?;
+        journal.end().map_err(failure::of)
+    }
+
+    /// Ends the action badly: everything it acquired is undone. Gives back the error, with what could not be undone.
+    pub(crate) fn fail(&self, error: Error) -> Error {
+        self.tell_of_units();
+        let Some(mut journal) = self.journal.take() else { return error };
+        // Before anything is taken back: then there is room again.
+        let error = no_room::explained(error, &self.site.layout, &journal.places());
+        let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
+        let undone = undo::undo(&mut journal, &self.site.layout, Which::Unsettled, &in_use)
+            .map_err(undo::UndoError::told)
+            .and_then(|()| journal.end().map_err(failure::of));
+        match undone {
+            Ok(()) => error,
+            Err(left) => {
+                error.because(format!("what it left could not be cleaned: {left}")).hint("disklessset clean")
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! How what an action made comes into service, and what it replaces goes: by renames.
+
+use super::{
+    super::{
+        generation::{self, NewFile},
+        manifest,
+    },
+    Operation,
+};
+use crate::{
+    failure,
+    installations::{Effect, Open, undo},
+    system::{atomic_file, files},
+};
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_plugin_api::{Error, Hold, Image, Result};
+use std::os::unix::fs::MetadataExt;
+
+impl Operation<'_> {
+    /// Renames something finished into its served place, on record by its inode first.
+    pub(crate) fn publish_new(&self, from: &Utf8Path, to: &Utf8Path, kernel: Option<&str>) -> Result<()> {
+        let meta = std::fs::symlink_metadata(from)
+            .map_err(|cause| Error::failed(format!("cannot look at {from}")).because(cause))?;
+        let effect = Effect::Published {
+            path: to.to_owned(),
+            device: meta.dev(),
+            inode: meta.ino(),
+            kernel: kernel.map(str::to_owned),
+        };
+        self.acquire(effect, Hold::Action, || atomic_file::rename_noreplace(from, to).map_err(failure::of))
+    }
+
+    /// Takes something out of service by one rename; it is deleted when the action ends. From there on there is no way back,
+    /// only on: an interrupted removal is finished by the next cleaning.
+    ///
+    /// When it fails with the thing in service still, the action has ended.
+    pub(in crate::images) fn retire(&self, path: &Utf8Path, directory: &Utf8Path) -> Result<()> {
+        let trash = self.aside(directory, "trash");
+        let renamed = self.acquire(Effect::Trash { path: trash.clone() }, Hold::Action, || {
+            atomic_file::rename_noreplace(path, &trash).map_err(failure::of)
+        });
+        let in_service = path.symlink_metadata().is_ok();
+        renamed.map_err(|error| if in_service { self.fail(error) } else { error })
+    }
+
+    /// Puts on record what goes when the action ends well.
+    pub(crate) fn doom(&self, path: Utf8PathBuf) -> Result<()> {
+        self.acquire(Effect::Doomed { path }, Hold::Action, || Ok(()))
+    }
+
+    /// Builds the next state of an image's directory, with its manifest, in a directory aside.
+    fn build_next(&self, image: &Image, files: &[(&str, NewFile<'_>)]) -> Result<Utf8PathBuf> {
+        let aside = self.staging(&self.site.layout.images_dir(), "next")?;
+        generation::prepare(image.directory(), &aside, files).map_err(failure::of)?;
+        let new: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+        let signer = self.site.signer();
+        let say = |level, text: &str| self.say(level, text);
+        manifest::write_next(image.directory(), &aside, &new, self.digests.get(), signer.as_ref(), &say)?;
+        Ok(aside)
+    }
+
+    /// Brings an image's directory to its next state in one step.
+    pub(in crate::images) fn replace_files(&self, image: &Image, new: &[(&str, NewFile<'_>)]) -> Result<()> {
+        let aside = self.build_next(image, new)?;
+        files::exchange(&aside, image.directory()).map_err(failure::of)?;
+        self.replaced.set(true);
+        // The next state is in service. The old one stays on record where it cannot be removed now, and goes at the end.
+        let _ = self.release(&aside);
+        Ok(())
+    }
+
+    /// Builds the next state of an image's directory, which comes into service when the action is committed: then what the
+    /// action did elsewhere and what the record says of it cannot disagree.
+    pub(in crate::images) fn prepare_next(&self, image: &Image, files: &[(&str, NewFile<'_>)]) -> Result<()> {
+        let aside = self.build_next(image, files)?;
+        self.exchange_at_end(&aside, image.directory())
+    }
+
+    /// Has what is ready aside change places with what is in service when the action is committed.
+    pub(crate) fn exchange_at_end(&self, aside: &Utf8Path, path: &Utf8Path) -> Result<()> {
+        let meta = std::fs::symlink_metadata(aside)
+            .map_err(|cause| Error::failed(format!("cannot look at {aside}")).because(cause))?;
+        let effect = Effect::Next { path: path.to_owned(), aside: aside.to_owned(), inode: meta.ino() };
+        self.acquire(effect, Hold::Action, || Ok(()))
+    }
+
+    /// Puts the state that was prepared in service, and ends the exports that were to end. The action is committed: there is no
+    /// way back.
+    pub(crate) fn put_next(&self) -> Result<()> {
+        let open = self.on_journal(|journal| journal.state().open.clone())?;
+        for open in open {
+            let put = match &open.effect {
+                Effect::Next { path, aside, inode } => {
+                    undo::put_next(path, aside, *inode).map_err(failure::of)
+                }
+                Effect::Withdrawn { path } => self.withdraw(path).map(drop),
+                _ => continue,
+            };
+            put.map_err(|error| {
+                error
+                    .context(format!("{} is not in its new state yet", self.subject))
+                    .hint("disklessset clean")
+            })?;
+            self.on_journal(|journal| journal.undone(open.number))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the next state of the image is in service already, and all that is still on record goes in either case, committed or
+    /// not.
+    pub(super) fn is_in_service(&self) -> bool {
+        let goes = |open: &Open| open.settled || open.hold == Hold::Action && open.effect.goes_either_way();
+        self.replaced.get()
+            && self.on_journal(|journal| journal.state().open.iter().all(goes)).unwrap_or(false)
+    }
+}

@@ -1,0 +1,135 @@
+//! What an action makes or takes away, as the journal has it.
+
+use crate::modules::installed::Installed;
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_plugin_api::{Mount, StandingOverlay};
+use serde::{Deserialize, Serialize};
+
+/// Something that exists because an action made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Effect {
+    /// A directory that did not exist before.
+    Directory {
+        /// Where.
+        path: Utf8PathBuf,
+    },
+    /// A file that did not exist before.
+    File {
+        /// Where.
+        path: Utf8PathBuf,
+    },
+    /// A mount.
+    Mount {
+        /// What is mounted where.
+        mount: Mount,
+    },
+    /// A file or directory renamed into its served place. The inode tells it from anything that was there before.
+    Published {
+        /// Its place.
+        path: Utf8PathBuf,
+        /// Its device.
+        device: u64,
+        /// Its inode.
+        inode: u64,
+        /// Set for a kernel's files: they stay when another image uses them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kernel: Option<String>,
+    },
+    /// Something renamed out of service, to be deleted: undoing goes on with the deletion.
+    Trash {
+        /// Where it lies now.
+        path: Utf8PathBuf,
+    },
+    /// A directory offered to NFS clients.
+    Export {
+        /// Which, as clients see it.
+        path: Utf8PathBuf,
+        /// The line it had before, for an action that fails.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous: Option<String>,
+    },
+    /// An overlay that is mounted again after a reboot, and the unit that does it.
+    StandingOverlay {
+        /// Of what, and where.
+        overlay: StandingOverlay,
+    },
+    /// The next state of a directory or a file, built aside: it comes into service once the action is committed, and not before.
+    Next {
+        /// The one in service.
+        path: Utf8PathBuf,
+        /// Where the next state is built; the old one lies there afterwards.
+        aside: Utf8PathBuf,
+        /// The inode of the next state: wherever that is, tells whether the two were exchanged.
+        inode: u64,
+    },
+    /// A directory that is offered to NFS clients no longer once the action is committed, and until then still is.
+    Withdrawn {
+        /// Which, as clients see it.
+        path: Utf8PathBuf,
+    },
+    /// Something in service that goes once the action is committed, and not before.
+    Doomed {
+        /// Where.
+        path: Utf8PathBuf,
+    },
+    /// The copy of a module's file, beside its place.
+    ModuleAside {
+        /// Where.
+        path: Utf8PathBuf,
+    },
+    /// A module's file that comes into its place once the action is committed, and not before.
+    ModuleIn {
+        /// Its place.
+        path: Utf8PathBuf,
+        /// Where it waits.
+        aside: Utf8PathBuf,
+        /// Its inode: wherever that is, tells whether it has come.
+        inode: u64,
+        /// What is remembered of it.
+        record: Box<Installed>,
+    },
+    /// A module's file that goes once the action is committed, and not before.
+    ModuleOut {
+        /// Where.
+        path: Utf8PathBuf,
+        /// Its inode: another file that somebody puts there meanwhile stays.
+        inode: u64,
+    },
+}
+
+impl Effect {
+    /// Whether it happens when its action is committed, and not at all when it is not.
+    pub(super) fn waits_for_commit(&self) -> bool {
+        matches!(
+            self,
+            Self::Doomed { .. }
+                | Self::Next { .. }
+                | Self::Withdrawn { .. }
+                | Self::ModuleIn { .. }
+                | Self::ModuleOut { .. }
+        )
+    }
+
+    /// Whether it is undone at the end of its action, be that a good one or not.
+    pub(crate) fn goes_either_way(&self) -> bool {
+        !self.waits_for_commit() && !matches!(self, Self::Published { .. })
+    }
+
+    /// Where it is, for an effect that is a thing at a place.
+    pub(super) fn place(&self) -> Option<&Utf8Path> {
+        match self {
+            Self::Directory { path }
+            | Self::File { path }
+            | Self::Published { path, .. }
+            | Self::Trash { path }
+            | Self::Doomed { path }
+            | Self::ModuleAside { path }
+            | Self::ModuleOut { path, .. } => Some(path),
+            Self::Mount { mount } => Some(mount.target()),
+            Self::StandingOverlay { overlay } => Some(&overlay.target),
+            // Not a thing at that place: the directory itself may be on record, too.
+            Self::Export { .. } | Self::Withdrawn { .. } | Self::Next { .. } | Self::ModuleIn { .. } => None,
+        }
+    }
+}
