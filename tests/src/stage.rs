@@ -25,6 +25,7 @@ impl<'a> Stage<'a> {
     #[track_caller]
     pub fn of(root: &'a TestRoot) -> Self {
         let saved = root.beside().join("saved");
+        assert!(!saved.exists(), "one saved root at a time: forget the other first");
         copy(root, &root.path(), &saved);
         Self { root, saved }
     }

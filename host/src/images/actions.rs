@@ -3,6 +3,7 @@
 use super::{
     boot_file,
     generation::NewFile,
+    led::Led,
     manager::{ImageManager, request},
     operation::{Operation, lock_image},
     parameters,
@@ -22,9 +23,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The step of classes with an OS tree: mounts it for the length of the action and gives its path.
-pub(super) const OS_TREE: &str = "os_tree";
-/// The action of removing, as the journal names it.
-pub(super) const REMOVE: &str = "remove";
+const OS_TREE: &str = "os_tree";
 
 impl ImageManager<'_> {
     /// The declaration of an action of a class, its own or one it inherits.
@@ -179,7 +178,7 @@ impl ImageManager<'_> {
         self.get_created_image(name)?;
         let _kernels = kernels::lock(self.site)?;
         let kernel: Kernel = kernels::KernelManager::new(self.site).usable(version)?;
-        self.changing(name, "set kernel", |operation, image| {
+        self.changing(name, Led::SetKernel.name(), |operation, image| {
             let mut request = request(steps::SET_KERNEL);
             request.attrs.insert("kernel".to_owned(), serde_json::to_value(&kernel)?);
             match self.step(operation, image, request) {
@@ -213,13 +212,10 @@ impl ImageManager<'_> {
                 Ok(value)
             }
             Err(error) => {
-                let error = operation.fail(error);
-                // Of some actions a part stays: the record has to agree.
-                let settled = operation.into_lock().map(|lock| self.settle(name, action, lock));
+                let (error, settled) = self.fail_and_settle(operation, name, action, error);
                 Err(match settled {
-                    Some(Ok(Some(said))) => error.because(said),
-                    // Where something could not be undone the error says so, and the next cleaning settles.
-                    _ => error,
+                    Some(said) => error.because(said),
+                    None => error,
                 })
             }
         }
@@ -273,7 +269,7 @@ impl ImageManager<'_> {
     ) -> Result<T> {
         let (lock, mut image) = self.lock_and_load(name, "read the tree of")?;
         self.module_needed(image.class(), name)?;
-        let operation = Operation::begin(self.site, name, lock, "os_tree", image.class())?;
+        let operation = Operation::begin(self.site, name, lock, Led::OsTree.name(), image.class())?;
         let outcome = self.step(&operation, &mut image, request(OS_TREE)).and_then(|value| {
             let tree = value
                 .as_str()

@@ -1,7 +1,7 @@
 //! Cleaning: undoing what crashed actions left, from the records alone.
 
 use super::{
-    actions::{OS_TREE, REMOVE},
+    led::Led,
     manager::{ImageManager, being_created, no_such_image, request},
     operation::{Operation, Subject, lock_image},
 };
@@ -21,9 +21,6 @@ use camino::Utf8PathBuf;
 use disklessset_plugin_api::{Error, ErrorKind, Hold, ImageName, Level, Mount, Result, messages::steps};
 use std::collections::BTreeSet;
 
-/// The action of clearing, as the journal names it.
-const CLEAR: &str = "clear";
-
 /// How a report names the modules directory; no image can have that name.
 pub(crate) const MODULES: &str = "@modules";
 
@@ -35,8 +32,12 @@ fn direction(left: &State) -> Which {
 /// Whether there may be something that only the class can settle: an action of its own that did not come to its end. What the host
 /// itself leads is undone or finished by the record.
 fn is_for_the_class(left: &State) -> bool {
-    let own = ["create", "clone", "set kernel", "record the digests of", "clean", REMOVE, CLEAR, OS_TREE];
-    !left.committed && left.unfinished.as_deref().is_some_and(|action| !own.contains(&action))
+    !left.committed && left.unfinished.as_deref().is_some_and(|action| Led::named(action).is_none())
+}
+
+/// The action after which a class has its turn: the one that was killed, and not a turn that was killed, too.
+fn to_settle(left: &State) -> String {
+    left.unsettled.clone().or_else(|| left.unfinished.clone()).unwrap_or_default()
 }
 
 /// What a cleaning did.
@@ -60,10 +61,11 @@ enum Cleaned {
     Settled(Option<String>),
 }
 
-/// What a class whose module is gone has to settle when it is back.
-struct Later<'a> {
+/// A class's turn that is still to come when an interrupted action is undone or finished by the record.
+struct Turn<'a> {
     action: &'a str,
-    class: String,
+    /// The class, where its module is gone: then it comes when that is back.
+    gone: Option<String>,
 }
 
 impl ImageManager<'_> {
@@ -166,7 +168,7 @@ impl ImageManager<'_> {
 
     /// Cleans one image.
     fn clean_one(&self, name: &ImageName) -> Result<Cleaned> {
-        let lock = lock_image(self.site, name, "clean", Wait::No)?;
+        let lock = lock_image(self.site, name, Led::Clean.name(), Wait::No)?;
         let entry = self.entries()?.images.remove(name);
         let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
         let state = journal::read(&path).map_err(failure::of)?;
@@ -175,19 +177,22 @@ impl ImageManager<'_> {
                 if !self.can_be_settled(name, &state) {
                     return Ok(Cleaned::Nothing);
                 }
-                let action = state.unsettled.unwrap_or_default();
-                return self.settle(name, &action, lock).map(Cleaned::Settled);
+                return self.settle(name, &to_settle(&state), lock).map(Cleaned::Settled);
             }
-            let removal = state.unfinished.as_deref().is_some_and(|action| [REMOVE, CLEAR].contains(&action));
+            let led = state.unfinished.as_deref().and_then(Led::named);
+            let removal = matches!(led, Some(Led::Remove | Led::Clear));
             if removal && !self.exists(name) {
                 // Out of service already: what is left of it goes too.
                 self.clear_locked(name, state.class, lock)?;
                 return Ok(Cleaned::Done);
             }
-            let action = state.unfinished.clone().unwrap_or_default();
-            let later = self.classless(name).filter(|_| is_for_the_class(&state));
-            let later = later.map(|class| Later { action: &action, class });
-            self.undo_journal(&path, direction(&state), &Subject::Image(name.clone()), later)?;
+            let action = to_settle(&state);
+            // One whose module is gone has nothing to settle of what the host led, and nothing to wait for.
+            let turn = self
+                .class_of(name)
+                .map(|class| Turn { action: &action, gone: self.is_gone(&class).then_some(class) })
+                .filter(|turn| turn.gone.is_none() || is_for_the_class(&state));
+            self.undo_journal(&path, direction(&state), &Subject::Image(name.clone()), turn)?;
             return self.settle(name, &action, lock).map(Cleaned::Settled);
         };
         if entry.is_legacy() && self.site.installations.is_running(name, &entry) {
@@ -213,8 +218,7 @@ impl ImageManager<'_> {
         if self.site.classes.module_of(image.class()).is_none() {
             return Ok(None);
         }
-        let operation = Operation::begin(self.site, name, lock, "recover", image.class())?;
-        operation.on_journal(Journal::settled)?.map_err(failure::of)?;
+        let operation = Operation::begin(self.site, name, lock, Led::Recover.name(), image.class())?;
         let mut recovery = request(steps::RECOVER);
         recovery.attrs.insert("action".to_owned(), action.into());
         let outcome = self.step(&operation, &mut image, recovery).and_then(|said| {
@@ -225,9 +229,12 @@ impl ImageManager<'_> {
         match outcome {
             Ok(said) => {
                 operation.put_next()?;
+                // Not before: killed until here, or without room for the line, it has its turn again.
+                let _ = operation.on_journal(Journal::settled);
                 operation.succeed().map(|()| said)
             }
             Err(error) => {
+                let _ = operation.on_journal(Journal::settled);
                 let error = operation.fail(error);
                 if error.kind != ErrorKind::NOT_DEFINED {
                     let text = format!("class {} could not settle image {name}: {error}", image.class());
@@ -238,12 +245,33 @@ impl ImageManager<'_> {
         }
     }
 
-    /// Ends an action that was refused half way, and lets the class make again what it took away.
-    pub(super) fn put_back(&self, operation: Operation<'_>, name: &ImageName, error: Error) -> Error {
+    /// Ends an action badly and lets the class have its turn: of some actions a part stays, and the record has to agree. Gives back
+    /// what the class said. Where something could not be undone the error says so, and the next cleaning settles.
+    pub(super) fn fail_and_settle(
+        &self,
+        operation: Operation<'_>,
+        name: &ImageName,
+        action: &str,
+        error: Error,
+    ) -> (Error, Option<String>) {
+        if !operation.module.is_empty() {
+            // Best effort, for a disk without room: the turn comes now, and is lost only when we are killed before it.
+            let _ = operation.on_journal(|journal| journal.leave_unsettled(action));
+        }
         let error = operation.fail(error);
-        // Where that fails, too, the error is told as a warning.
-        let _ = operation.into_lock().map(|lock| self.settle(name, "", lock));
-        error
+        let settled = operation.into_lock().and_then(|lock| self.settle(name, action, lock).ok());
+        (error, settled.flatten())
+    }
+
+    /// Ends an action that was refused half way, and lets the class make again what it took away.
+    pub(super) fn put_back(
+        &self,
+        operation: Operation<'_>,
+        name: &ImageName,
+        action: Led,
+        error: Error,
+    ) -> Error {
+        self.fail_and_settle(operation, name, action.name(), error).0
     }
 
     /// Undoes an interrupted change of kernels; false when there was none.
@@ -267,17 +295,19 @@ impl ImageManager<'_> {
         Ok(state.needs_recovery())
     }
 
-    /// The class of a created image whose module is gone.
-    fn classless(&self, name: &ImageName) -> Option<String> {
-        let class = self.load(name).ok()?.class().to_owned();
-        self.site.classes.module_of(&class).is_none().then_some(class)
+    /// The class of a created image.
+    fn class_of(&self, name: &ImageName) -> Option<String> {
+        Some(self.load(name).ok()?.class().to_owned())
+    }
+
+    /// Whether the module of a class is gone.
+    fn is_gone(&self, class: &str) -> bool {
+        self.site.classes.module_of(class).is_none()
     }
 
     /// Whether the class of an image that was cleaned without it can have its turn now.
     fn can_be_settled(&self, name: &ImageName, state: &State) -> bool {
-        let class = || Some(self.load(name).ok()?.class().to_owned());
-        state.unsettled.is_some()
-            && class().is_some_and(|class| self.site.classes.module_of(&class).is_some())
+        state.unsettled.is_some() && self.class_of(name).is_some_and(|class| !self.is_gone(&class))
     }
 
     /// Undoes what a journal has, or finishes it; what a class is to settle later goes on record with that.
@@ -286,19 +316,21 @@ impl ImageManager<'_> {
         path: &Utf8PathBuf,
         which: Which,
         subject: &Subject,
-        later: Option<Later<'_>>,
+        turn: Option<Turn<'_>>,
     ) -> Result<()> {
         let mut journal = Journal::reopen(path).map_err(failure::of)?;
         let in_use = |version: &str| kernels::is_used(self.site, version, subject.image());
         undo::undo(&mut journal, &self.site.layout, which, &in_use)
             .map_err(|error| error.told().context(format!("cannot clean {subject}")))?;
-        if let Some(Later { action, class }) = later {
+        if let Some(Turn { action, gone }) = turn {
             journal.leave_unsettled(action).map_err(failure::of)?;
-            let text = format!(
-                "the module of class {class} is gone: {action} of {subject} is cleaned from the record alone, and \
-                 settled when the module is back"
-            );
-            self.site.observer.line(Level::Warning, &text);
+            if let Some(class) = gone {
+                let text = format!(
+                    "the module of class {class} is gone: {action} of {subject} is cleaned from the record \
+                     alone, and settled when the module is back"
+                );
+                self.site.observer.line(Level::Warning, &text);
+            }
         }
         journal.end().map_err(failure::of)
     }
@@ -311,7 +343,7 @@ impl ImageManager<'_> {
             self.site.observer.line(Level::Info, &text);
             return Ok(Some(lock));
         }
-        let operation = Operation::begin(self.site, name, lock, "clean", class)?;
+        let operation = Operation::begin(self.site, name, lock, Led::Clean.name(), class)?;
         self.clean_class(&operation, class, name);
         operation.succeed()?;
         Ok(operation.into_lock())
@@ -322,8 +354,8 @@ impl ImageManager<'_> {
     /// # Errors
     /// Those of the class.
     pub(crate) fn clean_nothing(&self, class: &str, name: &ImageName) -> Result<()> {
-        let lock = lock_image(self.site, name, "clean", Wait::No)?;
-        let operation = Operation::begin(self.site, name, lock, "clean", class)?;
+        let lock = lock_image(self.site, name, Led::Clean.name(), Wait::No)?;
+        let operation = Operation::begin(self.site, name, lock, Led::Clean.name(), class)?;
         match self.site.classes.clean(class, name, &operation) {
             Ok(()) => operation.succeed(),
             Err(error) => Err(operation.fail(error)),
@@ -364,7 +396,7 @@ impl ImageManager<'_> {
             return Err(no_such_image(name));
         }
         self.site.prepare()?;
-        let lock = lock_image(self.site, name, "clear", self.site.wait)?;
+        let lock = lock_image(self.site, name, Led::Clear.name(), self.site.wait)?;
         let entry = self.entries()?.images.remove(name);
         if let Some(entry) = &entry
             && entry.is_legacy()
@@ -388,14 +420,14 @@ impl ImageManager<'_> {
             self.undo_journal(&path, direction(&left), &Subject::Image(name.clone()), None)?;
         }
         let class = class.unwrap_or_default();
-        let operation = Operation::begin(self.site, name, lock, CLEAR, &class)?;
+        let operation = Operation::begin(self.site, name, lock, Led::Clear.name(), &class)?;
         let freed = operation
             .take_down_overlays()
             .and_then(|()| operation.release_mounts())
             .and_then(|()| self.unmount_by_name(name))
             .and_then(|()| self.must_not_be_mounted(name, &class));
         if let Err(error) = freed {
-            return Err(self.put_back(operation, name, error));
+            return Err(self.put_back(operation, name, Led::Clear, error));
         }
         let served = layout.image_dir(name.as_str());
         if served.symlink_metadata().is_ok() {

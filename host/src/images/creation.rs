@@ -3,6 +3,7 @@
 use super::{
     actions::kept_text,
     boot_file,
+    led::Led,
     manager::{ImageManager, being_created, corrupted, request},
     manifest,
     operation::{Operation, lock_image},
@@ -45,7 +46,7 @@ impl ImageManager<'_> {
     ) -> Result<()> {
         self.site.prepare()?;
         let _others = self.lock_named(action, &arguments, name)?;
-        self.make(class, name, "create", kernel_of(&arguments), None, |operation, image| {
+        self.make(class, name, Led::Create.name(), kernel_of(&arguments), None, |operation, image| {
             let mut request = request(steps::CREATE);
             request.attrs.insert("words".to_owned(), action.words.as_str().into());
             request.arguments = arguments;
@@ -63,7 +64,7 @@ impl ImageManager<'_> {
         self.module_needed(source.class(), from)?;
         let class = source.class().to_owned();
         let kernel = source.kernel().map(|kernel| kernel.version);
-        self.make(&class, name, "clone", kernel, Some(&source), |operation, image| {
+        self.make(&class, name, Led::Clone.name(), kernel, Some(&source), |operation, image| {
             *image = Image::new(
                 name.clone(),
                 image.class(),

@@ -13,6 +13,7 @@ mod actions;
 mod activity;
 mod cleaning;
 mod creation;
+mod led;
 mod listing;
 mod manifest;
 mod removal;

@@ -1,7 +1,7 @@
 //! Removing a created image.
 
 use super::{
-    actions::REMOVE,
+    led::Led,
     manager::{ImageManager, request},
     operation::Operation,
 };
@@ -14,17 +14,17 @@ impl ImageManager<'_> {
     /// # Errors
     /// When it is not there, mounted, busy, or its module is gone.
     pub fn remove(&self, name: &ImageName) -> Result<()> {
-        let (lock, image) = self.lock_and_load(name, REMOVE)?;
+        let (lock, image) = self.lock_and_load(name, Led::Remove.name())?;
         self.module_needed(image.class(), name)?;
         let layout = &self.site.layout;
-        let operation = Operation::begin(self.site, name, lock, REMOVE, image.class())?;
+        let operation = Operation::begin(self.site, name, lock, Led::Remove.name(), image.class())?;
         let free = self
             .ask_whether_needed(&operation, &image)
             .and_then(|()| operation.take_down_overlays())
             .and_then(|()| self.must_not_be_mounted(name, image.class()));
         if let Err(objection) = free {
             return Err(match operation.units_changed.get() {
-                true => self.put_back(operation, name, objection),
+                true => self.put_back(operation, name, Led::Remove, objection),
                 false => operation.fail(objection),
             });
         }

@@ -3,6 +3,7 @@
 use super::{
     activity::ActivityState,
     boot_file,
+    led::Led,
     listing::ListedImage,
     manager::{ImageManager, no_such_image, request},
     manifest,
@@ -296,7 +297,7 @@ impl ImageManager<'_> {
     /// When the image is not there, or it cannot be done.
     pub fn record_digests(&self, name: &ImageName, digests: Digests) -> Result<()> {
         self.get_created_image(name)?;
-        self.changing(name, "record the digests of", |operation, _image| {
+        self.changing(name, Led::RecordDigests.name(), |operation, _image| {
             operation.digests.set(digests);
             Ok(())
         })

@@ -88,15 +88,7 @@ impl Change<'_> {
         nfs.done(&["nfs", "export", "g", "--per-node"]);
         let stage = Stage::of(&nfs.root);
         let whole: BTreeSet<_> = files_below(&nfs.golden("g").join("image")).unwrap().into_keys().collect();
-        let settled = |point: &str| {
-            let nodes = crash::settled(&nfs, &whole, point);
-            let lines = nfs.run(&["nfs", "exports"]).expect_done().stdout;
-            let exported = lines.lines().filter_map(|line| line.split(' ').next()?.rsplit('/').next());
-            let exported: BTreeSet<_> = exported.map(str::to_owned).collect();
-            assert_eq!(exported, nodes.iter().cloned().collect(), "exported after {point}");
-            nodes
-        };
-        self.kill(&nfs, || stage.restore(), settled);
+        self.kill(&nfs, || stage.restore(), |point| agreeing(&nfs, &whole, point));
     }
 
     /// With overlays, which no saved root can hold.
@@ -160,4 +152,61 @@ fn overlays_are_added() {
 fn overlays_are_removed() {
     need!(need::root());
     Change { name: "nfs nodes remove, overlays", ..REMOVE }.of_overlays();
+}
+
+/// What has to agree with what is on disk: the attribute, and the exports.
+#[track_caller]
+fn agreeing(nfs: &Nfs, whole: &BTreeSet<std::path::PathBuf>, point: &str) -> Vec<String> {
+    let nodes = crash::settled(nfs, whole, point);
+    let lines = nfs.run(&["nfs", "exports"]).expect_done().stdout;
+    let exported = lines.lines().filter_map(|line| line.split(' ').next()?.rsplit('/').next());
+    let exported: BTreeSet<_> = exported.map(str::to_owned).collect();
+    assert_eq!(exported, nodes.iter().cloned().collect(), "exported after {point}");
+    nodes
+}
+
+/// The class has its turn all the same, and hears of the action that was under way first.
+#[test]
+fn the_cleaning_of_half_added_nodes_is_killed_too() {
+    need!(need::root());
+    let nfs = Nfs::with_golden();
+    nfs.done(&["nfs", "export", "g", "--per-node"]);
+    let whole: BTreeSet<_> = files_below(&nfs.golden("g").join("image")).unwrap().into_keys().collect();
+    let stage = Stage::of(&nfs.root);
+    let (_, steps) = failpoints::record(&nfs.root, nfs.root.disklessset(ADD.command));
+    let first = steps.iter().find(|step| ADD.is_done_at(step, "c1")).unwrap().number;
+    // Anew each time: a copy of what is half done would have other inodes than those on record.
+    let begin = || {
+        stage.restore();
+        let _ = failpoints::kill(&nfs.root, nfs.root.disklessset(ADD.command), first);
+    };
+    begin();
+    let clean = || nfs.root.disklessset(&["clean", "--yes"]);
+    let said = "nodes add was interrupted; it has now 1 nodes: c1";
+    let (done, steps) = failpoints::record(&nfs.root, clean());
+    let _ = done.expect_done().expect_said(said);
+    assert_eq!(agreeing(&nfs, &whole, "the end"), ["c1"]);
+    let mut tally = Tally::default();
+    for number in chosen("clean, nfs nodes add", steps.len(), steps.len() / 2, 20) {
+        tally.round(number, |tally| {
+            begin();
+            let (ended, passed) = failpoints::kill(&nfs.root, clean(), number);
+            let step = killed(&ended, &passed, &steps, number);
+            tally.killed += 1;
+            let listed = nfs.root.images();
+            let image = listed.iter().find(|image| image["name"] == "g").unwrap();
+            assert_eq!(image["status"], "CREATED", "after {step}");
+            let at_its_end = image["activity"].is_null();
+            let next = nfs.run(&["clean", "--yes"]).expect_done();
+            assert_eq!(agreeing(&nfs, &whole, &step.to_string()), ["c1"], "after {step}: {next}");
+            for line in next.stdout.lines().chain(next.stderr.lines()) {
+                let named = !line.contains("was interrupted") || line.contains(said);
+                assert!(named, "another action than the one that was, after {step}: {line}");
+            }
+            assert!(nfs.root.images().iter().all(|image| image["activity"].is_null()), "after {step}");
+            tally.before += usize::from(!at_its_end);
+            tally.after += usize::from(at_its_end);
+        });
+    }
+    tally.told("clean, nfs nodes add", steps.len());
 }

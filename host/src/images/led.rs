@@ -1,0 +1,67 @@
+//! The actions that the host itself leads, by the names that journals, locks and messages have for them.
+
+/// An action of the host. All others are a class's own, by its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Led {
+    Create,
+    Clone,
+    SetKernel,
+    /// `verify --record`.
+    RecordDigests,
+    /// Shows the OS tree to something of the host, such as the making of an initramfs.
+    OsTree,
+    Remove,
+    Clear,
+    /// The class's part of a cleaning.
+    Clean,
+    /// The class's turn after an action on a created image was undone or finished by the record.
+    Recover,
+}
+
+impl Led {
+    const ALL: [Self; 9] = [
+        Self::Create,
+        Self::Clone,
+        Self::SetKernel,
+        Self::RecordDigests,
+        Self::OsTree,
+        Self::Remove,
+        Self::Clear,
+        Self::Clean,
+        Self::Recover,
+    ];
+
+    /// Its name; what is on record under it is read by later versions, too.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Clone => "clone",
+            Self::SetKernel => "set kernel",
+            Self::RecordDigests => "record the digests of",
+            Self::OsTree => "os_tree",
+            Self::Remove => "remove",
+            Self::Clear => "clear",
+            Self::Clean => "clean",
+            Self::Recover => "recover",
+        }
+    }
+
+    /// The one with this name; nothing for an action of a class.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|led| led.name() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_known_by_their_names_and_those_of_classes_are_not() {
+        for led in Led::ALL {
+            assert_eq!(Led::named(led.name()), Some(led));
+        }
+        assert_eq!(Led::named("nodes add"), None);
+        assert_eq!(Led::named(""), None);
+    }
+}
