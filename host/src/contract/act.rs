@@ -100,6 +100,8 @@ pub(super) enum What {
 pub(super) struct Answer {
     pub(super) error: Option<Fault>,
     pub(super) actions: Vec<ActionSpec>,
+    /// Words of actions that the class has and nobody gets, and why.
+    pub(super) left_out: Vec<(String, String)>,
     pub(super) seen: Option<Seen>,
     /// What was said to the user.
     pub(super) warnings: Vec<String>,
@@ -216,6 +218,7 @@ fn carry_out(site: &Site, what: &What, answer: &mut Answer) -> Result<()> {
     match what {
         What::Describe { class } => {
             answer.actions = site.classes().actions_of_class(class)?;
+            answer.left_out = site.classes().left_out(class)?;
             Ok(())
         }
         What::Create { file, words } => {

@@ -228,6 +228,9 @@ impl Examiner<'_> {
             self.say(&subject, Outcome::Bad, fault.text);
             return None;
         }
+        for (words, reason) in &acted.answer.left_out {
+            self.say(&format!("action {words} of {class}"), Outcome::Bad, format!("not offered: {reason}"));
+        }
         let actions: Vec<ActionSpec> = acted.answer.actions;
         let Some(creation) = actions.iter().find(|action| action.role == Role::Create).cloned() else {
             self.say(

@@ -89,6 +89,33 @@ impl Classes {
         Ok(offered)
     }
 
+    /// The actions that a class has and nobody gets, by their words, with the reason: what it made of an inherited one cannot be
+    /// offered. What is wrong with one that it declares itself, or with one of its base, is said of these.
+    ///
+    /// # Errors
+    /// As [`Self::actions_of_class`].
+    pub fn left_out(&self, class: &str) -> Result<Vec<(String, String)>, Error> {
+        let module = self.registry.module_of(class).map_err(of_unavailable)?.name.clone();
+        let offered = self.actions(&module)?;
+        let chain = self.registry.chain(class).map_err(of_unavailable)?;
+        let of_base = inheritance::actions_along(chain.get(1..).unwrap_or_default())?;
+        let fault_of_base = |own: &ClassAction| {
+            own.action.disabled.is_some()
+                && of_base.iter().any(|base| base.declared_by == own.declared_by && base.action == own.action)
+        };
+        let inherited = inheritance::actions_along(&chain)?.into_iter().filter(|own| {
+            let declared = own.declared_by == class && own.action.disabled.is_some();
+            !declared && !fault_of_base(own)
+        });
+        Ok(inherited
+            .filter_map(|own| {
+                let reason =
+                    own.action.disabled.clone().or_else(|| otherwise(&offered, class, &own.action.spec));
+                Some((own.action.spec.words, reason?))
+            })
+            .collect())
+    }
+
     /// Runs a step of a class, most derived first.
     ///
     /// # Errors
@@ -191,6 +218,21 @@ fn offer(offered: &mut Vec<OfferedAction>, class: &str, own: ClassAction) {
             }
         }
     }
+}
+
+/// Why an action of a class is not offered, though nothing is wrong with it: another class of the module has its words.
+fn otherwise(offered: &[OfferedAction], class: &str, spec: &ActionSpec) -> Option<String> {
+    let other = offered.iter().find(|other| action_rules::clash(&other.action.spec.words, &spec.words))?;
+    if other.classes.iter().any(|known| known == class) {
+        return None;
+    }
+    let (of, words) = (other.classes.join(" and "), &other.action.spec.words);
+    Some(match spec.role {
+        Role::Create => {
+            format!("{of} of the same module has {words}, and a command creates images of one class")
+        }
+        _ => format!("{of} of the same module has {words} otherwise, and a command has one declaration"),
+    })
 }
 
 fn run_along(

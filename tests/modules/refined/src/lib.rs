@@ -118,8 +118,24 @@ impl DerivedImageClass for RefinedImage {
     }
 }
 
+/// Has the same base, and one of its actions otherwise than the other class: a fault that `module check` names.
+struct WeatheredImage;
+
+impl DerivedImageClass for WeatheredImage {
+    fn refine(&self, action: ActionSpec) -> Option<ActionSpec> {
+        match action.words.as_str() {
+            "paint" => Some(action.help("Paint it over")),
+            "create" | "tell" => None,
+            _ => Some(action),
+        }
+    }
+}
+
 declare_module! {
     name: "refined",
-    title: "A class built on one of another module",
-    classes: { "RefinedImage": "GroundImage" "^0.1" => RefinedImage },
+    title: "Classes built on one of another module",
+    classes: {
+        "RefinedImage": "GroundImage" "^0.1" => RefinedImage,
+        "WeatheredImage": "GroundImage" "^0.1" => WeatheredImage,
+    },
 }
