@@ -3,7 +3,6 @@
 //! `module_cost calls FILE CLASS` times calls, nanoseconds each; `module_cost load DIR` loads every module of a directory, seconds.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example program talks to its user")]
 
-use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -18,7 +17,7 @@ use disklessset_plugin_api::abi_stable::sabi_types::RRef;
 use disklessset_plugin_api::abi_stable::std_types::{RResult, RStr, RString};
 use disklessset_plugin_api::adapter::guarded;
 use disklessset_plugin_api::messages::{StepRequest, steps};
-use disklessset_plugin_api::{Arguments, Attributes, Error, ErrorKind, Image, ImageName, Result};
+use disklessset_plugin_api::{Attributes, Error, ErrorKind, Image, ImageName, Result};
 use serde_json::json;
 
 /// Calls in one round, and rounds of which the fastest counts: what else the machine does can only add.
@@ -86,13 +85,8 @@ fn calls(file: &Utf8Path, class: &str) -> Result<()> {
     let attributes: Attributes =
         (0..10).map(|number| (format!("attribute{number}"), json!("a value of some length"))).collect();
     let request = StepRequest {
-        class: class.to_owned(),
-        step: steps::SHOW.to_owned(),
         image: Some(Image::new(name, class, attributes, "/images/web01")),
-        name: None,
-        source: None,
-        arguments: Arguments(BTreeMap::new()),
-        attrs: Attributes::new(),
+        ..StepRequest::new(class, steps::SHOW)
     };
     module.call(request.clone(), &host)?;
     let step = fastest(|| drop(black_box(module.call(request.clone(), &host))));

@@ -33,15 +33,7 @@ pub struct Base<'h, 'a> {
 
 /// A request for a step of the base; the host fills in whose.
 fn request(step: &str) -> StepRequest {
-    StepRequest {
-        class: String::new(),
-        step: step.to_owned(),
-        image: None,
-        name: None,
-        source: None,
-        arguments: Arguments::default(),
-        attrs: Attributes::new(),
-    }
+    StepRequest::new("", step)
 }
 
 fn read<T: for<'d> Deserialize<'d>>(value: Value) -> Result<T> {

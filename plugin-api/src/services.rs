@@ -418,15 +418,7 @@ impl<'a> Host<'a> {
     /// # Errors
     /// The step's own; [`crate::ErrorKind::NOT_DEFINED`] when no class of the chain defines it.
     pub fn step(&self, step: &str, image: &mut Image, attrs: Attributes) -> Result<Value> {
-        let request = StepRequest {
-            class: String::new(),
-            step: step.to_owned(),
-            image: Some(image.clone()),
-            name: None,
-            source: None,
-            arguments: crate::Arguments::default(),
-            attrs,
-        };
+        let request = StepRequest { image: Some(image.clone()), attrs, ..StepRequest::new("", step) };
         let reply: StepReply = self.call(services::STEP, &messages::StepCall { base_of: None, request })?;
         if let Some(changed) = reply.image {
             *image = changed;

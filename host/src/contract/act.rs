@@ -6,9 +6,7 @@ use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::messages::{StepRequest, steps};
-use disklessset_plugin_api::{
-    ActionSpec, Arguments, Error, ErrorKind, ImageName, KernelVersion, Level, Raw, Result,
-};
+use disklessset_plugin_api::{ActionSpec, Error, ErrorKind, ImageName, KernelVersion, Level, Raw, Result};
 use nix::sys::signal::{Signal, raise};
 use serde::{Deserialize, Serialize};
 
@@ -287,22 +285,10 @@ impl HostService for Nothing {
     }
 }
 
-fn nonsense(class: &str, step: &str) -> StepRequest {
-    StepRequest {
-        class: class.to_owned(),
-        step: step.to_owned(),
-        image: None,
-        name: None,
-        source: None,
-        arguments: Arguments::default(),
-        attrs: BTreeMap::new(),
-    }
-}
-
 /// A step that nobody has, and one without its image: both are to be told as errors, and panics of the class as such.
 fn ask_nonsense(site: &Site, class: &str) -> Result<()> {
     for step in ["no_such_step_of_the_check", steps::CREATE] {
-        match site.classes().run_step(class, nonsense(class, step), &Nothing) {
+        match site.classes().run_step(class, StepRequest::new(class, step), &Nothing) {
             Ok(_) => return Err(Error::failed(format!("step {step} without an image is taken for done"))),
             Err(error) if error.kind == ErrorKind::PANICKED => return Err(error),
             Err(_) => {}

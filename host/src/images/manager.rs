@@ -232,15 +232,7 @@ impl<'s> ImageManager<'s> {
 
 /// An empty request for a step.
 pub(super) fn request(step: &str) -> StepRequest {
-    StepRequest {
-        class: String::new(),
-        step: step.to_owned(),
-        image: None,
-        name: None,
-        source: None,
-        arguments: disklessset_plugin_api::Arguments::default(),
-        attrs: disklessset_plugin_api::Attributes::new(),
-    }
+    StepRequest { attrs: disklessset_plugin_api::Attributes::new(), ..StepRequest::new("", step) }
 }
 
 pub(super) fn being_created(name: &ImageName, pid: u32) -> Error {

@@ -5,7 +5,7 @@
 //! for everything its base does.
 
 use disklessset_plugin_api::messages::{StepCall, StepReply, StepRequest, steps};
-use disklessset_plugin_api::{ActionSpec, Arguments, Attributes, Error, ErrorKind, ImageName, Kernel, Role};
+use disklessset_plugin_api::{ActionSpec, Error, ErrorKind, ImageName, Kernel, Role};
 
 use super::action_rules;
 use super::description::Action;
@@ -168,15 +168,8 @@ impl Classes {
     pub fn clean(&self, class: &str, name: &ImageName, host: &dyn HostService) -> Result<(), Error> {
         let mut failed: Option<Error> = None;
         for link in self.registry.chain(class).map_err(of_unavailable)? {
-            let request = StepRequest {
-                class: link.class.to_owned(),
-                step: steps::CLEAN.to_owned(),
-                image: None,
-                name: Some(name.clone()),
-                source: None,
-                arguments: Arguments::default(),
-                attrs: Attributes::new(),
-            };
+            let request =
+                StepRequest { name: Some(name.clone()), ..StepRequest::new(link.class, steps::CLEAN) };
             let cleaned = link
                 .module
                 .load()

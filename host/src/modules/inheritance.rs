@@ -63,13 +63,8 @@ fn refined(link: &ChainLink<'_>, inherited: Vec<ClassAction>) -> Result<Vec<Clas
         return Ok(inherited);
     }
     let request = StepRequest {
-        class: link.class.to_owned(),
-        step: steps::REFINE.to_owned(),
-        image: None,
-        name: None,
-        source: None,
-        arguments: disklessset_plugin_api::Arguments::default(),
         attrs: Attributes::from([("actions".to_owned(), json!(asked))]),
+        ..StepRequest::new(link.class, steps::REFINE)
     };
     let count = asked.len();
     let answers = match link.module.load()?.call(request, &Nothing) {

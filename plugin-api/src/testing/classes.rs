@@ -21,15 +21,7 @@ pub(super) struct Known {
 
 /// A step about nothing yet.
 fn request(step: &str) -> StepRequest {
-    StepRequest {
-        class: String::new(),
-        step: step.to_owned(),
-        image: None,
-        name: None,
-        source: None,
-        arguments: Arguments::default(),
-        attrs: Attributes::new(),
-    }
+    StepRequest::new("", step)
 }
 
 /// In tests every kernel and image is there.

@@ -250,15 +250,7 @@ fn that_a_nested_step_is_not_defined_does_not_leave_the_outer_one_to_the_base() 
 fn a_base_that_is_none_is_refused() {
     let lab = Lab::with(&["demo", "tuned"]);
     let host = TestHost { classes: &lab.classes, asked: RefCell::default() };
-    let request = StepRequest {
-        class: String::new(),
-        step: steps::SHOW.to_owned(),
-        image: Some(image("DemoImage")),
-        name: None,
-        source: None,
-        arguments: Arguments::default(),
-        attrs: Attributes::new(),
-    };
+    let request = StepRequest { image: Some(image("DemoImage")), ..StepRequest::new("", steps::SHOW) };
     let call = StepCall { base_of: Some("TunedDemo".to_owned()), request: request.clone() };
     let error = lab.classes.run_call(call, &host).unwrap_err();
     assert_eq!(error.message, "image web01 is of class DemoImage, not built on TunedDemo");
@@ -281,13 +273,8 @@ fn without_an_image_only_a_step_of_a_base_can_be_asked_for() {
     let lab = Lab::with(&["ground", "refined"]);
     let host = TestHost { classes: &lab.classes, asked: RefCell::default() };
     let request = || StepRequest {
-        class: String::new(),
-        step: steps::OVERVIEW.to_owned(),
-        image: None,
-        name: None,
-        source: None,
-        arguments: Arguments::default(),
         attrs: Attributes::from([("words".to_owned(), json!("census"))]),
+        ..StepRequest::new("", steps::OVERVIEW)
     };
     let error = lab.classes.run_call(StepCall { base_of: None, request: request() }, &host).unwrap_err();
     assert_eq!(error.kind, ErrorKind::USAGE);

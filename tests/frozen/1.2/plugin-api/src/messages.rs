@@ -81,6 +81,21 @@ pub struct StepRequest {
     pub attrs: Attributes,
 }
 
+impl StepRequest {
+    /// A step about nothing yet. The class is the host's to fill in where it is empty.
+    pub fn new(class: impl Into<String>, step: &str) -> Self {
+        Self {
+            class: class.into(),
+            step: step.to_owned(),
+            image: None,
+            name: None,
+            source: None,
+            arguments: Arguments::default(),
+            attrs: Attributes::new(),
+        }
+    }
+}
+
 /// What a step gives back.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct StepReply {
