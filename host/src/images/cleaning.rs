@@ -2,13 +2,14 @@
 
 use super::{
     led::Led,
-    manager::{ImageManager, being_created, no_such_image, request},
+    manager::{ImageManager, being_created, no_such_image},
     operation::{Operation, Subject, lock_image},
+    settling::{Turn, is_for_the_class, to_settle},
 };
 use crate::{
     failure,
     installations::{
-        Effect, Journal, State, image_lock, journal,
+        Journal, State, image_lock, journal,
         undo::{self, Which},
     },
     kernels, modules,
@@ -18,26 +19,15 @@ use crate::{
     },
 };
 use camino::Utf8PathBuf;
-use disklessset_plugin_api::{Error, ErrorKind, Hold, ImageName, Level, Mount, Result, messages::steps};
+use disklessset_plugin_api::{Error, ImageName, Level, Result};
 use std::collections::BTreeSet;
 
 /// How a report names the modules directory; no image can have that name.
 pub(crate) const MODULES: &str = "@modules";
 
 /// Which way an interrupted action goes.
-fn direction(left: &State) -> Which {
+pub(super) fn direction(left: &State) -> Which {
     if left.committed { Which::HeldForAction } else { Which::Unsettled }
-}
-
-/// Whether there may be something that only the class can settle: an action of its own that did not come to its end. What the host
-/// itself leads is undone or finished by the record.
-fn is_for_the_class(left: &State) -> bool {
-    !left.committed && left.unfinished.as_deref().is_some_and(|action| Led::named(action).is_none())
-}
-
-/// The action after which a class has its turn: the one that was killed, and not a turn that was killed, too.
-fn to_settle(left: &State) -> String {
-    left.unsettled.clone().or_else(|| left.unfinished.clone()).unwrap_or_default()
 }
 
 /// What a cleaning did.
@@ -59,13 +49,6 @@ enum Cleaned {
     Done,
     /// The same, and the image is in service; its class may have said something about it.
     Settled(Option<String>),
-}
-
-/// A class's turn that is still to come when an interrupted action is undone or finished by the record.
-struct Turn<'a> {
-    action: &'a str,
-    /// The class, where its module is gone: then it comes when that is back.
-    gone: Option<String>,
 }
 
 impl ImageManager<'_> {
@@ -211,69 +194,6 @@ impl ImageManager<'_> {
         Ok(Cleaned::Done)
     }
 
-    /// Lets the class of a created image set what follows from what is on disk, now that an action that came to no good end is undone. Its
-    /// record is right as far as the host can tell: a class that is gone, or fails, is told of and stops nothing.
-    pub(super) fn settle(&self, name: &ImageName, action: &str, lock: Lock) -> Result<Option<String>> {
-        let Ok(mut image) = self.load(name) else { return Ok(None) };
-        if self.site.classes.module_of(image.class()).is_none() {
-            return Ok(None);
-        }
-        let operation = Operation::begin(self.site, name, lock, Led::Recover.name(), image.class())?;
-        let mut recovery = request(steps::RECOVER);
-        recovery.attrs.insert("action".to_owned(), action.into());
-        let outcome = self.step(&operation, &mut image, recovery).and_then(|said| {
-            self.register_image(&operation, &image)?;
-            operation.commit()?;
-            Ok(said.as_str().map(str::to_owned))
-        });
-        match outcome {
-            Ok(said) => {
-                operation.put_next()?;
-                // Not before: killed until here, or without room for the line, it has its turn again.
-                let _ = operation.on_journal(Journal::settled);
-                operation.succeed().map(|()| said)
-            }
-            Err(error) => {
-                let _ = operation.on_journal(Journal::settled);
-                let error = operation.fail(error);
-                if error.kind != ErrorKind::NOT_DEFINED {
-                    let text = format!("class {} could not settle image {name}: {error}", image.class());
-                    self.site.observer.line(Level::Warning, &text);
-                }
-                Ok(None)
-            }
-        }
-    }
-
-    /// Ends an action badly and lets the class have its turn: of some actions a part stays, and the record has to agree. Gives back
-    /// what the class said. Where something could not be undone the error says so, and the next cleaning settles.
-    pub(super) fn fail_and_settle(
-        &self,
-        operation: Operation<'_>,
-        name: &ImageName,
-        action: &str,
-        error: Error,
-    ) -> (Error, Option<String>) {
-        if !operation.module.is_empty() {
-            // Best effort, for a disk without room: the turn comes now, and is lost only when we are killed before it.
-            let _ = operation.on_journal(|journal| journal.leave_unsettled(action));
-        }
-        let error = operation.fail(error);
-        let settled = operation.into_lock().and_then(|lock| self.settle(name, action, lock).ok());
-        (error, settled.flatten())
-    }
-
-    /// Ends an action that was refused half way, and lets the class make again what it took away.
-    pub(super) fn put_back(
-        &self,
-        operation: Operation<'_>,
-        name: &ImageName,
-        action: Led,
-        error: Error,
-    ) -> Error {
-        self.fail_and_settle(operation, name, action.name(), error).0
-    }
-
     /// Undoes an interrupted change of kernels; false when there was none.
     fn clean_kernels(&self) -> Result<bool> {
         let path = journal::path_of(&self.site.layout.journal_dir(), &Subject::Kernels.to_string());
@@ -295,23 +215,8 @@ impl ImageManager<'_> {
         Ok(state.needs_recovery())
     }
 
-    /// The class of a created image.
-    fn class_of(&self, name: &ImageName) -> Option<String> {
-        Some(self.load(name).ok()?.class().to_owned())
-    }
-
-    /// Whether the module of a class is gone.
-    fn is_gone(&self, class: &str) -> bool {
-        self.site.classes.module_of(class).is_none()
-    }
-
-    /// Whether the class of an image that was cleaned without it can have its turn now.
-    fn can_be_settled(&self, name: &ImageName, state: &State) -> bool {
-        state.unsettled.is_some() && self.class_of(name).is_some_and(|class| !self.is_gone(&class))
-    }
-
     /// Undoes what a journal has, or finishes it; what a class is to settle later goes on record with that.
-    fn undo_journal(
+    pub(super) fn undo_journal(
         &self,
         path: &Utf8PathBuf,
         which: Which,
@@ -335,20 +240,6 @@ impl ImageManager<'_> {
         journal.end().map_err(failure::of)
     }
 
-    /// Lets the class clean what it alone knows of, in an operation of its own, so that this too is on record.
-    fn clean_by_class(&self, name: &ImageName, class: &str, lock: Lock) -> Result<Option<Lock>> {
-        if self.site.classes.module_of(class).is_none() {
-            let text =
-                format!("the module of class {class} is gone: image {name} is cleaned from the record alone");
-            self.site.observer.line(Level::Info, &text);
-            return Ok(Some(lock));
-        }
-        let operation = Operation::begin(self.site, name, lock, Led::Clean.name(), class)?;
-        self.clean_class(&operation, class, name);
-        operation.succeed()?;
-        Ok(operation.into_lock())
-    }
-
     /// Has a class clean an image that is nowhere, as after a crash that left nothing; whatever it did is settled by the record.
     ///
     /// # Errors
@@ -360,88 +251,6 @@ impl ImageManager<'_> {
             Ok(()) => operation.succeed(),
             Err(error) => Err(operation.fail(error)),
         }
-    }
-
-    /// Removes all that a name can have, outside of any record; what is mounted there stops it.
-    fn remove_by_name(&self, name: &ImageName) -> Result<()> {
-        self.unmount_by_name(name)?;
-        for directory in self.site.layout.directories_of(name.as_str()) {
-            undo::remove(&directory, &self.site.layout).map_err(undo::UndoError::told)?;
-        }
-        Ok(())
-    }
-
-    /// Takes away the mounts of an image that 1.x mounted for editing; others stay.
-    fn unmount_by_name(&self, name: &ImageName) -> Result<()> {
-        let tree = self.site.layout.image_workdir(name.as_str()).join("mnt");
-        for mount in
-            [Mount::System { target: tree.clone() }, Mount::Bind { source: Utf8PathBuf::new(), target: tree }]
-        {
-            undo::unmount(&mount).map_err(undo::UndoError::told)?;
-        }
-        Ok(())
-    }
-
-    /// The last resort: removes all that is known of an image whatever its state, without its class if need be.
-    ///
-    /// # Errors
-    /// When it is being created, nothing of that name is there, or something is mounted inside by somebody else.
-    pub fn clear(&self, name: &ImageName) -> Result<()> {
-        let entries = self.entries()?;
-        let known = self.exists(name)
-            || entries.images.contains_key(name)
-            || self.journalled()?.contains(name)
-            || self.site.layout.image_workdir(name.as_str()).symlink_metadata().is_ok();
-        if !known {
-            return Err(no_such_image(name));
-        }
-        self.site.prepare()?;
-        let lock = lock_image(self.site, name, Led::Clear.name(), self.site.wait)?;
-        let entry = self.entries()?.images.remove(name);
-        if let Some(entry) = &entry
-            && entry.is_legacy()
-            && self.site.installations.is_running(name, entry)
-        {
-            return Err(being_created(name, entry.pid));
-        }
-        let class = entry
-            .map(|entry| entry.image_class)
-            .or_else(|| self.load(name).ok().map(|image| image.class().to_owned()));
-        self.clear_locked(name, class, lock)
-    }
-
-    /// Takes what there is of an image out of service by one rename, then removes it with all that is on record and all that
-    /// follows from the name. Refused before that when something is mounted in it that is not the image's own.
-    fn clear_locked(&self, name: &ImageName, class: Option<String>, lock: Lock) -> Result<()> {
-        let layout = &self.site.layout;
-        let path = journal::path_of(&layout.journal_dir(), name.as_str());
-        let left = journal::read(&path).map_err(failure::of)?;
-        if left.needs_recovery() {
-            self.undo_journal(&path, direction(&left), &Subject::Image(name.clone()), None)?;
-        }
-        let class = class.unwrap_or_default();
-        let operation = Operation::begin(self.site, name, lock, Led::Clear.name(), &class)?;
-        let freed = operation
-            .take_down_overlays()
-            .and_then(|()| operation.release_mounts())
-            .and_then(|()| self.unmount_by_name(name))
-            .and_then(|()| self.must_not_be_mounted(name, &class));
-        if let Err(error) = freed {
-            return Err(self.put_back(operation, name, Led::Clear, error));
-        }
-        let served = layout.image_dir(name.as_str());
-        if served.symlink_metadata().is_ok() {
-            operation.retire(&served, &layout.images_dir())?;
-        }
-        self.clean_class(&operation, &class, name);
-        operation.withdraw_below(&layout.directories_of(name.as_str()))?;
-        for directory in layout.directories_of(name.as_str()) {
-            if directory.symlink_metadata().is_ok() {
-                operation.acquire(Effect::Trash { path: directory }, Hold::Action, || Ok(()))?;
-            }
-        }
-        operation.undo_everything()?;
-        self.site.installations.end(name).map_err(failure::of)
     }
 
     /// Removes files that say nothing: of locks whose holders were killed, of journals they had not written to yet or no

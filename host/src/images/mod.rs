@@ -12,12 +12,14 @@ pub mod status;
 mod actions;
 mod activity;
 mod cleaning;
+mod clearing;
 mod creation;
 mod led;
 mod listing;
 mod manifest;
 mod removal;
 pub(crate) mod services;
+mod settling;
 mod standing;
 mod verification;
 

@@ -22,6 +22,7 @@ pub mod trusted_path;
 mod busy;
 mod error;
 pub(crate) mod failpoint;
+mod lock_probe;
 mod mountinfo;
 mod subvolume;
 mod syscalls;

@@ -1,0 +1,102 @@
+//! The last resort: whatever there is of an image goes, without its class if need be.
+
+use super::{
+    cleaning::direction,
+    led::Led,
+    manager::{ImageManager, being_created, no_such_image},
+    operation::{Operation, Subject, lock_image},
+};
+use crate::{
+    failure,
+    installations::{
+        Effect, journal,
+        undo::{self},
+    },
+    system::lock::Lock,
+};
+use camino::Utf8PathBuf;
+use disklessset_plugin_api::{Hold, ImageName, Mount, Result};
+
+impl ImageManager<'_> {
+    /// The last resort: removes all that is known of an image whatever its state, without its class if need be.
+    ///
+    /// # Errors
+    /// When it is being created, nothing of that name is there, or something is mounted inside by somebody else.
+    pub fn clear(&self, name: &ImageName) -> Result<()> {
+        let entries = self.entries()?;
+        let known = self.exists(name)
+            || entries.images.contains_key(name)
+            || self.journalled()?.contains(name)
+            || self.site.layout.image_workdir(name.as_str()).symlink_metadata().is_ok();
+        if !known {
+            return Err(no_such_image(name));
+        }
+        self.site.prepare()?;
+        let lock = lock_image(self.site, name, Led::Clear.name(), self.site.wait)?;
+        let entry = self.entries()?.images.remove(name);
+        if let Some(entry) = &entry
+            && entry.is_legacy()
+            && self.site.installations.is_running(name, entry)
+        {
+            return Err(being_created(name, entry.pid));
+        }
+        let class = entry
+            .map(|entry| entry.image_class)
+            .or_else(|| self.load(name).ok().map(|image| image.class().to_owned()));
+        self.clear_locked(name, class, lock)
+    }
+
+    /// Takes what there is of an image out of service by one rename, then removes it with all that is on record and all that
+    /// follows from the name. Refused before that when something is mounted in it that is not the image's own.
+    pub(super) fn clear_locked(&self, name: &ImageName, class: Option<String>, lock: Lock) -> Result<()> {
+        let layout = &self.site.layout;
+        let path = journal::path_of(&layout.journal_dir(), name.as_str());
+        let left = journal::read(&path).map_err(failure::of)?;
+        if left.needs_recovery() {
+            self.undo_journal(&path, direction(&left), &Subject::Image(name.clone()), None)?;
+        }
+        let class = class.unwrap_or_default();
+        let operation = Operation::begin(self.site, name, lock, Led::Clear.name(), &class)?;
+        let freed = operation
+            .take_down_overlays()
+            .and_then(|()| operation.release_mounts())
+            .and_then(|()| self.unmount_by_name(name))
+            .and_then(|()| self.must_not_be_mounted(name, &class));
+        if let Err(error) = freed {
+            return Err(self.put_back(operation, name, Led::Clear, error));
+        }
+        let served = layout.image_dir(name.as_str());
+        if served.symlink_metadata().is_ok() {
+            operation.retire(&served, &layout.images_dir())?;
+        }
+        self.clean_class(&operation, &class, name);
+        operation.withdraw_below(&layout.directories_of(name.as_str()))?;
+        for directory in layout.directories_of(name.as_str()) {
+            if directory.symlink_metadata().is_ok() {
+                operation.acquire(Effect::Trash { path: directory }, Hold::Action, || Ok(()))?;
+            }
+        }
+        operation.undo_everything()?;
+        self.site.installations.end(name).map_err(failure::of)
+    }
+
+    /// Removes all that a name can have, outside of any record; what is mounted there stops it.
+    pub(super) fn remove_by_name(&self, name: &ImageName) -> Result<()> {
+        self.unmount_by_name(name)?;
+        for directory in self.site.layout.directories_of(name.as_str()) {
+            undo::remove(&directory, &self.site.layout).map_err(undo::UndoError::told)?;
+        }
+        Ok(())
+    }
+
+    /// Takes away the mounts of an image that 1.x mounted for editing; others stay.
+    fn unmount_by_name(&self, name: &ImageName) -> Result<()> {
+        let tree = self.site.layout.image_workdir(name.as_str()).join("mnt");
+        for mount in
+            [Mount::System { target: tree.clone() }, Mount::Bind { source: Utf8PathBuf::new(), target: tree }]
+        {
+            undo::unmount(&mount).map_err(undo::UndoError::told)?;
+        }
+        Ok(())
+    }
+}
