@@ -115,6 +115,11 @@ impl Program {
         self
     }
 
+    /// What is run.
+    pub fn file(&self) -> &Utf8Path {
+        &self.file
+    }
+
     /// The same run by another program, which gets it as its last arguments (`setsid`, `unshare`, `strace`).
     pub fn behind<A: AsRef<OsStr>>(mut self, file: &str, args: &[A]) -> Self {
         let inner = std::mem::replace(&mut self.file, file.into());

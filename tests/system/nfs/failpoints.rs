@@ -7,7 +7,9 @@ use disklessset_tests::facts::files_below;
 use disklessset_tests::failpoints::{self, Step};
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
+use disklessset_tests::run;
 use disklessset_tests::stage::{Stage, listed_unchanged};
+use disklessset_tests::strace::{self, Lasting};
 
 use super::{Nfs, crash, overlay_crash};
 use crate::system::failpoints::{Tally, chosen, killed};
@@ -209,4 +211,41 @@ fn the_cleaning_of_half_added_nodes_is_killed_too() {
         });
     }
     tally.told("clean, nfs nodes add", steps.len());
+}
+
+/// An addition that fails half way keeps what it finished; killed while it makes the record agree, it comes to that all the same.
+#[test]
+fn a_failed_addition_of_nodes_is_killed() {
+    need!(need::root());
+    need!(need::tool("strace"));
+    let nfs = Nfs::with_golden();
+    nfs.done(&["nfs", "export", "g", "--per-node"]);
+    let whole: BTreeSet<_> = files_below(&nfs.golden("g").join("image")).unwrap().into_keys().collect();
+    let stage = Stage::of(&nfs.root);
+    let add = || nfs.root.disklessset(ADD.command).by(run::disklessset_with_failpoints());
+    let (_, calls) = strace::record_own(&nfs.root, add());
+    let of_second = |call: &&strace::Call| call.name.starts_with("rename") && call.line.contains("/nodes/c2");
+    let second = calls.iter().find(of_second).expect("the second node comes by a rename");
+    let failing = || strace::failing_at(add(), second, "EIO", Lasting::Once);
+    stage.restore();
+    let (failed, steps) = failpoints::record(&nfs.root, failing());
+    let _ = failed.expect_code(1).expect_said("nodes add was interrupted; it has now 1 nodes: c1");
+    assert_eq!(agreeing(&nfs, &whole, "the failure"), ["c1"]);
+    let first = steps.iter().find(|step| ADD.is_done_at(step, "c1")).unwrap().number;
+    let mut tally = Tally::default();
+    let name = "nfs nodes add, failing";
+    for number in chosen(name, steps.len(), steps.len() - 1, 20).into_iter().filter(|number| *number >= first)
+    {
+        tally.round(number, |tally| {
+            stage.restore();
+            let (ended, passed) = failpoints::kill(&nfs.root, failing(), number);
+            let step = killed(&ended, &passed, &steps, number);
+            tally.killed += 1;
+            let next = nfs.run(&["clean", "--yes"]).expect_done();
+            assert_eq!(agreeing(&nfs, &whole, &step.to_string()), ["c1"], "after {step}: {next}");
+            assert!(nfs.root.images().iter().all(|image| image["activity"].is_null()), "after {step}");
+            tally.after += 1;
+        });
+    }
+    tally.told(name, steps.len());
 }
