@@ -215,7 +215,21 @@ impl ImageManager<'_> {
         Ok(state.needs_recovery())
     }
 
-    /// Undoes what a journal has, or finishes it; what a class is to settle later goes on record with that.
+    /// Undoes what a journal has, or finishes it; the action is on record as it was.
+    pub(super) fn undone_journal(
+        &self,
+        path: &Utf8PathBuf,
+        which: Which,
+        subject: &Subject,
+    ) -> Result<Journal> {
+        let mut journal = Journal::reopen(path).map_err(failure::of)?;
+        let in_use = |version: &str| kernels::is_used(self.site, version, subject.image());
+        undo::undo(&mut journal, &self.site.layout, which, &in_use)
+            .map_err(|error| error.told().context(format!("cannot clean {subject}")))?;
+        Ok(journal)
+    }
+
+    /// Undoes what a journal has, or finishes it, and ends that action; what a class is to settle later goes on record with that.
     pub(super) fn undo_journal(
         &self,
         path: &Utf8PathBuf,
@@ -223,10 +237,7 @@ impl ImageManager<'_> {
         subject: &Subject,
         turn: Option<Turn<'_>>,
     ) -> Result<()> {
-        let mut journal = Journal::reopen(path).map_err(failure::of)?;
-        let in_use = |version: &str| kernels::is_used(self.site, version, subject.image());
-        undo::undo(&mut journal, &self.site.layout, which, &in_use)
-            .map_err(|error| error.told().context(format!("cannot clean {subject}")))?;
+        let mut journal = self.undone_journal(path, which, subject)?;
         if let Some(Turn { action, gone }) = turn {
             journal.leave_unsettled(action).map_err(failure::of)?;
             if let Some(class) = gone {

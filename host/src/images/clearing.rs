@@ -52,18 +52,26 @@ impl ImageManager<'_> {
         let layout = &self.site.layout;
         let path = journal::path_of(&layout.journal_dir(), name.as_str());
         let left = journal::read(&path).map_err(failure::of)?;
-        if left.needs_recovery() {
-            self.undo_journal(&path, direction(&left), &Subject::Image(name.clone()), None)?;
-        }
-        let class = class.unwrap_or_default();
-        let operation = Operation::begin(self.site, name, lock, Led::Clear.name(), &class)?;
+        let (class, clear) = (class.unwrap_or_default(), Led::Clear.name());
+        let (subject, in_service) = (Subject::Image(name.clone()), self.exists(name));
+        let operation = if left.needs_recovery() && !in_service {
+            // Only the record tells of it: that has no end before all is gone.
+            let undone = self.undone_journal(&path, direction(&left), &subject)?;
+            Operation::go_on(self.site, name, lock, undone, clear, &class)?
+        } else {
+            if left.needs_recovery() {
+                self.undo_journal(&path, direction(&left), &subject, None)?;
+            }
+            Operation::begin(self.site, name, lock, clear, &class)?
+        };
         let freed = operation
             .take_down_overlays()
             .and_then(|()| operation.release_mounts())
             .and_then(|()| self.unmount_by_name(name))
             .and_then(|()| self.must_not_be_mounted(name, &class));
         if let Err(error) = freed {
-            return Err(self.put_back(operation, name, Led::Clear, error));
+            // What is out of service stays on record as it is, for the next cleaning.
+            return Err(if in_service { self.put_back(operation, name, Led::Clear, error) } else { error });
         }
         let served = layout.image_dir(name.as_str());
         if served.symlink_metadata().is_ok() {

@@ -107,6 +107,18 @@ impl Journal {
         Ok(journal)
     }
 
+    /// Goes on with another action where an interrupted one was undone, with no end between the two: whenever it is killed, an
+    /// unfinished action is on record.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn go_on(mut self, action: &str, class: &str) -> Result<Self, FileError> {
+        // As when one begins.
+        let _ = self.keep_room();
+        self.write(Fact::Begin { action: action.to_owned(), class: class.to_owned() })?;
+        Ok(self)
+    }
+
     /// What is on record.
     pub fn state(&self) -> &State {
         &self.state

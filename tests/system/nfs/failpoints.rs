@@ -249,3 +249,57 @@ fn a_failed_addition_of_nodes_is_killed() {
     }
     tally.told(name, steps.len());
 }
+
+/// What is out of service is removed to its end, however often its removal and the cleaning after it are killed.
+#[test]
+fn the_cleaning_of_a_half_removed_image_is_killed_too() {
+    need!(need::root());
+    let nfs = Nfs::with_golden();
+    std::fs::create_dir_all(nfs.root.path().join("etc/exports.d")).unwrap();
+    let bare = Snapshot::of(&nfs.root);
+    nfs.done(&["clone", "g", "h"]);
+    nfs.done(&["nfs", "nodes", "add", "h", "c[1-2]"]);
+    nfs.done(&["nfs", "export", "h", "--per-node"]);
+    let stage = Stage::of(&nfs.root);
+    let remove = || nfs.root.disklessset(&["remove", "h", "--yes"]);
+    let (done, steps) = failpoints::record(&nfs.root, remove());
+    let _ = done.expect_done();
+    bare.assert_same_as_now(&nfs.root);
+    let retired = |step: &&Step| step.what.contains(".trash-h-");
+    let turn = steps.iter().filter(retired).nth(3).expect("it goes out of service by a rename").number;
+    let begin = || {
+        stage.restore();
+        let _ = failpoints::kill(&nfs.root, remove(), turn);
+        assert!(!nfs.root.image_dir("h").exists());
+    };
+    begin();
+    // What somebody has mounted in it is in the way, and goes on being the reason.
+    let clean = || nfs.root.disklessset(&["clean", "--yes"]);
+    let (tree, target) = (nfs.tree.as_str(), nfs.node("h", "c1").join("srv"));
+    let _ = nfs.root.tool("mount", &["--bind", tree, target.as_str()]).run().expect_done();
+    for _ in 0..2 {
+        let _ = clean().run().expect_refusal(&[1, 5]).expect_said(&format!("still mounted at {target}"));
+    }
+    let _ = nfs.root.tool("umount", &[target.as_str()]).run().expect_done();
+    let _ = clean().run().expect_done();
+    bare.assert_same_as_now(&nfs.root);
+    begin();
+    let (done, steps) = failpoints::record(&nfs.root, clean());
+    let _ = done.expect_done().expect_said("cleaned");
+    bare.assert_same_as_now(&nfs.root);
+    let mut tally = Tally::default();
+    let name = "clean, nfs remove";
+    for number in chosen(name, steps.len(), steps.len() / 2, 20) {
+        tally.round(number, |tally| {
+            begin();
+            let (ended, passed) = failpoints::kill(&nfs.root, clean(), number);
+            let step = killed(&ended, &passed, &steps, number);
+            tally.killed += 1;
+            let next = nfs.run(&["clean", "--yes"]).expect_done();
+            let differences = bare.differences(&Snapshot::of(&nfs.root));
+            assert!(differences.is_empty(), "left after {step}:\n{differences}{next}");
+            tally.after += 1;
+        });
+    }
+    tally.told(name, steps.len());
+}

@@ -68,6 +68,20 @@ impl<'s> Operation<'s> {
         Self::reading(site, name, class).on_record_from_now(lock, action, class)
     }
 
+    /// Goes on with an action where an interrupted one was undone: the caller has the image's lock.
+    pub(in crate::images) fn go_on(
+        site: &'s Site,
+        name: &ImageName,
+        lock: Lock,
+        undone: Journal,
+        action: &str,
+        class: &str,
+    ) -> Result<Self> {
+        let journal = undone.go_on(action, class).map_err(failure::of)?;
+        let operation = Self::reading(site, name, class);
+        Ok(Self { journal: RefCell::new(Some(journal)), lock: Some(lock), ..operation })
+    }
+
     /// Begins a change of kernels: the caller has their lock.
     pub(crate) fn begin_on_kernels(site: &'s Site, lock: Lock, action: &str) -> Result<Self> {
         Self::on(site, Subject::Kernels, "").on_record_from_now(lock, action, "")
