@@ -44,6 +44,23 @@ pub fn kill(root: &TestRoot, program: Program, number: usize) -> (Outcome, Vec<S
     (outcome, read(&file))
 }
 
+/// Runs a program that is killed at a step if it has as many; tells which one that was.
+#[track_caller]
+pub fn kill_if_so_long(root: &TestRoot, program: Program, number: usize) -> Option<Step> {
+    use std::os::unix::process::ExitStatusExt;
+    let file = steps_file(root);
+    let outcome = with(program, format!("kill:{number}:{file}")).run();
+    // It may have had nothing to do at all.
+    let passed = if file.exists() { read(&file) } else { Vec::new() };
+    match outcome.status.signal() {
+        Some(9) => passed.last().cloned(),
+        _ => {
+            let _ = outcome.expect_done();
+            None
+        }
+    }
+}
+
 /// A program that is run by another one already, which puts faults into it, has to be this build itself.
 fn with(program: Program, wish: String) -> Program {
     let plain = program.file() == run::disklessset();

@@ -1,6 +1,7 @@
 //! Given `kill -9` at a step of the program's own making, beside everything it writes, renames, mounts, removes: what is listed then is
 //! true, and cleaning, or the same command again, brings the world to what it was before or to what it is after, byte for
 //! byte, and to the one of the two that the operation promises for that step.
+#![allow(clippy::print_stdout, reason = "which step it was is wanted when the cleaning after it fails")]
 
 mod demo;
 mod kernels;
@@ -189,7 +190,7 @@ fn kill_at(operation: &Operation, chosen: impl Fn(usize, usize) -> Vec<usize>) {
     let after = World::of(&root, case.image).overlooking(operation.remade);
     (operation.ended)(&root);
     let turn = operation.turn.among(&steps);
-    let mut tally = Tally::default();
+    let (mut tally, mut cleanings) = (Tally::default(), Tally::default());
     for (count, number) in chosen(steps.len(), turn).into_iter().enumerate() {
         tally.round(number, |tally| {
             begin();
@@ -201,7 +202,13 @@ fn kill_at(operation: &Operation, chosen: impl Fn(usize, usize) -> Vec<usize>) {
             let promised = if number < turn { Direction::Back } else { Direction::On };
             round.look(promised);
             // Both ways back, taken in turns so that every kind of step meets both.
-            let went_on = if count % 2 == 0 { round.clean(promised) } else { round.repeat() };
+            let went_on = if count % 2 == 0 {
+                *(if promised == Direction::On { &mut cleanings.after } else { &mut cleanings.before }) +=
+                    usize::from(round.kill_the_cleaning(number, promised));
+                round.clean(promised)
+            } else {
+                round.repeat()
+            };
             // Repeated, every operation comes to its end: what the kill came to is what cleaning would have made of it.
             *(if went_on && promised == Direction::On { &mut tally.after } else { &mut tally.before }) += 1;
             canary.assert_untouched();
@@ -209,6 +216,8 @@ fn kill_at(operation: &Operation, chosen: impl Fn(usize, usize) -> Vec<usize>) {
     }
     root.unmount_all();
     tally.told(operation.name, steps.len());
+    cleanings.killed = cleanings.before + cleanings.after;
+    cleanings.told(&format!("{}, its cleaning too", operation.name), steps.len());
 }
 
 /// The step at which a program was killed; the same as when it was not.
@@ -249,6 +258,18 @@ impl Round<'_> {
         let seen =
             seen.unwrap_or_else(|| panic!("{status:?}, as before {old}, as after {new}, after {step}"));
         assert!(seen == expected || seen == Direction::Either, "{seen:?} is seen after {step}");
+    }
+
+    /// The cleaning is killed as well, at another of its steps each time, where it has as many; says whether it was.
+    #[track_caller]
+    fn kill_the_cleaning(&self, number: usize, expected: Direction) -> bool {
+        let at = 1 + number * 7 % 40;
+        let program = (self.operation.program)(self.root, &["clean", "--yes"]);
+        let Some(step) = failpoints::kill_if_so_long(self.root, program, at) else { return false };
+        self.root.wait_for_orphans(&step);
+        println!("{}: killed at {}, its cleaning at {step}", self.operation.name, self.step);
+        self.look(expected);
+        true
     }
 
     /// `clean` leads where the operation said, and leaves nothing; says whether the world is as after the operation.
