@@ -8,10 +8,7 @@ use super::{
 };
 use crate::{
     failure,
-    installations::{
-        Effect, journal,
-        undo::{self},
-    },
+    installations::{Effect, journal, undo},
     system::lock::Lock,
 };
 use camino::Utf8PathBuf;

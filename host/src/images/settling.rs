@@ -53,6 +53,7 @@ impl ImageManager<'_> {
                 operation.succeed().map(|()| said)
             }
             Err(error) => {
+                // It had its turn. Without room for the line it has another one.
                 let _ = operation.on_journal(Journal::settled);
                 let error = operation.fail(error);
                 if error.kind != ErrorKind::NOT_DEFINED {

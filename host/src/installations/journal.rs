@@ -87,10 +87,7 @@ impl Journal {
         }
         let mut journal = Self { path: path.to_owned(), file, state, has_room: false };
         journal.end_torn_line()?;
-        // Where there is none, what only takes away goes on all the same: it makes room.
-        let _ = journal.keep_room();
-        journal.write(Fact::Begin { action: action.to_owned(), class: class.to_owned() })?;
-        Ok(journal)
+        journal.go_on(action, class)
     }
 
     /// Opens a journal to undo what it has.
@@ -113,7 +110,7 @@ impl Journal {
     /// # Errors
     /// When it cannot be written.
     pub fn go_on(mut self, action: &str, class: &str) -> Result<Self, FileError> {
-        // As when one begins.
+        // Where there is none, what only takes away goes on all the same: it makes room.
         let _ = self.keep_room();
         self.write(Fact::Begin { action: action.to_owned(), class: class.to_owned() })?;
         Ok(self)

@@ -19,11 +19,6 @@ pub(super) struct Known {
     steps: Arc<dyn Steps>,
 }
 
-/// A step about nothing yet.
-fn request(step: &str) -> StepRequest {
-    StepRequest::new("", step)
-}
-
 /// In tests every kernel and image is there.
 struct Everything;
 
@@ -70,7 +65,7 @@ impl TestHost {
 
     fn refined(&self, name: &str, known: &Known, inherited: &[ActionSpec]) -> Result<Vec<ActionSpec>> {
         let attrs = Attributes::from([("actions".to_owned(), serde_json::to_value(inherited)?)]);
-        let request = StepRequest { class: name.to_owned(), attrs, ..request(steps::REFINE) };
+        let request = StepRequest { class: name.to_owned(), attrs, ..StepRequest::new("", steps::REFINE) };
         let reply = known.steps.run(request, &self.host(name))?;
         let refined: Vec<Option<ActionSpec>> = serde_json::from_value(reply.value)?;
         Ok(refined.into_iter().flatten().collect())
@@ -83,8 +78,11 @@ impl TestHost {
     pub fn clean(&self, class: &str, name: &ImageName) -> Result<()> {
         let mut cleaned = Ok(());
         for (class, known) in self.chain(class)? {
-            let request =
-                StepRequest { class: class.clone(), name: Some(name.clone()), ..request(steps::CLEAN) };
+            let request = StepRequest {
+                class: class.clone(),
+                name: Some(name.clone()),
+                ..StepRequest::new("", steps::CLEAN)
+            };
             match known.steps.run(request, &self.host(&class)) {
                 Err(error) if error.kind != ErrorKind::NOT_DEFINED => cleaned = cleaned.and(Err(error)),
                 _ => {}
@@ -100,7 +98,7 @@ impl TestHost {
     pub fn run_overview(&self, class: &str, words: &str, given: &[(&str, &str)]) -> Result<Value> {
         let arguments = self.arguments(class, words, given)?;
         let attrs = Attributes::from([("words".to_owned(), words.into())]);
-        let request = StepRequest { arguments, attrs, ..request(steps::OVERVIEW) };
+        let request = StepRequest { arguments, attrs, ..StepRequest::new("", steps::OVERVIEW) };
         let done = self.chain(class).and_then(|chain| self.run_along(&chain, &request));
         self.ended(done).map(|reply| reply.value)
     }
@@ -110,7 +108,7 @@ impl TestHost {
     /// # Errors
     /// The class's own.
     pub fn remove(&self, image: &Image) -> Result<()> {
-        let image_of = |step| StepRequest { image: Some(image.clone()), ..request(step) };
+        let image_of = |step| StepRequest { image: Some(image.clone()), ..StepRequest::new("", step) };
         let chain = self.chain(image.class())?;
         match self.run_along(&chain, &image_of(steps::CHECK_REMOVAL)) {
             Err(error) if error.kind != ErrorKind::NOT_DEFINED => return Err(error),
@@ -196,7 +194,7 @@ impl TestHost {
         attrs: Attributes,
     ) -> Result<Value> {
         let (subject, name) = (Some(image.clone()), Some(image.name().clone()));
-        let request = StepRequest { image: subject, name, arguments, attrs, ..request(step) };
+        let request = StepRequest { image: subject, name, arguments, attrs, ..StepRequest::new("", step) };
         let reply = self.run_along(&self.chain(image.class())?, &request)?;
         if let Some(changed) = reply.image {
             *image = changed;
@@ -217,7 +215,7 @@ impl TestHost {
             empty.directory().to_owned(),
         );
         let (subject, from) = (Some(image.clone()), Some(source.clone()));
-        let request = StepRequest { image: subject, source: from, ..request(steps::CLONE) };
+        let request = StepRequest { image: subject, source: from, ..StepRequest::new("", steps::CLONE) };
         let done = self.chain(source.class()).and_then(|chain| self.run_along(&chain, &request));
         let image = self.ended(done)?.image.unwrap_or(image);
         self.register(&image);

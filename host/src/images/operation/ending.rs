@@ -31,9 +31,7 @@ impl Operation<'_> {
         let Some(mut journal) = self.journal.take() else { return Ok(()) };
         // Best effort where nobody asked for it before: without the line an end in the middle of this undoes what is held.
         let _ = journal.commit();
-        let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
-        undo::undo(&mut journal, &self.site.layout, Which::HeldForAction, &in_use)
-            .map_err(undo::UndoError::told)?;
+        self.undo(&mut journal, Which::HeldForAction)?;
         journal.end().map_err(failure::of)
     }
 
@@ -41,9 +39,7 @@ impl Operation<'_> {
     pub(in crate::images) fn undo_everything(&self) -> Result<()> {
         self.tell_of_units();
         let Some(mut journal) = self.journal.take() else { return Ok(()) };
-        let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
-        undo::undo(&mut journal, &self.site.layout, Which::Everything, &in_use)
-            .map_err(undo::UndoError::told)?;
+        self.undo(&mut journal, Which::Everything)?;
         journal.settled().map_err(failure::of)?;
         journal.end().map_err(failure::of)
     }
@@ -54,15 +50,18 @@ impl Operation<'_> {
         let Some(mut journal) = self.journal.take() else { return error };
         // Before anything is taken back: then there is room again.
         let error = no_room::explained(error, &self.site.layout, &journal.places());
-        let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
-        let undone = undo::undo(&mut journal, &self.site.layout, Which::Unsettled, &in_use)
-            .map_err(undo::UndoError::told)
-            .and_then(|()| journal.end().map_err(failure::of));
+        let undone =
+            self.undo(&mut journal, Which::Unsettled).and_then(|()| journal.end().map_err(failure::of));
         match undone {
             Ok(()) => error,
             Err(left) => {
                 error.because(format!("what it left could not be cleaned: {left}")).hint("disklessset clean")
             }
         }
+    }
+
+    fn undo(&self, journal: &mut Journal, which: Which) -> Result<()> {
+        let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
+        undo::undo(journal, &self.site.layout, which, &in_use).map_err(undo::UndoError::told)
     }
 }

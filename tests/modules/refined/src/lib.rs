@@ -118,13 +118,15 @@ impl DerivedImageClass for RefinedImage {
     }
 }
 
-/// Has the same base, and one of its actions otherwise than the other class: a fault that `module check` names.
+/// Has the same base, one of its actions otherwise than the other class, and one against the rules: faults that `module check` names.
 struct WeatheredImage;
 
 impl DerivedImageClass for WeatheredImage {
     fn refine(&self, action: ActionSpec) -> Option<ActionSpec> {
         match action.words.as_str() {
             "paint" => Some(action.help("Paint it over")),
+            // A rule broken, which disables it for this class.
+            "dig" => Some(action.words("shovel")),
             "create" | "tell" => None,
             _ => Some(action),
         }

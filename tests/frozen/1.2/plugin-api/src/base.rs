@@ -31,11 +31,6 @@ pub struct Base<'h, 'a> {
     host: &'h Host<'a>,
 }
 
-/// A request for a step of the base; the host fills in whose.
-fn request(step: &str) -> StepRequest {
-    StepRequest::new("", step)
-}
-
 fn read<T: for<'d> Deserialize<'d>>(value: Value) -> Result<T> {
     Ok(serde_json::from_value(value)?)
 }
@@ -70,7 +65,8 @@ impl<'h, 'a> Base<'h, 'a> {
     /// # Errors
     /// The base's own.
     pub fn create_new_image(&self, image: &mut Image, args: &Arguments) -> Result<()> {
-        self.change(image, StepRequest { arguments: args.clone(), ..request(steps::CREATE) }).map(drop)
+        self.change(image, StepRequest { arguments: args.clone(), ..StepRequest::new("", steps::CREATE) })
+            .map(drop)
     }
 
     /// See [`crate::ImageClass::remove_files`].
@@ -78,7 +74,7 @@ impl<'h, 'a> Base<'h, 'a> {
     /// # Errors
     /// The base's own.
     pub fn remove_files(&self, image: &Image) -> Result<()> {
-        self.look(image, request(steps::REMOVE)).map(drop)
+        self.look(image, StepRequest::new("", steps::REMOVE)).map(drop)
     }
 
     /// See [`crate::ImageClass::get_boot_file_template`].
@@ -87,7 +83,7 @@ impl<'h, 'a> Base<'h, 'a> {
     /// The base's own.
     pub fn get_boot_file_template(&self, image: &Image, boot: &BootContext) -> Result<String> {
         let attrs = Attributes::from([("boot".to_owned(), json!(boot))]);
-        read(self.look(image, StepRequest { attrs, ..request(steps::BOOT_FILE) })?)
+        read(self.look(image, StepRequest { attrs, ..StepRequest::new("", steps::BOOT_FILE) })?)
     }
 
     /// See [`crate::ImageClass::clone_image`].
@@ -95,7 +91,8 @@ impl<'h, 'a> Base<'h, 'a> {
     /// # Errors
     /// The base's own.
     pub fn clone_image(&self, source: &Image, image: &mut Image) -> Result<()> {
-        self.change(image, StepRequest { source: Some(source.clone()), ..request(steps::CLONE) }).map(drop)
+        self.change(image, StepRequest { source: Some(source.clone()), ..StepRequest::new("", steps::CLONE) })
+            .map(drop)
     }
 
     /// See [`crate::ImageClass::set_kernel`].
@@ -104,7 +101,7 @@ impl<'h, 'a> Base<'h, 'a> {
     /// The base's own.
     pub fn set_kernel(&self, image: &mut Image, kernel: &Kernel) -> Result<()> {
         let attrs = Attributes::from([("kernel".to_owned(), json!(kernel))]);
-        self.change(image, StepRequest { attrs, ..request(steps::SET_KERNEL) }).map(drop)
+        self.change(image, StepRequest { attrs, ..StepRequest::new("", steps::SET_KERNEL) }).map(drop)
     }
 
     /// See [`crate::ImageClass::show`].
@@ -112,7 +109,7 @@ impl<'h, 'a> Base<'h, 'a> {
     /// # Errors
     /// The base's own.
     pub fn show(&self, image: &Image) -> Result<Value> {
-        self.look(image, request(steps::SHOW))
+        self.look(image, StepRequest::new("", steps::SHOW))
     }
 
     /// See [`crate::ImageClass::action`].
@@ -121,7 +118,10 @@ impl<'h, 'a> Base<'h, 'a> {
     /// The base's own.
     pub fn action(&self, words: &str, image: &mut Image, args: &Arguments) -> Result<Value> {
         let attrs = Attributes::from([("words".to_owned(), words.into())]);
-        self.change(image, StepRequest { arguments: args.clone(), attrs, ..request(steps::ACTION) })
+        self.change(
+            image,
+            StepRequest { arguments: args.clone(), attrs, ..StepRequest::new("", steps::ACTION) },
+        )
     }
 
     /// See [`crate::ImageClass::overview`].
@@ -130,7 +130,7 @@ impl<'h, 'a> Base<'h, 'a> {
     /// The base's own; of the kind `USAGE` from hosts of API 1.1, which run no overview of a base.
     pub fn overview(&self, words: &str, args: &Arguments) -> Result<Value> {
         let attrs = Attributes::from([("words".to_owned(), words.into())]);
-        self.run(StepRequest { arguments: args.clone(), attrs, ..request(steps::OVERVIEW) })
+        self.run(StepRequest { arguments: args.clone(), attrs, ..StepRequest::new("", steps::OVERVIEW) })
             .map(|reply| reply.value)
     }
 
@@ -139,7 +139,7 @@ impl<'h, 'a> Base<'h, 'a> {
     /// # Errors
     /// The base's objection.
     pub fn check_removal(&self, image: &Image) -> Result<()> {
-        unless_undefined(self.look(image, request(steps::CHECK_REMOVAL))).map(drop)
+        unless_undefined(self.look(image, StepRequest::new("", steps::CHECK_REMOVAL))).map(drop)
     }
 
     /// See [`crate::ImageClass::recovered`].
@@ -148,7 +148,7 @@ impl<'h, 'a> Base<'h, 'a> {
     /// The base's own.
     pub fn recovered(&self, image: &mut Image, action: &str) -> Result<Option<String>> {
         let attrs = Attributes::from([("action".to_owned(), action.into())]);
-        let told = self.change(image, StepRequest { attrs, ..request(steps::RECOVER) });
+        let told = self.change(image, StepRequest { attrs, ..StepRequest::new("", steps::RECOVER) });
         read(unless_undefined(told)?)
     }
 
@@ -157,7 +157,7 @@ impl<'h, 'a> Base<'h, 'a> {
     /// # Errors
     /// The base's own; [`ErrorKind::NOT_DEFINED`] when no class below defines it.
     pub fn step(&self, step: &str, image: &mut Image, attrs: Attributes) -> Result<Value> {
-        self.change(image, StepRequest { attrs, ..request(step) })
+        self.change(image, StepRequest { attrs, ..StepRequest::new("", step) })
     }
 }
 
