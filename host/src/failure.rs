@@ -4,16 +4,33 @@ use crate::system::{command::CommandError, interrupt::Interrupted};
 use disklessset_plugin_api::{Error, ErrorKind};
 use std::error::Error as StdError;
 
-/// Something that failed, with its causes below; or that was stopped, when the user asked for that.
+/// What somebody who lacks the privilege can do.
+const AS_ROOT: &str = "run disklessset as root, or with --root DIR in a directory of your own";
+
+/// Something that failed, with its causes below; or that was stopped, when the user asked for that; or that the system
+/// refused to somebody who is not root.
 pub fn of(error: impl StdError) -> Error {
     let mut next = error.source();
     while let Some(cause) = next {
         if cause.is::<Interrupted>() {
             return with_kind(ErrorKind::INTERRUPTED, error);
         }
+        if !nix::unistd::geteuid().is_root() && is_for_want_of_privilege(cause) {
+            return with_kind(ErrorKind::REFUSED, error).hint(AS_ROOT);
+        }
         next = cause.source();
     }
     with_kind(ErrorKind::FAILED, error)
+}
+
+/// Root is refused things, too (a read-only mount, an immutable file); no privilege helps there.
+fn is_for_want_of_privilege(cause: &(dyn StdError + 'static)) -> bool {
+    let kind = match (cause.downcast_ref::<std::io::Error>(), cause.downcast_ref::<nix::errno::Errno>()) {
+        (Some(error), _) => error.kind(),
+        (_, Some(errno)) => std::io::Error::from(*errno).kind(),
+        _ => return false,
+    };
+    kind == std::io::ErrorKind::PermissionDenied
 }
 
 /// A wrong request.
@@ -44,7 +61,11 @@ pub fn with_kind(kind: ErrorKind, error: impl StdError) -> Error {
 
 /// The error of a tool, with the kind that gives the right exit code.
 pub fn of_tool(error: CommandError) -> Error {
-    let kind = if error.interrupted().is_some() { ErrorKind::INTERRUPTED } else { ErrorKind::FAILED };
+    let kind = match &error {
+        CommandError::Interrupted { .. } => ErrorKind::INTERRUPTED,
+        CommandError::NeedsRoot { .. } => ErrorKind::REFUSED,
+        _ => ErrorKind::FAILED,
+    };
     // What happened is the first line; the tool's own last lines are below it.
     let mut converted = with_kind(kind, error);
     let text = std::mem::take(&mut converted.message);

@@ -10,7 +10,7 @@ use crate::{
     system::{atomic_file, layout::Layout, lock::Wait, trusted_path},
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::Result;
+use disklessset_plugin_api::{Error, Result};
 use std::sync::Arc;
 
 /// How to open a site. The default is the server's own, silently.
@@ -36,6 +36,7 @@ impl Default for SiteOptions {
 pub struct Site {
     pub(crate) layout: Layout,
     pub(crate) configuration: Configuration,
+    configuration_file: Utf8PathBuf,
     pub(crate) classes: Classes,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) wait: Wait,
@@ -50,14 +51,13 @@ impl Site {
     pub fn open(options: &SiteOptions, observer: Arc<dyn Observer>) -> Result<Self> {
         let mut places = Layout::builder();
         if let Some(root) = &options.root {
+            must_be_a_directory(root)?;
             places = places.root(root.clone());
         }
         let config = match &options.config {
             Some(given) => {
                 if !given.exists() {
-                    return Err(disklessset_plugin_api::Error::usage(format!(
-                        "there is no configuration file {given}"
-                    )));
+                    return Err(Error::usage(format!("there is no configuration file {given}")));
                 }
                 given.clone()
             }
@@ -89,7 +89,15 @@ impl Site {
         let layout = places.build().map_err(failure::usage)?;
         let classes = Classes::new(scan(&layout, &configuration));
         let installations = Installations::new(&layout);
-        Ok(Self { layout, configuration, classes, observer, wait: options.wait, installations })
+        Ok(Self {
+            layout,
+            configuration,
+            configuration_file: config,
+            classes,
+            observer,
+            wait: options.wait,
+            installations,
+        })
     }
 
     /// Reads the notes of the modules again, so that a running menu sees files that came or went.
@@ -110,6 +118,11 @@ impl Site {
     /// What its configuration says.
     pub fn configuration(&self) -> &Configuration {
         &self.configuration
+    }
+
+    /// Where that was read, or would be: a file that is not there is all defaults.
+    pub(crate) fn configuration_file(&self) -> &Utf8Path {
+        &self.configuration_file
     }
 
     /// Its modules and their classes.
@@ -135,7 +148,7 @@ impl Site {
             layout.logs_dir(),
             layout.locks_dir(),
         ] {
-            atomic_file::create_dir_all(&directory, 0o755).map_err(privilege_needed)?;
+            atomic_file::create_dir_all(&directory, 0o755).map_err(failure::of)?;
         }
         [layout.images_dir(), layout.kernels_dir(), layout.workdir(), layout.state_dir()]
             .iter()
@@ -145,7 +158,7 @@ impl Site {
     /// Makes one of the site's own directories if it is missing. A link planted in a directory others may write would send
     /// root's deletions elsewhere: such a place is refused.
     pub(crate) fn make_reliable(&self, directory: &Utf8Path) -> Result<()> {
-        atomic_file::create_dir_all(directory, 0o755).map_err(privilege_needed)?;
+        atomic_file::create_dir_all(directory, 0o755).map_err(failure::of)?;
         rely_on(&self.layout, directory)
     }
 
@@ -153,10 +166,22 @@ impl Site {
     /// to date here: other users of the server are kept out. A directory that is there keeps its mode.
     pub(crate) fn make_reliable_and_private(&self, directory: &Utf8Path) -> Result<()> {
         if let Some(parent) = directory.parent() {
-            atomic_file::create_dir_all(parent, 0o755).map_err(privilege_needed)?;
+            atomic_file::create_dir_all(parent, 0o755).map_err(failure::of)?;
         }
-        atomic_file::create_dir_all(directory, 0o700).map_err(privilege_needed)?;
+        atomic_file::create_dir_all(directory, 0o700).map_err(failure::of)?;
         rely_on(&self.layout, directory)
+    }
+}
+
+/// Refuses a root that is not there: it is not made, since a mistyped one would look like a site without images.
+fn must_be_a_directory(root: &Utf8Path) -> Result<()> {
+    match std::fs::metadata(root) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(Error::usage(format!("the root {root} is not a directory"))),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::usage(format!("the root {root} does not exist")).hint(format!("mkdir {root}")))
+        }
+        Err(cause) => Err(Error::failed(format!("cannot look at the root {root}")).because(cause)),
     }
 }
 
@@ -178,14 +203,5 @@ fn scan(layout: &Layout, configuration: &Configuration) -> ModuleRegistry {
     match configuration.requires_module_signatures() {
         true => ModuleRegistry::scan_with(&layout.modules_dir(), &Signed::of(layout)),
         false => ModuleRegistry::scan(&layout.modules_dir()),
-    }
-}
-
-/// A directory that cannot be made for lack of privilege is a refusal, with what to do.
-fn privilege_needed(error: crate::system::FileError) -> disklessset_plugin_api::Error {
-    match error.kind() {
-        std::io::ErrorKind::PermissionDenied => failure::refused(error)
-            .hint("run disklessset as root, or with --root DIR in a directory of your own"),
-        _ => failure::of(error),
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 
 /// What is wrong, in one line: the cause quotes keys and values as they are, line breaks included.
 pub(crate) fn reason(cause: &serde_yaml::Error) -> String {
-    let text = cause.to_string();
+    let text = without_long_quotes(&cause.to_string());
     text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
         if c.is_control() {
             line.extend(c.escape_default())
@@ -31,6 +31,49 @@ pub(crate) fn reason(cause: &serde_yaml::Error) -> String {
         }
         line
     })
+}
+
+/// The most that is quoted of a value.
+const LONGEST_QUOTE: usize = 40;
+
+/// The longest word that stands without quotes.
+const LONGEST_WORD: usize = 64;
+
+/// The same without what is quoted at length: a file that is no such document (a list of accounts, a key) is one long value or
+/// name, and must not be printed.
+fn without_long_quotes(text: &str) -> String {
+    let mut short = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', '`']) {
+        let (before, from) = rest.split_at(at);
+        let end = end_of_quote(from);
+        short.push_str(before);
+        match from[..end].chars().count() > LONGEST_QUOTE + 2 {
+            true => short.push('…'),
+            false => short.push_str(&from[..end]),
+        }
+        rest = &from[end..];
+    }
+    short.push_str(rest);
+    // The place of a fault comes without quotes, and can be such a value, too.
+    let words = short.split(' ').map(|word| if word.chars().count() > LONGEST_WORD { "…" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Where a quotation ends that a text begins with, its last sign included. One that does not end goes to the end of the text.
+fn end_of_quote(text: &str) -> usize {
+    let mut signs = text.char_indices();
+    let Some((_, quote)) = signs.next() else { return text.len() };
+    let mut escaped = false;
+    for (at, sign) in signs {
+        match sign {
+            _ if escaped => escaped = false,
+            '\\' if quote == '"' => escaped = true,
+            _ if sign == quote => return at + sign.len_utf8(),
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 /// Counts what may open a list or a mapping, whether or not it does: a bracket that does not follow a word. Text in quotes
@@ -78,6 +121,16 @@ mod tests {
     fn what_is_quoted_of_a_file_stays_in_one_line() {
         let told = from_str::<std::collections::BTreeMap<String, u8>>("{\"a\": \"b\\n\\e[2J\"}").unwrap_err();
         assert!(told.contains("b\\n\\u{1b}[2J"), "{told:?}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_document_is_not_quoted() {
+        let accounts =
+            "root:$y$j9T$abcdefghijklmnop$0123456789abcdefghijklmnop:19000:0:99999:7:::\n".repeat(30);
+        let told = from_str::<std::collections::BTreeMap<String, u8>>(&accounts).unwrap_err();
+        assert!(!told.contains("j9T") && told.len() < 200, "{told:?}");
+        let told = from_str::<std::collections::BTreeMap<String, u8>>("a: b\n").unwrap_err();
+        assert!(told.contains("\"b\""), "{told:?}");
     }
 
     #[test]

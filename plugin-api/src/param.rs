@@ -129,7 +129,8 @@ impl ParamSpec {
         Self { placement: Placement::Position, required: true, ..Self::flag(name, kind, help) }
     }
 
-    /// The words after `--`.
+    /// The words after `--`: a command that the action runs for the user. When it ends with an exit code other than 0, the action
+    /// answers `{"exit_code": CODE}`, and the host ends with that code.
     pub fn trailing(name: &str, help: &str) -> Self {
         Self { placement: Placement::Trailing, required: true, ..Self::flag(name, ParamKind::Command, help) }
     }

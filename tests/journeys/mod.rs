@@ -8,3 +8,4 @@ mod inheritance;
 mod menu;
 mod names;
 mod together;
+mod words;

@@ -160,14 +160,32 @@ impl Program {
         let stderr = collect(child.stderr.take().expect("stderr is piped"));
         let mut stdin = child.stdin.take().expect("stdin is piped");
         // A program that does not read its input closes the pipe: no matter.
+        let address = self.address();
         std::thread::spawn(move || stdin.write_all(&self.stdin));
-        Running { child, line, mark: self.mark, limit: self.limit, started: Instant::now(), stdout, stderr }
+        Running {
+            child,
+            line,
+            address,
+            mark: self.mark,
+            limit: self.limit,
+            started: Instant::now(),
+            stdout,
+            stderr,
+        }
     }
 
     /// Runs it to its end.
     #[track_caller]
     pub fn run(self) -> Outcome {
         self.start().wait()
+    }
+
+    /// The options that say which site it is about, as commands in messages repeat them.
+    fn address(&self) -> Vec<String> {
+        let pairs = self.args.windows(2).map(|pair| (pair[0].to_string_lossy(), pair[1].to_string_lossy()));
+        let pairs =
+            pairs.filter(|(name, _)| ["--root", "--modules-dir", "--config"].contains(&name.as_ref()));
+        pairs.map(|(name, value)| format!(" {name} {value}")).collect()
     }
 
     fn line(&self) -> String {
@@ -189,6 +207,7 @@ fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
 pub struct Running {
     child: Child,
     line: String,
+    address: Vec<String>,
     mark: String,
     limit: Duration,
     started: Instant,
@@ -263,12 +282,14 @@ impl Running {
             }
             std::thread::sleep(Duration::from_millis(5));
         };
+        let said = text(self.stderr);
         Outcome {
             line: self.line,
             status,
             took: self.started.elapsed(),
             stdout: text(self.stdout),
-            stderr: text(self.stderr),
+            stderr: self.address.iter().fold(said.clone(), |said, option| said.replace(option, "")),
+            said,
         }
     }
 }
@@ -305,8 +326,10 @@ pub struct Outcome {
     pub took: Duration,
     /// Its data.
     pub stdout: String,
-    /// Everything else it said.
+    /// Everything else it said, the commands in it without the options that say which site they are about.
     pub stderr: String,
+    /// The same as it was said.
+    pub said: String,
 }
 
 impl Outcome {

@@ -127,7 +127,7 @@ fn edits_survive_a_reboot() {
         let _ = small.root.tool("umount", &[point]).run().expect_done();
     }
     std::fs::remove_dir_all(small.root.path().join("run")).unwrap();
-    let _ = small.run(&["livenet", "exec", "web", "--", "/bin/sh", "-c", "exit 0"]).expect_code(5);
+    let _ = small.run(&["livenet", "exec", "web", "--", "/bin/sh", "-c", "exit 0"]).expect_code(125);
     let _ = small.run(&["livenet", "unmount", "web"]).expect_done();
     assert!(has_edit(&small, "web"));
     Snapshot::assert_nothing_held(&small.root);
@@ -156,8 +156,10 @@ fn a_command_inside_counts_when_it_ends_well() {
     let _ = small.create("web", &[]).run().expect_done();
     let old = served(&small.root, "web");
     let exec = |script: &str| small.run(&["livenet", "exec", "web", "--", "/bin/sh", "-c", script]);
-    let _ = exec("echo x >/etc/motd; exit 3").expect_code(1).expect_said("exit code 3");
+    let _ = exec("echo x >/etc/motd; exit 3").expect_code(3).expect_said("exit code 3");
     assert_eq!(served(&small.root, "web"), old, "a failed command changed the image");
+    let _ = exec("echo x >/etc/motd; kill -TERM $$").expect_code(128 + 15);
+    assert_eq!(served(&small.root, "web"), old, "a killed command changed the image");
     let heard = exec("echo out; echo err >&2").expect_done();
     assert_eq!(heard.stdout, "out\n", "{heard}");
     assert!(heard.stderr.contains("err\n"), "{heard}");
@@ -165,7 +167,14 @@ fn a_command_inside_counts_when_it_ends_well() {
     let _ = exec("printf edited >/etc/motd").expect_done();
     assert!(has_edit(&small, "web"));
     let missing = small.run(&["livenet", "exec", "web", "--", "no-such-program"]);
-    let _ = missing.expect_code(1).expect_said("no-such-program");
+    let _ = missing.expect_code(127).expect_said("no-such-program");
+    for own in [vec!["nope", "--", "true"], vec!["web", "--bad", "--", "true"], vec!["a b", "--", "true"]] {
+        let failed = small.run(&[vec!["livenet", "exec"], own].concat());
+        let _ = failed.expect_code(125).expect_said("error");
+    }
+    let kept = ["livenet", "exec", "web", "--keep-on-failure", "--", "/bin/sh", "-c", ": >/etc/motd; exit 7"];
+    let _ = small.run(&kept).expect_code(7);
+    assert!(!has_edit(&small, "web"), "the changes of a failed command were not kept");
     Snapshot::assert_nothing_held(&small.root);
 }
 

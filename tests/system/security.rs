@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use camino::Utf8Path;
 use disklessset_tests::need;
+use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::stage::{standing_still, warmed_up};
 
@@ -48,6 +49,28 @@ fn another_user_sees_that_a_creation_is_under_way() {
     root.end_processes();
     creating.kill_nine();
     assert_eq!(list().run().expect_done().json()["images"][0]["status"], "CORRUPTED");
+}
+
+/// Without the privilege it is a refusal, in one line that says what to do, whatever the action meets first.
+#[test]
+fn another_users_changes_are_refused_for_want_of_privilege() {
+    disklessset_tests::need!(need::root(), need::tool("setpriv"));
+    let root = warmed_up(&["demo"]);
+    let _ = root.disklessset(&["demo", "create", "a"]).run().expect_done();
+    let before = Snapshot::of(&root);
+    let commands: [&[&str]; 4] = [
+        &["demo", "create", "b"],
+        &["remove", "a", "--yes"],
+        &["clone", "a", "b"],
+        &["kernel", "remove", "6.1", "--yes"],
+    ];
+    for command in commands {
+        let refused = root.disklessset(command).behind("setpriv", &NOBODY).dir("/".into()).run();
+        let codes: &[i32] = if command[0] == "kernel" { &[3, 5] } else { &[5] };
+        let refused = refused.expect_refusal(codes);
+        assert!(command[0] == "kernel" || refused.stderr.contains("as root"), "{refused}");
+    }
+    before.assert_same_as_now(&root);
 }
 
 /// A configuration says where root deletes.

@@ -110,6 +110,8 @@ pub(crate) struct Peeked {
     pub(crate) modules_dir: Option<Utf8PathBuf>,
     /// The command's first word; for `help` the word behind it.
     pub(crate) first: Option<String>,
+    /// The words behind that one, before `--`.
+    pub(crate) words: Vec<String>,
 }
 
 impl Peeked {
@@ -133,11 +135,28 @@ impl Peeked {
                     "--modules-dir" => peeked.modules_dir = value,
                     _ => {}
                 }
-            } else if !name.starts_with('-') && peeked.first.as_deref().is_none_or(|first| first == "help") {
-                peeked.first = Some(name.to_owned());
+            } else if !name.starts_with('-') {
+                match peeked.first.as_deref() {
+                    None | Some("help") => peeked.first = Some(name.to_owned()),
+                    Some(_) => peeked.words.push(name.to_owned()),
+                }
             }
         }
         peeked
+    }
+
+    /// The options that say which site it is, as they were given.
+    pub(crate) fn addresses(&self) -> Vec<(&'static str, &str)> {
+        [("--root", &self.root), ("--config", &self.config), ("--modules-dir", &self.modules_dir)]
+            .into_iter()
+            .filter_map(|(name, path)| path.as_deref().map(|path| (name, path.as_str())))
+            .collect()
+    }
+
+    /// Whether the words behind the first one begin with those of an action.
+    pub(crate) fn begins_action(&self, action: &str) -> bool {
+        let action: Vec<&str> = action.split(' ').collect();
+        self.words.len() >= action.len() && self.words.iter().zip(action).all(|(given, word)| given == word)
     }
 
     /// The site they name, as far as finding modules goes.

@@ -12,14 +12,16 @@ use crate::{
     failure, menu,
     modules::{HOST_COMMANDS, ModuleState, OfferedAction},
     observer::Observer,
-    output::Output,
+    output::{Address, Output},
     site::Site,
     system::interrupt,
 };
 use clap::{Command, error::ErrorKind as ClapKind};
-use disklessset_plugin_api::{Error, ErrorKind, Result};
+use commands::action;
+use disklessset_plugin_api::{Error, ErrorKind, Level, Result};
 use globals::{Globals, Peeked};
 use request::{Request, Session};
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -69,10 +71,20 @@ fn run_with(arguments: &[OsString], output: &Arc<Output>) -> Result<u8> {
         tree = tree.mut_subcommand(name, |_| command);
         offered = actions;
     }
+    let for_a_command = offered.iter().any(|offered| {
+        let spec = &offered.action.spec;
+        action::runs_a_command(spec) && peeked.begins_action(&spec.words)
+    });
     let command_line = std::iter::once(OsString::from("disklessset")).chain(arguments.iter().cloned());
     let matches = match tree.try_get_matches_from(command_line) {
         Ok(matches) => matches,
-        Err(answer) => return Ok(told_by_clap(&answer, output)),
+        Err(answer) => {
+            return Ok(match told_by_clap(&answer, output) {
+                0 => 0,
+                _ if for_a_command => FAILED_BESIDE_A_COMMAND,
+                code => code,
+            });
+        }
     };
     let globals = Globals::of(&matches)?;
     output.configure(globals.settings);
@@ -83,16 +95,66 @@ fn run_with(arguments: &[OsString], output: &Arc<Output>) -> Result<u8> {
         }
         _ => Site::open(&globals.site, Arc::clone(output) as Arc<dyn Observer>)?,
     };
-    let session = Session { site, output: Arc::clone(output), run: globals.run };
+    output.address(Address::new(peeked.addresses(), words_of(&site)));
+    tell_site(&site, output);
+    let session = Session { site, output: Arc::clone(output), run: globals.run, exit_code: Cell::new(0) };
     let request: Box<dyn Request> = match matches.subcommand() {
-        None => return menu::run(session),
+        None => {
+            menu::must_be_answerable(output)?;
+            return menu::run(session);
+        }
         Some((word, inner)) => match commands::request(word, inner) {
             Some(request) => request?,
-            None => commands::action::request(word, &offered, inner, output)?,
+            None => match action::request(word, &offered, inner, output) {
+                Err(error) if for_a_command => return Ok(failed_beside_a_command(&error, output)),
+                request => request?,
+            },
         },
     };
-    session.perform(request.as_ref())?;
-    Ok(0)
+    match session.perform(request.as_ref()) {
+        Ok(()) => Ok(session.exit_code.get()),
+        Err(error) if request.runs_a_command() => Ok(failed_beside_a_command(&error, output)),
+        Err(error) => Err(error),
+    }
+}
+
+/// A command's exit code is the program's own; a failure of the program must not look like one of the command.
+const FAILED_BESIDE_A_COMMAND: u8 = 125;
+
+/// Tells of a failure that kept a command from being run; who stopped it knows why it ended.
+fn failed_beside_a_command(error: &Error, output: &Output) -> u8 {
+    output.end_progress();
+    output.error(error);
+    match error.kind {
+        ErrorKind::INTERRUPTED => code_of(error),
+        _ => FAILED_BESIDE_A_COMMAND,
+    }
+}
+
+/// The words that a command can begin with here.
+fn words_of(site: &Site) -> Vec<String> {
+    let modules = site.classes().registry().entries().iter().map(|module| module.name.clone());
+    HOST_COMMANDS.iter().map(|command| (*command).to_owned()).chain(modules).collect()
+}
+
+/// Says, to who wants to know, which site this is and what was found of it.
+fn tell_site(site: &Site, output: &Output) {
+    let layout = site.layout();
+    let registry = site.classes().registry();
+    let ready = registry.ready().count();
+    output.line(
+        Level::Info,
+        &format!("images: {}; modules: {ready} in {}", layout.images_dir(), registry.directory()),
+    );
+    output.line(Level::Debug, &format!("configuration: {}", site.configuration_file()));
+    output.line(Level::Debug, &format!("state: {}; work area: {}", layout.state_dir(), layout.workdir()));
+    for module in registry.entries() {
+        let reason = module.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        output.line(
+            Level::Debug,
+            &format!("module {} ({}): {}{reason}", module.name, module.file, module.state),
+        );
+    }
 }
 
 /// Whether the help of the whole program may be asked for, which names the modules.

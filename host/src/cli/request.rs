@@ -10,7 +10,7 @@ use crate::{
     system::interrupt,
 };
 use disklessset_plugin_api::{Error, ErrorKind, ImageName, Result};
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 /// Something to be done, from the command line or the menu.
 pub(crate) trait Request {
@@ -27,6 +27,11 @@ pub(crate) trait Request {
     /// # Errors
     /// What would stop it.
     fn plan(&self, session: &Session) -> Result<Vec<String>>;
+
+    /// Whether it runs a command for the user, whose exit code is then the program's own: what fails here has another.
+    fn runs_a_command(&self) -> bool {
+        false
+    }
 
     /// Does it. `cleaned` names the images that were cleaned for it a moment ago.
     ///
@@ -53,6 +58,8 @@ pub(crate) struct Session {
     pub(crate) site: Site,
     pub(crate) output: Arc<Output>,
     pub(crate) run: Run,
+    /// What the program will end with when nothing fails: 0, or the exit code of a command that was run for the user.
+    pub(crate) exit_code: Cell<u8>,
 }
 
 impl Session {
@@ -78,10 +85,12 @@ impl Session {
         }
         // From here on a signal must not end the program in the middle of a change.
         interrupt::install()?;
-        if let Some(question) = request.question()
-            && !self.output.confirmation(&question)?
-        {
-            return Err(Error::refused("not confirmed: nothing was done"));
+        if let Some(question) = request.question() {
+            // Nobody is asked about what cannot be done.
+            request.plan(self)?;
+            if !self.output.confirmation(&question)? {
+                return Err(Error::refused("not confirmed: nothing was done"));
+            }
         }
         let cleaned = self.clean_first(&effect)?;
         self.run(request, &cleaned)

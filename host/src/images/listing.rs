@@ -2,12 +2,15 @@
 
 use super::{
     activity::Activity,
+    boot_file,
     manager::{ImageManager, no_such_image, request},
+    manifest,
     operation::Operation,
-    record::{ImageRecord, RecordError},
+    record::{self, ImageRecord, RecordError},
     status::ImageStatus,
 };
 use crate::{failure, installations::Entries};
+use camino::Utf8Path;
 use disklessset_plugin_api::{Attributes, Error, ErrorKind, ImageName, Level, Result, messages::steps};
 use serde::Serialize;
 use serde_json::Value;
@@ -28,6 +31,9 @@ pub struct ListedImage {
     pub pid: Option<u32>,
     /// All attributes but secrets.
     pub attributes: Attributes,
+    /// The bytes of the files that nodes fetch of it, boot file and manifest left out; none where it has no such files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<u64>,
     /// The action on a created image that has begun and not ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activity: Option<Activity>,
@@ -101,6 +107,7 @@ impl ImageManager<'_> {
             module: None,
             pid: None,
             attributes: Attributes::new(),
+            size_bytes: None,
             activity: None,
             problem: Some(format!("installations.yml: {reason}")),
         }));
@@ -160,6 +167,7 @@ impl ImageManager<'_> {
             module: None,
             pid: entry.map(|entry| entry.pid),
             attributes: Attributes::new(),
+            size_bytes: None,
             activity: None,
             problem: name.as_ref().err().map(ToString::to_string),
         };
@@ -170,6 +178,7 @@ impl ImageManager<'_> {
                     listed.attributes = record.attributes;
                     // A hash is for the image's own shadow file, not for screens and logs.
                     listed.attributes.remove("password");
+                    listed.size_bytes = size_in(&self.site.layout.image_dir(text));
                 }
                 Err(problem) => listed.problem = Some(problem),
             }
@@ -193,4 +202,14 @@ impl ImageManager<'_> {
             RecordError::Unreadable { reason, .. } => format!("image_data.yml: {reason}"),
         })
     }
+}
+
+/// The bytes of the files in an image's directory that are its own; a listing does not fail for one that it cannot see.
+fn size_in(directory: &Utf8Path) -> Option<u64> {
+    let small = |name: &str| {
+        name == record::FILE_NAME || name == boot_file::FILE_NAME || manifest::FILES.contains(&name)
+    };
+    let files = directory.read_dir_utf8().ok()?.flatten().filter(|entry| !small(entry.file_name()));
+    let sizes = files.filter_map(|entry| entry.metadata().ok()).filter(std::fs::Metadata::is_file);
+    sizes.map(|file| file.len()).reduce(|sum, bytes| sum + bytes)
 }

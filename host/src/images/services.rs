@@ -14,7 +14,7 @@ use crate::{
     modules::HostService,
     system::{
         atomic_file,
-        command::{Access, Chroot, Ending, Isolation, NameResolution, Tool},
+        command::{Access, Chroot, CommandError, Ending, Isolation, NameResolution, Tool},
         failpoint::failpoint,
         interrupt, mounts, tree_mounts,
     },
@@ -211,9 +211,29 @@ impl Operation<'_> {
         } else {
             tool.run()
         };
-        let finished = finished.map_err(tool_failed)?;
+        let finished = match finished {
+            // For a command of the user, how it ended is an answer, not a failure: a shell's numbers say it.
+            Err(error) if command.is_shown() => return self.ended(error),
+            finished => finished.map_err(tool_failed)?,
+        };
         self.took(&name, finished.duration);
         Ok(Finished::new(finished.code, String::from_utf8_lossy(&finished.stdout).into_owned()))
+    }
+
+    /// How a command of the user ended, as a shell has it: 128 and the signal, 127 where there is no such command.
+    ///
+    /// # Errors
+    /// What is no end of the command.
+    fn ended(&self, error: CommandError) -> Result<Finished> {
+        let code = match error {
+            CommandError::Failed { ending, .. } => code_of(ending),
+            CommandError::MissingInTree { .. } => {
+                self.site.observer.error_output(&error.to_string());
+                127
+            }
+            error => return Err(tool_failed(error)),
+        };
+        Ok(Finished::new(code, String::new()))
     }
 
     fn acquire_for_class(&self, request: messages::Acquire) -> Result<()> {

@@ -5,6 +5,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Mount, StandingOverlay};
 use serde::{Deserialize, Serialize};
 
+impl Effect {
+    /// The effect as the journal has it, for who watches closely.
+    pub(crate) fn in_words(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
 /// Something that exists because an action made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -8,8 +8,12 @@ mod page;
 mod questions;
 mod stop;
 
-use crate::{cli::request::Session, output::Answers, system::interrupt};
-use disklessset_plugin_api::Result;
+use crate::{
+    cli::request::Session,
+    output::{Answers, Output},
+    system::interrupt,
+};
+use disklessset_plugin_api::{Error, Result};
 use page::Page;
 use stop::{Step, Stop};
 
@@ -42,6 +46,18 @@ const EXIT: usize = ENTRIES.len() - 1;
 /// A site and the person at its menu.
 struct Menu {
     session: Session,
+}
+
+/// Refuses to begin where nobody can answer. A pipe and a file with answers can; `/dev/null` and an empty file cannot.
+///
+/// # Errors
+/// A wrong usage: a command was forgotten.
+pub(crate) fn must_be_answerable(output: &Output) -> Result<()> {
+    match output.input().may_answer() {
+        true => Ok(()),
+        false => Err(Error::usage("no command was given, and the menu needs a terminal")
+            .hint("`disklessset --help` lists the commands")),
+    }
 }
 
 /// Runs the menu until it is left; gives back the exit code.
@@ -117,7 +133,7 @@ mod tests {
             wait: Wait::No,
         };
         let site = Site::open(&options, console.output.clone()).unwrap();
-        Session { site, output: console.output.clone(), run: Run::Really }
+        Session { site, output: console.output.clone(), run: Run::Really, exit_code: std::cell::Cell::new(0) }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use nix::unistd::{AccessFlags, access};
 use semver::Version;
 
 use super::installed::{Installed, Register};
-use super::note::{self, Identity};
+use super::note::{self, Identity, NotedClass};
 use super::refusal::{Refusal, file_name};
 use super::registry::{ModuleEntry, ModuleRegistry, ModuleState};
 use super::trust::{Trust, Untrusted};
@@ -146,10 +146,26 @@ pub fn plan_install(file: &Utf8Path, directory: &Utf8Path) -> Result<InstallPlan
         .entries()
         .iter()
         .find(|entry| entry.name == identity.name.as_str() && entry.state != ModuleState::Refused);
+    if let Some(refusal) = old.and_then(|old| another_module(&identity, old)) {
+        return Err(refused(refusal));
+    }
     // A module that lies there under its other possible name is replaced under that name.
     let target = old.map_or_else(|| directory.join(identity.name.file_name()), |old| old.file.clone());
     let replaces = old.and_then(|old| old.version.clone());
     Ok(InstallPlan { file: file.to_owned(), identity, directory: directory.to_owned(), target, replaces })
+}
+
+/// Two modules that share a name and no class are two modules: a newer version of one has at least one of its classes still.
+fn another_module(identity: &Identity, old: &ModuleEntry) -> Option<Refusal> {
+    let names = |classes: &[NotedClass]| {
+        classes.iter().map(|class| class.name.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let shared = identity.classes.iter().any(|new| old.classes.iter().any(|class| class.name == new.name));
+    (!shared && !old.classes.is_empty()).then(|| Refusal::AnotherModule {
+        name: old.name.clone(),
+        installed: names(&old.classes),
+        here: names(&identity.classes),
+    })
 }
 
 fn class_taken(identity: &Identity, registry: &ModuleRegistry) -> Option<Refusal> {

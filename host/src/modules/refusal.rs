@@ -116,6 +116,16 @@ pub enum Refusal {
         /// That module's file.
         first: String,
     },
+    /// The installed module of this name has other classes: it is somebody else's, or its images would lose their class.
+    #[error("the installed module {name} is another one: it has {installed}, this file has {here}")]
+    AnotherModule {
+        /// The name that both have.
+        name: String,
+        /// The classes of the installed one.
+        installed: String,
+        /// The classes of the file.
+        here: String,
+    },
     /// A class is built on one that is of no version it accepts.
     #[error("class {class} needs {base} of a module version {wanted}, module {module} is {found}")]
     BaseVersion {
@@ -156,6 +166,9 @@ impl Refusal {
             Self::NoExec => "mount it with exec, or give another directory with --modules-dir".to_owned(),
             Self::SameFile { .. } | Self::NameTaken { .. } | Self::ClassTaken { .. } => {
                 "remove one of the two files".to_owned()
+            }
+            Self::AnotherModule { name, .. } => {
+                format!("disklessset module remove {name}, then install this one")
             }
             Self::Truncated { .. } => "copy the file again".to_owned(),
             _ => return None,

@@ -28,6 +28,16 @@ pub enum ModuleState {
     Refused,
 }
 
+impl std::fmt::Display for ModuleState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Ready => "ready",
+            Self::Waiting => "waiting",
+            Self::Refused => "refused",
+        })
+    }
+}
+
 /// One file of the modules directory.
 #[derive(Debug, Clone)]
 pub struct ModuleEntry {

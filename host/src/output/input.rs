@@ -4,6 +4,7 @@ use crate::system::interrupt::{self, Interrupted};
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::stat::{SFlag, fstat},
     sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr},
 };
 use std::io::{self, IsTerminal};
@@ -53,6 +54,24 @@ impl Input {
     /// Whether a person sits at the other end.
     pub(crate) fn is_terminal(&self) -> bool {
         self.terminal
+    }
+
+    /// Whether an answer may come: from a person, a pipe that is open or has something in it, or a file that does.
+    pub(crate) fn may_answer(&self) -> bool {
+        let Some(source) = &self.source else { return false };
+        let Ok(meta) = fstat(source) else { return false };
+        match SFlag::from_bits_truncate(meta.st_mode & SFlag::S_IFMT.bits()) {
+            _ if self.terminal => true,
+            SFlag::S_IFREG => meta.st_size > 0,
+            SFlag::S_IFIFO | SFlag::S_IFSOCK => {
+                let mut waited = [PollFd::new(source.as_fd(), PollFlags::POLLIN)];
+                let _ = poll(&mut waited, PollTimeout::ZERO);
+                // Hung up with nothing in it: nobody has answered, and nobody will.
+                waited[0].revents() != Some(PollFlags::POLLHUP)
+            }
+            // /dev/null above all.
+            _ => false,
+        }
     }
 
     /// The next line without its end. What is not UTF-8 in it becomes a replacement character, which no name allows.

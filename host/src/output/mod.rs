@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything else to standard error. Text that comes from files, tools and modules is
 //! escaped on its way to a terminal.
 
+mod addressed;
 mod asking;
 mod escape;
 mod failure;
@@ -14,6 +15,7 @@ mod table;
 pub(crate) mod testing;
 mod tree;
 
+pub(crate) use addressed::Address;
 pub(crate) use asking::unanswered;
 pub(crate) use input::{Input, NoAnswer};
 pub(crate) use table::{Field, Mood};
@@ -80,6 +82,7 @@ pub(crate) struct Output {
 
 struct Inner {
     settings: Settings,
+    address: Address,
     stdout: Stream,
     stderr: Stream,
     progress: Progress,
@@ -125,7 +128,11 @@ impl Output {
     fn new(stdout: Stream, stderr: Stream, input: Input) -> Self {
         let progress = Progress::new(stderr.terminal);
         let settings = Settings::default();
-        Self { inner: Mutex::new(Inner { settings, stdout, stderr, progress, unwritten: None }), input }
+        let address = Address::default();
+        Self {
+            inner: Mutex::new(Inner { settings, address, stdout, stderr, progress, unwritten: None }),
+            input,
+        }
     }
 
     /// A panic in one thread must not silence the error that tells of it.
@@ -136,6 +143,16 @@ impl Output {
     /// Takes over what the user chose.
     pub(crate) fn configure(&self, settings: Settings) {
         self.lock().settings = settings;
+    }
+
+    /// Has commands in messages carry these options from now on.
+    pub(crate) fn address(&self, address: Address) {
+        self.lock().address = address;
+    }
+
+    /// A text with its commands as they work here.
+    pub(crate) fn addressed(&self, text: &str) -> String {
+        self.lock().address.put_into(text).into_owned()
     }
 
     /// How data is printed.
@@ -224,7 +241,9 @@ impl Output {
 
     /// Says on standard error what was done or found.
     pub(crate) fn say(&self, text: &str) {
-        self.lock().put_err(&format!("{}\n", escape::line(text)));
+        let mut inner = self.lock();
+        let text = inner.address.put_into(text).into_owned();
+        inner.put_err(&format!("{}\n", escape::line(&text)));
     }
 
     /// Says a line as it was composed here, colours and all.
@@ -247,6 +266,7 @@ impl Output {
     pub(crate) fn error(&self, error: &Error) {
         let mut inner = self.lock();
         let text = failure::render(error, inner.stderr.colour);
+        let text = inner.address.put_into(&text).into_owned();
         inner.put_err(&text);
     }
 

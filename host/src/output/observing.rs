@@ -12,6 +12,7 @@ impl Observer for Output {
             return;
         }
         let colour = inner.stderr.colour;
+        let text = &*inner.address.put_into(text).into_owned();
         let text = match level {
             Level::Warning => format!("{} {}\n", paint("warning:", "1;33", colour), escape::line(text)),
             Level::Info => format!("{}\n", escape::line(text)),

@@ -6,7 +6,7 @@
 //! [`accounts`], [`ssh_keys`], [`os_release`], [`anonymise`] and [`first_boot`], [`selinux`] say what goes into them; [`source`] makes trees;
 //! [`trees`] makes one from another; [`space`] says beforehand whether there is room; [`os_tree`] makes a user's image; [`content`] measures them; [`squashfs`] packs them; [`live`] is for images that run from RAM;
 //! [`node_set`] names nodes; [`initramfs_facts`] and [`mounts`] look around, and
-//! [`verification`] says what is wrong.
+//! [`verification`] says what is wrong; [`exit_code`] says how a command of the user ended.
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +14,7 @@ pub mod accounts;
 pub mod anonymise;
 pub mod boot_line;
 pub mod content;
+pub mod exit_code;
 pub mod first_boot;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

@@ -6,52 +6,67 @@ use crate::{
     unmount::{aside, repack},
 };
 use camino::Utf8Path;
-use disklessset_kit::tree_files::TreeFiles;
+use disklessset_kit::{exit_code, tree_files::TreeFiles};
 use disklessset_plugin_api::{Command, Error, Hold, Host, Image, Result, SizeOrAuto};
 use serde_json::Value;
 
-/// Runs a command. In a mounted image its changes wait for the unmount; else they are packed when the command ends well, and
-/// lost when it does not.
-pub(crate) fn exec(image: &mut Image, words: &[String], host: &Host<'_>) -> Result<Value> {
+/// When the changes of an action inside are packed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pack {
+    /// When the command ended well.
+    OnSuccess,
+    /// However it ended.
+    Always,
+}
+
+/// Runs a command, and answers how it ended. In a mounted image its changes wait for the unmount; else they are packed when the
+/// command ended well or with `keep_on_failure`, and lost otherwise.
+pub(crate) fn exec(
+    image: &mut Image,
+    words: &[String],
+    keep_on_failure: bool,
+    host: &Host<'_>,
+) -> Result<Value> {
     let (program, arguments) = words.split_first().ok_or_else(|| Error::usage("no command was given"))?;
-    let name = image.name().clone();
-    inside(image, host, |tree| {
-        let every_code: Vec<i32> = (1..=255).collect();
+    let pack = if keep_on_failure { Pack::Always } else { Pack::OnSuccess };
+    let code = inside(image, pack, host, |tree| {
         let command = Command::new(program.as_str())
             .args(arguments.iter().cloned())
             .env("DEBIAN_FRONTEND", "noninteractive")
             .inside(tree.as_str())
             .with_network()
-            .show_output()
-            .accept(&every_code);
-        match host.run(&command)?.code {
-            0 => Ok(()),
-            code => Err(Error::failed(format!("{program} ended with exit code {code} inside image {name}"))),
-        }
-    })
+            .show_output();
+        Ok(host.run(&command)?.code)
+    })?;
+    Ok(exit_code::answer(code))
 }
 
 /// Opens a shell, the tree's bash where it has one. How a shell ends says nothing about the work done in it: its changes are
 /// packed whatever its exit code.
 pub(crate) fn shell(image: &mut Image, host: &Host<'_>) -> Result<Value> {
-    inside(image, host, |tree| {
+    inside(image, Pack::Always, host, |tree| {
         let bash = TreeFiles::open(tree)?.exists("bin/bash");
         let program = if bash { "/bin/bash" } else { "/bin/sh" };
         let every_code: Vec<i32> = (1..=255).collect();
         let shell =
             Command::new(program).inside(tree.as_str()).with_network().interactive().accept(&every_code);
-        host.run(&shell).map(drop)
-    })
+        Ok(host.run(&shell)?.code)
+    })?;
+    Ok(Value::Null)
 }
 
-/// Runs something in the image's tree: where it is mounted, or mounted for the action.
-fn inside(image: &mut Image, host: &Host<'_>, work: impl FnOnce(&Utf8Path) -> Result<()>) -> Result<Value> {
+/// Runs something in the image's tree: where it is mounted, or mounted for the action. Gives back its exit code.
+fn inside(
+    image: &mut Image,
+    pack: Pack,
+    host: &Host<'_>,
+    work: impl FnOnce(&Utf8Path) -> Result<i32>,
+) -> Result<i32> {
     let places = Places::of(image.name(), host)?;
     if mount::is_live(&places)? {
-        work(&places.tree)?;
+        let code = work(&places.tree)?;
         host.info("the image is mounted: changes are packed when it is unmounted");
-        // Standard output is the command's alone.
-        return Ok(Value::Null);
+        return Ok(code);
     }
     if image.flag("is_mounted") {
         return Err(Root::of(image, host)?.lost_mount(image));
@@ -59,8 +74,13 @@ fn inside(image: &mut Image, host: &Host<'_>, work: impl FnOnce(&Utf8Path) -> Re
     mount::room_for(image, &format!("working in image {}", image.name()), host)?;
     host.work_area(image.name(), Hold::Action)?;
     let layout = mount::attach(image, &places, Hold::Action, host)?;
-    work(&places.tree)?;
-    if mount::has_changes(&places)? {
+    let code = work(&places.tree)?;
+    if code != 0 && pack == Pack::OnSuccess {
+        host.warn(format!(
+            "the command ended with exit code {code}: image {} is as it was (--keep-on-failure packs the changes)",
+            image.name()
+        ));
+    } else if mount::has_changes(&places)? {
         let wanted = recorded_size(image).map_or(SizeOrAuto::Auto, SizeOrAuto::Fixed);
         let lower = mount::lower(&places, layout).to_owned();
         host.acquire_file(&aside(image, host)?, Hold::Action)?;
@@ -69,5 +89,5 @@ fn inside(image: &mut Image, host: &Host<'_>, work: impl FnOnce(&Utf8Path) -> Re
     } else {
         host.info("nothing was changed");
     }
-    Ok(Value::Null)
+    Ok(code)
 }

@@ -75,7 +75,10 @@ impl ImageClass for LivenetImage {
             "mount" => mount::mount(image, host),
             "unmount" => unmount::unmount(image, unmount::Edits::from_flag(args.flag("discard")), host),
             "resize" => resize::resize(image, args.need("livenet_size")?, host),
-            "exec" => exec::exec(image, &args.need::<Vec<String>>("command")?, host),
+            "exec" => {
+                let keep = args.flag("keep_on_failure");
+                exec::exec(image, &args.need::<Vec<String>>("command")?, keep, host)
+            }
             "shell" => exec::shell(image, host),
             other => Err(Error::usage(format!("livenet images have no action {other}"))),
         }

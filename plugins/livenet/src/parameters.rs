@@ -46,6 +46,11 @@ pub(crate) fn actions() -> Vec<ActionSpec> {
         ),
         ActionSpec::change("exec", "Run a command inside an image")
             .help("Run a command inside an image, and pack the image when it ends well")
+            .param(ParamSpec::flag(
+                "keep_on_failure",
+                ParamKind::Flag,
+                "Pack the changes however the command ends",
+            ))
             .param(ParamSpec::trailing("command", "The command with its arguments").sample(vec!["true"])),
         ActionSpec::change("shell", "Open a shell inside an image")
             .help("Open a shell inside an image, and pack the image afterwards")

@@ -5,7 +5,7 @@ use crate::{
     places::{Golden, STAGING, Staging},
 };
 use camino::Utf8PathBuf;
-use disklessset_kit::{node_set::NodeName, tree_files::TreeFiles};
+use disklessset_kit::{exit_code, node_set::NodeName, tree_files::TreeFiles};
 use disklessset_plugin_api::{Command, Error, ErrorKind, Host, Image, Result};
 use serde_json::Value;
 
@@ -45,20 +45,13 @@ fn tree_of(image: &Image, node: Option<String>, host: &Host<'_>) -> Result<Utf8P
 pub(crate) fn exec(image: &Image, node: Option<String>, words: &[String], host: &Host<'_>) -> Result<Value> {
     let (program, arguments) = words.split_first().ok_or_else(|| Error::usage("no command was given"))?;
     let tree = tree_of(image, node, host)?;
-    let every_code: Vec<i32> = (1..=255).collect();
     let command = Command::new(program.as_str())
         .args(arguments.iter().cloned())
         .env("DEBIAN_FRONTEND", "noninteractive")
         .inside(tree.as_str())
         .with_network()
-        .show_output()
-        .accept(&every_code);
-    match host.run(&command)?.code {
-        0 => Ok(Value::Null),
-        code => {
-            Err(Error::failed(format!("{program} ended with exit code {code} inside image {}", image.name())))
-        }
-    }
+        .show_output();
+    Ok(exit_code::answer(host.run(&command)?.code))
 }
 
 /// Opens a shell, the tree's bash where it has one.

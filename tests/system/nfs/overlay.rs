@@ -104,7 +104,7 @@ fn the_image_is_not_changed_under_its_overlays() {
     let nfs = Nfs::for_overlays();
     nfs.add_overlays("c[1-2]");
     let said = "it is the lower layer of the overlays of c[1-2]";
-    nfs.refused(&["nfs", "exec", "g", "--", "/bin/true"], 5, said);
+    nfs.refused(&["nfs", "exec", "g", "--", "/bin/true"], 125, said);
     nfs.refused(&["kernel", "add", "--from-image", "g"], 5, said);
     nfs.done(&["nfs", "nodes", "remove", "g", "c[1-2]", "--yes"]);
     let ended = nfs.run(&["nfs", "exec", "g", "--", "/bin/true"]);

@@ -10,7 +10,8 @@ use crate::{
     output::{Answers, Output},
 };
 use clap::ArgMatches;
-use disklessset_plugin_api::{ActionSpec, Error, ImageName, Raw, Result, Role};
+use disklessset_plugin_api::{ActionSpec, Error, ImageName, ParamKind, Raw, Result, Role};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// An action with everything that was given for it.
@@ -64,6 +65,17 @@ pub(crate) fn request(
     }))
 }
 
+/// Whether an action runs a command for the user, such as `exec`.
+pub(crate) fn runs_a_command(spec: &ActionSpec) -> bool {
+    spec.params.iter().any(|param| param.kind == ParamKind::Command)
+}
+
+/// The exit code of a command that an action ran, which is told as `{"exit_code": CODE}`.
+fn exit_code(result: &Value) -> Option<u8> {
+    let code = result.as_object()?.get("exit_code")?.as_u64()?;
+    u8::try_from(code).ok()
+}
+
 impl Action {
     /// The class whose action it is; where several of the module have it, the image decides.
     fn class(&self, session: &Session) -> Result<&str> {
@@ -93,6 +105,10 @@ impl Request for Action {
         self.spec.confirm.clone()
     }
 
+    fn runs_a_command(&self) -> bool {
+        runs_a_command(&self.spec)
+    }
+
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
         let images = session.images();
         if !images.to_clean()?.contains(&self.name) {
@@ -116,6 +132,12 @@ impl Request for Action {
             self.given.clone(),
         )?;
         output.end_progress();
+        if self.runs_a_command()
+            && let Some(code) = exit_code(&value)
+        {
+            session.exit_code.set(code);
+            return Ok(());
+        }
         match self.spec.role {
             Role::Create => output.say(&format!("created image {}", self.name)),
             Role::Change if value.is_null() && !self.spec.terminal => {

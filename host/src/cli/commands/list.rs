@@ -46,7 +46,7 @@ pub(crate) fn print(output: &Output, images: &[ListedImage]) {
 
 fn table(output: &Output, images: &[ListedImage]) -> String {
     let some_problem = images.iter().any(|image| image.problem.is_some());
-    let mut heading = vec!["NAME", "STATUS", "CLASS", "KERNEL", "CREATED"];
+    let mut heading = vec!["NAME", "STATUS", "CLASS", "KERNEL", "SIZE", "CREATED"];
     if some_problem {
         heading.push("PROBLEM");
     }
@@ -56,6 +56,7 @@ fn table(output: &Output, images: &[ListedImage]) -> String {
             status(image),
             class(image),
             attribute(image, "kernel").into(),
+            size(image).into(),
             attribute(image, "creation_date").into(),
         ];
         if some_problem {
@@ -69,6 +70,7 @@ fn table(output: &Output, images: &[ListedImage]) -> String {
 fn status(image: &ListedImage) -> Field {
     match (image.status, image.pid) {
         (ImageStatus::Created, _) => match &image.activity {
+            None if is_mounted(image) => Field::with_mood("CREATED (mounted)", Mood::Busy),
             None => Field::with_mood("CREATED", Mood::Good),
             Some(activity) => Field::with_mood(&format!("CREATED ({activity})"), Mood::Busy),
         },
@@ -77,6 +79,24 @@ fn status(image: &ListedImage) -> Field {
             Field::with_mood(&format!("IN_CREATION (pid {pid})"), Mood::Busy)
         }
         (ImageStatus::InCreation, None) => Field::with_mood("IN_CREATION", Mood::Busy),
+    }
+}
+
+/// Whether somebody edits it; 1.x wrote the word as a text.
+fn is_mounted(image: &ListedImage) -> bool {
+    match image.attributes.get("is_mounted") {
+        Some(serde_json::Value::Bool(mounted)) => *mounted,
+        Some(serde_json::Value::String(text)) => text == "True" || text == "true",
+        _ => false,
+    }
+}
+
+/// What nodes fetch of an image, rounded as people read it; nothing for an image whose tree is elsewhere.
+fn size(image: &ListedImage) -> String {
+    match image.size_bytes {
+        None => "-".to_owned(),
+        Some(bytes) if bytes < 10 * 1024 * 1024 => format!("{}K", bytes.div_ceil(1024)),
+        Some(bytes) => format!("{}M", bytes.div_ceil(1024 * 1024)),
     }
 }
 
@@ -118,6 +138,7 @@ mod tests {
                         ("creation_date".to_owned(), json!("2026-11-23")),
                     ]
                     .into(),
+                    size_bytes: class.map(|_| 300 << 20),
                     activity: None,
                     problem: problem.map(Into::into),
                 }
@@ -147,12 +168,12 @@ mod tests {
         let console = testing::console("");
         print(&console.output, &images());
         insta::assert_snapshot!(console.stdout(), @r"
-        NAME        STATUS                           CLASS                  KERNEL          CREATED     PROBLEM
-        db          IN_CREATION (pid 4711)           LivenetImage           6.1.0-37-amd64  2026-11-23
-        lost+found  CREATED                          -                      -               -           has no image_data.yml
-        old         CORRUPTED                        GoneImage (no module)  6.1.0-37-amd64  2026-11-23
-        web01       CREATED                          LivenetImage           6.1.0-37-amd64  2026-11-23
-        web02       CREATED (nodes add interrupted)  NfsGoldenImage         6.1.0-37-amd64  2026-11-23
+        NAME        STATUS                           CLASS                  KERNEL          SIZE  CREATED     PROBLEM
+        db          IN_CREATION (pid 4711)           LivenetImage           6.1.0-37-amd64  300M  2026-11-23
+        lost+found  CREATED                          -                      -               -     -           has no image_data.yml
+        old         CORRUPTED                        GoneImage (no module)  6.1.0-37-amd64  300M  2026-11-23
+        web01       CREATED                          LivenetImage           6.1.0-37-amd64  300M  2026-11-23
+        web02       CREATED (nodes add interrupted)  NfsGoldenImage         6.1.0-37-amd64  300M  2026-11-23
         ");
     }
 

@@ -42,6 +42,7 @@ impl Request for Log {
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(cause) if cause.kind() == IoErrorKind::NotFound => {
+                session.images().get_created_image(&self.name)?;
                 return Err(Error::new(ErrorKind::NOT_FOUND, format!("image {} has no log", self.name))
                     .because(format!("there is no {path}")));
             }

@@ -232,9 +232,14 @@ impl Request for InstallModule {
             Err(cause) => Err(format!("the process that loaded it ended: {cause}")),
         };
         let manager = ModuleManager::new(&session.site);
+        let replaced = manager.plan_install(&self.file)?.replaces().map(ToString::to_string);
         let installed = manager.install(&self.file, self.signature.as_deref(), &loads);
         let installed = installed.or_else(|error| not_stopped().and(Err(error)))?;
-        session.output.say(&format!("installed module {} as {}", installed.name, installed.file));
+        let version = installed.version.as_ref().map(ToString::to_string).unwrap_or_default();
+        let replaced = replaced.map(|old| format!(" in place of {old}")).unwrap_or_default();
+        session
+            .output
+            .say(&format!("installed module {} {version}{replaced} as {}", installed.name, installed.file));
         told_if_unused(session, &installed);
         Ok(())
     }
@@ -259,18 +264,44 @@ impl Request for RemoveModule {
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
         let plan = ModuleManager::new(&session.site).plan_remove(&self.name)?;
         let mut lines = vec![format!("remove {}", plan.file())];
+        lines.extend(left_without(session, &self.name)?.map(|images| format!("leave {images}")));
         lines.extend(plan.will_wait().iter().map(|module| format!("leave module {module} waiting for it")));
         Ok(lines)
     }
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
+        let left = left_without(session, &self.name)?;
         let plan = ModuleManager::new(&session.site).remove(&self.name)?;
+        if let Some(images) = left {
+            session.output.warn(&format!("this leaves {images}"));
+        }
         for module in plan.will_wait() {
             session.output.warn(&format!("module {module} builds on it and waits until it is back"));
         }
         session.output.say(&format!("removed module {} ({})", self.name, plan.file()));
         Ok(())
     }
+}
+
+/// What the removal of a module means for the images of its classes.
+fn left_without(session: &Session, module: &str) -> Result<Option<String>> {
+    let images = session.images().list()?;
+    let names: Vec<&str> = images
+        .iter()
+        .filter(|image| image.module.as_deref() == Some(module))
+        .map(|image| image.name.as_str())
+        .collect();
+    let shown = names.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+    Ok(match names.len() {
+        0 => None,
+        1 => Some(format!("image {shown} without its module: nodes boot it, and it cannot be changed")),
+        count => {
+            let more = if count > 5 { ", ..." } else { "" };
+            Some(format!(
+                "{count} images without their module ({shown}{more}): nodes boot them, and they cannot be changed"
+            ))
+        }
+    })
 }
 
 struct NewModule {

@@ -6,7 +6,7 @@ use crate::{
     failure,
     integrity::{Checked, Digests, Fault, Kind, Weight},
     modules::ModuleManager,
-    output::{Field, Mood},
+    output::{Field, Mood, Output},
 };
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use disklessset_plugin_api::{Error, ImageName, Kernel, KernelVersion, Result};
@@ -76,7 +76,7 @@ impl<'a> Verified<'a> {
         }
     }
 
-    fn row(&self) -> Vec<Field> {
+    fn row(&self, output: &Output) -> Vec<Field> {
         let name = match self.kind {
             Kind::Kernel => format!("kernel {}", self.name),
             Kind::Image | Kind::Site => self.name.to_owned(),
@@ -86,7 +86,7 @@ impl<'a> Verified<'a> {
             (None, Some(warning)) => Field::with_mood(warning, Mood::Busy),
             (None, None) => Field::with_mood("good", Mood::Good),
         };
-        vec![name.into(), result, self.mend.unwrap_or_default().into()]
+        vec![name.into(), result, output.addressed(self.mend.unwrap_or_default()).into()]
     }
 }
 
@@ -174,7 +174,7 @@ impl Request for Verify {
             let heading = ["NAME", "RESULT", "MEND"];
             let heading = if mending { &heading[..] } else { &heading[..2] };
             let rows = verified.iter().map(|line| {
-                let mut row = line.row();
+                let mut row = line.row(output);
                 row.truncate(heading.len());
                 row
             });

@@ -32,7 +32,9 @@ impl Operation<'_> {
         // Best effort where nobody asked for it before: without the line an end in the middle of this undoes what is held.
         let _ = journal.commit();
         self.undo(&mut journal, Which::HeldForAction)?;
-        journal.end().map_err(failure::of)
+        journal.end().map_err(failure::of)?;
+        self.say(Level::Info, &format!("{}: done", self.subject));
+        Ok(())
     }
 
     /// Ends an action after which nothing is left of its subject: all that is on record is undone.

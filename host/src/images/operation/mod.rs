@@ -19,7 +19,7 @@ use crate::{
     },
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::{Error, ErrorKind, Hold, ImageName, Result};
+use disklessset_plugin_api::{Error, ErrorKind, Hold, ImageName, Level, Result};
 use std::cell::{Cell, RefCell};
 
 /// An action under way. Dropped without [`Operation::succeed`] or [`Operation::fail`] it commits nothing: what it acquired is
@@ -105,6 +105,7 @@ impl<'s> Operation<'s> {
         let journal = Journal::begin(&path, action, class).map_err(failure::of)?;
         self.journal = RefCell::new(Some(journal));
         self.lock = Some(lock);
+        self.say(Level::Info, &format!("{}: {action} begins; its log is {}", self.subject, self.log));
         Ok(self)
     }
 
@@ -169,6 +170,7 @@ impl<'s> Operation<'s> {
         happen: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
         let sure = !matches!(effect, Effect::Published { .. } | Effect::Trash { .. });
+        self.say(Level::Debug, &format!("{}: on record: {}", self.subject, effect.in_words()));
         let number = self.on_journal(|journal| journal.intend(effect, hold))?.map_err(failure::of)?;
         happen().inspect_err(|_| {
             // A rename that fails may have happened, and only its flush to disk failed; these two are known to be ours.
