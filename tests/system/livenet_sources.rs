@@ -35,7 +35,17 @@ pub(super) fn add_oddities(small: &Small) {
     let _ = small.root.tool("mkfifo", &[at("srv/fifo").as_str()]).run().expect_done();
     let _ = small.root.tool("mknod", &[at("srv/null").as_str(), "c", "1", "3"]).run().expect_done();
     std::fs::File::create(at("srv/sparse")).unwrap().set_len(64 << 20).unwrap();
+    let _ = small.root.tool("mknod", &[at("srv/disk").as_str(), "b", "259", "70000"]).run().expect_done();
+    // Any file but a directory can have several names, in parts of the tree that are packed and in those that are not.
+    for name in SEVERAL_NAMES {
+        std::fs::hard_link(at(&format!("srv/{name}")), at(&format!("etc/{name}-again"))).unwrap();
+    }
+    std::fs::create_dir_all(at("boot/grub")).unwrap();
+    std::fs::hard_link(at("srv/-rf"), at("boot/grub/again")).unwrap();
+    symlink("x".repeat(200), at("srv/long")).unwrap();
 }
+
+const SEVERAL_NAMES: [&str; 4] = ["dangling", "fifo", "null", "disk"];
 
 pub(super) fn must_have_oddities(small: &Small, tree: &Utf8Path) {
     let meta =
@@ -57,6 +67,13 @@ pub(super) fn must_have_oddities(small: &Small, tree: &Utf8Path) {
     assert!(meta("srv/fifo").file_type().is_fifo());
     assert!(meta("srv/null").file_type().is_char_device() && meta("srv/null").rdev() == 0x103);
     assert_eq!(meta("srv/sparse").len(), 64 << 20);
+    assert!(meta("srv/disk").file_type().is_block_device());
+    for name in SEVERAL_NAMES {
+        let (one, other) = (meta(&format!("srv/{name}")), meta(&format!("etc/{name}-again")));
+        assert_eq!((one.mode(), one.rdev(), one.len()), (other.mode(), other.rdev(), other.len()), "{name}");
+    }
+    assert_eq!(std::fs::read_link(tree.join("etc/dangling-again")).unwrap().to_str(), Some("/no/where"));
+    assert_eq!(std::fs::read_link(tree.join("srv/long")).unwrap().as_os_str().len(), 200);
 }
 
 #[test]
@@ -69,13 +86,47 @@ fn all_of_a_tree_is_in_its_image_and_the_tree_stays_as_it_was() {
     );
     let small = Small::new();
     add_oddities(&small);
+    // No archive has sockets.
+    let socket = |tree: &Utf8Path, name: &str| tree.join("srv").join(name);
+    drop(std::os::unix::net::UnixListener::bind(socket(&small.tree, "socket")).unwrap());
+    std::fs::hard_link(socket(&small.tree, "socket"), socket(&small.tree, "socket-again")).unwrap();
     let before = Canary::watch(&small.tree);
     let created = small.create("web", &[]).run().expect_done();
     assert!(created.stderr.contains("access control list") || created.stderr.contains("ACL"), "{created}");
-    must_have_oddities(&small, &small.unpacked("web"));
+    let made = small.unpacked("web");
+    must_have_oddities(&small, &made);
+    // Nor does tar keep that a FIFO has several names, and packers write a link once for each.
+    for name in SEVERAL_NAMES {
+        let found = made.join("srv").join(name).symlink_metadata().unwrap();
+        assert!(found.nlink() == 2 || found.is_symlink(), "{name}");
+    }
+    let found = socket(&made, "socket-again").metadata().unwrap();
+    assert!(found.file_type().is_socket() && found.nlink() == 2);
     before.assert_untouched();
     // Zeros take no room.
     assert!(small.squashfs("web").metadata().unwrap().len() < 20 << 20);
+}
+
+#[test]
+fn edits_with_links_of_several_names_are_packed_in_both_layouts() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    for layout in ["flat", "classic"] {
+        let mnt = small.mounted(layout, &["--layout", layout]);
+        symlink("x".repeat(300), mnt.join("etc/link")).unwrap();
+        for number in 0..2000 {
+            std::fs::hard_link(mnt.join("etc/link"), mnt.join(format!("srv/{number}"))).unwrap();
+        }
+        let _ = small.run(&["livenet", "unmount", layout]).expect_done();
+        let tree = small.unpacked(layout);
+        for name in ["etc/link", "srv/0", "srv/1999"] {
+            assert_eq!(
+                std::fs::read_link(tree.join(name)).unwrap().as_os_str().len(),
+                300,
+                "{layout} {name}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod failpoints;
 mod frozen;
 mod full_disk;
 mod image_signing;
+mod imported_trees;
 mod kernels;
 mod kill_points;
 mod kills;

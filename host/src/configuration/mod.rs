@@ -1,10 +1,13 @@
 //! `diskless_parameters.yml`: the keys of 1.x and ours.
 
+mod http_base_url;
+
 use crate::{
     system::{FileError, atomic_file},
     yaml,
 };
 use camino::{Utf8Path, Utf8PathBuf};
+use http_base_url::HttpBaseUrl;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -70,28 +73,6 @@ pub struct SigningKeys {
     pub chain: Option<Utf8PathBuf>,
 }
 
-/// An address that can stand in a boot file: `http://host/path` or with iPXE's `${next-server}`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "String")]
-struct HttpBaseUrl(String);
-
-impl TryFrom<String> for HttpBaseUrl {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]@${}%".contains(c);
-        let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-        match rest {
-            Some(rest) if !rest.is_empty() && text.chars().all(plain) => {
-                Ok(Self(text.trim_end_matches('/').to_owned()))
-            }
-            _ => {
-                Err(format!("{text:?} is no address such as http://${{next-server}} or http://10.0.0.1:8080"))
-            }
-        }
-    }
-}
-
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigurationError {
@@ -133,7 +114,7 @@ impl Configuration {
 
     /// What boot files put before the path: `http://${next-server}` unless set, the server that DHCP names.
     pub fn http_base_url(&self) -> &str {
-        self.http_base_url.as_ref().map_or("http://${next-server}", |url| &url.0)
+        self.http_base_url.as_ref().map_or("http://${next-server}", HttpBaseUrl::as_str)
     }
 
     /// Whether commands that change something clean first; yes unless told otherwise.

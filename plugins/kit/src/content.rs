@@ -7,6 +7,9 @@ use std::{collections::HashSet, os::unix::fs::MetadataExt, path::Path};
 /// beside the image. The directories themselves stay.
 pub const LEFT_OUT: [&str; 6] = ["boot", "dev", "proc", "run", "sys", "tmp"];
 
+/// Targets of symbolic links of so many bytes have no room in an inode of ext4 and take a block.
+const LONG_LINK: u64 = 60;
+
 /// How many files with ACLs are named.
 const NAMED: usize = 5;
 
@@ -15,10 +18,14 @@ const NAMED: usize = 5;
 pub struct Content {
     /// Bytes of all regular files, hard links once, holes included.
     pub bytes: u64,
-    /// Bytes that data and directories take in blocks of 4 KiB, holes not included.
+    /// Bytes that data, directories and long symbolic links take in blocks of 4 KiB, holes not included.
     pub blocks: u64,
     /// Files of all kinds and directories, hard links once: the inodes of a file system that holds them.
     pub inodes: u64,
+    /// Names that symbolic links have beyond the first. Not every file system can give a link two names, nor does every packer: there may
+    /// be as many inodes more.
+    #[serde(default)]
+    pub more_names_of_links: u64,
     /// How many have a POSIX ACL.
     pub with_acl: u64,
     /// Some of those, as paths in the tree, for the message.
@@ -29,6 +36,11 @@ impl Content {
     /// The size of `bytes` in whole mebibytes, rounded up.
     pub fn mebibytes(&self) -> u64 {
         self.bytes.div_ceil(1024 * 1024)
+    }
+
+    /// The most inodes that it takes: each name of a symbolic link can be one of its own.
+    pub fn most_inodes(&self) -> u64 {
+        self.inodes + self.more_names_of_links
     }
 }
 
@@ -74,7 +86,12 @@ fn count(
     names: &mut Vec<u8>,
     content: &mut Content,
 ) {
-    if !metadata.is_dir() && metadata.nlink() > 1 && !links.insert((metadata.dev(), metadata.ino())) {
+    let known = !metadata.is_dir() && metadata.nlink() > 1 && !links.insert((metadata.dev(), metadata.ino()));
+    if metadata.is_symlink() && metadata.len() >= LONG_LINK {
+        content.blocks += 4096;
+    }
+    if known {
+        content.more_names_of_links += u64::from(metadata.is_symlink());
         return;
     }
     content.inodes += 1;
@@ -127,11 +144,14 @@ mod tests {
         file("home/boot/kept", 100);
         std::os::unix::fs::symlink("/nowhere", tree.join("etc/dangling")).unwrap();
         std::fs::create_dir(tree.join(std::ffi::OsStr::from_bytes(b"caf\xe9"))).unwrap();
+        std::os::unix::fs::symlink("x".repeat(60), tree.join("etc/long")).unwrap();
+        std::fs::hard_link(tree.join("etc/long"), tree.join("home/long-again")).unwrap();
         let content = measure(tree).unwrap();
+        assert_eq!((content.more_names_of_links, content.most_inodes()), (1, 11));
         assert_eq!(content.bytes, (10 << 20) + 100);
         assert_eq!(content.mebibytes(), 11);
-        // root, etc, sparse, dangling, boot, home, home/boot, kept, caf\xe9
-        assert_eq!(content.inodes, 9);
+        // root, etc, sparse, dangling, long, boot, home, home/boot, kept, caf\xe9
+        assert_eq!(content.inodes, 10);
         assert!(content.blocks < 1 << 20, "{}", content.blocks);
         assert_eq!(content.with_acl, 0);
     }

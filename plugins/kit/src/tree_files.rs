@@ -206,6 +206,24 @@ impl TreeFiles {
         rustix::fs::chmodat(&parent, &name, Mode::from_raw_mode(mode), AtFlags::empty()).map_err(&fault)
     }
 
+    /// Makes a directory root's and takes from all others the right to write in it. Whether something had to be changed.
+    ///
+    /// # Errors
+    /// When it is not there, or cannot be changed.
+    pub fn let_only_root_write(&self, directory: &str) -> Result<bool> {
+        let fault = self.fault("change the mode of", directory);
+        let fd = self.open_at(directory, OFlags::RDONLY | OFlags::DIRECTORY).map_err(&fault)?;
+        let stat = rustix::fs::fstat(&fd).map_err(&fault)?;
+        let mode = Mode::from_raw_mode(stat.st_mode);
+        let others = Mode::WGRP | Mode::WOTH;
+        if stat.st_uid == 0 && !mode.intersects(others) {
+            return Ok(false);
+        }
+        rustix::fs::fchown(&fd, Some(Uid::ROOT), None).map_err(&fault)?;
+        rustix::fs::fchmod(&fd, mode - others).map_err(&fault)?;
+        Ok(true)
+    }
+
     /// Makes a symbolic link, in place of whatever file or link is there.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::Wish;
 use crate::{
-    accounts::{RootPassword, set_root_password},
+    accounts::{Root, RootPassword, set_root_password},
     anonymise, first_boot,
     os_release::{ImageFacts, describe_image, today},
     packages::Selinux,
@@ -24,14 +24,22 @@ pub(super) fn customise(
     host: &Host<'_>,
 ) -> Result<()> {
     let files = TreeFiles::open(tree)?;
-    match &wish.password {
-        Some(password) => set_root_password(&files, RootPassword::Clear(password))?,
-        None => set_root_password(&files, RootPassword::Locked)?,
+    let password = match (&wish.password, &wish.keys) {
+        (Some(password), _) => RootPassword::Clear(password),
+        (None, Some(_)) => RootPassword::KeysOnly,
+        (None, None) => RootPassword::Locked,
+    };
+    if let Some(taken_off) = set_root_password(&files, password)? {
+        host.warn(format!(
+            "root's account in the tree {taken_off}: nodes would not keep a change, so it does not expire"
+        ));
     }
     if let Some((_, keys)) = &wish.keys {
-        keys.authorise_for_root(&files)?;
+        for remark in keys.authorise_for_root(&files)? {
+            host.warn(remark);
+        }
     }
-    tell_ways_in(wish, host);
+    tell_ways_in(wish, &Root::of(&files)?, host);
     describe_image(&files, &ImageFacts { image, kernel: kernel.as_str(), date: &today() })?;
     warn_of_local_disks(&files, host)?;
     first_boot::make_host_keys_at_boot(&files)?;
@@ -47,7 +55,10 @@ pub(super) fn customise(
     Ok(())
 }
 
-fn tell_ways_in(wish: &Wish, host: &Host<'_>) {
+fn tell_ways_in(wish: &Wish, root: &Root, host: &Host<'_>) {
+    if ["nologin", "false"].iter().any(|none| root.shell.rsplit('/').next() == Some(none)) {
+        host.warn(format!("root cannot log in on the nodes: its shell in the tree is {}", root.shell));
+    }
     match (&wish.password, &wish.keys) {
         (None, None) => host.warn(
             "no password and no key were given: root's account is locked and nobody can log in on the nodes",

@@ -19,7 +19,7 @@ use crate::{
 };
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Host, Result};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 
 /// The step by which the host asks a class for the tree of an image, as a directory that may be written to and is there until the action
 /// ends (a text); for `kernel add --from-image`. A class without it has no tree to take a kernel from.
@@ -40,6 +40,7 @@ pub fn make(
 ) -> Result<TreesKernel> {
     host.info(format!("making the tree of image {name} from {}", wish.source));
     wish.source.build(&plan(wish), tree, scratch, host)?;
+    open_root_directory(tree, host)?;
     tell_what_means_nothing(wish, host);
     let settled = match &wish.kernel {
         KernelChoice::FromImage => kernel::of_tree(tree, host),
@@ -67,6 +68,24 @@ pub fn make_directory(path: &Utf8Path, mode: u32) -> Result<()> {
     let fault = |cause| Error::failed(format!("cannot make {path}")).because(cause);
     std::fs::DirBuilder::new().mode(mode).create(path).map_err(fault)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(fault)
+}
+
+/// The directory above a tree is of the user's making, or of whoever packed an archive: with 0700 on it nobody but root gets anywhere on the
+/// nodes, and where others may write, everybody may rename `/etc`. What distributions have (0755, 0555) stays.
+fn open_root_directory(tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    let fault = |cause| Error::failed(format!("cannot set owner and mode of {tree}")).because(cause);
+    let found = tree.symlink_metadata().map_err(fault)?;
+    let (mode, owner) = (found.mode() & 0o7777, (found.uid(), found.gid()));
+    if owner == (0, 0) && mode & !0o200 == 0o555 {
+        return Ok(());
+    }
+    std::os::unix::fs::lchown(tree, Some(0), Some(0)).map_err(fault)?;
+    std::fs::set_permissions(tree, std::fs::Permissions::from_mode(0o755)).map_err(fault)?;
+    host.warn(format!(
+        "the root directory of the tree had mode {mode:04o} and owner {}:{}: on the nodes it has 0755 and is root's",
+        owner.0, owner.1
+    ));
+    Ok(())
 }
 
 fn plan(wish: &Wish) -> TreePlan {

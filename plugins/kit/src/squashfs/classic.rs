@@ -12,7 +12,7 @@ const BYTES_PER_INODE: u64 = 16_384;
 
 /// How many inodes the inner file system gets: the usual number, or more for a tree of many small files.
 fn inodes(content: &Content, size: Size) -> u64 {
-    (size.as_bytes() / BYTES_PER_INODE).max(content.inodes + content.inodes / 5 + 1000)
+    (size.as_bytes() / BYTES_PER_INODE).max(content.most_inodes() + content.inodes / 5 + 1000)
 }
 
 /// The least size of the inner file system for this content.

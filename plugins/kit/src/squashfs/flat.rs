@@ -18,7 +18,7 @@ pub fn pack_flat(tree: &Utf8Path, file: &Utf8Path, content: &Content, host: &Hos
     let left_out = LEFT_OUT.iter().flat_map(|dir| [format!("{dir}/*"), format!("{dir}/.*")]);
     host.run(&mksquashfs(tree, file).args(["-wildcards", "-e"]).args(left_out))
         .map_err(space::writing(file))?;
-    Superblock::read(file)?.must_hold(content.inodes, file)?;
+    Superblock::read(file)?.must_hold_all_of(content, file)?;
     tell_lost_acls(content, host);
     for_nodes(file)
 }
