@@ -13,6 +13,7 @@
 //! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`]: the HTTP tree as a web server gives it;
 //! - [`configuration`], [`site`]: where everything is;
 //! - [`units`]: what systemd mounts again after a reboot;
+//! - `needs`: the tools of each action, and whether they are there;
 //! - [`system`]: files, locks, mounts and tools; knows no images.
 
 pub mod cli;
@@ -36,6 +37,7 @@ pub mod system;
 pub mod units;
 
 mod menu;
+mod needs;
 mod no_room;
 mod output;
 mod yaml;

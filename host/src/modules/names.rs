@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 /// First words of the command line that belong to the host; no module may be named like one of them.
-pub const HOST_COMMANDS: [&str; 15] = [
+pub const HOST_COMMANDS: [&str; 16] = [
     "list",
     "show",
     "log",
@@ -18,6 +18,7 @@ pub const HOST_COMMANDS: [&str; 15] = [
     "clear",
     "kernel",
     "module",
+    "doctor",
     "serve",
     "completion",
     "help",

@@ -15,14 +15,7 @@ use super::child::{LastWords, dies_with_this_thread};
 use super::node::NodeName;
 use super::report::UsedAccelerator;
 use super::request::Mebibytes;
-
-/// Where QEMU is: Debian and most others, then Enterprise Linux.
-const PROGRAMS: [&str; 4] = [
-    "/usr/bin/qemu-system-x86_64",
-    "/usr/local/bin/qemu-system-x86_64",
-    "/usr/libexec/qemu-kvm",
-    "/usr/bin/qemu-kvm",
-];
+use crate::needs;
 
 /// The machine to start.
 #[derive(Debug, Clone)]
@@ -81,7 +74,7 @@ impl Subnet {
 
 /// QEMU's path, if it is installed.
 pub(super) fn find_qemu() -> Option<Utf8PathBuf> {
-    PROGRAMS.iter().map(|program| Utf8PathBuf::from(*program)).find(|program| program.is_file())
+    needs::found(&needs::QEMU)
 }
 
 impl MachineSpec {

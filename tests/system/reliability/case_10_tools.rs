@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use camino::Utf8PathBuf;
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
+use disklessset_tests::root::TestRoot;
 use disklessset_tests::run::Program;
 
 use super::tools::{Fault, with_faulty};
@@ -228,6 +229,42 @@ fn case_10_every_tool_of_the_program_is_in_the_table() {
     let lacking: Vec<_> =
         unnamed.iter().filter(|file| !NAMED_ELSEWHERE.iter().any(|(name, _)| name == file)).collect();
     assert!(lacking.is_empty(), "which programs does {lacking:?} run?");
+}
+
+/// Tools that are of a tree, which brings them.
+const OF_TREES: [&str; 1] = ["setfiles"];
+
+#[test]
+fn case_10_doctor_knows_every_tool_of_the_program() {
+    let root = TestRoot::bare();
+    let known = root.disklessset(&["doctor", "--format", "json"]).run().json();
+    let known =
+        known["actions"].as_array().unwrap().iter().flat_map(|action| action["tools"].as_array().unwrap());
+    let known: BTreeSet<_> = known.map(|tool| tool["tool"].as_str().unwrap()).collect();
+    let tools = USES.iter().map(|used| used.tool).chain(ELSEWHERE.iter().map(|(tool, _)| *tool));
+    let lacking: Vec<_> = tools.filter(|tool| !known.contains(tool) && !OF_TREES.contains(tool)).collect();
+    assert!(lacking.is_empty(), "doctor does not look for {lacking:?}");
+}
+
+#[test]
+fn case_10_doctor_names_a_missing_tool_with_the_command_that_installs_it() {
+    disklessset_tests::need!(need::root(), need::tool("apt-get"));
+    let root = TestRoot::bare();
+    let doctor = root.disklessset(&["doctor", "livenet", "--format", "json"]);
+    let outcome = with_faulty(&root, "mksquashfs", Fault::Missing, doctor).run().expect_code(1);
+    let missing = "`apt-get install --no-install-recommends squashfs-tools` installs them";
+    let outcome = outcome.expect_said(missing);
+    let action = outcome.json()["actions"][0].clone();
+    assert_eq!(action["ready"], false, "{action}");
+    let tool = |name: &str| {
+        action["tools"].as_array().unwrap().iter().find(|tool| tool["tool"] == name).cloned().unwrap()
+    };
+    assert!(tool("mksquashfs")["path"].is_null() && tool("unsquashfs")["path"].is_string(), "{action}");
+    // And the command it names is one that works.
+    let simulated =
+        root.tool("apt-get", &["--simulate", "install", "--no-install-recommends", "squashfs-tools"]);
+    let _ = simulated.run().expect_done();
+    let _ = root.disklessset(&["doctor", "livenet"]).run().expect_done();
 }
 
 #[test]

@@ -7,6 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, v
 
 use crate::bench::Subject;
 use crate::failure::Failure;
+use crate::packages::Extent;
 use crate::test::tier::Tier;
 use crate::{bench, dist, fuzz, quickstart, setup, test};
 
@@ -23,14 +24,17 @@ fn tree() -> Command {
     let subjects = subjects
         .value_parser(PossibleValuesParser::new(Subject::ALL.map(Subject::name)))
         .help("Measure only these");
+    let for_ = Arg::new("for").long("for").value_name("WHAT").default_value("program");
+    let for_ = for_
+        .value_parser(PossibleValuesParser::new(EXTENTS.map(|(word, _)| word)))
+        .help("Install what this needs, and no more");
     Command::new("xtask")
         .bin_name("cargo xtask")
         .about("Tasks of the source tree")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(
-            Command::new("setup")
-                .about("Install the system packages that building, booting and testing need"),
+            Command::new("setup").about("Install the system packages that building and using the program need").arg(for_),
         )
         .subcommand(Command::new("dist").about("Build and install the program and its modules").arg(dest))
         .subcommand(Command::new("quickstart").about("Make a first image below quickstart-root/ and boot it"))
@@ -48,6 +52,19 @@ fn tree() -> Command {
         .subcommand(Command::new("test").about("Check and test everything").arg(full).arg(tiers))
 }
 
+/// What packages can be set up for.
+const EXTENTS: [(&str, Extent); 4] = [
+    ("quickstart", Extent::Quickstart),
+    ("program", Extent::Program),
+    ("tests", Extent::Tests),
+    ("full", Extent::LongTests),
+];
+
+fn extent(args: &ArgMatches) -> Extent {
+    let word = args.get_one::<String>("for").expect("it has a default");
+    EXTENTS.iter().find(|(known, _)| known == word).map_or(Extent::Program, |(_, extent)| *extent)
+}
+
 fn fuzzing() -> Command {
     let seconds = Arg::new("seconds").value_name("SECONDS").default_value("60");
     let seconds = seconds.value_parser(value_parser!(u64).range(1..)).help("How long for each target");
@@ -63,7 +80,7 @@ fn fuzzing() -> Command {
 /// Does what the command line says.
 pub(crate) fn run() -> Result<ExitCode, Failure> {
     match tree().get_matches().subcommand() {
-        Some(("setup", _)) => setup::task(),
+        Some(("setup", args)) => setup::task(extent(args)),
         Some(("dist", args)) => dist::task(args.get_one::<Utf8PathBuf>("dest").expect("clap requires it")),
         Some(("bench", args)) => bench::task(&subjects(args)),
         Some(("peak", args)) => {

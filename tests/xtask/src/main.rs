@@ -14,6 +14,7 @@ mod say;
 mod setup;
 mod source_tree;
 mod test;
+mod units;
 
 use std::process::ExitCode;
 

@@ -1,30 +1,45 @@
 //! The system packages that something here needs: one list, by what needs them and by family of distribution.
+//!
+//! What the program needs stands in its own table, which `disklessset doctor` shows; here are building and testing.
 
 use crate::failure::{self, Failure};
+use needs::{ACTIONS, Action, Tool};
+
+pub(crate) use needs::Family;
+
+#[allow(dead_code, reason = "the tasks look for packages alone, not for the files in them")]
+#[path = "../../../host/src/needs/table.rs"]
+mod needs;
 
 /// What packages are needed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Build,
-    Livenet,
-    BootProof,
+    /// An action of the program, by its name in the table.
+    Action(&'static str),
     Tests,
+    LongTests,
+}
+
+/// Which purposes something has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Building, and making and booting one image of this distribution's packages.
+    Quickstart,
+    /// Building, and all that the program does.
+    Program,
+    /// That, and a sample of the tests.
+    Tests,
+    /// That, and all tests.
+    LongTests,
 }
 
 /// A package with its name in each family; none where the family has it under no name.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Package {
-    pub(crate) purpose: Purpose,
-    pub(crate) debian: Option<&'static str>,
-    pub(crate) enterprise: Option<&'static str>,
-}
-
-/// A family of distributions that share package names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Family {
-    Debian,
-    /// Enterprise Linux and Fedora. The names are from their documentation; nobody has tried them here.
-    Enterprise,
+struct Package {
+    purpose: Purpose,
+    debian: Option<&'static str>,
+    enterprise: Option<&'static str>,
 }
 
 const fn both(purpose: Purpose, debian: &'static str, enterprise: &'static str) -> Package {
@@ -39,30 +54,10 @@ const fn enterprise(purpose: Purpose, name: &'static str) -> Package {
     Package { purpose, debian: None, enterprise: Some(name) }
 }
 
-/// Its package on Debian has the server started, and enabled for every boot: neither is wanted for proofs.
-pub(crate) const NFS_SERVER: &str = "nfs-ganesha";
-
-/// Everything. On Debian dracut comes without its metapackage `dracut`, which conflicts with initramfs-tools and would
-/// take the server's own initramfs generator away; these three do not (tried on Debian 12).
+/// What building and testing need beside the program's own tools. Names for Enterprise Linux are from its documentation.
 const PACKAGES: &[Package] = &[
     both(Purpose::Build, "gcc", "gcc"),
     debian(Purpose::Build, "libc6-dev"),
-    debian(Purpose::Livenet, "mmdebstrap"),
-    both(Purpose::Livenet, "squashfs-tools", "squashfs-tools"),
-    both(Purpose::Livenet, "e2fsprogs", "e2fsprogs"),
-    both(Purpose::Livenet, "zstd", "zstd"),
-    both(Purpose::Livenet, "util-linux", "util-linux"),
-    both(Purpose::Livenet, "kmod", "kmod"),
-    both(Purpose::Livenet, "curl", "curl"), // dracut's livenet part takes the server's
-    both(Purpose::Livenet, "dracut-core", "dracut"),
-    both(Purpose::Livenet, "dracut-network", "dracut-network"),
-    both(Purpose::Livenet, "dracut-live", "dracut-live"),
-    both(Purpose::BootProof, "qemu-system-x86", "qemu-kvm"),
-    both(Purpose::BootProof, "ipxe-qemu", "ipxe-roms-qemu"),
-    both(Purpose::BootProof, "iproute2", "iproute"),
-    both(Purpose::BootProof, NFS_SERVER, NFS_SERVER),
-    both(Purpose::BootProof, "nfs-ganesha-vfs", "nfs-ganesha-vfs"),
-    both(Purpose::Tests, "acl", "acl"),
     both(Purpose::Tests, "dnf", "dnf"),
     both(Purpose::Tests, "createrepo-c", "createrepo_c"),
     // rpm, rpmbuild and rpmsign; on Enterprise Linux in packages of their own.
@@ -70,63 +65,100 @@ const PACKAGES: &[Package] = &[
     enterprise(Purpose::Tests, "rpm-build"),
     enterprise(Purpose::Tests, "rpm-sign"),
     both(Purpose::Tests, "gpg", "gnupg2"),
+    debian(Purpose::Tests, "gpg-agent"), // makes the keys; only recommended by gpg
+    both(Purpose::Tests, "git", "git"),  // whether a run changes what is under version control
+    both(Purpose::Tests, "acl", "acl"),
     both(Purpose::Tests, "attr", "attr"),
-    both(Purpose::Tests, "g++", "gcc-c++"),             // libFuzzer
+    both(Purpose::Tests, "iproute2", "iproute"),
     both(Purpose::Tests, "erofs-utils", "erofs-utils"), // for the module in tests/authors
     both(Purpose::Tests, "faketime", "libfaketime"),    // a clock that is elsewhere, for one program
     debian(Purpose::Tests, "btrfs-progs"),              // Enterprise Linux has no btrfs
     debian(Purpose::Tests, "clustershell"),             // the reference for node sets
     both(Purpose::Tests, "libcap2-bin", "libcap"),
-    both(Purpose::Tests, "bzip2", "bzip2"),
     both(Purpose::Tests, "openssl", "openssl"), // signing is up to the site
-    both(Purpose::Tests, "skopeo", "skopeo"),
     both(Purpose::Tests, "openssh-client", "openssh"), // ssh-keygen signs modules
+    both(Purpose::Tests, "skopeo", "skopeo"),
     both(Purpose::Tests, "strace", "strace"),
     both(Purpose::Tests, "systemd", "systemd"), // its tools judge units; it need not run
+    both(Purpose::Tests, "zstd", "zstd"),
+    both(Purpose::Tests, "xz-utils", "xz"),
+    both(Purpose::Tests, "bzip2", "bzip2"),
+    both(Purpose::Tests, "bsdutils", "util-linux"), // script
+    both(Purpose::Tests, "python3-minimal", "python3"),
     both(Purpose::Tests, "xfsprogs", "xfsprogs"),
     debian(Purpose::Tests, "umoci"),
-    both(Purpose::Tests, "xz-utils", "xz"),
+    both(Purpose::LongTests, "g++", "gcc-c++"),       // libFuzzer
+    debian(Purpose::LongTests, "mmdebstrap"),         // a clean root, on every family
+    both(Purpose::LongTests, "binutils", "binutils"), // readelf, which a bench compares with
 ];
 
 impl Purpose {
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Build => "building",
-            Self::Livenet => "livenet images",
-            Self::BootProof => "the boot proof",
+            Self::Action(name) => {
+                ACTIONS.iter().find(|action| action.name == name).map_or(name, |action| action.what)
+            }
             Self::Tests => "the tests",
+            Self::LongTests => "the long tests (--full)",
+        }
+    }
+
+    /// The smallest extent that it belongs to.
+    fn extent(self, family: Family) -> Extent {
+        match self {
+            Self::Build => Extent::Quickstart,
+            Self::Action(name) => {
+                let own = match family {
+                    Family::Debian => "apt",
+                    Family::Enterprise => "dnf",
+                };
+                if [own, "livenet", "prove"].contains(&name) { Extent::Quickstart } else { Extent::Program }
+            }
+            Self::Tests => Extent::Tests,
+            Self::LongTests => Extent::LongTests,
         }
     }
 }
 
-impl Family {
-    /// The family of the machine, by what its os-release says it is and is like.
-    pub(crate) fn of_this_machine() -> Result<Self, Failure> {
-        let path = camino::Utf8Path::new("/etc/os-release");
-        let text = std::fs::read_to_string(path).map_err(failure::file("read", path))?;
-        Self::of(&text).ok_or_else(|| {
-            Failure::Plain("this machine is neither Debian-like nor Enterprise Linux: install by hand what README.md names".to_owned())
-        })
-    }
+/// The family of the machine, by what its os-release says it is and is like.
+pub(crate) fn family_of_this_machine() -> Result<Family, Failure> {
+    let path = camino::Utf8Path::new("/etc/os-release");
+    let text = std::fs::read_to_string(path).map_err(failure::file("read", path))?;
+    Family::of(&text).ok_or_else(|| {
+        let unknown = "this machine is neither Debian-like nor Enterprise Linux: install by hand what `disklessset doctor` names";
+        Failure::Plain(unknown.to_owned())
+    })
+}
 
-    fn of(os_release: &str) -> Option<Self> {
-        let fields = os_release.lines().filter_map(|line| line.split_once('='));
-        let fields = fields.filter(|(key, _)| ["ID", "ID_LIKE"].contains(key));
-        let words = fields.flat_map(|(_, value)| value.trim_matches(['"', '\'']).split_whitespace());
-        words.into_iter().find_map(|word| match word {
-            "debian" | "ubuntu" => Some(Self::Debian),
-            "rhel" | "centos" | "fedora" | "rocky" | "almalinux" => Some(Self::Enterprise),
-            _ => None,
-        })
-    }
-
-    /// The names of everything that is needed, with its purpose.
-    pub(crate) fn names(self) -> Vec<(Purpose, &'static str)> {
-        let name = |package: &Package| match self {
-            Self::Debian => package.debian,
-            Self::Enterprise => package.enterprise,
+/// The names of all that is needed for so much, each once, with its first purpose.
+pub(crate) fn names(family: Family, extent: Extent) -> Vec<(Purpose, &'static str)> {
+    let of_actions = ACTIONS.iter().filter(|action| is_expected(action, family)).flat_map(|action| {
+        let name = |tool: &Tool| Some((Purpose::Action(action.name), tool.package(family)?));
+        action.needs.iter().filter_map(name)
+    });
+    let own = PACKAGES.iter().filter_map(|package| {
+        let name = match family {
+            Family::Debian => package.debian,
+            Family::Enterprise => package.enterprise,
         };
-        PACKAGES.iter().filter_map(|package| Some((package.purpose, name(package)?))).collect()
+        Some((package.purpose, name?))
+    });
+    let mut names: Vec<(Purpose, &'static str)> = Vec::new();
+    for (purpose, name) in of_actions.chain(own) {
+        if purpose.extent(family) as u8 <= extent as u8 && !names.iter().any(|(_, known)| *known == name) {
+            names.push((purpose, name));
+        }
+    }
+    names
+}
+
+/// Whether a server of this family is to be able to do it.
+fn is_expected(action: &Action, family: Family) -> bool {
+    match action.sites {
+        needs::Sites::All => true,
+        needs::Sites::Of(of) => of == family,
+        needs::Sites::Some => false,
     }
 }
 
@@ -134,23 +166,41 @@ impl Family {
 mod tests {
     use super::*;
 
-    #[test]
-    fn families_are_known_by_what_they_are_like() {
-        assert_eq!(Family::of("NAME=x\nID=debian\n"), Some(Family::Debian));
-        assert_eq!(Family::of("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n"), Some(Family::Debian));
-        assert_eq!(Family::of("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n"), Some(Family::Enterprise));
-        assert_eq!(Family::of("ID=arch\nPRETTY_NAME=debian\n"), None);
+    fn of(family: Family, extent: Extent) -> Vec<&'static str> {
+        names(family, extent).into_iter().map(|(_, name)| name).collect()
     }
 
     #[test]
     fn nothing_is_listed_twice_and_the_metapackage_never() {
         for family in [Family::Debian, Family::Enterprise] {
-            let mut names: Vec<_> = family.names().into_iter().map(|(_, name)| name).collect();
+            let mut names = of(family, Extent::LongTests);
             assert!(family != Family::Debian || !names.contains(&"dracut"), "it removes initramfs-tools");
             names.sort_unstable();
             let all = names.len();
             names.dedup();
             assert_eq!(names.len(), all);
         }
+    }
+
+    #[test]
+    fn a_quickstart_gets_what_its_own_steps_need_and_no_server() {
+        let names = of(Family::Debian, Extent::Quickstart);
+        for needed in ["gcc", "mmdebstrap", "squashfs-tools", "qemu-system-x86", "ipxe-qemu"] {
+            assert!(names.contains(&needed), "{names:?}");
+        }
+        for other in ["nfs-ganesha", "dnf", "dracut-core", "strace", "skopeo"] {
+            assert!(!names.contains(&other), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn each_extent_has_all_of_the_smaller_ones() {
+        let extents = [Extent::Quickstart, Extent::Program, Extent::Tests, Extent::LongTests];
+        for pair in extents.windows(2) {
+            let (small, large) = (of(Family::Debian, pair[0]), of(Family::Debian, pair[1]));
+            assert!(small.iter().all(|name| large.contains(name)) && small.len() < large.len());
+        }
+        assert!(of(Family::Debian, Extent::Tests).contains(&"gpg-agent"));
+        assert!(!of(Family::Debian, Extent::Tests).contains(&"g++"));
     }
 }

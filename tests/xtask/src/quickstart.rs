@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::command::{Output, Tool};
 use crate::failure::{self, Failure};
-use crate::packages::Family;
+use crate::packages::{Extent, Family, family_of_this_machine};
 use crate::source_tree::SourceTree;
 use crate::{dist, say, setup};
 
@@ -21,6 +21,10 @@ use crate::{dist, say, setup};
 const IMAGE: &str = "first";
 /// Where modules go when the source tree is one that others may write. Root loads them, so root alone may.
 const OWN_MODULES_DIR: &str = "/var/lib/disklessset-quickstart/modules.d";
+
+/// Said before anything is done.
+const PLAN: &str = "installs packages, builds, makes one image below quickstart-root/ and boots it: some 10 minutes \
+    without KVM, 5 GB of disk, 4 GB of memory, and packages of the distribution from its mirror";
 
 struct Quickstart {
     program: Utf8PathBuf,
@@ -33,7 +37,8 @@ struct Quickstart {
 pub(crate) fn task() -> Result<(), Failure> {
     let tree = SourceTree::find()?;
     let mut times = Vec::new();
-    let set_up = timed(&mut times, "set-up", setup::task);
+    say::note(PLAN);
+    let set_up = timed(&mut times, "set-up", || setup::task(Extent::Quickstart));
     if !geteuid().is_root() {
         set_up.unwrap_or_else(|missing| say::failure(&missing));
         let how = "making an OS image needs root; type: sudo env \"PATH=$PATH\" cargo xtask quickstart";
@@ -84,7 +89,7 @@ fn modules_dir(tree: &SourceTree) -> Result<Utf8PathBuf, Failure> {
 impl Quickstart {
     fn make_and_prove(&mut self) -> Result<(), Failure> {
         let password_file = self.make_password()?;
-        let source = match Family::of_this_machine()? {
+        let source = match family_of_this_machine()? {
             Family::Debian => "apt",
             Family::Enterprise => "dnf",
         };

@@ -6,17 +6,15 @@ use nix::unistd::geteuid;
 
 use crate::command::{Output, Tool};
 use crate::failure::Failure;
-use crate::packages::{Family, NFS_SERVER, Purpose};
+use crate::packages::{self, Extent, Family, Purpose};
 use crate::say;
+use crate::units::{Enabled, NothingStarts};
 
-/// What the package of the NFS server enables.
-const GANESHA_UNITS: [&str; 2] = ["nfs-ganesha.service", "nfs-ganesha-lock.service"];
-
-/// Installs what is missing. When not root, fails with the list and the command to type.
-pub(crate) fn task() -> Result<(), Failure> {
+/// Installs what is missing, having said what and what for. When not root, fails with the list and the command to type.
+pub(crate) fn task(extent: Extent) -> Result<(), Failure> {
     say::step("system packages");
-    let family = Family::of_this_machine()?;
-    let missing = missing(family)?;
+    let family = packages::family_of_this_machine()?;
+    let missing = missing(family, extent)?;
     if missing.is_empty() {
         say::note("all there");
         return Ok(());
@@ -26,25 +24,47 @@ pub(crate) fn task() -> Result<(), Failure> {
     if !geteuid().is_root() {
         return Err(Failure::Plain(explain(&missing, &install.line())));
     }
+    by_purpose(&missing).iter().for_each(|line| say::note(line));
     if family == Family::Debian {
-        apt("update").run()?;
+        apt("update").output(Output::Kept).run()?;
+        say::note(&announced(&names)?);
     } else {
         say::note("the package names for this distribution are untried: tell us when one is wrong");
     }
     say::note(&install.line());
-    install.run()?;
-    if family == Family::Debian && names.contains(&NFS_SERVER) {
-        // It listens where the machine's own NFS server does; proofs start one of their own.
-        Tool::new("systemctl").args(["--quiet", "disable"]).args(GANESHA_UNITS).run()?;
-    }
-    let still = self::missing(family)?;
+    let enabled = Enabled::now();
+    let installed = {
+        let _policy = (family == Family::Debian).then(NothingStarts::from_now_on).transpose()?;
+        install.run()
+    };
+    // Even a failed installation may have enabled something.
+    let restored = enabled.restore();
+    installed?;
+    restored?;
+    let still = self::missing(family, extent)?;
     let still: Vec<_> = still.iter().map(|(_, name)| *name).collect();
     if still.is_empty() { Ok(()) } else { Err(Failure::Plain(format!("still missing: {}", still.join(" ")))) }
 }
 
+/// How much apt is about to install, with all that the packages depend on.
+fn announced(names: &[&str]) -> Result<String, Failure> {
+    let ask = |how: &str| apt("install").args([how, "--no-install-recommends"]).args(names.iter().copied());
+    let simulated = ask("--simulate").output(Output::Kept).run()?.stdout;
+    let archives = ask("--print-uris").output(Output::Kept).run()?.stdout;
+    Ok(size(&simulated, &archives))
+}
+
+/// The count and the size of packages, from what apt says before it installs them.
+fn size(simulated: &str, archives: &str) -> String {
+    let count = simulated.lines().filter(|line| line.starts_with("Inst ")).count();
+    let lines = archives.lines().filter(|line| line.starts_with('\''));
+    let bytes: u64 = lines.filter_map(|line| line.split(' ').nth(2)?.parse::<u64>().ok()).sum();
+    format!("with what they depend on: {count} packages, {} MB to fetch", bytes.div_ceil(1_000_000))
+}
+
 /// What is needed and not installed.
-fn missing(family: Family) -> Result<Vec<(Purpose, &'static str)>, Failure> {
-    let needed = family.names();
+fn missing(family: Family, extent: Extent) -> Result<Vec<(Purpose, &'static str)>, Failure> {
+    let needed = packages::names(family, extent);
     let names = needed.iter().map(|(_, name)| *name);
     let ask = match family {
         Family::Debian => {
@@ -87,13 +107,23 @@ fn install_command(family: Family, names: &[&str]) -> Tool {
 
 fn explain(missing: &[(Purpose, &str)], command: &str) -> String {
     let mut text = String::from("these packages are missing, and only root can install them:");
-    for purpose in [Purpose::Build, Purpose::Livenet, Purpose::BootProof, Purpose::Tests] {
-        let names: Vec<_> = missing.iter().filter(|(of, _)| *of == purpose).map(|(_, name)| *name).collect();
-        if !names.is_empty() {
-            text.push_str(&format!("\n  for {}: {}", purpose.words(), names.join(" ")));
+    by_purpose(missing).iter().for_each(|line| text.push_str(&format!("\n  {line}")));
+    text + &format!("\ntype: sudo {command}")
+}
+
+/// A line for each purpose, with its packages.
+fn by_purpose(missing: &[(Purpose, &str)]) -> Vec<String> {
+    let mut purposes: Vec<Purpose> = Vec::new();
+    for (purpose, _) in missing {
+        if !purposes.contains(purpose) {
+            purposes.push(*purpose);
         }
     }
-    text + &format!("\ntype: sudo {command}")
+    let line = |purpose: &Purpose| {
+        let names = missing.iter().filter(|(of, _)| of == purpose).map(|(_, name)| *name);
+        format!("for {}: {}", purpose.words(), names.collect::<Vec<_>>().join(" "))
+    };
+    purposes.iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -107,10 +137,17 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_said_by_purpose_with_the_command_to_type() {
-        let missing = [(Purpose::Livenet, "zstd"), (Purpose::BootProof, "ipxe-qemu")];
+        let missing = [(Purpose::Tests, "zstd"), (Purpose::Action("prove"), "ipxe-qemu")];
         let text = explain(&missing, &install_command(Family::Debian, &["zstd", "ipxe-qemu"]).line());
-        assert!(text.contains("for livenet images: zstd\n"), "{text}");
+        assert!(text.contains("for the tests: zstd\n"), "{text}");
         assert!(text.ends_with("install --no-install-recommends zstd ipxe-qemu"), "{text}");
         assert!(!text.contains("building"), "{text}");
+    }
+
+    #[test]
+    fn what_apt_is_about_to_do_is_counted() {
+        let simulated = "NOTE: This is only a simulation!\nInst a (1 Debian:12 [amd64])\nInst b (2 Debian:12 [amd64])\nConf a (1)\n";
+        let archives = "Reading package lists...\n'http://m/a.deb' a_1_amd64.deb 1500000 SHA256:00\n'http://m/b.deb' b_2_amd64.deb 700000 SHA256:00\n";
+        assert_eq!(size(simulated, archives), "with what they depend on: 2 packages, 3 MB to fetch");
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod clean;
 pub(crate) mod clear;
 pub(crate) mod clone;
 pub(crate) mod create;
+pub(crate) mod doctor;
 pub(crate) mod kernel;
 pub(crate) mod list;
 pub(crate) mod log;
@@ -38,6 +39,7 @@ pub(crate) fn all() -> Vec<Command> {
         clear::command(),
         kernel::command(),
         module::command(),
+        doctor::command(),
     ]
 }
 
@@ -59,6 +61,7 @@ pub(crate) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
         "clear" => boxed(clear::request(matches)),
         "kernel" => kernel::request(matches),
         "module" => module::request(matches),
+        "doctor" => boxed(Ok(doctor::request(matches))),
         _ => return None,
     })
 }

@@ -18,6 +18,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::child::{LastWords, dies_with_this_thread};
 use super::exported::Exported;
 use super::report::ProveError;
+use crate::needs;
 use config::Export;
 
 /// The port of NFS 4.
@@ -28,13 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const NO_EXPORT: &str = "Could not create export";
 /// How often its end is looked for.
 const TICK: Duration = Duration::from_millis(100);
-
-const PROGRAMS: [&str; 3] =
-    ["/usr/bin/ganesha.nfsd", "/usr/sbin/ganesha.nfsd", "/usr/local/bin/ganesha.nfsd"];
-/// Where its file system modules are: Debian, Enterprise Linux, others.
-const PLUGINS: [&str; 4] =
-    ["/usr/lib/x86_64-linux-gnu/ganesha", "/usr/lib64/ganesha", "/usr/lib/ganesha", "/usr/local/lib/ganesha"];
-const VFS: &str = "libfsalvfs.so";
 
 /// The installed server.
 #[derive(Debug, Clone)]
@@ -49,13 +43,12 @@ impl Ganesha {
     /// # Errors
     /// When it or its module for local file systems is not installed; with the package that has it.
     pub(super) fn find() -> Result<Self, ProveError> {
-        let missing = |tool, package| ProveError::MissingNfsServer { tool, package };
-        let program = PROGRAMS.iter().map(Utf8Path::new).find(|program| program.is_file());
-        let plugins = PLUGINS.iter().map(Utf8Path::new).find(|dir| dir.join(VFS).is_file());
-        Ok(Self {
-            program: program.ok_or_else(|| missing("ganesha.nfsd", "nfs-ganesha"))?.to_owned(),
-            plugins: plugins.ok_or_else(|| missing(VFS, "nfs-ganesha-vfs"))?.to_owned(),
-        })
+        let find = |tool: &'static needs::Tool| {
+            let package = tool.debian.unwrap_or(tool.name);
+            needs::found(tool).ok_or(ProveError::MissingNfsServer { tool: tool.name, package })
+        };
+        let (program, vfs) = (find(&needs::GANESHA)?, find(&needs::GANESHA_VFS)?);
+        Ok(Self { program, plugins: vfs.parent().map_or_else(Utf8PathBuf::new, Utf8Path::to_owned) })
     }
 }
 

@@ -26,7 +26,10 @@ mod tree_root;
 
 pub use error::{CommandError, Ending};
 pub use isolation::{Access, Chroot, Isolation, NameResolution};
+#[cfg(test)]
+pub(crate) use packages::debian_package;
 use start::Plan;
+pub(crate) use start::find;
 
 /// A tool to run once. Its environment is ours alone: a fixed `PATH`, `LC_ALL=C.UTF-8`, `HOME=/root`,
 /// `DEBIAN_FRONTEND=noninteractive` and what [`env`](Tool::env) names; nothing of the user's leaks in.

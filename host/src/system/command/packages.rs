@@ -1,7 +1,7 @@
 //! Which Debian package has a tool, so that a missing one can be named together with its remedy.
 
 /// The package of Debian 12 that installs `tool`, for the tools that image classes and the host use.
-pub(super) fn debian_package(tool: &str) -> Option<&'static str> {
+pub(crate) fn debian_package(tool: &str) -> Option<&'static str> {
     let name = tool.rsplit('/').next().unwrap_or(tool);
     Some(match name {
         "mmdebstrap" => "mmdebstrap",

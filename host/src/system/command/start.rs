@@ -19,6 +19,11 @@ use crate::system::syscalls::pidfd_open;
 /// Where tools are looked for, on the machine and in trees.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Where a program lies that runs when it is named so; none where it is not installed.
+pub(crate) fn find(program: &str) -> Option<Utf8PathBuf> {
+    PATH.split(':').map(|dir| Utf8PathBuf::from(dir).join(program)).find(|path| path.is_file())
+}
+
 /// What to start and how: the part of a tool that can go to another thread.
 pub(super) struct Plan {
     pub(super) program: OsString,
@@ -134,10 +139,8 @@ impl Plan {
                 return Ok(given);
             }
         } else {
-            let found =
-                PATH.split(':').map(|dir| PathBuf::from(dir).join(&given)).find(|path| path.is_file());
-            if let Some(found) = found {
-                return Ok(found);
+            if let Some(found) = given.to_str().and_then(find) {
+                return Ok(found.into());
             }
         }
         let tool = self.name();

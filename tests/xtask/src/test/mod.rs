@@ -13,6 +13,7 @@ use disklessset_tests::{kill_table, need};
 
 use crate::command::{Tool, interrupted, mark};
 use crate::failure::Failure;
+use crate::packages::Extent;
 use crate::source_tree::{SourceTree, cargo};
 use crate::{fuzz, say, setup};
 
@@ -62,7 +63,11 @@ struct Run<'a> {
 impl Run<'_> {
     fn all(&self, tiers: &[Tier], report: &mut Report) {
         let started = Instant::now();
-        match setup::task() {
+        let extent = match self.scope {
+            Scope::Full => Extent::LongTests,
+            Scope::Sample => Extent::Tests,
+        };
+        match setup::task(extent) {
             // Only root can install; without root the tiers say what they lack.
             Err(missing) if !nix::unistd::geteuid().is_root() => {
                 report.skipped("system packages", &missing.to_string());

@@ -1,0 +1,9 @@
+//! What actions need of the server, and whether it is there.
+//!
+//! [`table`] is the one list of it; `disklessset doctor` shows it, `cargo xtask setup` installs by it.
+
+mod look;
+mod table;
+
+pub(crate) use look::{Finding, found, of_this_server};
+pub(crate) use table::{ACTIONS, Action, Family, GANESHA, GANESHA_VFS, QEMU, Tool};
