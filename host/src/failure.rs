@@ -97,12 +97,15 @@ mod tests {
     use super::*;
     use crate::system::command::CommandError;
     use crate::system::interrupt::StopSignal;
-    use crate::system::mounts::MountError;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error(transparent)]
+    struct Wrapped(#[from] CommandError);
 
     #[test]
     fn a_stop_is_told_from_a_failure_however_deep_it_is() {
         let interrupted = Interrupted { signal: StopSignal::Terminate };
-        let stopped = MountError::Tool(CommandError::Interrupted { tool: "mount".to_owned(), interrupted });
+        let stopped = Wrapped(CommandError::Interrupted { tool: "mount".to_owned(), interrupted });
         let error = of(stopped);
         assert_eq!((error.kind, error.causes.len()), (ErrorKind::INTERRUPTED, 0));
         assert_eq!(error.message, "mount was stopped: interrupted by SIGTERM");

@@ -138,6 +138,11 @@ pub fn killed_at(program: Program, call: &Call) -> Program {
     injected(program, call.whose, &[format!("inject={}:signal=SIGKILL:when={}", call.name, call.nth)])
 }
 
+/// The program, sent a signal (`SIGINT`) when it is about to make a call, which it makes all the same unless that kills it.
+pub fn signalled_at(program: Program, call: &Call, signal: &str) -> Program {
+    injected(program, call.whose, &[format!("inject={}:signal={signal}:when={}", call.name, call.nth)])
+}
+
 /// The program, whose call fails with an error (`ENOSPC`).
 pub fn failing_at(program: Program, call: &Call, error: &str, lasting: Lasting) -> Program {
     let mut faults = vec![format!("inject={}:error={error}:when={}", call.name, call.nth)];

@@ -14,7 +14,7 @@ use crate::{
     observer::Observer,
     output::{Address, Output},
     site::Site,
-    system::interrupt,
+    system::{exit_guard, interrupt, limits},
 };
 use clap::{Command, error::ErrorKind as ClapKind};
 use commands::action;
@@ -23,25 +23,47 @@ use globals::{Globals, Peeked};
 use request::{Request, Session};
 use std::cell::Cell;
 use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Does what the process's arguments ask for and tells how it ended: 0 done, 1 failed, 2 wrong usage, 3 not found,
 /// 4 busy, 5 refused, 130 or 143 interrupted.
 pub fn run() -> ExitCode {
     // What nodes fetch is for everybody to read, however private the caller's own files are; what is not, says so itself.
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
+    exit_guard::watch();
     let output = Arc::new(Output::of_process());
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let outcome = run_with(&arguments, &output).and_then(|code| output.finish().map(|()| code));
-    match outcome {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            output.end_progress();
-            output.error(&error);
-            ExitCode::from(code_of(&error))
+    let outcome = limits::survive_file_size()
+        .map_err(crate::failure::of)
+        .and_then(|()| without_panic(|| run_with(&arguments, &output)))
+        .and_then(|code| output.finish().map(|()| code));
+    let code = outcome.unwrap_or_else(|error| {
+        output.end_progress();
+        let error = limits::explained(error);
+        output.error(&error);
+        code_of(&error)
+    });
+    exit_guard::announce();
+    ExitCode::from(code)
+}
+
+/// A panic is a fault of ours, and one line like any other error: where it was, and what for.
+fn without_panic(run: impl FnOnce() -> Result<u8>) -> Result<u8> {
+    static LAST: Mutex<String> = Mutex::new(String::new());
+    std::panic::set_hook(Box::new(|info| {
+        if let Ok(mut last) = LAST.lock() {
+            *last = info.to_string().replace('\n', " ");
         }
-    }
+    }));
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+        // Dropping the payload may panic again.
+        std::mem::forget(payload);
+        let last = LAST.lock().map(|last| last.clone()).unwrap_or_default();
+        Err(Error::new(ErrorKind::PANICKED, "this is a fault of disklessset itself, please report it")
+            .because(last))
+    })
 }
 
 /// An exit code says which signal it was, where the kind of an error does not.

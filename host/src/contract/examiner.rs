@@ -147,7 +147,7 @@ impl Examiner<'_> {
                 () if self.base.starts_with(target) => {
                     Err("the throw-away root itself lies there".to_owned())
                 }
-                () => mounts::mount_overlay(target, &upper, &work, target, &[])
+                () => mounts::mount_overlay(target, &upper, &work, target, &[], mounts::MsFlags::empty())
                     .map_err(|error| error.to_string()),
             });
             if let Err(cause) = watched {

@@ -14,7 +14,8 @@ pub(super) fn refresh(warn: &dyn Fn(&str)) {
     if !Utf8Path::new(SERVERS_TABLE).join("exports").exists() {
         return;
     }
-    let told = Tool::new("exportfs").arg("-ra").time_limit(Duration::from_secs(60)).run();
+    // Also while an action that was stopped is taken back: what the file says and what is offered go together.
+    let told = Tool::new("exportfs").arg("-ra").time_limit(Duration::from_secs(60)).despite_signals().run();
     if let Err(error) = told {
         warn(&format!("the NFS server could not be told of the exports, `exportfs -ra` does it: {error}"));
     }

@@ -63,6 +63,11 @@ impl ImageManager<'_> {
             since: holder.map(|holder| holder.since),
         };
         let probe = LockProbe::look(&self.site.layout.locks_dir(), &image_lock(name)).map_err(failure::of)?;
+        // The lock's file may be gone; who is at it holds the journal, too.
+        let probe = match probe {
+            LockProbe::Free if journal::is_held(&path).map_err(failure::of)? => LockProbe::Held(None),
+            probe => probe,
+        };
         Ok(match probe {
             LockProbe::Held(holder) => Some(activity(ActivityState::UnderWay, holder)),
             // It may have come to its end between the two looks.

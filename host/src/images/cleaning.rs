@@ -9,12 +9,12 @@ use super::{
 use crate::{
     failure,
     installations::{
-        Journal, State, image_lock, journal,
+        Journal, State, image_lock, is_held, journal,
         undo::{self, Which},
     },
     kernels, modules,
     system::{
-        files,
+        FileError, files,
         lock::{Lock, LockProbe, Wait},
     },
 };
@@ -82,9 +82,7 @@ impl ImageManager<'_> {
     }
 
     fn is_locked(&self, name: &ImageName) -> Result<bool> {
-        LockProbe::look(&self.site.layout.locks_dir(), &image_lock(name))
-            .map(|probe| probe.is_held())
-            .map_err(failure::of)
+        is_held(&self.site.layout, name).map_err(failure::of)
     }
 
     pub(super) fn journalled(&self) -> Result<Vec<ImageName>> {
@@ -198,8 +196,10 @@ impl ImageManager<'_> {
     fn clean_kernels(&self) -> Result<bool> {
         let path = journal::path_of(&self.site.layout.journal_dir(), &Subject::Kernels.to_string());
         // While somebody is at it nothing is left, and an initramfs takes longer than anybody should wait here.
-        let at_it =
-            || LockProbe::look(&self.site.layout.locks_dir(), kernels::LOCK).map(|probe| probe.is_held());
+        let at_it = || -> std::result::Result<bool, FileError> {
+            let lock = LockProbe::look(&self.site.layout.locks_dir(), kernels::LOCK)?;
+            Ok(lock.is_held() || journal::is_held(&path)?)
+        };
         if !path.exists() || at_it().map_err(failure::of)? {
             return Ok(false);
         }

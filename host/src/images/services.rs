@@ -205,9 +205,13 @@ impl Operation<'_> {
             // What it prints on its standard output is the user's data, and only that.
             let (reader, writer) = std::io::pipe()?;
             std::thread::scope(|scope| {
-                scope.spawn(move || pass_on(reader, &|line| observer.output(line)));
-                tool.stdout_file(File::from(OwnedFd::from(writer))).run()
+                let helper = std::thread::Builder::new();
+                helper.spawn_scoped(scope, move || pass_on(reader, &|line| observer.output(line)))?;
+                Ok::<_, std::io::Error>(tool.stdout_file(File::from(OwnedFd::from(writer))).run())
             })
+            .map_err(|cause| {
+                Error::failed(format!("cannot start a thread to follow {name}")).because(cause)
+            })?
         } else {
             tool.run()
         };
@@ -268,9 +272,14 @@ impl Operation<'_> {
                         Mount::Bind { source, target } => {
                             mounts::bind(source, target, Access::ReadWrite, mounts::Submounts::Leave)
                         }
-                        Mount::Overlay { lower, upper, work, target } => {
-                            mounts::mount_overlay(lower, upper, work, target, &[])
-                        }
+                        Mount::Overlay { lower, upper, work, target } => mounts::mount_overlay(
+                            lower,
+                            upper,
+                            work,
+                            target,
+                            &[],
+                            tree_mounts::WITHOUT_POWERS,
+                        ),
                         Mount::Image { file, target } => tree_mounts::mount_image(file, target),
                         Mount::System { target } => tree_mounts::mount_system(target),
                     };

@@ -8,10 +8,18 @@ use super::{
     facts::{Fact, Open, State, lines},
     sudden_end,
 };
-use crate::system::{FileError, atomic_file, failpoint::failpoint, files};
+use crate::system::{
+    FileError, atomic_file,
+    failpoint::failpoint,
+    files,
+    lock::{self, LockProbe},
+};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::Hold;
-use std::{fs::File, io::Write};
+use std::{
+    fs::File,
+    io::{self, Write},
+};
 
 /// The most a journal may hold, in bytes.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
@@ -51,7 +59,16 @@ pub fn is_untidy(path: &Utf8Path) -> Result<bool, FileError> {
     Ok(!state.needs_recovery() && text != state.tidy())
 }
 
-/// The journal of one image, open for writing.
+/// Whether somebody is at an action on what the journal is of: for the length of an action its journal is held, beside the lock. The
+/// lock's file may be gone, or be in another `/run`; an action without its journal is none.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn is_held(path: &Utf8Path) -> Result<bool, FileError> {
+    LockProbe::look_at(path).map(|probe| probe.is_held())
+}
+
+/// The journal of one image, open for writing, and held.
 #[derive(Debug)]
 pub struct Journal {
     path: Utf8PathBuf,
@@ -72,7 +89,9 @@ impl Journal {
         }
         let blank = state.is_blank();
         let begun = Self::open_and_begin(path, state, action, class);
-        if begun.is_err() && blank {
+        // One that another process is at is not ours to remove.
+        let ours = |error: &FileError| error.kind() != io::ErrorKind::ResourceBusy;
+        if blank && begun.as_ref().is_err_and(ours) {
             // Best effort, and nothing is lost when it fails: a blank journal goes with the next cleaning.
             let _ = files::remove_file(path);
         }
@@ -85,7 +104,7 @@ impl Journal {
         if fresh {
             atomic_file::sync_dir(path.parent().unwrap_or(Utf8Path::new("/")))?;
         }
-        let mut journal = Self { path: path.to_owned(), file, state, has_room: false };
+        let mut journal = Self::held(path, file, state)?;
         journal.end_torn_line()?;
         journal.go_on(action, class)
     }
@@ -96,12 +115,19 @@ impl Journal {
     /// When it cannot be read or written.
     pub fn reopen(path: &Utf8Path) -> Result<Self, FileError> {
         let state = read(path)?;
+        let mut journal = Self::held(path, files::open_append(path, 0o600)?, state)?;
         // A writer killed in the middle of an end left its file aside; nobody begins before somebody came through here.
         files::sweep_asides(path)?;
-        let mut journal =
-            Self { path: path.to_owned(), file: files::open_append(path, 0o600)?, state, has_room: false };
         journal.end_torn_line()?;
         Ok(journal)
+    }
+
+    fn held(path: &Utf8Path, file: File, state: State) -> Result<Self, FileError> {
+        if lock::hold(&file, path)? {
+            return Ok(Self { path: path.to_owned(), file, state, has_room: false });
+        }
+        let source = io::Error::new(io::ErrorKind::ResourceBusy, "another process is at it");
+        Err(FileError { act: "go on with", path: path.to_owned(), source })
     }
 
     /// Goes on with another action where an interrupted one was undone, with no end between the two: whenever it is killed, an
@@ -240,6 +266,12 @@ impl Journal {
             .inspect(|()| failpoint!("journal: line flushed", String::from_utf8_lossy(bytes)));
         sudden_end::pass();
         written.map_err(FileError::of("write", &self.path))
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        lock::let_go(&self.file);
     }
 }
 

@@ -5,6 +5,7 @@ pub mod facts;
 pub mod format;
 pub mod journal;
 pub mod registry;
+pub(crate) mod seen;
 pub(crate) mod sudden_end;
 pub mod undo;
 
@@ -12,4 +13,4 @@ pub use effect::Effect;
 pub use facts::{Open, State};
 pub use format::{Entries, Installation};
 pub use journal::Journal;
-pub use registry::{Installations, RegistryError, image_lock};
+pub use registry::{Installations, RegistryError, image_lock, is_held};

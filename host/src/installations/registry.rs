@@ -1,6 +1,9 @@
 //! Reading and changing `installations.yml`, always under its lock.
 
-use super::format::{Entries, Installation, MOST_BYTES};
+use super::{
+    format::{Entries, Installation, MOST_BYTES},
+    journal,
+};
 use crate::system::{
     FileError, atomic_file, files,
     layout::Layout,
@@ -118,15 +121,25 @@ impl Installations {
 
     /// Whether the process behind an entry is creating right now.
     ///
-    /// Ours hold the image's lock for as long as they create, so the lock answers: it goes with the process whatever kills
-    /// it, across pid namespaces and reboots. 1.x held none; there the pid must be a living disklessset.
+    /// Ours hold the image's lock, and its journal, for as long as they create, so these answer: they go with the process whatever
+    /// kills it, across pid namespaces and reboots. 1.x held none; there the pid must be a living disklessset.
     pub fn is_running(&self, name: &ImageName, entry: &Installation) -> bool {
         if entry.is_legacy() {
             // What cannot be found out is taken for running: nothing of it is touched then.
             return process::is_running_diskless(entry.pid).unwrap_or(true);
         }
-        LockProbe::look(&self.layout.locks_dir(), &image_lock(name)).map_or(true, |probe| probe.is_held())
+        is_held(&self.layout, name).unwrap_or(true)
     }
+}
+
+/// Whether a living process is at an action on an image: it holds the image's lock and its journal. Either is enough: a file in `/run`
+/// may be removed, or be in another `/run`.
+///
+/// # Errors
+/// When neither shows it and one cannot be read.
+pub fn is_held(layout: &Layout, name: &ImageName) -> Result<bool, FileError> {
+    let lock = LockProbe::look(&layout.locks_dir(), &image_lock(name))?;
+    Ok(lock.is_held() || journal::is_held(&journal::path_of(&layout.journal_dir(), name.as_str()))?)
 }
 
 /// The name of the lock of an image.

@@ -6,7 +6,7 @@ use crate::{
     failure,
     modules::install,
     system::{
-        FileError, files,
+        FileError, detach_unfinished, files,
         layout::Layout,
         mounts::{self, MountError},
         remove_tree::{self, RemoveError},
@@ -46,7 +46,7 @@ impl UndoError {
             Self::File(_)
                 | Self::Export(_)
                 | Self::Unit(_)
-                | Self::Mount(MountError::File(_) | MountError::Tool(_))
+                | Self::Mount(MountError::File(_) | MountError::Image { .. })
                 | Self::Remove(RemoveError::File(_) | RemoveError::Refused { .. })
         );
         failure::with_kind(if failed { ErrorKind::FAILED } else { ErrorKind::REFUSED }, self)
@@ -185,7 +185,10 @@ pub fn unmount(mount: &Mount) -> Result<(), UndoError> {
     match mount {
         Mount::System { target } => tree_mounts::unmount_system(target)?,
         other if mounts::mount_at(other.target())?.is_none() => {
-            // A reboot, or a kill before the mount: nothing is there.
+            // A reboot, or a kill before the mount: nothing is there, but perhaps a device that was to be mounted.
+            if let Mount::Image { file, .. } = other {
+                detach_unfinished(file)?;
+            }
         }
         Mount::Image { target, .. } => mounts::unmount_read_only(target)?,
         other => mounts::unmount(other.target())?,

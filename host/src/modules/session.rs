@@ -11,6 +11,7 @@ use disklessset_plugin_api::messages::{StepReply, StepRequest};
 use disklessset_plugin_api::{Error, ErrorKind, Image};
 
 use super::loader::LoadedModule;
+use crate::system::exit_guard::AtWork;
 
 /// What the host does for modules: services by name, requests and replies in JSON
 /// ([`disklessset_plugin_api::messages`]).
@@ -70,7 +71,10 @@ impl LoadedModule {
         let text = serde_json::to_string(&request)?;
         let bridge = Bridge { host, not_defined: RefCell::default() };
         let services: HostRef<'_> = HostServices_TO::from_ptr(RRef::new(&bridge), TD_Opaque);
+        let at_work =
+            AtWork::begin(format!("module {}, in its step {},", self.identity().name, request.step));
         let answer = self.object.call(text.as_str().into(), services).into_result();
+        drop(at_work);
         let answer = answer.map_err(|error| own_error(Error::from_abi(error), &bridge))?;
         let wrong = |cause: String| {
             let StepRequest { class, step, .. } = &request;

@@ -73,7 +73,6 @@ const MKSQUASHFS: Tool = program("mksquashfs", "squashfs-tools", "squashfs-tools
 const UNSQUASHFS: Tool = program("unsquashfs", "squashfs-tools", "squashfs-tools");
 const MKFS_EXT4: Tool = program("mkfs.ext4", "e2fsprogs", "e2fsprogs");
 const MOUNT: Tool = program("mount", "mount", "util-linux");
-const LOSETUP: Tool = program("losetup", "mount", "util-linux");
 const CP: Tool = program("cp", "coreutils", "coreutils");
 const TAR: Tool = program("tar", "tar", "tar");
 const GZIP: Tool = program("gzip", "gzip", "gzip");
@@ -179,15 +178,16 @@ pub(crate) const ACTIONS: &[Action] = &[
         name: "livenet",
         what: "livenet create, mount, unmount, resize, exec",
         sites: Sites::All,
-        needs: &[MKSQUASHFS, UNSQUASHFS, MOUNT, LOSETUP, MKFS_EXT4, CP],
+        needs: &[MKSQUASHFS, UNSQUASHFS, MKFS_EXT4, CP],
         helps: &[],
     },
     Action {
         name: "nfs",
         what: "nfs create-staging, create-golden, nodes",
         sites: Sites::All,
-        needs: &[CP, MOUNT],
+        needs: &[CP],
         helps: &[
+            (MOUNT, "overlay trees come back after a reboot"),
             (BTRFS, "--method snapshot"),
             (SYSTEMCTL, "overlay trees come back after a reboot"),
             (SYSTEMD_ESCAPE, "overlay trees come back after a reboot"),

@@ -21,6 +21,7 @@ pub(crate) use input::{Input, NoAnswer};
 pub(crate) use table::{Field, Mood};
 
 use crate::failure as kinds;
+use crate::system::exit_guard;
 use disklessset_plugin_api::{Error, Level, Result};
 use progress::Progress;
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -98,6 +99,18 @@ struct Stream {
     closed: bool,
 }
 
+/// A standard output that was closed before the program began.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(nix::errno::Errno::EBADF.into())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Stream {
     fn new(writer: Box<dyn Write + Send>, terminal: bool) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty())
@@ -110,7 +123,9 @@ impl Stream {
 impl Output {
     /// The terminal this program was started in.
     pub(crate) fn of_process() -> Self {
-        let stdout = Stream::new(Box::new(io::stdout()), io::stdout().is_terminal());
+        let stdout: Box<dyn Write + Send> =
+            if exit_guard::stdout_was_closed() { Box::new(Closed) } else { Box::new(io::stdout()) };
+        let stdout = Stream::new(stdout, io::stdout().is_terminal());
         let stderr = Stream::new(Box::new(io::stderr()), io::stderr().is_terminal());
         Self::new(stdout, stderr, Input::of_process())
     }

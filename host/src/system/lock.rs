@@ -233,6 +233,24 @@ impl Drop for Lock {
     }
 }
 
+/// Holds an open file for as long as it stays open: whoever is at work on what it stands for. A name can vanish, with `/run` or by a
+/// cleaner of old files; who has the file itself open is found through the file. False when somebody else holds it.
+///
+/// # Errors
+/// When it cannot be locked.
+pub(crate) fn hold(file: &File, path: &Utf8Path) -> Result<bool, FileError> {
+    match fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
+        Ok(_) => Ok(true),
+        Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
+        Err(error) => Err(FileError::of("lock", path)(error)),
+    }
+}
+
+/// Lets go of a file that is [held](hold), also where a child between fork and exec has a copy of its descriptor.
+pub(crate) fn let_go(file: &File) {
+    let _ = fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_UNLCK)));
+}
+
 pub(super) fn lock_file(dir: &Utf8Path, name: &str) -> Utf8PathBuf {
     debug_assert!(!name.contains('/'), "unchecked lock name {name:?}");
     dir.join(format!("{name}.lock"))

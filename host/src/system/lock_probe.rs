@@ -26,18 +26,25 @@ impl LockProbe {
     /// # Errors
     /// When the file is there and cannot be read.
     pub fn look(dir: &Utf8Path, name: &str) -> Result<Self, FileError> {
-        let path = lock_file(dir, name);
+        Self::look_at(&lock_file(dir, name))
+    }
+
+    /// The same for a file that is [held](super::lock::hold).
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn look_at(path: &Utf8Path) -> Result<Self, FileError> {
         let file =
-            match File::options().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(&path) {
+            match File::options().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path) {
                 Ok(file) => file,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(LockProbe::Free),
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return from_outside(&path),
-                Err(error) => return Err(FileError::of("look at lock", &path)(error)),
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return from_outside(path),
+                Err(error) => return Err(FileError::of("look at lock", path)(error)),
             };
         // Asked as a reader would: only a writer's lock is in a reader's way, and only those who may write to the file
         // can hold one. A reader's lock must not look like a living creator.
         let mut asked = whole_file(libc::F_RDLCK);
-        fcntl(&file, FcntlArg::F_OFD_GETLK(&mut asked)).map_err(FileError::of("look at lock", &path))?;
+        fcntl(&file, FcntlArg::F_OFD_GETLK(&mut asked)).map_err(FileError::of("look at lock", path))?;
         if i32::from(asked.l_type) == libc::F_UNLCK {
             Ok(LockProbe::Free)
         } else {

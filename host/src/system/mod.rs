@@ -9,9 +9,11 @@ pub mod atomic_file;
 pub mod command;
 pub mod core_dumps;
 pub mod disk_space;
+pub mod exit_guard;
 pub mod files;
 pub mod interrupt;
 pub mod layout;
+pub mod limits;
 pub mod lock;
 pub mod mounts;
 pub mod process;
@@ -23,11 +25,13 @@ mod busy;
 mod error;
 pub(crate) mod failpoint;
 mod lock_probe;
+mod loop_device;
 mod mountinfo;
 mod subvolume;
 mod syscalls;
 
 pub use error::FileError;
+pub(crate) use loop_device::detach_unfinished;
 pub(crate) use syscalls::leave_callers_surroundings;
 
 #[cfg(test)]

@@ -42,6 +42,15 @@ pub fn mount_at(path: &Utf8Path) -> Result<Option<Mount>, FileError> {
     Ok(mounts()?.into_iter().rfind(|mount| mount.target == path))
 }
 
+/// All mounts at exactly this place, the one that is visible last.
+///
+/// # Errors
+/// When `/proc` is not there or not readable.
+pub fn mounts_at(path: &Utf8Path) -> Result<Vec<Mount>, FileError> {
+    let path = real(path);
+    Ok(mounts()?.into_iter().filter(|mount| mount.target == path).collect())
+}
+
 /// All mounts at this place and below it.
 ///
 /// # Errors

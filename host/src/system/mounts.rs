@@ -12,12 +12,15 @@ use std::os::unix::fs::OpenOptionsExt;
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::errno::Errno;
 use nix::libc;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
+pub use nix::mount::MsFlags;
+use nix::mount::{MntFlags, mount, umount2};
 use nix::sys::statvfs::{FsFlags, statvfs};
 
 pub use crate::system::busy::{BusyProcess, processes_in};
-use crate::system::command::{Access, CommandError, Isolation, Tool};
-pub use crate::system::mountinfo::{Mount, mount_at, mounts, mounts_below};
+use crate::system::command::Access;
+use crate::system::loop_device::LoopDevice;
+pub use crate::system::loop_device::loop_devices_of;
+pub use crate::system::mountinfo::{Mount, mount_at, mounts, mounts_at, mounts_below};
 use crate::system::{FileError, failpoint::failpoint};
 
 /// Why a mount was not made or undone.
@@ -75,12 +78,24 @@ pub enum MountError {
         /// The place.
         target: Utf8PathBuf,
     },
+    /// The kernel does not mount what is in a file.
+    #[error(
+        "cannot mount {image} at {target}: the kernel does not take it as {kind}, and its log (dmesg) may say why"
+    )]
+    Image {
+        /// The file.
+        image: Utf8PathBuf,
+        /// The mount.
+        target: Utf8PathBuf,
+        /// The type of its file system.
+        kind: String,
+        /// What the kernel answered.
+        #[source]
+        source: io::Error,
+    },
     /// The system refused.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A tool failed.
-    #[error(transparent)]
-    Tool(#[from] CommandError),
 }
 
 fn reasons(processes: &[BusyProcess], mounts: &[Utf8PathBuf]) -> String {
@@ -136,7 +151,8 @@ pub fn bind(
     })
 }
 
-/// Mounts a writable layer over a tree. `upper` and `work` are empty directories of one file system; `more` are further options.
+/// Mounts a writable layer over a tree. `upper` and `work` are empty directories of one file system; `more` are further options,
+/// `flags` those of every mount.
 ///
 /// # Errors
 /// Paths that mount options cannot hold, and what the system refuses.
@@ -146,6 +162,7 @@ pub fn mount_overlay(
     work: &Utf8Path,
     target: &Utf8Path,
     more: &[&str],
+    flags: MsFlags,
 ) -> Result<(), MountError> {
     for path in [lower, upper, work] {
         if let Some(character) = path.as_str().chars().find(|c| matches!(c, ':' | ',' | '\\')) {
@@ -157,7 +174,7 @@ pub fn mount_overlay(
     let options = [&[layers.as_str()], more].concat().join(",");
     let place = open_place(target)?;
     let place = format!("/proc/self/fd/{}", place.as_raw_fd());
-    mount(Some("overlay"), place.as_str(), Some("overlay"), MsFlags::empty(), Some(options.as_str()))
+    mount(Some("overlay"), place.as_str(), Some("overlay"), flags, Some(options.as_str()))
         .map_err(FileError::of("mount", target))?;
     failpoint!("overlay: mounted, and shared still", target);
     let none = None::<&str>;
@@ -188,20 +205,28 @@ fn must_be_writable(target: &Utf8Path, work: &Utf8Path) -> Result<(), FileError>
     Err(FileError::of("make a writable overlay with", work)(cause))
 }
 
-/// Mounts a file system that lies in a file. Its loop device goes away by itself with the unmount.
+/// Mounts a file system that lies in a file, in one system call that no tool can be killed in. Its loop device goes away by itself with
+/// the unmount. `flags` are more than the access says, `options` the file system's own.
 ///
 /// # Errors
-/// What the tool `mount` says.
-pub fn mount_loop(image: &Utf8Path, kind: &str, target: &Utf8Path, access: Access) -> Result<(), MountError> {
-    open_place(target)?;
-    let options = match access {
-        Access::ReadOnly => "loop,ro",
-        Access::ReadWrite => "loop,rw",
-    };
-    Tool::new("mount")
-        .args(["-t", kind, "-o", options, "--", image.as_str(), target.as_str()])
-        .isolation(Isolation::None)
-        .run()?;
+/// What the system refuses; nothing stays mounted then, and no device.
+pub fn mount_loop(
+    image: &Utf8Path,
+    kind: &str,
+    options: Option<&str>,
+    target: &Utf8Path,
+    access: Access,
+    flags: MsFlags,
+) -> Result<(), MountError> {
+    let place = open_place(target)?;
+    let place = format!("/proc/self/fd/{}", place.as_raw_fd());
+    let device = LoopDevice::of(image, access)?;
+    let flags = if access == Access::ReadOnly { flags | MsFlags::MS_RDONLY } else { flags };
+    mount(Some(device.path().as_str()), place.as_str(), Some(kind), flags, options).map_err(|source| {
+        let (image, target, kind) = (image.to_owned(), target.to_owned(), kind.to_owned());
+        MountError::Image { image, target, kind, source: source.into() }
+    })?;
+    failpoint!("image: mounted", target);
     Ok(())
 }
 
@@ -279,49 +304,13 @@ pub fn unmount_all_below(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, MountError
     Ok(done)
 }
 
-/// The loop devices (`/dev/loop0`) that have this file as their content.
-///
-/// # Errors
-/// When `/sys` is not readable.
-pub fn loop_devices_of(file: &Utf8Path) -> Result<Vec<Utf8PathBuf>, FileError> {
-    let (file, sys) = (mountinfo_path(file), Utf8Path::new("/sys/block"));
-    let mut devices = Vec::new();
-    for entry in std::fs::read_dir(sys).map_err(FileError::of("read", sys))?.flatten() {
-        // A device without a file has no such entry.
-        let Ok(backing) = std::fs::read_to_string(entry.path().join("loop/backing_file")) else { continue };
-        let backing = backing.trim_end_matches('\n');
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if backing.strip_suffix(" (deleted)").unwrap_or(backing) == file {
-            devices.push(Utf8Path::new("/dev").join(name));
-        }
-    }
-    devices.sort();
-    Ok(devices)
-}
-
-/// Detaches all loop devices of a file; one that is still mounted goes when it is unmounted. Returns them.
-///
-/// # Errors
-/// When `/sys` is not readable, and what the tool `losetup` says.
-pub fn detach_loop_devices_of(file: &Utf8Path) -> Result<Vec<Utf8PathBuf>, MountError> {
-    let devices = loop_devices_of(file)?;
-    for device in &devices {
-        let detached =
-            Tool::new("losetup").args(["--detach", device.as_str()]).isolation(Isolation::None).run();
-        // Devices that were mounted with their file go by themselves, at any moment.
-        if loop_devices_of(file)?.contains(device) {
-            detached?;
-        }
-    }
-    Ok(devices)
-}
-
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests start processes of their own")]
 mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::system::command::Tool;
     use crate::system::test_support::is_root;
 
     /// A directory whose mounts are undone when a test ends, or fails.
@@ -434,7 +423,14 @@ mod tests {
         let place = Place::new();
         std::fs::write(place.path("a/file"), "old").unwrap();
         let overlay = |lower: &Utf8Path| {
-            mount_overlay(lower, &place.path("upper"), &place.path("work"), &place.path("target"), &[])
+            mount_overlay(
+                lower,
+                &place.path("upper"),
+                &place.path("work"),
+                &place.path("target"),
+                &[],
+                MsFlags::empty(),
+            )
         };
         overlay(&place.path("a")).unwrap();
         std::fs::write(place.path("target/file"), "new").unwrap();
@@ -455,7 +451,17 @@ mod tests {
         std::fs::write(place.path("a/file"), "inside").unwrap();
         File::create(&image).unwrap().set_len(8 << 20).unwrap();
         Tool::new("mkfs.ext4").args(["-q", "-d", place.path("a").as_str(), image.as_str()]).run().unwrap();
-        mount_loop(&image, "ext4", &place.path("target"), Access::ReadOnly).unwrap();
+        let read_only = |image: &Utf8Path| {
+            mount_loop(
+                image,
+                "ext4",
+                Some("noload"),
+                &place.path("target"),
+                Access::ReadOnly,
+                MsFlags::MS_NOSUID,
+            )
+        };
+        read_only(&image).unwrap();
         assert_eq!(std::fs::read_to_string(place.path("target/file")).unwrap(), "inside");
         assert_eq!(loop_devices_of(&image).unwrap().len(), 1);
         unmount(&place.path("target")).unwrap();
@@ -467,11 +473,8 @@ mod tests {
         }
         assert_eq!(loop_devices_of(&image).unwrap(), Vec::<Utf8PathBuf>::new());
 
-        let attach = ["--find", image.as_str()];
-        Tool::new("losetup").args(attach).isolation(Isolation::None).run().unwrap();
-        assert_eq!(detach_loop_devices_of(&image).unwrap().len(), 1);
-        assert_eq!(loop_devices_of(&image).unwrap(), Vec::<Utf8PathBuf>::new());
-        let error = mount_loop(&place.path("a/file"), "ext4", &place.path("target"), Access::ReadOnly);
-        assert!(error.unwrap_err().to_string().starts_with("mount failed: exit status 32"));
+        let error = read_only(&place.path("a/file")).unwrap_err().to_string();
+        assert!(error.contains("a/file at ") && error.contains("does not take it as ext4"), "{error}");
+        assert_eq!(mounts_below(&place.path("")).unwrap(), []);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     FileError,
-    command::{Access, Isolation, Tool},
+    command::Access,
     failpoint::failpoint,
     mounts::{self, MountError, Submounts},
 };
@@ -10,23 +10,26 @@ use camino::Utf8Path;
 use nix::mount::{MsFlags, mount};
 use std::{fs::File, os::unix::fs::FileExt};
 
+/// What is mounted of the system in a tree, in the order in which it goes.
+pub(crate) const SYSTEM: [&str; 3] = ["dev", "sys", "proc"];
+
+/// What holds an OS tree gives nobody on this server powers: no setuid program and no device of it works here.
+pub const WITHOUT_POWERS: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
+
 /// Mounts the file system in a file read-only: squashfs, ext4, XFS or EROFS, told by its magic number. A journal that was
 /// not closed properly is left as it is.
 ///
 /// # Errors
-/// When the file has no file system that is known, and what the tool `mount` says.
+/// When the file has no file system that is known, and what the system refuses.
 pub fn mount_image(image: &Utf8Path, target: &Utf8Path) -> Result<(), MountError> {
-    let options = match kind_of(image)? {
+    let kind = kind_of(image)?;
+    let options = match kind {
         // Replaying a journal would write to a file that nodes fetch.
-        "ext4" => "loop,ro,noload",
-        "xfs" => "loop,ro,norecovery,nouuid",
-        _ => "loop,ro",
+        "ext4" => Some("noload"),
+        "xfs" => Some("norecovery,nouuid"),
+        _ => None,
     };
-    Tool::new("mount")
-        .args(["-t", kind_of(image)?, "-o", options, "--", image.as_str(), target.as_str()])
-        .isolation(Isolation::None)
-        .run()?;
-    Ok(())
+    mounts::mount_loop(image, kind, options, target, Access::ReadOnly, WITHOUT_POWERS)
 }
 
 fn kind_of(image: &Utf8Path) -> Result<&'static str, FileError> {
@@ -89,7 +92,7 @@ fn require_directory(path: &Utf8Path) -> Result<(), FileError> {
 /// # Errors
 /// When one of them is busy: the processes are named.
 pub fn unmount_system(tree: &Utf8Path) -> Result<(), MountError> {
-    for name in ["dev", "sys", "proc"] {
+    for name in SYSTEM {
         let place = tree.join(name);
         if place.is_dir() {
             mounts::unmount_all_below(&place)?;

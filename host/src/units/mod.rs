@@ -151,13 +151,26 @@ pub fn take(layout: &Layout, target: &Utf8Path) -> Result<(), UnitError> {
     Ok(files::remove_file(&place.file)?)
 }
 
+/// Whether a unit of ours is there for a place, or a part of one.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn is_there(layout: &Layout, target: &Utf8Path) -> Result<bool, UnitError> {
+    let place = match Place::of(layout, target) {
+        Err(UnitError::TooLong { .. }) => return Ok(false),
+        place => place?,
+    };
+    let some = |path: &Utf8Path| path.symlink_metadata().is_ok();
+    Ok(place.ours()? && (some(&place.file) || some(&place.link)))
+}
+
 /// Tells a running systemd of units that came or went. A failure is only told: the files are right for the next boot.
 pub fn reload(layout: &Layout, warn: &dyn Fn(&str)) {
     if !layout.is_system_root() || !Utf8Path::new(RUNNING).is_dir() {
         return;
     }
     let tool = Tool::new("systemctl").arg("daemon-reload").isolation(Isolation::None);
-    if let Err(error) = tool.time_limit(Duration::from_secs(60)).run() {
+    if let Err(error) = tool.time_limit(Duration::from_secs(60)).despite_signals().run() {
         warn(&format!("systemd could not be told of new units, `systemctl daemon-reload` does it: {error}"));
     }
 }

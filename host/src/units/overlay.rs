@@ -47,11 +47,12 @@ pub fn mount(overlay: &StandingOverlay) -> Result<bool, MountError> {
         || MountError::NotExportable { target: target.clone(), lower: lower.clone(), upper: upper.clone() };
     let begun = Instant::now();
     loop {
-        let kind = match mounts::mount_overlay(lower, upper, work, target, &EXPORTABLE) {
-            Ok(()) => break,
-            Err(MountError::File(error)) => error,
-            Err(other) => return Err(other),
-        };
+        let kind =
+            match mounts::mount_overlay(lower, upper, work, target, &EXPORTABLE, mounts::MsFlags::empty()) {
+                Ok(()) => break,
+                Err(MountError::File(error)) => error,
+                Err(other) => return Err(other),
+            };
         match kind.kind() {
             // What can be no layer at all: another overlay, say.
             ErrorKind::InvalidInput => return Err(not_exportable()),

@@ -23,10 +23,12 @@ fn case_10_a_btrfs_that_does_nothing() {
     let _bound = Mounted::bind(disk.path(), &nfs.root.path().join("diskless/images/nfsimages"));
     nfs.staging("st");
     let before = Snapshot::of(&nfs.root);
-    for (method, faults) in
-        [("snapshot", [Fault::Missing, Fault::Fails, Fault::DoesNothing]), ("auto", [Fault::DoesNothing; 3])]
-    {
-        for fault in faults {
+    let [fails, killed] = super::case_33_after_its_work::ENDS.map(Fault::AfterItsWork);
+    for (method, faults) in [
+        ("snapshot", &[Fault::Missing, Fault::Fails, Fault::DoesNothing, fails, killed][..]),
+        ("auto", &[Fault::DoesNothing]),
+    ] {
+        for fault in faults.iter().copied() {
             let create =
                 nfs.root.disklessset(&["nfs", "create-golden", "g", "--from", "st", "--method", method]);
             let _ = with_faulty(&nfs.root, "btrfs", fault, create).run().expect_refusal(&[1, 5]);
@@ -119,7 +121,11 @@ fn case_10_tools_of_a_tree() {
     put(&small.tree.join("etc/os-release"), b"ID=test\n", 0o644);
     let before = Snapshot::of(&small.root);
     for (manager, tool) in [("dnf", "/usr/sbin/depmod"), ("mmdebstrap", "/usr/bin/systemctl")] {
-        for (does, said) in [("echo broken >&2; exit 1", "broken"), ("exit 0", "ended well")] {
+        for (does, said) in [
+            ("echo broken >&2; exit 1", "broken"),
+            ("exit 0", "ended well"),
+            ("kill -9 $$", "killed by SIGKILL"),
+        ] {
             let created = with_tool_of_tree(&small, manager, tool, does);
             let _ = created
                 .expect_code(1)

@@ -9,27 +9,27 @@ use camino::Utf8PathBuf;
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
-use disklessset_tests::run::Program;
+use disklessset_tests::run::{Outcome, Program};
 
 use super::tools::{Fault, with_faulty};
 use crate::system::small::{Small, put};
 
 /// An action that runs a tool.
-struct Use {
-    tool: &'static str,
+pub(super) struct Use {
+    pub(super) tool: &'static str,
     does: fn(&World) -> Program,
     /// What the tool does instead of all its work; nothing where a part of it cannot be told from the whole.
-    half: &'static str,
+    pub(super) half: &'static str,
 }
 
 /// A root with an image of each layout, and one that is being edited.
-struct World {
-    small: Small,
+pub(super) struct World {
+    pub(super) small: Small,
 }
 
 impl World {
     #[track_caller]
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let small = Small::new();
         for layout in ["flat", "classic"] {
             let _ = small.create(layout, &["--layout", layout]).run().expect_done();
@@ -43,7 +43,7 @@ impl World {
         world
     }
 
-    fn run(&self, args: &[&str]) -> Program {
+    pub(super) fn run(&self, args: &[&str]) -> Program {
         self.small.root.disklessset(args)
     }
 
@@ -69,7 +69,7 @@ impl World {
 }
 
 /// Every tool that an action of the program runs on the server, and where it matters what comes of it.
-const USES: &[Use] = &[
+pub(super) const USES: &[Use] = &[
     Use { tool: "mksquashfs", does: |world| world.small.create("new", &[]), half: CUT_OUTPUT },
     Use { tool: "mksquashfs", does: |world| world.run(&["livenet", "unmount", "edited"]), half: CUT_OUTPUT },
     Use {
@@ -87,8 +87,6 @@ const USES: &[Use] = &[
         does: |world| world.run(&["livenet", "resize", "classic", "500M"]),
         half: "\"$real\" \"$@\" | head -n 1",
     },
-    Use { tool: "mount", does: |world| world.run(&["livenet", "mount", "flat"]), half: "" },
-    Use { tool: "mount", does: |world| world.run(&["livenet", "mount", "classic"]), half: "" },
     Use { tool: "cp", does: |world| world.run(&["clone", "flat", "new"]), half: CUT_LAST },
     Use {
         tool: "cp",
@@ -151,12 +149,24 @@ const EMPTY_SYSTEM: &str = "for word; do dir=${word#--installroot=}; if test -d 
 
 /// Has one action meet one fault: it fails, says why, and everything is as it was.
 #[track_caller]
-fn meet(world: &World, used: &Use, fault: Fault<'_>) {
+pub(super) fn meet(world: &World, used: &Use, fault: Fault<'_>) {
+    meets(world, used, fault, &[1, 2, 3, 5], Program::run);
+}
+
+/// The same, where the program is run in a way of its own and ends with one of these codes.
+#[track_caller]
+pub(super) fn meets(
+    world: &World,
+    used: &Use,
+    fault: Fault<'_>,
+    codes: &[i32],
+    run: impl FnOnce(Program) -> Outcome,
+) {
     let Use { tool, does, .. } = used;
     let command = does(world);
     let before = Snapshot::of(&world.small.root);
-    let outcome = with_faulty(&world.small.root, tool, fault, command).run();
-    let _ = outcome.expect_refusal(&[1, 2, 3, 5]);
+    let outcome = run(with_faulty(&world.small.root, tool, fault, command));
+    let _ = outcome.expect_refusal(codes);
     let differences = before.differences(&Snapshot::of(&world.small.root));
     // The journal of an image that stays mounted goes on; what it tells of is compared.
     let left: Vec<_> = differences.lines().filter(|line| !line.contains("journal/edited.jsonl")).collect();
@@ -179,7 +189,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("rpm", "of a tree: dnf_faults::a_tree_whose_rpm_does_not_see_its_packages_is_told"),
     ("setfiles", "of a tree: ends the creation when it fails; what it labelled it alone knows"),
     ("exportfs", "what it is told stands in a file, a failure is a warning"),
-    ("losetup", "its devices are looked for afterwards, in the kernel's own list"),
     ("qemu-system-x86_64", "case_10_a_machine_that_does_nothing"),
     ("ganesha.nfsd", "boot::nfs::a_server_that_dies_ends_the_proof_with_its_name"),
 ];
@@ -296,7 +305,7 @@ fn case_10_a_tool_that_is_missing_or_fails() {
 
 /// With its tools as they should be, all goes on.
 #[track_caller]
-fn finish(world: &World) {
+pub(super) fn finish(world: &World) {
     let _ = world.run(&["livenet", "unmount", "edited"]).run().expect_done();
     let motd = world.small.unpacked("edited").join("etc/motd");
     assert_eq!(std::fs::read_to_string(motd).unwrap(), "edited");

@@ -16,6 +16,8 @@ pub(super) enum Fault<'a> {
     DoesNothing,
     /// It ends with exit code 0 after a part of its work; the script is what it does instead of it, with the real tool as `$real`.
     StopsHalfWay(&'a str),
+    /// It does all its work, and ends as this script has it.
+    AfterItsWork(&'a str),
 }
 
 /// The program on a server that has this in the place of a tool.
@@ -27,6 +29,7 @@ pub(super) fn with_faulty(root: &TestRoot, tool: &str, fault: Fault<'_>, program
         Fault::Missing => None,
         Fault::Fails => Some("echo \"$0: broken on purpose\" >&2\nexit 1".to_owned()),
         Fault::DoesNothing => Some("exit 0".to_owned()),
+        Fault::AfterItsWork(end) => Some(format!("{place}/real \"$@\"\n{end}")),
         Fault::StopsHalfWay(script) => Some(format!("real={place}/real\n{script}\nexit 0")),
     };
     // In overlays: a file that is not there cannot be made by a bind mount, and others use the same directories meanwhile.

@@ -27,6 +27,7 @@ impl Operation<'_> {
 
     /// Ends the action well: what was held for its length is undone, the rest stays.
     pub(crate) fn succeed(&self) -> Result<()> {
+        drop(self.spare.take());
         self.tell_of_units();
         let Some(mut journal) = self.journal.take() else { return Ok(()) };
         // Best effort where nobody asked for it before: without the line an end in the middle of this undoes what is held.
@@ -39,6 +40,7 @@ impl Operation<'_> {
 
     /// Ends an action after which nothing is left of its subject: all that is on record is undone.
     pub(in crate::images) fn undo_everything(&self) -> Result<()> {
+        drop(self.spare.take());
         self.tell_of_units();
         let Some(mut journal) = self.journal.take() else { return Ok(()) };
         self.undo(&mut journal, Which::Everything)?;
@@ -48,6 +50,7 @@ impl Operation<'_> {
 
     /// Ends the action badly: everything it acquired is undone. Gives back the error, with what could not be undone.
     pub(crate) fn fail(&self, error: Error) -> Error {
+        drop(self.spare.take());
         self.tell_of_units();
         let Some(mut journal) = self.journal.take() else { return error };
         // Before anything is taken back: then there is room again.

@@ -9,12 +9,17 @@ pub(crate) use subject::Subject;
 
 use crate::{
     failure,
-    installations::{Effect, Journal, image_lock, journal, undo},
+    installations::{
+        Effect, Journal, image_lock, journal,
+        seen::{self, Seen},
+        undo,
+    },
     integrity::Digests,
     kernels::{self, StagedKernel},
     site::Site,
     system::{
         atomic_file,
+        limits::Spare,
         lock::{Lock, LockError, Wait},
     },
 };
@@ -39,6 +44,8 @@ pub(crate) struct Operation<'s> {
     pub(in crate::images) digests: Cell<Digests>,
     /// Whether the image's directory has come to a next state at once.
     replaced: Cell<bool>,
+    /// Let go when it ends: taking back what it did never lacks a descriptor.
+    pub(in crate::images) spare: Cell<Spare>,
     /// Held until the operation is dropped: what is done after its end still concerns nobody else.
     lock: Option<Lock>,
 }
@@ -47,13 +54,26 @@ pub(crate) struct Operation<'s> {
 pub(in crate::images) fn lock_image(site: &Site, name: &ImageName, action: &str, wait: Wait) -> Result<Lock> {
     let what = format!("image {name}");
     let lock = Lock::acquire(&site.layout.locks_dir(), &image_lock(name), &what, action, wait);
-    lock.map(Lock::leaving_nothing).map_err(|error| match error {
+    let lock = lock.map(Lock::leaving_nothing).map_err(|error| match error {
         LockError::Busy { .. } => {
             failure::with_kind(ErrorKind::BUSY, error).hint("try again later, or with --wait SECONDS")
         }
         LockError::Interrupted(cause) => Error::new(ErrorKind::INTERRUPTED, cause.to_string()),
         other => failure::of(other),
-    })
+    })?;
+    // Whoever was at it when the lock's file was removed still has the journal.
+    let journal = journal::path_of(&site.layout.journal_dir(), name.as_str());
+    if journal::is_held(&journal).map_err(failure::of)? {
+        return Err(at_work(&what));
+    }
+    Ok(lock)
+}
+
+/// The error of an action on something that another process is at, whose lock's file is gone.
+fn at_work(what: &str) -> Error {
+    Error::new(ErrorKind::BUSY, format!("{what} is busy: a process is at work on it"))
+        .because("its lock in the directory of locks is gone, and its journal is held")
+        .hint("try again when it has ended")
 }
 
 impl<'s> Operation<'s> {
@@ -94,6 +114,9 @@ impl<'s> Operation<'s> {
 
     fn on_record_from_now(mut self, lock: Lock, action: &str, class: &str) -> Result<Self> {
         let path = journal::path_of(&self.site.layout.journal_dir(), &self.subject.to_string());
+        if journal::is_held(&path).map_err(failure::of)? {
+            return Err(at_work(&self.subject.to_string()));
+        }
         let left = journal::read(&path).map_err(failure::of)?;
         if left.needs_recovery() {
             return Err(Error::refused(format!(
@@ -102,6 +125,7 @@ impl<'s> Operation<'s> {
             ))
             .hint("disklessset clean"));
         }
+        self.spare.set(Spare::keep().map_err(failure::of)?);
         let journal = Journal::begin(&path, action, class).map_err(failure::of)?;
         self.journal = RefCell::new(Some(journal));
         self.lock = Some(lock);
@@ -130,6 +154,7 @@ impl<'s> Operation<'s> {
             units_changed: Cell::new(false),
             digests: Cell::new(Digests::Carried),
             replaced: Cell::new(false),
+            spare: Cell::default(),
             lock: None,
         }
     }
@@ -161,23 +186,46 @@ impl<'s> Operation<'s> {
         directory.join(format!(".{what}-{}-{}", self.subject, unique()))
     }
 
-    /// Puts an effect on record and makes it happen. One that turns out not to have happened is taken off again: on record
-    /// still, it would be undone, which is wrong for what somebody else made.
+    /// Puts an effect on record and makes it happen. Where its maker fails, is stopped or killed, it may have happened all the same: it
+    /// is looked for, and undone, before it goes off the record. On record still, it would be undone later, which is wrong
+    /// for what somebody else made.
     pub(crate) fn acquire(
         &self,
         effect: Effect,
         hold: Hold,
         happen: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
-        let sure = !matches!(effect, Effect::Published { .. } | Effect::Trash { .. });
+        let layout = &self.site.layout;
+        let before = seen::of(&effect, layout).map_err(undo::UndoError::told)?;
         self.say(Level::Debug, &format!("{}: on record: {}", self.subject, effect.in_words()));
-        let number = self.on_journal(|journal| journal.intend(effect, hold))?.map_err(failure::of)?;
-        happen().inspect_err(|_| {
-            // A rename that fails may have happened, and only its flush to disk failed; these two are known to be ours.
-            if sure {
+        let number = self.on_journal(|journal| journal.intend(effect.clone(), hold))?.map_err(failure::of)?;
+        happen().map_err(|error| match self.is_not_there(&effect, &before) {
+            Ok(true) => {
                 let _ = self.on_journal(|journal| journal.undone(number));
+                error
             }
+            // It stays on record, and the end of the action tries again.
+            Ok(false) => error,
+            Err(left) => error.because(left),
         })
+    }
+
+    /// Whether nothing is there of an effect that failed; what is there of it is undone. A rename that fails may have happened,
+    /// and only its flush to disk failed: what was renamed is known to be ours, and stays on record.
+    fn is_not_there(&self, effect: &Effect, before: &Seen) -> Result<bool> {
+        if matches!(effect, Effect::Published { .. } | Effect::Trash { .. }) {
+            return Ok(false);
+        }
+        let after = seen::of(effect, &self.site.layout).map_err(undo::UndoError::told)?;
+        match (effect, after) {
+            (Effect::Directory { path } | Effect::File { path }, after) if after != *before => {
+                seen::remove_empty(path);
+            }
+            (_, Seen::Line) => self.undo_one(effect)?,
+            (_, after) if after != *before => self.undo_one(effect)?,
+            _ => {}
+        }
+        Ok(true)
     }
 
     /// Makes a new private directory in one of the site's own, for building something aside.

@@ -38,7 +38,7 @@ impl Tool<'_> {
         let (ended, end_teller) = io::pipe().map_err(follow_error)?;
         let (sender, receiver) = mpsc::sync_channel(1);
         let (stopped, ending) = std::thread::scope(|scope| {
-            let keeper = scope.spawn(move || {
+            let keeper = std::thread::Builder::new().spawn_scoped(scope, move || {
                 let streams =
                     Streams { stdin: Stdio::inherit(), stdout: Stdio::inherit(), stderr: Stdio::inherit() };
                 let started = plan.start(streams, session)?;
@@ -48,6 +48,10 @@ impl Tool<'_> {
                 drop(end_teller);
                 ending
             });
+            let keeper = match keeper {
+                Ok(keeper) => keeper,
+                Err(source) => return (None, Err(CommandError::Start { tool: plan.name(), source })),
+            };
             let stopped = match receiver.recv() {
                 Ok(Ok(process)) => stop_when_asked(&process, &ended),
                 _ => None,

@@ -79,7 +79,12 @@ impl Tool<'_> {
         // its private namespace.
         let plan = &self.plan;
         let (stop, ending) = std::thread::scope(|scope| {
-            let keeper = scope.spawn(move || keep(plan, streams, &link_sender, end_teller));
+            let keeper = std::thread::Builder::new()
+                .spawn_scoped(scope, move || keep(plan, streams, &link_sender, end_teller));
+            let keeper = match keeper {
+                Ok(keeper) => keeper,
+                Err(source) => return (None, Err(CommandError::Start { tool: plan.name(), source })),
+            };
             let stop = match link_receiver.recv() {
                 Ok(link) => follow(link, &ended, &mut output, data, capture, self.limits, begun),
                 // It was not started; the keeper's result says why.

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, BootContext, Error, ErrorKind, Host, Image, ImageClass, ImageName, Result,
+    ActionSpec, Arguments, BootContext, Error, ErrorKind, Hold, Host, Image, ImageClass, ImageName, Result,
     declare_module,
 };
 
@@ -104,6 +104,37 @@ impl ImageClass for ErrorImage {
     }
 }
 
+/// Ends the process, as a C library in a module may: in the midst of a creation, and says that all went well.
+struct ExitImage;
+
+impl ImageClass for ExitImage {
+    fn actions(&self) -> Vec<ActionSpec> {
+        vec![ActionSpec::create("Create an image and exit").words("create-exit")]
+    }
+    #[allow(clippy::exit, reason = "what modules should not do")]
+    fn create_new_image(&self, image: &mut Image, _args: &Arguments, host: &Host<'_>) -> Result<()> {
+        host.work_area(image.name(), Hold::Image)?;
+        std::process::exit(0)
+    }
+    fn remove_files(&self, _image: &Image, _host: &Host<'_>) -> Result<()> {
+        Ok(())
+    }
+    fn clean(&self, _name: &ImageName, _host: &Host<'_>) -> Result<()> {
+        Ok(())
+    }
+    fn get_boot_file_template(
+        &self,
+        _image: &Image,
+        _boot: &BootContext,
+        _host: &Host<'_>,
+    ) -> Result<String> {
+        Ok(String::new())
+    }
+    fn clone_image(&self, _source: &Image, _image: &mut Image, _host: &Host<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
 declare_module! {
     name: "misbehaving",
     title: "Panics, errors and destructors that panic",
@@ -111,5 +142,6 @@ declare_module! {
         "PanicImage" => PanicImage,
         "DropImage" => DropImage(Bomb),
         "ErrorImage" => ErrorImage,
+        "ExitImage" => ExitImage,
     },
 }

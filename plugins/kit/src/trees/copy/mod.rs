@@ -87,8 +87,14 @@ pub(super) fn copy(
     refuse_itself(source, target)?;
     let task = Task::new(source, target, sharing)?;
     std::thread::scope(|scope| {
-        for _ in 0..threads() {
-            scope.spawn(|| walk::work(&task));
+        for number in 0..threads() {
+            let started = std::thread::Builder::new().spawn_scoped(scope, || walk::work(&task));
+            match started {
+                Ok(_) => {}
+                // Where no more may be had, those there are do it all.
+                Err(_) if number > 0 => break,
+                Err(cause) => return Err(Error::failed("cannot start a thread to copy with").because(cause)),
+            }
         }
         supervise(&task, telling, host)
     })?;
