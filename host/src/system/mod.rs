@@ -10,6 +10,7 @@ pub mod command;
 pub mod core_dumps;
 pub mod disk_space;
 pub mod files;
+pub mod flush;
 pub mod interrupt;
 pub mod layout;
 pub mod lock;
