@@ -140,7 +140,6 @@ impl ImageManager<'_> {
         if let Some(source) = source {
             manifest::must_be_of_whole_files(&published, source.directory(), source.name().as_str())?;
         }
-        files::sync_tree(&staging).map_err(failure::of)?;
         kernels::publish_staged(operation)?;
         interrupt::check().map_err(super::services::interrupted)?;
         files::set_mode(&staging, 0o755).map_err(failure::of)?;

@@ -2,7 +2,9 @@
 
 use super::{
     from_tree::{self, Initramfs},
+    in_tree,
     initramfs::{self, Dracut},
+    linked::Origin,
     manager::{KernelManager, lock, modules_of},
     sums::{self, Brought},
     vmlinuz,
@@ -11,7 +13,7 @@ use crate::{
     failure,
     images::{ImageManager, operation::Operation},
     integrity::Digests,
-    system::{FileError, failpoint::failpoint, files},
+    system::{FileError, files},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, ErrorKind, ImageName, Kernel, KernelVersion, Result};
@@ -33,7 +35,10 @@ impl KernelManager<'_> {
             let copy = directory.join("vmlinuz");
             from_tree::copy_file(file, &copy)?;
             let modules = match &modules {
-                Some(from) => Some(from_tree::stage_modules(operation, from, &version)?),
+                Some(from) => {
+                    let origin = Origin { modules: from, tree: None };
+                    Some(from_tree::stage_modules(operation, &origin, &version)?)
+                }
                 None => None,
             };
             *operation.staged_kernel.borrow_mut() = Some(from_tree::staged(kernel.clone(), copy, modules));
@@ -82,8 +87,6 @@ impl KernelManager<'_> {
             let made =
                 initramfs::make(operation, &Dracut::OfServer { modules: &modules }, version, &directory)?;
             files::set_mode(&made, 0o644).map_err(failure::of)?;
-            files::sync_path(&made).map_err(failure::of)?;
-            failpoint!("initramfs: flushed aside", made);
             let brought = [Brought { name: kernel.initramfs(), from: &made }];
             sums::publish(operation, &kernel, &brought, Digests::Carried, &directory, None)?;
             // Over an older one: nodes get the old file or the new one.
@@ -116,10 +119,18 @@ fn stage_and_publish(operation: &Operation<'_>, tree: &Utf8Path) -> Result<Kerne
 
 fn version_of(file: &Utf8Path) -> Result<KernelVersion> {
     let inside = vmlinuz::version_of_file(file).map_err(failure::usage)?;
-    let named = file.file_name().and_then(Kernel::from_file_name).map(|kernel| kernel.version);
+    // `/boot/vmlinuz` is a link to a name with a version.
+    let real = file.canonicalize_utf8().unwrap_or_else(|_| file.to_owned());
+    let named = [file, &real].into_iter().find_map(|file| named(file.file_name()?));
     inside.or(named).ok_or_else(|| {
         Error::usage(format!("{file} is no kernel with a version in it, and is not named vmlinuz-VERSION"))
     })
+}
+
+/// The version in the name of a kernel file.
+fn named(name: &str) -> Option<KernelVersion> {
+    let version = |kind: &&str| name.strip_prefix(*kind)?.strip_prefix('-');
+    in_tree::NAMES.iter().find_map(version).and_then(|version| KernelVersion::parse(version).ok())
 }
 
 /// The directory of the modules of a version: the one given, or below it.

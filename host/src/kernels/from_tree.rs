@@ -3,7 +3,9 @@
 
 use super::{
     copied,
+    in_tree::{self, TreesOwn},
     initramfs::{self, Dracut},
+    linked::{self, Origin},
     manager::lock,
     sums::{self, Brought},
     vmlinuz,
@@ -51,7 +53,7 @@ pub(crate) fn stage_from_tree(operation: &Operation<'_>, tree: &Utf8Path) -> Res
 
 pub(super) fn stage(operation: &Operation<'_>, tree: &Utf8Path, initramfs: Initramfs) -> Result<TreeKernel> {
     let layout = &operation.site.layout;
-    let (version, vmlinuz) = find(tree)?;
+    let TreesOwn { version, vmlinuz, modules } = in_tree::find(tree)?;
     let kernel = Kernel::new(version);
     if is_known(layout, &kernel, &vmlinuz)? == Known::Yes && initramfs == Initramfs::Make {
         let whole = layout.kernels_dir().join(kernel.initramfs()).is_file();
@@ -68,20 +70,22 @@ pub(super) fn stage(operation: &Operation<'_>, tree: &Utf8Path, initramfs: Initr
     };
     let copy = directory.join("vmlinuz");
     copy_file(&vmlinuz, &copy)?;
-    let modules =
-        stage_modules(operation, &modules_in(tree)?.join(kernel.version.as_str()), &kernel.version)?;
+    let real = tree.canonicalize_utf8().unwrap_or_else(|_| tree.to_owned());
+    let origin = Origin { modules: &modules, tree: Some(&real) };
+    let modules = stage_modules(operation, &origin, &kernel.version)?;
     let staged =
         StagedKernel { kernel: kernel.clone(), vmlinuz: copy, initramfs: made, modules: Some(modules) };
     *operation.staged_kernel.borrow_mut() = Some(staged);
     Ok(TreeKernel::new(kernel, false))
 }
 
-/// Copies modules aside, under the path that dracut demands.
+/// Copies modules aside, under the path that dracut demands, whole without the tree that they are from.
 pub(super) fn stage_modules(
     operation: &Operation<'_>,
-    from: &Utf8Path,
+    origin: &Origin<'_>,
     version: &KernelVersion,
 ) -> Result<Utf8PathBuf> {
+    let from = origin.modules;
     let place = operation.site.layout.kernel_modules_dir();
     must_fit(from, &place, version)?;
     let aside = operation.staging(&place, "modules")?;
@@ -94,7 +98,9 @@ pub(super) fn stage_modules(
         .run()
         .map_err(tool_failed)?;
     operation.took("cp", copied.duration);
-    copied::must_be_whole(from, &inside.join(version.as_str()))?;
+    let copy = inside.join(version.as_str());
+    copied::must_be_whole(from, &copy)?;
+    linked::carry(operation, origin, &copy)?;
     Ok(aside)
 }
 
@@ -132,9 +138,7 @@ pub(crate) fn publish_staged(operation: &Operation<'_>) -> Result<()> {
         false => Some(lock(operation.site)?),
     };
     let known = is_known(layout, &staged.kernel, &staged.vmlinuz)?;
-    let ready = |from: &Utf8Path, mode: u32| {
-        files::set_mode(from, mode).and_then(|()| files::sync_path(from)).map_err(failure::of)
-    };
+    let ready = |from: &Utf8Path, mode: u32| files::set_mode(from, mode).map_err(failure::of);
     let there = |place: &Utf8Path| place.symlink_metadata().is_ok();
     if let Some(modules) = &staged.modules {
         let place = layout.kernel_modules_dir().join(version);
@@ -206,44 +210,6 @@ pub(super) fn is_known(layout: &Layout, kernel: &Kernel, vmlinuz: &Utf8Path) -> 
         kernel.version
     ))
     .hint("remove it first, if no image needs it: disklessset kernel remove VERSION"))
-}
-
-/// The one kernel of a tree: its version and its file. No link leads out of the tree.
-fn find(tree: &Utf8Path) -> Result<(KernelVersion, Utf8PathBuf)> {
-    let modules = modules_in(tree)?;
-    let entries = modules
-        .read_dir_utf8()
-        .map_err(|cause| failure::of(FileError::of("read directory", &modules)(cause)))?;
-    let mut found = Vec::new();
-    for entry in entries.flatten() {
-        let Ok(version) = KernelVersion::parse(entry.file_name()) else { continue };
-        // Debian keeps the kernel in /boot, Enterprise Linux beside its modules as well.
-        let places = [format!("boot/vmlinuz-{version}"), format!("usr/lib/modules/{version}/vmlinuz")];
-        let file = places.iter().find_map(|place| {
-            files::resolve_in_tree(tree, place.as_str().into()).ok().filter(|p| p.is_file())
-        });
-        if let Some(file) = file {
-            found.push((version, file));
-        }
-    }
-    match found.len() {
-        0 => Err(Error::failed(format!("there is no kernel with its modules in {tree}"))
-            .hint("install one in it (linux-image-amd64, kernel), or name one of `disklessset kernel list`")),
-        1 => Ok(found.remove(0)),
-        _ => {
-            let mut versions: Vec<String> = found.iter().map(|(version, _)| version.to_string()).collect();
-            versions.sort();
-            Err(Error::refused(format!("there are several kernels in {tree}: {}", versions.join(", ")))
-                .hint("leave one of them in it, or name one of `disklessset kernel list`"))
-        }
-    }
-}
-
-fn modules_in(tree: &Utf8Path) -> Result<Utf8PathBuf> {
-    ["usr/lib/modules", "lib/modules"]
-        .iter()
-        .find_map(|place| files::resolve_in_tree(tree, (*place).into()).ok().filter(|dir| dir.is_dir()))
-        .ok_or_else(|| Error::failed(format!("there are no kernel modules in {tree}")))
 }
 
 /// Copies one plain file, as fs_extra is good at.

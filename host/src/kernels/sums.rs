@@ -138,7 +138,7 @@ pub(super) fn put(
     version: Option<&str>,
 ) -> Result<()> {
     match to.symlink_metadata() {
-        Ok(_) => operation.exchange_at_end(from, to),
+        Ok(_) => operation.exchange_file_at_end(from, to),
         Err(_) => operation.publish_new(from, to, version),
     }
 }

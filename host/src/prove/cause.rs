@@ -220,7 +220,7 @@ impl fmt::Display for Cause {
             ),
             Self::InitramfsWithoutNetwork { line } => write!(
                 f,
-                "the initramfs got no network{}; it lacks the network card's driver or dracut's network modules, or its kernel line lacks rd.neednet=1 ip=dhcp",
+                "the initramfs got no network{}; it lacks the network card's driver or dracut's network modules, or its kernel line lacks rd.neednet=1",
                 said(line)
             ),
             Self::RootNotMountable { line, overlay } => {

@@ -70,29 +70,12 @@ pub fn sync_path(path: &Utf8Path) -> Result<(), FileError> {
     open_nofollow(path)?.sync_all().map_err(FileError::of("flush", path))
 }
 
-fn open_nofollow(path: &Utf8Path) -> Result<File, FileError> {
+pub(super) fn open_nofollow(path: &Utf8Path) -> Result<File, FileError> {
     File::options()
         .read(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path)
         .map_err(FileError::of("open", path))
-}
-
-/// Flushes a directory with all files in it to disk: what is published must not be empty after a power cut.
-///
-/// # Errors
-/// Whatever the system refuses.
-pub fn sync_tree(path: &Utf8Path) -> Result<(), FileError> {
-    for entry in path.read_dir_utf8().map_err(FileError::of("read directory", path))? {
-        let entry = entry.map_err(FileError::of("read directory", path))?;
-        let kind = entry.file_type().map_err(FileError::of("look at", entry.path()))?;
-        if kind.is_dir() {
-            sync_tree(entry.path())?;
-        } else if kind.is_file() {
-            sync_path(entry.path())?;
-        }
-    }
-    sync_path(path)
 }
 
 /// Removes a file durably; one that is not there is fine.

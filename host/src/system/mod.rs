@@ -11,6 +11,7 @@ pub mod core_dumps;
 pub mod disk_space;
 pub mod exit_guard;
 pub mod files;
+pub mod flush;
 pub mod interrupt;
 pub mod layout;
 pub mod limits;

@@ -2,6 +2,10 @@
 
 use disklessset_plugin_api::Error;
 
+/// What has an initramfs bring the network up. Without an `ip=` dracut asks for an address by DHCP, on every interface; with one of ours beside the
+/// `ip=` of the site's own parameters it would not boot at all.
+pub const NETWORK: &str = "rd.neednet=1";
+
 /// Why kernel parameters are refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParametersError {

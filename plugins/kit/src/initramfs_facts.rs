@@ -20,6 +20,9 @@ const MOST: u64 = 1 << 30;
 /// No list in it is longer.
 const MOST_TEXT: u64 = 1 << 20;
 
+/// No driver of a file system is larger.
+const MOST_DRIVER: u64 = 64 << 20;
+
 /// How much memory the dictionary of xz may take, in KiB: twice what the highest level of the tool asks for.
 const XZ_MEMORY: u32 = 128 << 10;
 
@@ -58,6 +61,51 @@ pub fn is_driver(path: &str, driver: &str) -> bool {
     let stem = [".ko", ".ko.xz", ".ko.zst", ".ko.gz"].iter().find_map(|end| file.strip_suffix(end));
     // The kernel takes both for the same.
     stem.is_some_and(|stem| stem.replace('-', "_") == driver.replace('-', "_"))
+}
+
+/// The driver of a name in an initramfs, not compressed any more; `None` when it is not in it as a file.
+///
+/// # Errors
+/// When the initramfs or the driver cannot be read.
+pub fn driver_in(initramfs: &Utf8Path, driver: &str) -> std::io::Result<Option<Vec<u8>>> {
+    search(initramfs, &mut |name, size, data| {
+        let name = String::from_utf8_lossy(name);
+        if !is_driver(&name, driver) || size > MOST_DRIVER {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        data.read_to_end(&mut bytes)?;
+        unpacked(&name, &bytes).map(Some)
+    })
+}
+
+/// What a driver's file holds, compressed or not, as its name tells.
+///
+/// # Errors
+/// When it is broken, or unpacks to more than a driver has.
+pub fn unpacked(name: &str, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    if name.ends_with(".ko") {
+        return Ok(bytes.to_owned());
+    }
+    let start = bytes.get(..bytes.len().min(6)).unwrap_or_default().to_vec();
+    let mut out = Vec::new();
+    decompressed(start, std::io::Cursor::new(bytes.to_owned()))?
+        .take(MOST_DRIVER + 1)
+        .read_to_end(&mut out)?;
+    match out.len() as u64 > MOST_DRIVER {
+        true => Err(std::io::Error::other("it is too large for a driver")),
+        false => Ok(out),
+    }
+}
+
+/// What compressed data unpacks to, up to where it ends or is broken; `None` in a compression that is not known here.
+pub(crate) fn unpacked_as_far_as_it_goes(bytes: &[u8], most: u64) -> Option<Vec<u8>> {
+    let start = bytes.get(..bytes.len().min(6))?.to_vec();
+    let mut out = Vec::new();
+    // Behind a kernel's data is its length, which is no data.
+    let _ =
+        decompressed(start, std::io::Cursor::new(bytes.to_owned())).ok()?.take(most).read_to_end(&mut out);
+    Some(out)
 }
 
 /// The names of the dracut modules in an initramfs; `None` when it has no list of them.

@@ -160,6 +160,22 @@ impl TreeFiles {
         real.into_string().map(Utf8PathBuf::from).map_err(|_| fault(Errno::ILSEQ))
     }
 
+    /// Where a regular file of the tree really lies on the server, links inside the tree followed; `None` when there is none.
+    ///
+    /// # Errors
+    /// When its name is not UTF-8.
+    pub fn real_file(&self, file: &str) -> Result<Option<Utf8PathBuf>> {
+        let fault = self.fault("find", file);
+        let Ok(fd) = self.open_at(file, OFlags::PATH) else { return Ok(None) };
+        let stat = rustix::fs::fstat(&fd).map_err(&fault)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Ok(None);
+        }
+        let own = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let real = rustix::fs::readlink(own, Vec::new()).map_err(&fault)?;
+        real.into_string().map(|real| Some(real.into())).map_err(|_| fault(Errno::ILSEQ))
+    }
+
     /// Puts a file in place in one rename. One that was there keeps mode and owner; a link there is replaced by a file of
     /// its own, not followed.
     ///

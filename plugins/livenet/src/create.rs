@@ -1,6 +1,7 @@
 //! Making an image.
 
 use crate::{
+    compression,
     existing::Root,
     pack::{self, Packing},
     parameters::Creation,
@@ -9,17 +10,22 @@ use crate::{
 use disklessset_kit::{
     initramfs_facts::Support,
     live::needs,
-    os_tree,
+    os_tree::{self, KernelChoice},
     space::{Need, Plan},
     squashfs::Layout,
 };
-use disklessset_plugin_api::{Error, Hold, Host, Image, Result};
+use disklessset_plugin_api::{Error, Hold, Host, Image, Kernel, Result};
 
 /// The tree, and its packing: each in the work area, which is gone when the action ends.
 pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> Result<()> {
     room_for(image, wanted, host)?;
     let area = host.work_area(image.name(), Hold::Action)?;
     let (tree, scratch, staging) = (area.join("tree"), area.join("scratch"), area.join("packing"));
+    let registered = match &wanted.tree.kernel {
+        KernelChoice::Version(version) => Some(Kernel::new(version.clone())),
+        KernelChoice::FromImage => None,
+    };
+    compression::check_wanted(image, registered.as_ref(), wanted.compression, &area, host)?;
     os_tree::make_directory(&tree, 0o755)?;
     os_tree::make_directory(&scratch, 0o700)?;
     let settled = os_tree::make(image.name().as_str(), &wanted.tree, &tree, &scratch, host)?;
@@ -27,6 +33,7 @@ pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> R
     needs::check_drivers(image, &root.format.drivers, &settled, &tree, host)?;
     let layout = choose_layout(&root, wanted.layout, needs::boots_flat(&settled, &tree, host)?, host)?;
 
+    let compression = compression::for_new(image, &settled.kernel, &tree, wanted.compression, &area, host)?;
     os_tree::make_directory(&staging, 0o700)?;
     let packing = Packing {
         tree: &tree,
@@ -34,6 +41,7 @@ pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> R
         layout,
         wanted: wanted.size,
         scratch: &staging,
+        compression,
         before: None,
     };
     let packed = pack::pack(image, &packing, host)?;

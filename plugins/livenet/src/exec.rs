@@ -1,13 +1,14 @@
 //! Running a command or a shell inside an image.
 
 use crate::{
+    compression,
     existing::{Places, Root, recorded_size},
     mount,
-    unmount::{aside, repack},
+    unmount::{self, aside, repack},
 };
 use camino::Utf8Path;
-use disklessset_kit::{exit_code, tree_files::TreeFiles};
-use disklessset_plugin_api::{Command, Error, Hold, Host, Image, Result, SizeOrAuto};
+use disklessset_kit::{exit_code, squashfs::Compression, tree_files::TreeFiles, trees};
+use disklessset_plugin_api::{Arguments, Command, Error, Hold, Host, Image, Result, SizeOrAuto};
 use serde_json::Value;
 
 /// When the changes of an action inside are packed.
@@ -19,17 +20,25 @@ enum Pack {
     Always,
 }
 
+/// How the changes of an action inside are packed.
+#[derive(Clone, Copy)]
+pub(crate) struct How {
+    pack: Pack,
+    compression: Option<Compression>,
+}
+
+impl How {
+    pub(crate) fn from_arguments(args: &Arguments) -> Result<Self> {
+        let pack = if args.flag("keep_on_failure") { Pack::Always } else { Pack::OnSuccess };
+        Ok(Self { pack, compression: compression::wanted(args)? })
+    }
+}
+
 /// Runs a command, and answers how it ended. In a mounted image its changes wait for the unmount; else they are packed when the
-/// command ended well or with `keep_on_failure`, and lost otherwise.
-pub(crate) fn exec(
-    image: &mut Image,
-    words: &[String],
-    keep_on_failure: bool,
-    host: &Host<'_>,
-) -> Result<Value> {
+/// command ended well or however it ended, as `how` says, and lost otherwise.
+pub(crate) fn exec(image: &mut Image, words: &[String], how: How, host: &Host<'_>) -> Result<Value> {
     let (program, arguments) = words.split_first().ok_or_else(|| Error::usage("no command was given"))?;
-    let pack = if keep_on_failure { Pack::Always } else { Pack::OnSuccess };
-    let code = inside(image, pack, host, |tree| {
+    let code = inside(image, how, host, |tree| {
         let command = Command::new(program.as_str())
             .args(arguments.iter().cloned())
             .env("DEBIAN_FRONTEND", "noninteractive")
@@ -43,8 +52,8 @@ pub(crate) fn exec(
 
 /// Opens a shell, the tree's bash where it has one. How a shell ends says nothing about the work done in it: its changes are
 /// packed whatever its exit code.
-pub(crate) fn shell(image: &mut Image, host: &Host<'_>) -> Result<Value> {
-    inside(image, Pack::Always, host, |tree| {
+pub(crate) fn shell(image: &mut Image, compression: Option<Compression>, host: &Host<'_>) -> Result<Value> {
+    inside(image, How { pack: Pack::Always, compression }, host, |tree| {
         let bash = TreeFiles::open(tree)?.exists("bin/bash");
         let program = if bash { "/bin/bash" } else { "/bin/sh" };
         let every_code: Vec<i32> = (1..=255).collect();
@@ -58,13 +67,15 @@ pub(crate) fn shell(image: &mut Image, host: &Host<'_>) -> Result<Value> {
 /// Runs something in the image's tree: where it is mounted, or mounted for the action. Gives back its exit code.
 fn inside(
     image: &mut Image,
-    pack: Pack,
+    how: How,
     host: &Host<'_>,
     work: impl FnOnce(&Utf8Path) -> Result<i32>,
 ) -> Result<i32> {
     let places = Places::of(image.name(), host)?;
     if mount::is_live(&places)? {
+        compression::refuse_while_mounted(image, how.compression)?;
         let code = work(&places.tree)?;
+        trees::flush(&places.tree)?;
         host.info("the image is mounted: changes are packed when it is unmounted");
         return Ok(code);
     }
@@ -72,19 +83,21 @@ fn inside(
         return Err(Root::of(image, host)?.lost_mount(image));
     }
     mount::room_for(image, &format!("working in image {}", image.name()), host)?;
-    host.work_area(image.name(), Hold::Action)?;
+    let area = host.work_area(image.name(), Hold::Action)?;
+    let packed_with = compression::for_repack(image, how.compression, &area, host)?;
     let layout = mount::attach(image, &places, Hold::Action, host)?;
     let code = work(&places.tree)?;
-    if code != 0 && pack == Pack::OnSuccess {
+    if code != 0 && how.pack == Pack::OnSuccess {
         host.warn(format!(
             "the command ended with exit code {code}: image {} is as it was (--keep-on-failure packs the changes)",
             image.name()
         ));
-    } else if mount::has_changes(&places)? {
+    } else if mount::has_changes(&places)? || compression::is_another(image, how.compression, host)? {
         let wanted = recorded_size(image).map_or(SizeOrAuto::Auto, SizeOrAuto::Fixed);
         let lower = mount::lower(&places, layout).to_owned();
         host.acquire_file(&aside(image, host)?, Hold::Action)?;
-        repack(image, &lower, &places.tree, &places.area, layout, wanted, host)?;
+        let again = unmount::How { layout, wanted, compression: packed_with };
+        repack(image, &lower, &places.tree, &places.area, again, host)?;
         host.info(format!("the changes are in image {}", image.name()));
     } else {
         host.info("nothing was changed");

@@ -1,5 +1,6 @@
 //! What is known of an image that exists: its layout, its file, whether a kernel fits it.
 
+use crate::compression;
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
     live::{
@@ -37,7 +38,12 @@ impl Root {
 
     /// The versions of kernels whose modules it has; what is in the file system of a classic one takes a mount to see.
     pub(crate) fn modules(&self, image: &Image, host: &Host<'_>) -> Result<Vec<String>> {
-        root_image::names(image, &self.path, "usr/lib/modules", host)
+        let merged = root_image::names(image, &self.path, "usr/lib/modules", host)?;
+        if !merged.is_empty() {
+            return Ok(merged);
+        }
+        // A tree whose `/usr` is not merged; of one that is, this is a link, and not every tool goes through it.
+        Ok(root_image::names(image, &self.path, "lib/modules", host).unwrap_or_default())
     }
 
     /// The layout as it has it, without unpacking it.
@@ -114,10 +120,11 @@ impl Places {
 
 /// Refuses a kernel whose initramfs cannot use the image.
 pub(crate) fn check_kernel(image: &Image, kernel: &Kernel, host: &Host<'_>) -> Result<()> {
+    let root = Root::of(image, host)?;
+    compression::check_kernel(image, &root, kernel, host)?;
     if recorded_layout(image) == Layout::Classic {
         return Ok(());
     }
-    let root = Root::of(image, host)?;
     if !root.modules(image, host)?.iter().any(|version| version == kernel.version.as_str()) {
         needs::warn_without_modules(image, kernel, host);
     }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod clone;
+mod compression;
 mod create;
 mod exec;
 mod existing;
@@ -73,13 +74,13 @@ impl ImageClass for LivenetImage {
     fn action(&self, words: &str, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
         match words {
             "mount" => mount::mount(image, host),
-            "unmount" => unmount::unmount(image, unmount::Edits::from_flag(args.flag("discard")), host),
-            "resize" => resize::resize(image, args.need("livenet_size")?, host),
+            "unmount" => unmount::unmount(image, &unmount::Edits::from_arguments(args)?, host),
+            "resize" => resize::resize(image, args.need("livenet_size")?, compression::wanted(args)?, host),
             "exec" => {
-                let keep = args.flag("keep_on_failure");
-                exec::exec(image, &args.need::<Vec<String>>("command")?, keep, host)
+                let how = exec::How::from_arguments(args)?;
+                exec::exec(image, &args.need::<Vec<String>>("command")?, how, host)
             }
-            "shell" => exec::shell(image, host),
+            "shell" => exec::shell(image, compression::wanted(args)?, host),
             other => Err(Error::usage(format!("livenet images have no action {other}"))),
         }
     }

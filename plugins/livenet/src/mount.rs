@@ -176,6 +176,8 @@ fn write_inventory(places: &Places) -> Result<()> {
     make_directory(&places.area.join("inventory"), 0o755)?;
     let line = format!("{} ansible_connection=chroot\n", places.tree);
     std::fs::File::create(&file)
-        .and_then(|mut made| std::io::Write::write_all(&mut made, line.as_bytes()))
+        .and_then(|mut made| {
+            std::io::Write::write_all(&mut made, line.as_bytes()).and_then(|()| made.sync_all())
+        })
         .map_err(|cause| Error::failed(format!("cannot write {file}")).because(cause))
 }

@@ -5,7 +5,7 @@ use disklessset_kit::{
     content,
     live::root_image::{self, Write},
     space::{Need, Plan},
-    squashfs::{Layout, classic_needs},
+    squashfs::{Compression, Layout, classic_needs},
 };
 use disklessset_plugin_api::{Error, Host, Image, Result, Size, SizeOrAuto};
 use std::os::unix::fs::PermissionsExt;
@@ -86,13 +86,15 @@ pub(crate) struct Packing<'a> {
     pub(crate) wanted: SizeOrAuto,
     /// An empty private directory.
     pub(crate) scratch: &'a Utf8Path,
+    /// How, where the class gives a choice.
+    pub(crate) compression: Option<Compression>,
     /// The image that is packed again.
     pub(crate) before: Option<Before>,
 }
 
 /// Has the class of `image` pack a tree and check the result; refuses before anything is written when the content does not fit.
 pub(crate) fn pack(image: &mut Image, packing: &Packing<'_>, host: &Host<'_>) -> Result<Packed> {
-    let Packing { tree, file, layout, wanted, scratch, before } = *packing;
+    let Packing { tree, file, layout, wanted, scratch, compression, before } = *packing;
     let measured = measure(tree)?;
     let needed = needed(&measured, layout);
     let size = fit(wanted, needed)?;
@@ -102,7 +104,8 @@ pub(crate) fn pack(image: &mut Image, packing: &Packing<'_>, host: &Host<'_>) ->
         Layout::Classic => plan.about(scratch, Need::bytes(measured.blocks)),
     }
     .check(host)?;
-    host.info(format!("packing {} files, {needed} of {size}, {layout}", measured.inodes));
+    let how = compression.map(|compression| format!(", {compression}")).unwrap_or_default();
+    host.info(format!("packing {} files, {needed} of {size}, {layout}{how}", measured.inodes));
     let write = Write {
         tree: tree.to_owned(),
         file: file.to_owned(),
@@ -110,6 +113,7 @@ pub(crate) fn pack(image: &mut Image, packing: &Packing<'_>, host: &Host<'_>) ->
         size,
         content: measured,
         scratch: scratch.to_owned(),
+        compression,
     };
     root_image::write(image, &write, host)?;
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644))

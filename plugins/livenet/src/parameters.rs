@@ -1,8 +1,9 @@
 //! The actions of the class, and the checked parameters of a creation.
 
+use crate::compression;
 use disklessset_kit::{
     os_tree::{Purpose, Wish, params},
-    squashfs::Layout,
+    squashfs::{Compression, Layout},
 };
 use disklessset_plugin_api::{ActionSpec, Arguments, ParamKind, ParamSpec, Result, SizeOrAuto};
 
@@ -13,6 +14,8 @@ pub(crate) struct Creation {
     pub(crate) size: SizeOrAuto,
     /// What the user asked for; without it the initramfs decides.
     pub(crate) layout: Option<Layout>,
+    /// What the user asked for; without it the kernel decides.
+    pub(crate) compression: Option<Compression>,
 }
 
 impl Creation {
@@ -21,9 +24,13 @@ impl Creation {
             tree: Wish::from_arguments(Purpose::Livenet, args)?,
             size: args.get("livenet_size")?.unwrap_or(SizeOrAuto::Auto),
             layout: args.get::<String>("layout")?.map(|layout| layout.parse()).transpose()?,
+            compression: compression::wanted(args)?,
         })
     }
 }
+
+/// What is said of the compression where an image is packed again.
+const AGAIN: &str = "How the image is compressed when it is packed again; as it was by default";
 
 /// All actions.
 pub(crate) fn actions() -> Vec<ActionSpec> {
@@ -31,19 +38,25 @@ pub(crate) fn actions() -> Vec<ActionSpec> {
         creation(),
         ActionSpec::change("mount", "Mount an image to edit it")
             .help("Make the tree of an image editable below the work area, with an Ansible inventory"),
-        ActionSpec::change("unmount", "Unmount an image and pack its changes").param(ParamSpec::flag(
-            "discard",
-            ParamKind::Flag,
-            "Throw the changes away instead of packing them",
-        )),
-        ActionSpec::change("resize", "Change the size of an image").param(
-            ParamSpec::position(
-                "livenet_size",
-                params::live_size(),
-                "The new size: 700M, 1.5G, or auto for the content and its headroom",
+        ActionSpec::change("unmount", "Unmount an image and pack its changes")
+            .param(ParamSpec::flag(
+                "discard",
+                ParamKind::Flag,
+                "Throw the changes away instead of packing them",
+            ))
+            .param(compression::parameter(AGAIN)),
+        ActionSpec::change("resize", "Change the size of an image")
+            .param(
+                ParamSpec::position(
+                    "livenet_size",
+                    params::live_size(),
+                    "The new size: 700M, 1.5G, or auto for the content and its headroom",
+                )
+                .sample("auto"),
             )
-            .sample("auto"),
-        ),
+            .param(compression::parameter(
+                "Pack the image with this compression, whatever its size; as it was by default",
+            )),
         ActionSpec::change("exec", "Run a command inside an image")
             .help("Run a command inside an image, and pack the image when it ends well")
             .param(ParamSpec::flag(
@@ -51,10 +64,12 @@ pub(crate) fn actions() -> Vec<ActionSpec> {
                 ParamKind::Flag,
                 "Pack the changes however the command ends",
             ))
+            .param(compression::parameter(AGAIN))
             .param(ParamSpec::trailing("command", "The command with its arguments").sample(vec!["true"])),
         ActionSpec::change("shell", "Open a shell inside an image")
             .help("Open a shell inside an image, and pack the image afterwards")
-            .needs_terminal(),
+            .needs_terminal()
+            .param(compression::parameter(AGAIN)),
     ]
 }
 
@@ -63,9 +78,12 @@ fn creation() -> ActionSpec {
     let layout =
         ParamSpec::flag("layout", layouts, "How the tree is packed; flat where the initramfs can use it")
             .not_asked();
+    let compression = compression::parameter(
+        "How the image is compressed; what its kernel can read, zstd where that is possible",
+    );
     let create = ActionSpec::create("Create a livenet image")
         .help("Create an image that nodes download and run from RAM");
-    params::of_live_image(vec![layout]).into_iter().fold(create, ActionSpec::param)
+    params::of_live_image(vec![layout, compression]).into_iter().fold(create, ActionSpec::param)
 }
 
 #[cfg(test)]
@@ -83,6 +101,7 @@ mod tests {
                 "livenet_type",
                 "livenet_size",
                 "layout",
+                "compression",
                 "password",
                 "ssh_pub_key",
                 "additional_packages",

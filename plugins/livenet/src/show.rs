@@ -1,6 +1,7 @@
 //! What `show` adds to the attributes.
 
 use crate::{
+    compression,
     existing::{Places, Root, recorded_layout},
     mount,
 };
@@ -21,6 +22,9 @@ pub(crate) fn show(image: &Image, host: &Host<'_>) -> Result<Value> {
         "writable": WRITABLE,
         "root_image_bytes": root.path.metadata().ok().map(|metadata| metadata.len()),
     });
+    if let Some(compression) = compression::present(&root) {
+        facts["compression"] = compression.to_string().into();
+    }
     match root.check(image, host) {
         Ok(found) => facts["root_image_files"] = found.files.into(),
         Err(fault) => facts["problem"] = fault.to_string().into(),

@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 use disklessset_kit::{
     live::root_image::{Format, RootFile, RootImage, Whole, Write},
-    squashfs::{Layout, Superblock, names_in, pack_classic, pack_flat},
+    squashfs::{Compression, Layout, Superblock, names_in, pack_classic, pack_flat},
 };
 use disklessset_plugin_api::{Host, Image, Result};
 
@@ -24,11 +24,16 @@ impl RootImage for Squashfs {
         })
     }
 
+    fn compressions(&self) -> Vec<Compression> {
+        Compression::ALL.to_vec()
+    }
+
     fn write(&self, _image: &mut Image, write: &Write, host: &Host<'_>) -> Result<()> {
-        let Write { tree, file, layout, size, content, scratch } = write;
+        let Write { tree, file, layout, size, content, scratch, compression } = write;
+        let compression = compression.unwrap_or(Compression::USUAL);
         match layout {
-            Layout::Flat => pack_flat(tree, file, content, host),
-            Layout::Classic => pack_classic(tree, file, *size, content, scratch, host),
+            Layout::Flat => pack_flat(tree, file, compression, content, host),
+            Layout::Classic => pack_classic(tree, file, compression, *size, content, scratch, host),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Ending an edit: packing the changes, or throwing them away.
 
 use crate::{
+    compression,
     existing::{Places, Root, recorded_size},
     mount,
     pack::{self, Before, Packing},
@@ -8,35 +9,42 @@ use crate::{
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
     anonymise, mounts,
-    squashfs::{INNER_IMAGE, Layout},
+    squashfs::{Compression, INNER_IMAGE, Layout},
     tree_files::TreeFiles,
 };
-use disklessset_plugin_api::{Error, Hold, Host, Image, Result, Size, SizeOrAuto};
+use disklessset_plugin_api::{Arguments, Error, Hold, Host, Image, Result, Size, SizeOrAuto};
 use serde_json::{Value, json};
 
 /// What becomes of the changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Edits {
-    /// They become the image.
-    Pack,
+    /// They become the image, with this compression if the user said so.
+    Pack(Option<Compression>),
     /// They are lost.
     Discard,
 }
 
 impl Edits {
-    pub(crate) fn from_flag(discard: bool) -> Self {
-        if discard { Self::Discard } else { Self::Pack }
+    pub(crate) fn from_arguments(args: &Arguments) -> Result<Self> {
+        let compression = compression::wanted(args)?;
+        match (args.flag("discard"), compression) {
+            (false, compression) => Ok(Self::Pack(compression)),
+            (true, None) => Ok(Self::Discard),
+            (true, Some(_)) => {
+                Err(Error::usage("--discard packs nothing: --compression says nothing with it"))
+            }
+        }
     }
 }
 
 /// Unmounts an image. The image in service stays until the new one is whole; when anything fails, the changes stay mounted.
-pub(crate) fn unmount(image: &mut Image, edits: Edits, host: &Host<'_>) -> Result<Value> {
+pub(crate) fn unmount(image: &mut Image, edits: &Edits, host: &Host<'_>) -> Result<Value> {
     let places = Places::of(image.name(), host)?;
     let live = mount::is_live(&places)?;
     if !live && !image.flag("is_mounted") && !places.are_used() {
         return Err(Error::refused(format!("image {} is not mounted", image.name())));
     }
-    if edits == Edits::Pack && places.area.join("squashfs-root").is_dir() {
+    if matches!(edits, Edits::Pack(_)) && places.area.join("squashfs-root").is_dir() {
         return Err(Error::refused(format!(
             "image {} was mounted by another program, 1.x perhaps",
             image.name()
@@ -46,7 +54,7 @@ pub(crate) fn unmount(image: &mut Image, edits: Edits, host: &Host<'_>) -> Resul
     refuse_foreign_mounts(&places)?;
     match edits {
         Edits::Discard => discard(image, &places, host),
-        Edits::Pack => pack_changes(image, &places, live, host),
+        Edits::Pack(compression) => pack_changes(image, &places, live, *compression, host),
     }
 }
 
@@ -137,11 +145,19 @@ fn put_away(places: &Places, host: &Host<'_>) -> Result<()> {
     }
 }
 
-fn pack_changes(image: &mut Image, places: &Places, live: bool, host: &Host<'_>) -> Result<Value> {
-    let changed = mount::has_changes(places)?;
+fn pack_changes(
+    image: &mut Image,
+    places: &Places,
+    live: bool,
+    wanted: Option<Compression>,
+    host: &Host<'_>,
+) -> Result<Value> {
+    let changed = mount::has_changes(places)? || compression::is_another(image, wanted, host)?;
+    let mut compression = None;
     if changed {
         // Before the user's view goes: without room it could not be given back.
         mount::room_for(image, &format!("unmounting image {}", image.name()), host)?;
+        compression = compression::for_repack(image, wanted, &places.area, host)?;
         host.acquire_file(&aside(image, host)?, Hold::Action)?;
     }
     if live {
@@ -157,7 +173,7 @@ fn pack_changes(image: &mut Image, places: &Places, live: bool, host: &Host<'_>)
         let layout = if places.packed.join(INNER_IMAGE).is_file() { Layout::Classic } else { Layout::Flat };
         // The packed image comes into service together with this: from then on the edit is over, whatever kills us.
         image.set("is_mounted", false);
-        if let Err(error) = pack_view(image, places, layout, host) {
+        if let Err(error) = pack_view(image, places, layout, compression, host) {
             give_back(places, layout, host);
             return Err(error.hint(format!("the changes are still there: {}", places.tree)));
         }
@@ -173,11 +189,18 @@ fn pack_changes(image: &mut Image, places: &Places, live: bool, host: &Host<'_>)
 }
 
 /// Packs the view from a place of its own, where nobody is inside and nothing else is mounted.
-fn pack_view(image: &mut Image, places: &Places, layout: Layout, host: &Host<'_>) -> Result<()> {
+fn pack_view(
+    image: &mut Image,
+    places: &Places,
+    layout: Layout,
+    compression: Option<Compression>,
+    host: &Host<'_>,
+) -> Result<()> {
     host.mount(&mount::overlay(places, layout, &places.packing), Hold::Action)?;
     let lower = mount::lower(places, layout).to_owned();
     let wanted = recorded_size(image).map_or(SizeOrAuto::Auto, SizeOrAuto::Fixed);
-    let repacked = repack(image, &lower, &places.packing, &places.area, layout, wanted, host);
+    let repacked =
+        repack(image, &lower, &places.packing, &places.area, How { layout, wanted, compression }, host);
     let released = host.release(&places.packing);
     repacked.and(released)
 }
@@ -193,14 +216,22 @@ fn give_back(places: &Places, layout: Layout, host: &Host<'_>) {
     }
 }
 
+/// How a tree is packed again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct How {
+    pub(crate) layout: Layout,
+    pub(crate) wanted: SizeOrAuto,
+    /// Where the class gives a choice.
+    pub(crate) compression: Option<Compression>,
+}
+
 /// Packs a changed tree and puts it in the place of the image in service. [`aside`] is acquired.
 pub(crate) fn repack(
     image: &mut Image,
     before: &Utf8Path,
     tree: &Utf8Path,
     area: &Utf8Path,
-    layout: Layout,
-    wanted: SizeOrAuto,
+    how: How,
     host: &Host<'_>,
 ) -> Result<()> {
     anonymise::after_session(&TreeFiles::open(before)?, &TreeFiles::open(tree)?)?;
@@ -209,8 +240,9 @@ pub(crate) fn repack(
     host.acquire_directory(&scratch, Hold::Action)?;
     let root = Root::of(image, host)?;
     let aside = aside(image, host)?;
-    let packing =
-        Packing { tree, file: &aside, layout, wanted, scratch: &scratch, before: before_of(image, &root) };
+    let How { layout, wanted, compression } = how;
+    let before = before_of(image, &root);
+    let packing = Packing { tree, file: &aside, layout, wanted, scratch: &scratch, compression, before };
     let packed = pack::pack(image, &packing, host);
     host.release(&scratch)?;
     match packed {

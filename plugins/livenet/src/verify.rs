@@ -1,6 +1,7 @@
 //! What is wrong with an image that only its class can tell.
 
 use crate::{
+    compression,
     existing::{Places, Root, recorded_layout},
     mount,
 };
@@ -41,6 +42,7 @@ pub(crate) fn verify(image: &Image, host: &Host<'_>) -> Result<Value> {
             }
         }
     }
+    faults.extend(compression::fault(image, &root, host)?);
     let places = Places::of(name, host)?;
     if image.flag("is_mounted") && !mount::is_live(&places)? {
         faults.push(Fault::problem(

@@ -64,7 +64,8 @@ pub(crate) fn template(
     let mut line = vec![
         format!("initrd={}", boot.initramfs),
         format!("root=nfs:{}:{path}{below},{}", settings.server, settings.options),
-        "rd.neednet=1 ip=dhcp selinux=0".to_owned(),
+        boot_line::NETWORK.to_owned(),
+        "selinux=0".to_owned(),
         PATIENCE.to_owned(),
     ];
     if below.contains("${hostname}") {

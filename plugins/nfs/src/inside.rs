@@ -5,7 +5,7 @@ use crate::{
     places::{Golden, STAGING, Staging},
 };
 use camino::Utf8PathBuf;
-use disklessset_kit::{exit_code, node_set::NodeName, tree_files::TreeFiles};
+use disklessset_kit::{exit_code, node_set::NodeName, tree_files::TreeFiles, trees};
 use disklessset_plugin_api::{Command, Error, ErrorKind, Host, Image, Result};
 use serde_json::Value;
 
@@ -51,7 +51,9 @@ pub(crate) fn exec(image: &Image, node: Option<String>, words: &[String], host: 
         .inside(tree.as_str())
         .with_network()
         .show_output();
-    Ok(exit_code::answer(host.run(&command)?.code))
+    let code = host.run(&command)?.code;
+    trees::flush(&tree)?;
+    Ok(exit_code::answer(code))
 }
 
 /// Opens a shell, the tree's bash where it has one.
@@ -64,5 +66,6 @@ pub(crate) fn shell(image: &Image, node: Option<String>, host: &Host<'_>) -> Res
         .with_network()
         .interactive()
         .accept(&every_code);
-    host.run(&shell).map(|_| Value::Null)
+    host.run(&shell)?;
+    trees::flush(&tree).map(|()| Value::Null)
 }

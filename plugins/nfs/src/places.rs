@@ -102,14 +102,6 @@ pub(crate) fn flush_parent(place: &Utf8Path) -> Result<()> {
         .map_err(|cause| Error::failed(format!("cannot flush {parent} to disk")).because(cause))
 }
 
-/// Writes all that a program made below a directory to disk, before it is put into its place.
-pub(crate) fn flush_tree(tree: &Utf8Path) -> Result<()> {
-    let fault =
-        |cause: &dyn std::fmt::Display| Error::failed(format!("cannot flush {tree} to disk")).because(cause);
-    let directory = std::fs::File::open(tree).map_err(|cause| fault(&cause))?;
-    rustix::fs::syncfs(&directory).map_err(|cause| fault(&cause))
-}
-
 /// Makes a directory of exactly this mode; one that is there is fine.
 pub(crate) fn make_directory(path: &Utf8Path, mode: u32) -> Result<()> {
     let fault = |cause| Error::failed(format!("cannot make {path}")).because(cause);

@@ -110,7 +110,7 @@ fn create(image: &mut Image, wish: &Wish, host: &Host<'_>) -> Result<()> {
     trees::make_root(&tree, host)?;
     os_tree::make_directory(&scratch, 0o700)?;
     let settled = os_tree::make(image.name().as_str(), wish, &tree, &scratch, host)?;
-    places::flush_tree(&tree)?;
+    trees::flush(&tree)?;
     places::put(&tree, &places.tree, host)?;
     image.set_kernel(&settled.kernel);
     wish.record(image);

@@ -24,7 +24,7 @@ fn the_boot_line_is_that_of_1x_with_the_tree_as_nodes_see_it() {
     assert_eq!(
         boot_line(&test).unwrap(),
         "kernel http://x/kernels/vmlinuz-6.1.0-1-amd64 initrd=initramfs-kernel-6.1.0-1-amd64 \
-         root=nfs:${next-server}:/diskless/images/nfsimages/staging/web,vers=4.2,rw rd.neednet=1 ip=dhcp selinux=0 \
+         root=nfs:${next-server}:/diskless/images/nfsimages/staging/web,vers=4.2,rw rd.neednet=1 selinux=0 \
          rd.net.timeout.carrier=30 rd.net.timeout.ifup=60 rd.net.dhcp.retry=4 quiet ${eq-console} \
          ${eq-kernel-parameters} ${dedicated-kernel-parameters}"
     );

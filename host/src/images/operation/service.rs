@@ -10,15 +10,16 @@ use super::{
 use crate::{
     failure,
     installations::{Effect, Open, undo},
-    system::{atomic_file, files},
+    system::{atomic_file, files, flush},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, Hold, Image, Result};
 use std::os::unix::fs::MetadataExt;
 
 impl Operation<'_> {
-    /// Renames something finished into its served place, on record by its inode first.
+    /// Renames something finished into its served place, all of it on disk and on record by its inode first.
     pub(crate) fn publish_new(&self, from: &Utf8Path, to: &Utf8Path, kernel: Option<&str>) -> Result<()> {
+        flush::sync_all_of(from).map_err(failure::of)?;
         let meta = std::fs::symlink_metadata(from)
             .map_err(|cause| Error::failed(format!("cannot look at {from}")).because(cause))?;
         let effect = Effect::Published {
@@ -76,8 +77,14 @@ impl Operation<'_> {
         self.exchange_at_end(&aside, image.directory())
     }
 
-    /// Has what is ready aside change places with what is in service when the action is committed.
-    pub(crate) fn exchange_at_end(&self, aside: &Utf8Path, path: &Utf8Path) -> Result<()> {
+    /// Has a finished file aside change places with the one in service when the action is committed.
+    pub(crate) fn exchange_file_at_end(&self, aside: &Utf8Path, path: &Utf8Path) -> Result<()> {
+        flush::sync_all_of(aside).map_err(failure::of)?;
+        self.exchange_at_end(aside, path)
+    }
+
+    /// Has what is ready aside, and on disk, change places with what is in service when the action is committed.
+    fn exchange_at_end(&self, aside: &Utf8Path, path: &Utf8Path) -> Result<()> {
         let meta = std::fs::symlink_metadata(aside)
             .map_err(|cause| Error::failed(format!("cannot look at {aside}")).because(cause))?;
         let effect = Effect::Next { path: path.to_owned(), aside: aside.to_owned(), inode: meta.ino() };

@@ -39,7 +39,7 @@ pub fn boot_file(image: &Image, boot: &BootContext, booted: &Booted<'_>) -> Resu
     let mut line = vec![
         format!("initrd={}", boot.initramfs),
         format!("root=live:{}/{}", boot.image_url, booted.file),
-        "rd.neednet=1 ip=dhcp".to_owned(),
+        boot_line::NETWORK.to_owned(),
     ];
     if booted.layout == Layout::Flat {
         line.push("rd.live.overlay.overlayfs=1".to_owned());
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(
             lines[4],
             "kernel http://${next-server}/x/kernels/vmlinuz-6.1.0-1-amd64 initrd=initramfs-kernel-6.1.0-1-amd64 \
-             root=live:http://${next-server}/x/images/web/squashfs.img rd.neednet=1 ip=dhcp rd.live.overlay.overlayfs=1 \
+             root=live:http://${next-server}/x/images/web/squashfs.img rd.neednet=1 rd.live.overlay.overlayfs=1 \
              selinux=1 security=selinux rd.net.timeout.carrier=30 rd.net.timeout.ifup=60 rd.net.dhcp.retry=4 quiet ${eq-console} \
              ${eq-kernel-parameters} ${dedicated-kernel-parameters}"
         );

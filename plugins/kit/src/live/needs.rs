@@ -2,7 +2,7 @@
 
 use crate::{
     initramfs_facts::{Support, driver_support, flat_support, is_driver},
-    os_tree::{Initramfs, TreesKernel},
+    os_tree::{Initramfs, TreesKernel, modules_place::of_version},
     tree_files::TreeFiles,
 };
 use camino::Utf8Path;
@@ -53,8 +53,9 @@ pub fn check_drivers(
 
 /// By the lists that the kernel's package, and depmod, leave beside its modules.
 fn tree_has(files: &TreeFiles, version: &str, driver: &str) -> Result<bool> {
+    let Some(modules) = of_version(files, version) else { return Ok(false) };
     for list in ["modules.dep", "modules.builtin", "modules.order"] {
-        let text = files.read_text(&format!("usr/lib/modules/{version}/{list}"))?.unwrap_or_default();
+        let text = files.read_text(&format!("{modules}/{list}"))?.unwrap_or_default();
         let paths = text.lines().map(|line| line.split(':').next().unwrap_or_default());
         if paths.into_iter().any(|path| is_driver(path, driver)) {
             return Ok(true);

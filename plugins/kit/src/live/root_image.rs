@@ -41,7 +41,10 @@
 //! # fn main() {}
 //! ```
 
-use crate::{content::Content, squashfs::Layout};
+use crate::{
+    content::Content,
+    squashfs::{Compression, Layout},
+};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Attributes, Error, Host, Image, Result, Size};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -143,6 +146,9 @@ pub struct Write {
     pub content: Content,
     /// A private empty directory, empty again afterwards.
     pub scratch: Utf8PathBuf,
+    /// How the data is to be compressed: one of [`RootImage::compressions`]. `None` for a class that gives no choice.
+    #[serde(default)]
+    pub compression: Option<Compression>,
 }
 
 /// A request about one file.
@@ -179,6 +185,11 @@ pub trait RootImage {
     /// When the file's name breaks the rule.
     fn format(&self) -> Result<Format>;
 
+    /// The compressions of squashfs that a user may choose from; none for another file system, or a class that decides by itself.
+    fn compressions(&self) -> Vec<Compression> {
+        Vec::new()
+    }
+
     /// Makes a root image and checks that it holds everything.
     ///
     /// # Errors
@@ -210,7 +221,11 @@ pub fn answer(
     host: &Host<'_>,
 ) -> Result<Option<Value>> {
     let value = match step {
-        steps::FORMAT => serde_json::to_value(root_image.format()?)?,
+        steps::FORMAT => {
+            let mut answer = serde_json::to_value(root_image.format()?)?;
+            answer["compressions"] = serde_json::to_value(root_image.compressions())?;
+            answer
+        }
         steps::WRITE => {
             root_image.write(image, &read(attrs)?, host)?;
             Value::Null
@@ -234,6 +249,21 @@ pub fn answer(
 /// When no class of the image defines it.
 pub fn format(image: &Image, host: &Host<'_>) -> Result<Format> {
     ask(steps::FORMAT, &mut image.clone(), &Value::Null, host)
+}
+
+/// The compressions of squashfs that a user may choose from for an image. For the base.
+///
+/// # Errors
+/// When no class of the image defines its root image.
+pub fn compressions(image: &Image, host: &Host<'_>) -> Result<Vec<Compression>> {
+    /// Beside the format in the same answer.
+    #[derive(Deserialize)]
+    struct Choice {
+        #[serde(default)]
+        compressions: Vec<Compression>,
+    }
+    let choice: Choice = ask(steps::FORMAT, &mut image.clone(), &Value::Null, host)?;
+    Ok(choice.compressions)
 }
 
 /// Has the image's class make a root image. For the base.

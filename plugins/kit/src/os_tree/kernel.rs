@@ -1,8 +1,15 @@
 //! The kernel of a tree: the one it brings, or a registered one whose modules it gets.
 
+use super::{
+    linked_modules,
+    modules_place::{looked_into, of_version, reach},
+};
 use crate::{tree_files::TreeFiles, trees::copy_directory};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Command, Host, Kernel, KernelVersion, Result};
+
+/// What distributions call the file of a kernel.
+const NAMES: [&str; 7] = ["vmlinuz", "vmlinux", "Image", "bzImage", "zImage", "linux", "kernel"];
 
 /// The kernel that a tree was settled with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,34 +43,41 @@ pub(super) fn of_tree(tree: &Utf8Path, host: &Host<'_>) -> Result<TreesKernel> {
 /// by itself (for kdump, and for `kernel add --from-image`); Debian's tree gets one too.
 fn keep_beside_modules(kernel: &Kernel, tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
     let files = TreeFiles::open(tree)?;
-    let (from, to) =
-        (format!("boot/{}", kernel.vmlinuz()), format!("usr/lib/modules/{}/vmlinuz", kernel.version));
-    if files.exists(&to) || !files.exists(&from) {
-        return Ok(());
+    reach(&files, &kernel.version, host)?;
+    let Some(modules) = of_version(&files, kernel.version.as_str()) else { return Ok(()) };
+    let version = &kernel.version;
+    for name in NAMES {
+        if files.real_file(&format!("{modules}/{name}"))?.is_some() {
+            return Ok(());
+        }
     }
-    let directory = files.real_path(&format!("usr/lib/modules/{}", kernel.version))?;
-    let copy = ["--reflink=auto", "--no-dereference", "--"].map(str::to_owned);
-    let paths = [
-        files.real_path("boot")?.join(kernel.vmlinuz()).into_string(),
-        directory.join("vmlinuz").into_string(),
-    ];
-    host.run(&Command::new("cp").args(copy).args(paths)).map_err(|error| {
-        error.context(format!("cannot keep kernel {} beside its modules", kernel.version))
-    })?;
+    let with_version = NAMES.iter().map(|name| format!("boot/{name}-{version}"));
+    let plain = NAMES.iter().flat_map(|name| [format!("boot/{name}"), (*name).to_owned()]);
+    for place in with_version.chain(plain) {
+        // It may be a link; what it leads to is copied.
+        let Some(from) = files.real_file(&place)? else { continue };
+        let to = files.real_path(&modules)?.join("vmlinuz");
+        let copy = ["--reflink=auto", "--no-dereference", "--", from.as_str(), to.as_str()];
+        return host
+            .run(&Command::new("cp").args(copy))
+            .map(drop)
+            .map_err(|error| error.context(format!("cannot keep kernel {version} beside its modules")));
+    }
     Ok(())
 }
 
 /// A registered kernel, its modules put into a tree that has none of it.
 pub(super) fn registered(version: &KernelVersion, tree: &Utf8Path, host: &Host<'_>) -> Result<TreesKernel> {
     let files = TreeFiles::open(tree)?;
-    let inside = format!("usr/lib/modules/{version}");
-    if files.exists(&inside) || files.exists(&format!("lib/modules/{version}")) {
+    if reach(&files, version, host)? {
         host.debug(format!("the tree has the modules of kernel {version}"));
     } else if let Some(modules) = host.kernel_modules(version)? {
         host.info(format!("copying the modules of kernel {version} into the tree"));
-        files.make_directory("usr/lib/modules", 0o755)?;
-        let target = files.real_path("usr/lib/modules")?.join(version.as_str());
+        let place = looked_into(&files)?;
+        files.make_directory(place, 0o755)?;
+        let target = files.real_path(place)?.join(version.as_str());
         copy_directory(&modules, &target, host)
+            .and_then(|_| linked_modules::carry(&modules, &target, host))
             .map_err(|error| error.context(format!("cannot copy the modules of kernel {version}")))?;
     } else {
         host.warn(format!(

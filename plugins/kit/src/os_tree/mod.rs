@@ -4,7 +4,10 @@
 //! what else becomes of the tree is the class's own.
 
 mod customise;
+mod init;
 mod kernel;
+mod linked_modules;
+pub mod modules_place;
 pub mod params;
 mod wish;
 
@@ -42,6 +45,7 @@ pub fn make(
     wish.source.build(&plan(wish), tree, scratch, host)?;
     open_root_directory(tree, host)?;
     tell_what_means_nothing(wish, host);
+    init::must_be_there(tree, wish, host)?;
     let settled = match &wish.kernel {
         KernelChoice::FromImage => kernel::of_tree(tree, host),
         KernelChoice::Version(version) => kernel::registered(version, tree, host),

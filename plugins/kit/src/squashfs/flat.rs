@@ -1,6 +1,6 @@
 //! Packing the tree itself.
 
-use super::{Superblock, for_nodes, mksquashfs};
+use super::{Compression, Superblock, for_nodes, mksquashfs};
 use crate::{
     content::{Content, LEFT_OUT},
     space,
@@ -12,11 +12,17 @@ use disklessset_plugin_api::{Host, Result};
 ///
 /// # Errors
 /// When mksquashfs fails, or the file is not whole.
-pub fn pack_flat(tree: &Utf8Path, file: &Utf8Path, content: &Content, host: &Host<'_>) -> Result<()> {
+pub fn pack_flat(
+    tree: &Utf8Path,
+    file: &Utf8Path,
+    compression: Compression,
+    content: &Content,
+    host: &Host<'_>,
+) -> Result<()> {
     host.progress("packing", 0, 0);
     // Patterns match from the top of the tree; a star leaves out names that start with a dot, so those need their own.
     let left_out = LEFT_OUT.iter().flat_map(|dir| [format!("{dir}/*"), format!("{dir}/.*")]);
-    host.run(&mksquashfs(tree, file).args(["-wildcards", "-e"]).args(left_out))
+    host.run(&mksquashfs(tree, file, compression).args(["-wildcards", "-e"]).args(left_out))
         .map_err(space::writing(file))?;
     Superblock::read(file)?.must_hold_all_of(content, file)?;
     tell_lost_acls(content, host);

@@ -1,15 +1,18 @@
 //! Root images: packing a tree, checking the result, telling the two layouts apart.
 
 mod classic;
+mod compression;
 mod flat;
 mod inner;
 mod superblock;
 
 pub use classic::{classic_needs, pack_classic};
+pub use compression::Compression;
 pub use flat::pack_flat;
 pub use superblock::{Superblock, SuperblockError};
 
 use camino::Utf8Path;
+use compression::mksquashfs;
 use disklessset_plugin_api::{Command, Error, Host, Result};
 use serde::{Deserialize, Serialize};
 use std::{fmt, os::unix::fs::PermissionsExt, str::FromStr};
@@ -45,27 +48,6 @@ impl FromStr for Layout {
             other => Err(Error::usage(format!("{other:?} is no layout: flat or classic"))),
         }
     }
-}
-
-/// Compression and limits, in one place: smaller than gzip's best at a twentieth of its time, blocks that random reads of
-/// a node can bear, and a third of the memory mksquashfs would take unasked.
-const SETTINGS: [&str; 11] = [
-    "-noappend",
-    "-no-progress",
-    "-quiet",
-    "-exit-on-error",
-    "-comp",
-    "zstd",
-    "-Xcompression-level",
-    "6",
-    "-b",
-    "128K",
-    "-mem",
-];
-const MEMORY: &str = "256M";
-
-fn mksquashfs(source: &Utf8Path, file: &Utf8Path) -> Command {
-    Command::new("mksquashfs").arg(source.as_str()).arg(file.as_str()).args(SETTINGS).arg(MEMORY)
 }
 
 /// The inodes of a classic image: the root directory, LiveOS and the image in it.

@@ -1,5 +1,6 @@
 //! The first 96 bytes of a squashfs file.
 
+use super::Compression;
 use crate::content::Content;
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::Error;
@@ -56,6 +57,8 @@ pub struct Superblock {
     pub bytes_used: u64,
     /// Bytes a block.
     pub block_size: u32,
+    /// How its data is compressed; `None` in a way that is not made here.
+    pub compression: Option<Compression>,
 }
 
 impl Superblock {
@@ -88,7 +91,12 @@ impl Superblock {
         if &head[..4] != b"hsqs" || u16_at(28)? != 4 || u16_at(30)? != 0 {
             return None;
         }
-        Some(Self { inodes: u32_at(4)?.into(), block_size: u32_at(12)?, bytes_used: u64_at(40)? })
+        Some(Self {
+            inodes: u32_at(4)?.into(),
+            block_size: u32_at(12)?,
+            bytes_used: u64_at(40)?,
+            compression: Compression::of_number(u16_at(20)?),
+        })
     }
 
     /// Compares the number of files with what went in.

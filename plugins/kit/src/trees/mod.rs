@@ -198,6 +198,18 @@ pub fn make_root(path: &Utf8Path, host: &Host<'_>) -> Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).map_err(fault)
 }
 
+/// Has all that was written to a directory's file system on disk. After work that others did in it: what is told to be done must outlast a
+/// power cut.
+///
+/// # Errors
+/// When the directory is not there, or a write failed.
+pub fn flush(directory: &Utf8Path) -> Result<()> {
+    let fault =
+        |cause: &dyn fmt::Display| Error::failed(format!("cannot flush {directory} to disk")).because(cause);
+    let opened = std::fs::File::open(directory).map_err(|cause| fault(&cause))?;
+    rustix::fs::syncfs(&opened).map_err(|cause| fault(&cause))
+}
+
 /// Takes the access rules off a new directory that the one above gives to all new ones: every file of the tree would have them.
 fn inherit_nothing(path: &Utf8Path) -> rustix::io::Result<()> {
     for name in [c"system.posix_acl_default", c"system.posix_acl_access"] {

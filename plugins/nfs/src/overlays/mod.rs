@@ -13,6 +13,7 @@ use camino::Utf8PathBuf;
 use disklessset_kit::{
     mounts,
     node_set::{NodeName, NodeSet},
+    trees,
 };
 use disklessset_plugin_api::{Error, ErrorKind, Host, Image, Result, StandingOverlay};
 
@@ -60,8 +61,8 @@ pub(crate) fn add(nodes: &NodeSet, places: &Golden, host: &Host<'_>) -> Result<(
         }
     }
     host.progress("making the overlays of nodes", total, total);
-    places::flush_parent(&places.overlays.join("any"))?;
-    places::flush_parent(&places.nodes.join("any"))
+    // The directories of each, the names of all.
+    trees::flush(&places.base)
 }
 
 /// Makes the mount point and mounts, as far as that is not so.

@@ -29,9 +29,11 @@ impl DerivedImageClass for ErofsImage {
                     .label("Create an EROFS image")
                     .help("Create an image that nodes download and run from RAM, on EROFS")
                     .without("layout")
+                    .without("compression")
                     .param(compression::parameter()),
             ),
-            _ => Some(action),
+            // The base's are those of squashfs.
+            _ => Some(action.without("compression")),
         }
     }
 

@@ -49,6 +49,7 @@ fn write(test: &TestHost, image: &mut Image, tree: &Utf8Path) -> Result<()> {
         size: Size::LEAST,
         content: content::measure(tree.as_std_path()).unwrap(),
         scratch: test.root().join("scratch"),
+        compression: None,
     };
     Erofs.write(image, &write, &test.host(CLASS))
 }

@@ -9,7 +9,7 @@ use disklessset_kit::{
     live::needs,
     os_tree::{self, TreesKernel, Wish},
     source::{OciFacts, Source, oci_facts},
-    squashfs::pack_flat,
+    squashfs::{Compression, pack_flat},
     tree_files::TreeFiles,
 };
 use disklessset_plugin_api::{Arguments, Error, Hold, Host, Image, Result};
@@ -105,5 +105,5 @@ fn pack(area: &Utf8Path, file: &Utf8Path, host: &Host<'_>) -> Result<()> {
     let measured = content::measure(tree.as_std_path())
         .map_err(|cause| Error::failed(format!("cannot measure the tree {tree}")).because(cause))?;
     host.info(format!("packing {} files", measured.inodes));
-    pack_flat(&tree, file, &measured, host)
+    pack_flat(&tree, file, Compression::USUAL, &measured, host)
 }

@@ -1,0 +1,86 @@
+//! Has what is about to be published on disk: a rename that survives a power cut must not publish empty files.
+
+use super::{
+    FileError,
+    failpoint::failpoint,
+    files::{open_nofollow, sync_path},
+};
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// Up to so many files are flushed one by one: what others write to the same file system is not waited for. Beyond, all of the file
+/// system costs a twentieth of that.
+const FEW: usize = 64;
+
+/// Flushes to disk what is about to be published: a file, or a directory with all that is in it. After a power cut none of it may be empty.
+///
+/// # Errors
+/// Whatever the system refuses, a write that failed after it was asked for included.
+pub fn sync_all_of(path: &Utf8Path) -> Result<(), FileError> {
+    let kind = path.symlink_metadata().map_err(FileError::of("look at", path))?;
+    if kind.is_dir() {
+        sync_tree(path)?;
+    } else if kind.is_file() {
+        sync_path(path)?;
+    }
+    failpoint!("about to be published: flushed", path);
+    Ok(())
+}
+
+fn sync_tree(top: &Utf8Path) -> Result<(), FileError> {
+    let mut parts = vec![top.to_owned()];
+    below(top, &mut parts)?;
+    if parts.len() > FEW {
+        nix::unistd::syncfs(&open_nofollow(top)?).map_err(FileError::of("flush", top))?;
+        // Before 5.8 that does not tell of writes that failed.
+        if syncfs_tells() {
+            return Ok(());
+        }
+    }
+    // What a directory holds before itself.
+    parts.iter().rev().try_for_each(|part| sync_path(part))
+}
+
+/// All directories and regular files below a directory, each after the one it is in; nothing is followed.
+fn below(directory: &Utf8Path, parts: &mut Vec<Utf8PathBuf>) -> Result<(), FileError> {
+    for entry in directory.read_dir_utf8().map_err(FileError::of("read directory", directory))? {
+        let entry = entry.map_err(FileError::of("read directory", directory))?;
+        let kind = entry.file_type().map_err(FileError::of("look at", entry.path()))?;
+        if kind.is_dir() || kind.is_file() {
+            parts.push(entry.path().to_owned());
+        }
+        if kind.is_dir() {
+            below(entry.path(), parts)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether this kernel's `syncfs` tells of writes that failed: 5.8 and later.
+fn syncfs_tells() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|part| part.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(5), Some(8))
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests put files where the code under test finds them")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_a_tree_is_flushed_and_no_link_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = Utf8Path::from_path(dir.path()).unwrap();
+        std::fs::create_dir(tree.join("sub")).unwrap();
+        std::os::unix::fs::symlink("/nowhere", tree.join("link")).unwrap();
+        for number in 0..=FEW {
+            std::fs::write(tree.join(format!("sub/{number}")), "x").unwrap();
+            sync_all_of(tree).unwrap();
+        }
+        let mut parts = vec![tree.to_owned()];
+        below(tree, &mut parts).unwrap();
+        assert_eq!(parts.len(), FEW + 3);
+        assert_eq!(parts[1], tree.join("sub"));
+        assert!(sync_all_of(&tree.join("gone")).unwrap_err().is_not_found());
+    }
+}

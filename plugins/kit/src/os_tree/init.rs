@@ -1,0 +1,39 @@
+//! Whether anything can start in a tree.
+
+use super::Wish;
+use crate::{source::Source, tree_files::TreeFiles};
+use camino::Utf8Path;
+use disklessset_plugin_api::{Error, Host, Result};
+
+/// What initramfs files of dracut, and kernels, start.
+const INITS: [&str; 6] =
+    ["sbin/init", "usr/sbin/init", "usr/lib/systemd/systemd", "lib/systemd/systemd", "etc/init", "init"];
+/// What is left to start where there is no init.
+const SHELLS: [&str; 2] = ["bin/sh", "usr/bin/sh"];
+
+/// Refuses a tree in which nothing can start, and tells of one that has no init. The user may name another in the kernel parameters.
+///
+/// # Errors
+/// When there is neither an init nor a shell.
+pub(super) fn must_be_there(tree: &Utf8Path, wish: &Wish, host: &Host<'_>) -> Result<()> {
+    let files = TreeFiles::open(tree)?;
+    let named = wish.kernel_parameters.split_whitespace().filter_map(|word| word.strip_prefix("init="));
+    if INITS.into_iter().chain(named).any(|init| files.exists(init)) {
+        return Ok(());
+    }
+    if SHELLS.iter().any(|shell| files.exists(shell)) {
+        // The source of OCI images tells of all that they lack in one line.
+        if !matches!(wish.source, Source::Oci { .. }) {
+            host.warn(format!(
+                "the tree of {} has no init (/sbin/init): nodes will not start it",
+                wish.source
+            ));
+        }
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "nothing can start in the tree of {}: it has no init (/sbin/init) and no shell",
+        wish.source
+    ))
+    .hint("take a tree with an operating system in it, or name its init: --kernel-parameters init=PATH"))
+}
