@@ -67,6 +67,11 @@ pub(crate) fn check(
 
 macro_rules! name_type {
     ($(#[$doc:meta])* $type:ident, $what:literal, $marks:literal, $allowed:literal, $most:literal) => {
+        $crate::names::name_type! {
+            $(#[$doc])* $type, |name: &str| $crate::names::check($what, name, $marks, $allowed, $most)
+        }
+    };
+    ($(#[$doc:meta])* $type:ident, $check:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -78,7 +83,7 @@ macro_rules! name_type {
             /// # Errors
             /// [`NameError`] with the rule that was broken.
             pub fn parse(name: &str) -> Result<Self, NameError> {
-                $crate::names::check($what, name, $marks, $allowed, $most)?;
+                ($check)(name)?;
                 Ok(Self(name.to_owned()))
             }
 
@@ -131,9 +136,37 @@ name_type! {
 }
 
 name_type! {
-    /// The name of a distribution package, a group (`@core`) excepted: as [`ImageName`], with `:` and `~` for
-    /// architectures and versions.
-    PackageName, "the package name", "._+-:~@=", ". _ + - : ~ @ =", 255
+    /// What a package manager is told to install, a group (`@core`) excepted. Beside names with architectures, versions and suites
+    /// (`libc6:i386`, `vim=2:9.0`, `bash/stable`, `car-3.0^git1`): capabilities (`perl(Foo::Bar)`, also with a version behind a comparison in
+    /// blanks), paths (`/usr/bin/vim`), streams of modules (`nodejs:18/common`) and patterns (`glibc-langpack-*`). Never an option, nor more
+    /// than one of them. At most 255 bytes.
+    PackageName, check_package
+}
+
+/// What a package may begin with beside letters and digits: a path, a pattern, a group of environments.
+const PACKAGE_STARTS: &str = "/*?[~^";
+const PACKAGE_MARKS: &str = "._+-:~@=^()/*?[]";
+
+fn check_package(name: &str) -> Result<(), NameError> {
+    let what = "the package name";
+    let part = |part: &str| {
+        let Some(first) = part.chars().next() else { return Err(NameError::Empty { what }) };
+        if let Some(bad) = part.chars().find(|c| !c.is_ascii_alphanumeric() && !PACKAGE_MARKS.contains(*c)) {
+            let allowed = ". _ + - : ~ @ = ^ ( ) / * ? [ ]";
+            return Err(NameError::BadCharacter { what, name: name.to_owned(), bad, allowed });
+        }
+        if !first.is_ascii_alphanumeric() && !PACKAGE_STARTS.contains(first) {
+            return Err(NameError::BadStart { what, name: name.to_owned() });
+        }
+        Ok(())
+    };
+    if name.len() > 255 {
+        return Err(NameError::TooLong { what, length: name.len(), most: 255 });
+    }
+    match name.split(' ').collect::<Vec<_>>()[..] {
+        [capability, "<" | "<=" | "=" | ">=" | ">", version] => part(capability).and_then(|()| part(version)),
+        _ => part(name),
+    }
 }
 
 #[cfg(test)]
@@ -144,6 +177,52 @@ mod tests {
     fn good_names_are_kept_exactly() {
         for name in ["web01", "007", "1e3", "yes", "a.b_c+d-e", &"x".repeat(128)] {
             assert_eq!(ImageName::parse(name).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn packages_are_what_package_managers_take_and_never_options() {
+        for name in [
+            "car-3.0^git1",
+            "perl(Foo::Bar)",
+            "perl(Foo) >= 1:2.0",
+            "libc.so.6(GLIBC_2.34)(64bit)",
+            "/usr/bin/vim",
+            "nodejs:18/common",
+            "idm:DL1/server",
+            "^minimal-environment",
+            "glibc-langpack-*",
+            "libc6:i386",
+            "vim=2:9.0~rc1+b1",
+            "bash/stable",
+            "?installed",
+        ] {
+            assert_eq!(PackageName::parse(name).unwrap().as_str(), name);
+        }
+        for bad in [
+            "",
+            "-x",
+            "--nogpgcheck",
+            ".",
+            "..",
+            "../x.rpm",
+            "a b",
+            "a >= -x",
+            "a >= ",
+            "vim;id",
+            "$(id)",
+            "`id`",
+            "a|b",
+            "a,b",
+            "a\nb",
+            "a'b",
+            "(a or b)",
+            "@x",
+            "=1",
+            &"x".repeat(256),
+        ] {
+            let error = PackageName::parse(bad).expect_err(bad).to_string();
+            assert!(!error.contains('\n'), "{error:?}");
         }
     }
 

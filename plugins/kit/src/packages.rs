@@ -217,6 +217,43 @@ pub fn for_apt(set: PackageSet, extras: &Extras) -> Vec<String> {
     packages
 }
 
+/// Why a package of the user's cannot be installed by the package manager of a source.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotForSource {
+    /// A file or an address: no repository vouches for what is in it.
+    #[error("{0:?} is a file or an address, no package: put it into a repository and give that with --repo")]
+    File(String),
+    /// What only dnf knows.
+    #[error("{0:?} is no package to apt: a capability, a path or a group is something for dnf")]
+    OfDnf(String),
+}
+
+/// Asserts that apt takes this for a package.
+///
+/// # Errors
+/// When it is something else to it.
+pub fn must_be_for_apt(package: &str) -> Result<(), NotForSource> {
+    if package.starts_with('/') || package.ends_with(".deb") {
+        Err(NotForSource::File(package.to_owned()))
+    } else if package.starts_with('@')
+        || package.contains(' ')
+        || (package.contains(['(', ')']) && !package.starts_with(['?', '~']))
+    {
+        Err(NotForSource::OfDnf(package.to_owned()))
+    } else {
+        Ok(())
+    }
+}
+
+/// Asserts that dnf takes this for something in a repository. A file would be installed whether it is signed or not.
+///
+/// # Errors
+/// When it is a file or an address.
+pub fn must_be_for_dnf(package: &str) -> Result<(), NotForSource> {
+    let address = ["http:", "https:", "ftp:", "file:"].iter().any(|scheme| package.starts_with(scheme));
+    if address || package.ends_with(".rpm") { Err(NotForSource::File(package.to_owned())) } else { Ok(()) }
+}
+
 /// Adds what is not there yet.
 fn add_to(packages: &mut Vec<String>, more: &[&str]) {
     for package in more {
@@ -253,6 +290,23 @@ mod tests {
         let extras = Extras { purpose: Purpose::Nfs, ..Extras::default() };
         assert!(for_apt(PackageSet::Core, &extras).contains(&"nfs-common".to_owned()));
         assert!(!for_apt(PackageSet::Core, &Extras::default()).contains(&"nfs-common".to_owned()));
+    }
+
+    #[test]
+    fn a_package_is_one_of_a_repository_in_the_words_of_its_manager() {
+        for good in ["vim", "libc6:i386", "vim=2:9.0*", "bash/stable", "lamp-server^", "?priority(required)"]
+        {
+            must_be_for_apt(good).unwrap();
+        }
+        for bad in ["/tmp/x.deb", "x.deb", "perl(Foo)", "@core", "perl >= 1"] {
+            assert!(must_be_for_apt(bad).is_err(), "{bad}");
+        }
+        for good in ["car-3.0^git1", "perl(Foo::Bar) >= 1", "@idm:DL1/server", "/usr/bin/vim", "glibc-*"] {
+            must_be_for_dnf(good).unwrap();
+        }
+        for bad in ["/tmp/x.rpm", "http://a/x", "file:/x"] {
+            assert!(must_be_for_dnf(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -125,6 +125,11 @@ pub(super) const USES: &[Use] = &[
         half: "\"$real\" \"$@\" | head -c 500000",
     },
     Use {
+        tool: "apt-config",
+        does: |world| world.small.create_from("new", "apt", &["--type", "core"]),
+        half: "\"$real\" \"$@\" | head -c 20",
+    },
+    Use {
         tool: "mmdebstrap",
         does: |world| world.small.create_from("new", "apt", &["--type", "core"]),
         half: EMPTY_SYSTEM,

@@ -3,7 +3,7 @@
 use super::params;
 use crate::{
     boot_line,
-    packages::{PackageSet, Purpose, Selinux},
+    packages::{PackageSet, Purpose, Selinux, must_be_for_apt, must_be_for_dnf},
     source::{Optimize, Repositories, Source, servers_os_release},
     ssh_keys::PublicKeys,
 };
@@ -72,6 +72,16 @@ impl Wish {
         };
         let set = set.unwrap_or_else(|| "STANDARD".to_owned());
         let parameters: String = args.get("kernel_parameters")?.unwrap_or_default();
+        let packages: Vec<String> = args.get("additional_packages")?.unwrap_or_default();
+        let kernel_package = args.get::<PackageName>("kernel_package")?.map(String::from);
+        for package in packages.iter().chain(&kernel_package) {
+            match source {
+                Source::Apt => must_be_for_apt(package),
+                Source::Dnf => must_be_for_dnf(package),
+                _ => Ok(()),
+            }
+            .map_err(|cause| Error::usage(cause.to_string()))?;
+        }
         Ok(Self {
             purpose,
             kernel: match kernel.as_str() {
@@ -85,12 +95,12 @@ impl Wish {
             set: set.parse::<PackageSet>().map_err(|cause| Error::usage(cause.to_string()))?,
             password: args.get("password")?,
             keys: args.get::<Utf8PathBuf>("ssh_pub_key")?.map(read_keys).transpose()?,
-            packages: args.get("additional_packages")?.unwrap_or_default(),
+            packages,
             release: args.get("release_version")?,
             selinux: if args.flag("selinux") { Selinux::On } else { Selinux::Off },
             optimize: if args.flag("optimize") { Optimize::Aggressively } else { Optimize::AsTheSetSays },
             kernel_parameters: boot_line::check(&parameters)?,
-            kernel_package: args.get::<PackageName>("kernel_package")?.map(String::from),
+            kernel_package,
             script: args.get::<Utf8PathBuf>("run")?.map(read_script).transpose()?,
         })
     }

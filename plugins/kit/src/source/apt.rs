@@ -3,7 +3,9 @@
 use super::{
     Optimize, TreePlan,
     apt_given::{self, Given},
-    apt_sources, field, repositories, servers_os_release,
+    apt_settings::{self, From},
+    apt_sources::{self, AptEntry},
+    field, repositories, servers_os_release,
 };
 use crate::{
     first_boot,
@@ -56,7 +58,12 @@ const OPTIMIZED: [&str; 10] = [
 
 pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host: &Host<'_>) -> Result<()> {
     let server = servers_os_release();
-    let servers_release = field(&server, "VERSION_CODENAME");
+    let entries = apt_sources::of_server(Path::new("/etc/apt"));
+    let servers_release = match field(&server, "VERSION_CODENAME") {
+        // Debian's unstable has no name of its own.
+        "" => apt_sources::alias_of(&entries).unwrap_or_default(),
+        name => name,
+    };
     let release = plan.release.as_deref().unwrap_or(servers_release);
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
     if release.is_empty()
@@ -65,22 +72,30 @@ pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host
     {
         return Err(Error::usage(format!("{release:?} is not the name of a release, such as bookworm")));
     }
-    let given = if plan.repositories.are_the_servers() {
-        let sources = scratch.join("disklessset.sources");
-        let text = sources_text(release, servers_release, host)?;
-        write(&sources, &text)?;
-        host.debug(format!("package sources:\n{text}"));
-        Given { files: vec![sources], ..Given::default() }
-    } else {
-        let key = servers_key(servers_release);
-        apt_given::write(&plan.repositories, release, key.as_deref(), scratch)?
+    let settings = apt_settings::Settings::of_server(host)?;
+    let from = match (plan.repositories.are_the_servers(), release == servers_release) {
+        (true, true) => From::OwnRelease,
+        (true, false) => From::OwnSources,
+        (false, _) => From::Given,
     };
+    let mut given = if from == From::Given {
+        let of_distribution =
+            entries.iter().filter(|entry| apt_sources::is_distributions(entry, servers_release));
+        let key = of_distribution.into_iter().find_map(|entry| entry.option("signed-by"));
+        apt_given::write(&plan.repositories, release, key, scratch)?
+    } else {
+        let (text, ending) = sources_text(&entries, release, servers_release, host)?;
+        apt_given::write_own(&text, ending, settings.file("Dir::Etc::netrc"), scratch)?
+    };
+    // First: what the user says comes after it, and counts.
+    given.options.insert(0, format!("--aptopt={}", settings.write(from, scratch)?));
 
     let packages = for_apt(plan.set, &plan.extras);
     host.info(format!("installing {} packages of {release} with mmdebstrap", packages.len()));
     host.progress("installing packages", 0, 0);
     // Its temporary files go with the work area; in /tmp they would stay when we are killed.
     let command = mmdebstrap(plan, release, &packages, tree, &given).env("TMPDIR", scratch.as_str());
+    let command = super::with_proxies(command);
     host.run(&command).map_err(|error| {
         let error = error.context(format!("cannot install the packages of {release}"));
         repositories::with_hint(error, &plan.repositories)
@@ -97,6 +112,9 @@ fn mmdebstrap(
 ) -> Command {
     // CORE has no package manager: the smaller variant has no apt either.
     let variant = if plan.set == PackageSet::Core { "essential" } else { "minbase" };
+    // mmdebstrap parts names at commas, and takes a pattern of apt's in an option of its own.
+    let (patterns, names): (Vec<_>, Vec<_>) =
+        packages.iter().cloned().partition(|name| name.starts_with(['?', '~']));
     let mut command = Command::new("mmdebstrap");
     if Path::new(MERGED_USR).is_dir() {
         command = command.arg(format!("--hook-dir={MERGED_USR}"));
@@ -108,7 +126,8 @@ fn mmdebstrap(
         .arg("--mode=root")
         .arg(format!("--variant={variant}"))
         .arg("--aptopt=APT::Install-Recommends \"false\"")
-        .arg(format!("--include={}", packages.join(",")));
+        .arg(format!("--include={}", names.join(",")))
+        .args(patterns.iter().map(|pattern| format!("--include={pattern}")));
     if plan.set.is_trimmed() || plan.optimize == Optimize::Aggressively {
         command = command.args(TRIMMED.map(|option| format!("--dpkgopt={option}")));
     }
@@ -121,34 +140,26 @@ fn mmdebstrap(
         .args(given.files.iter().map(|file| file.as_str()))
 }
 
-fn sources_text(release: &str, servers_release: &str, host: &Host<'_>) -> Result<String> {
+/// The sources that the configuration names or the server has, and the ending of their file's name.
+fn sources_text(
+    entries: &[AptEntry],
+    release: &str,
+    servers_release: &str,
+    host: &Host<'_>,
+) -> Result<(String, &'static str)> {
     let settings: Settings = serde_json::from_value(host.config()?)
         .map_err(|cause| Error::usage("the module's configuration cannot be read").because(cause))?;
     if let Some(file) = settings.apt_sources {
-        return std::fs::read_to_string(&file).map_err(|cause| {
+        let ending = if file.ends_with(".list") { "list" } else { "sources" };
+        return std::fs::read_to_string(&file).map(|text| (text, ending)).map_err(|cause| {
             Error::failed(format!("cannot read the package sources {file}")).because(cause)
         });
     }
-    let entries = apt_sources::of_server(Path::new("/etc/apt"));
-    apt_sources::distribution_sources(&entries, release, servers_release).ok_or_else(|| {
+    let text = apt_sources::distribution_sources(entries, release, servers_release).ok_or_else(|| {
         Error::failed(format!("this server has no package source of its own distribution for {release}"))
             .hint("name a sources file with apt_sources in the configuration of the module")
-    })
-}
-
-/// The key ring that the server checks its own distribution with.
-fn servers_key(servers_release: &str) -> Option<String> {
-    let entries = apt_sources::of_server(Path::new("/etc/apt"));
-    entries
-        .into_iter()
-        .filter(|entry| entry.is_distributions(servers_release))
-        .find_map(|entry| entry.signed_by)
-}
-
-fn write(file: &Utf8Path, text: &str) -> Result<()> {
-    std::fs::File::create(file)
-        .and_then(|mut made| std::io::Write::write_all(&mut made, text.as_bytes()))
-        .map_err(|cause| Error::failed(format!("cannot write {file}")).because(cause))
+    })?;
+    Ok((text, "sources"))
 }
 
 /// Where dpkg keeps the lists of what is installed.

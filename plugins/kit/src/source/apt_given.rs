@@ -2,6 +2,7 @@
 
 use super::{
     address::Address,
+    apt_settings, apt_sources,
     repositories::{Repositories, TextFile, Trust, write_private},
 };
 use crate::tree_files::{NewFile, TreeFiles};
@@ -68,9 +69,34 @@ pub(super) fn write(
     }
     let in_file = |file: &TextFile| file.text.contains("file:/");
     let local = addresses().any(Address::is_local) || repositories.files.iter().any(in_file);
-    if local && Utf8Path::new(LOCAL_FILES).is_dir() {
-        given.options.push(format!("--hook-dir={LOCAL_FILES}"));
+    given.options.extend(local_files(local));
+    Ok(given)
+}
+
+/// The option that shows repositories on this server's disk, where there are some.
+fn local_files(there: bool) -> Option<String> {
+    (there && Utf8Path::new(LOCAL_FILES).is_dir()).then(|| format!("--hook-dir={LOCAL_FILES}"))
+}
+
+/// Writes sources of the server's own into `scratch`, in a file with this ending; logins that its addresses have go to a private file, with
+/// those of its `auth.conf`.
+pub(super) fn write_own(
+    text: &str,
+    ending: &str,
+    auth_conf: Option<Utf8PathBuf>,
+    scratch: &Utf8Path,
+) -> Result<Given> {
+    let (text, mut logins) = apt_sources::without_logins(text);
+    let sources = scratch.join(format!("disklessset.{ending}"));
+    write_private(&sources, &text)?;
+    let mut given = Given { files: vec![sources], ..Given::default() };
+    if !logins.is_empty() {
+        logins.push_str(&auth_conf.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default());
+        let file = scratch.join("auth.conf");
+        write_private(&file, &logins)?;
+        given.options.push(format!("--aptopt={} \"{file}\"", OURS[0]));
     }
+    given.options.extend(local_files(text.contains("file:/") || text.contains("copy:/")));
     Ok(given)
 }
 
@@ -90,7 +116,8 @@ fn stanza(
     match (&repositories.keys[..], repositories.trust) {
         ([], Trust::Unsigned) => text.push_str("Trusted: yes\n"),
         ([], Trust::Signed) => {
-            let _ = servers_key.map(|key| writeln!(text, "Signed-By: {key}"));
+            let blank = servers_key.map_or("", |key| if key.starts_with('\n') { "" } else { " " });
+            let _ = servers_key.map(|key| writeln!(text, "Signed-By:{blank}{key}"));
         }
         ([key], _) => {
             text.push_str("Signed-By:\n");
@@ -114,9 +141,10 @@ fn netrc(address: &Address) -> Option<String> {
 
 /// Takes out of a tree what was meant for its making alone.
 pub(super) fn forget(files: &TreeFiles) -> Result<()> {
-    let Some(text) = files.read_text(OPTIONS_IN_TREE)? else { return Ok(()) };
+    let Some(all) = files.read_text(OPTIONS_IN_TREE)? else { return Ok(()) };
+    let text = apt_settings::without(&all);
     let kept: Vec<&str> = text.lines().filter(|line| !OURS.iter().any(|own| line.contains(own))).collect();
-    if kept.len() == text.lines().count() {
+    if kept.len() == all.lines().count() {
         return Ok(());
     }
     if kept.is_empty() {

@@ -1,52 +1,52 @@
-//! The server's own package sources, without those of third parties: an image gets what the distribution has.
+//! The server's own package sources, without those of third parties: an image gets what the distribution has. What a source says beside its
+//! suites (keys, trust, dates, architectures, whatever apt will know one day) is handed on as it is, for apt to read.
+
+mod choose;
+mod login;
+
+pub use choose::distribution_sources;
+pub(super) use choose::{alias_of, is_distributions};
+pub(super) use login::without_logins;
 
 use std::path::Path;
 
-/// One source of packages: `deb822` fields that matter here.
+/// One source of packages, in the words of `deb822`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AptEntry {
     /// Addresses of the archive.
     pub uris: Vec<String>,
-    /// Suites, such as `bookworm` and `bookworm-updates`.
+    /// Suites, such as `bookworm` and `bookworm-updates`; one with a slash at its end is a directory.
     pub suites: Vec<String>,
     /// Components, such as `main`.
     pub components: Vec<String>,
-    /// The key ring that signs it, when one is named.
-    pub signed_by: Option<String>,
+    /// All other fields with their values; lines of a value begin with a blank from the second on.
+    pub options: Vec<(String, String)>,
 }
 
-/// Components of Debian and of Ubuntu; other archives call theirs otherwise (`stable`, `12`).
-const COMPONENTS: [&str; 7] =
-    ["main", "contrib", "non-free", "non-free-firmware", "restricted", "universe", "multiverse"];
-/// What follows the release in the name of a suite of its archive.
-const PARTS: [&str; 3] = ["", "-updates", "-security"];
+/// Names that differ between the two forms.
+const NAMES: [(&str, &str); 3] = [("arch", "Architectures"), ("lang", "Languages"), ("target", "Targets")];
+/// What apt takes for a no.
+const NO: [&str; 6] = ["no", "false", "without", "off", "disable", "0"];
 
 impl AptEntry {
-    /// Whether this is an archive of the distribution itself, as far as can be told: its components, its key ring, its suites.
-    pub(super) fn is_distributions(&self, release: &str) -> bool {
-        let key_ring = self.signed_by.as_deref().is_none_or(|key| {
-            let name = key.rsplit('/').next().unwrap_or_default();
-            ["debian-archive", "ubuntu-archive"].iter().any(|own| name.starts_with(own))
-        });
-        let components = self.components.iter().any(|component| component == "main")
-            && self.components.iter().all(|component| COMPONENTS.contains(&component.as_str()));
-        key_ring && components && !self.of_release(release).is_empty()
-    }
-
-    fn of_release(&self, release: &str) -> Vec<String> {
-        let of = |suite: &&String| PARTS.iter().any(|part| **suite == format!("{release}{part}"));
-        self.suites.iter().filter(of).cloned().collect()
+    /// The value of a field.
+    pub fn option(&self, name: &str) -> Option<&str> {
+        self.options
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     fn deb822(&self) -> String {
-        let mut text = format!(
-            "Types: deb\nURIs: {}\nSuites: {}\nComponents: {}\n",
-            self.uris.join(" "),
-            self.suites.join(" "),
-            self.components.join(" ")
-        );
-        if let Some(key) = &self.signed_by {
-            text.push_str(&format!("Signed-By: {key}\n"));
+        let mut text =
+            format!("Types: deb\nURIs: {}\nSuites: {}\n", self.uris.join(" "), self.suites.join(" "));
+        if !self.components.is_empty() {
+            text.push_str(&format!("Components: {}\n", self.components.join(" ")));
+        }
+        for (name, value) in &self.options {
+            // A block begins on a line of its own.
+            let blank = if value.starts_with('\n') { "" } else { " " };
+            text.push_str(&format!("{name}:{blank}{value}\n"));
         }
         text
     }
@@ -77,131 +77,140 @@ pub(super) fn of_server(etc_apt: &Path) -> Vec<AptEntry> {
 pub(crate) fn one_line(line: &str) -> Option<AptEntry> {
     let line = line.split('#').next()?.trim();
     let mut rest = line.strip_prefix("deb")?.strip_prefix([' ', '\t'])?.trim_start();
-    let mut signed_by = None;
-    if let Some(options) = rest.strip_prefix('[') {
-        let (options, after) = options.split_once(']')?;
-        let key = options.split_whitespace().find_map(|option| option.strip_prefix("signed-by="));
-        signed_by = key.map(str::to_owned);
-        rest = after;
+    let mut options = Vec::new();
+    if let Some(inside) = rest.strip_prefix('[') {
+        let (all, after) = inside.split_once(']')?;
+        options = words(all).iter().filter_map(|option| field(option)).collect();
+        rest = after.trim_start();
     }
-    let mut words = rest.split_whitespace().map(str::to_owned);
+    let mut words = words(rest).into_iter();
     Some(AptEntry {
         uris: vec![words.next()?],
         suites: vec![words.next()?],
         components: words.collect(),
-        signed_by,
+        options,
     })
 }
 
-/// The `deb822` form: stanzas between empty lines, continued lines indented. A key written out in the stanza counts as one of
-/// its own, for the distribution's are in files.
-pub(crate) fn stanzas(text: &str) -> Vec<AptEntry> {
-    let mut found = Vec::new();
-    for stanza in text.split("\n\n") {
-        let mut fields: Vec<(String, String)> = Vec::new();
-        for line in stanza.lines().filter(|line| !line.starts_with('#')) {
-            if let (true, Some((_, value))) = (line.starts_with([' ', '\t']), fields.last_mut()) {
-                value.push(' ');
-                value.push_str(line.trim());
-            } else if let Some((key, value)) = line.split_once(':') {
-                fields.push((key.trim().to_ascii_lowercase(), value.trim().to_owned()));
+/// Words between blanks; those in brackets or quotes belong together, as the names of discs do.
+fn words(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut brackets, mut quoted) = (Vec::new(), String::new(), 0u32, false);
+    for c in text.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            c if c.is_whitespace() && brackets == 0 && !quoted => {
+                if !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+            }
+            c => {
+                brackets = match c {
+                    '[' => brackets + 1,
+                    ']' => brackets.saturating_sub(1),
+                    _ => brackets,
+                };
+                // In the other form blanks part words, and apt decodes these.
+                if c.is_whitespace() { word.push_str("%20") } else { word.push(c) }
             }
         }
-        let words = |name: &str| -> Vec<String> {
-            let value = fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value);
-            value.split_whitespace().map(str::to_owned).collect()
-        };
-        if words("enabled").first().is_some_and(|word| word == "no")
-            || !words("types").iter().any(|t| t == "deb")
-        {
-            continue;
-        }
-        found.push(AptEntry {
-            uris: words("uris"),
-            suites: words("suites"),
-            components: words("components"),
-            signed_by: words("signed-by").into_iter().next(),
-        });
     }
-    found
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
 }
 
-/// The sources file (`deb822`) for an image of `release`, from the server's entries: those of the distribution for that release; when
-/// there are none, those for the server's own release, renamed. `None` when the server has nothing of the kind.
-pub fn distribution_sources(entries: &[AptEntry], release: &str, servers_release: &str) -> Option<String> {
-    let of = |wanted: &str| -> Vec<AptEntry> {
-        entries
-            .iter()
-            .filter(|entry| entry.is_distributions(wanted))
-            .map(|entry| AptEntry { suites: entry.of_release(wanted), ..entry.clone() })
-            .collect()
+/// `arch+=amd64,i386` becomes `Architectures-Add: amd64 i386`.
+fn field(option: &str) -> Option<(String, String)> {
+    let (name, value) = option.split_once('=')?;
+    let (name, ending) = match (name.strip_suffix('+'), name.strip_suffix('-')) {
+        (Some(name), _) => (name, "-Add"),
+        (_, Some(name)) => (name, "-Remove"),
+        _ => (name, ""),
     };
-    let mut chosen = of(release);
-    if chosen.is_empty() {
-        chosen = of(servers_release);
-        for suite in chosen.iter_mut().flat_map(|entry| &mut entry.suites) {
-            *suite = format!("{release}{}", suite.strip_prefix(servers_release).unwrap_or_default());
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let full = NAMES.iter().find(|(short, _)| *short == name).map_or(name, |(_, full)| full);
+    plain.then(|| (format!("{full}{ending}"), value.replace(',', " ").trim().to_owned()))
+}
+
+/// The `deb822` form: stanzas between empty lines, continued lines indented, comments anywhere.
+pub(crate) fn stanzas(text: &str) -> Vec<AptEntry> {
+    let lines: Vec<&str> =
+        text.lines().map(|line| line.trim_end()).filter(|line| !line.starts_with('#')).collect();
+    lines.split(|line| line.is_empty()).filter_map(stanza).collect()
+}
+
+fn stanza(lines: &[&str]) -> Option<AptEntry> {
+    let mut fields: Vec<(String, String)> = Vec::new();
+    for line in lines {
+        if let (true, Some((_, value))) = (line.starts_with([' ', '\t']), fields.last_mut()) {
+            value.push_str(&format!("\n {}", line.trim()));
+        } else if let Some((key, value)) = line.split_once(':') {
+            let key = key.trim();
+            if !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+                fields.push((key.to_owned(), value.trim().to_owned()));
+            }
         }
     }
-    if chosen.is_empty() {
-        return None;
-    }
-    Some(chosen.iter().map(AptEntry::deb822).collect::<Vec<_>>().join("\n"))
+    let mut take = |name: &str| -> Vec<String> {
+        let mut words = Vec::new();
+        fields.retain(|(key, value)| {
+            let taken = key.eq_ignore_ascii_case(name);
+            if taken && words.is_empty() {
+                words = value.split_whitespace().map(str::to_owned).collect();
+            }
+            !taken
+        });
+        words
+    };
+    let (types, enabled) = (take("types"), take("enabled"));
+    let (uris, suites, components) = (take("uris"), take("suites"), take("components"));
+    let off = enabled.first().is_some_and(|word| NO.iter().any(|no| word.eq_ignore_ascii_case(no)));
+    let usable = !off && types.iter().any(|kind| kind == "deb") && !uris.is_empty() && !suites.is_empty();
+    usable.then_some(AptEntry { uris, suites, components, options: fields })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const DEBIAN: &str = "Types: deb deb-src\n# a snapshot\nURIs: http://deb.debian.org/debian\nSuites: bookworm bookworm-updates \
-                          bookworm-backports\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n\n\
-                          Types: deb\nURIs: http://deb.debian.org/debian-security\nSuites: bookworm-security\nComponents: main\n \
-                          non-free-firmware\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n";
-
-    fn third_parties() -> Vec<AptEntry> {
-        let node = "Types: deb\nURIs: https://example.org/node\nSuites: nodistro\nComponents: main\nSigned-By: /usr/share/keyrings/n.gpg\n";
-        let off = "Enabled: no\nTypes: deb\nURIs: http://deb.debian.org/debian\nSuites: bookworm\nComponents: main\n";
-        let lines = "deb https://example.org/apt cloud-sdk-bookworm main\n\
-                     deb [arch=amd64 signed-by=/etc/apt/keyrings/docker.gpg] https://example.org/linux/debian bookworm stable\n\
-                     deb [signed-by=/etc/apt/keyrings/db.gpg] https://example.org/debian bookworm main\n\
-                     deb-src http://deb.debian.org/debian bookworm main\n# deb http://x bookworm main\n";
-        let mut all = stanzas(node);
-        all.extend(stanzas(off));
-        all.extend(lines.lines().filter_map(one_line));
-        all
-    }
-
     #[test]
-    fn third_parties_do_not_leak_into_images() {
-        assert_eq!(distribution_sources(&third_parties(), "bookworm", "bookworm"), None);
-        let mut entries = third_parties();
-        entries.extend(stanzas(DEBIAN));
-        let text = distribution_sources(&entries, "bookworm", "bookworm").unwrap();
-        assert_eq!(text.matches("Types:").count(), 2, "{text}");
-        assert!(!text.contains("example.org") && !text.contains("backports"), "{text}");
-        assert!(text.contains("Components: main non-free-firmware"), "{text}");
-    }
-
-    #[test]
-    fn a_mirror_of_the_site_in_one_line_counts() {
-        let entries: Vec<AptEntry> =
-            one_line("deb [trusted=yes] http://mirror.site/debian bookworm main contrib # ours")
-                .into_iter()
-                .collect();
-        let text = distribution_sources(&entries, "bookworm", "bookworm").unwrap();
+    fn all_that_a_line_says_is_said_in_the_other_form() {
+        let line = "deb [ arch=amd64,arm64 lang-=de signed-by=/k/a.gpg,/k/b.gpg trusted=yes by-hash=force check-valid-until=no \
+                    inrelease-path=x/In allow-weak=yes snapshot=20240101T000000Z ] http://m/debian $(ARCH)/ # ours";
         assert_eq!(
-            text,
-            "Types: deb\nURIs: http://mirror.site/debian\nSuites: bookworm\nComponents: main contrib\n"
+            one_line(line).unwrap().deb822(),
+            "Types: deb\nURIs: http://m/debian\nSuites: $(ARCH)/\nArchitectures: amd64 arm64\nLanguages-Remove: de\n\
+             signed-by: /k/a.gpg /k/b.gpg\ntrusted: yes\nby-hash: force\ncheck-valid-until: no\ninrelease-path: x/In\n\
+             allow-weak: yes\nsnapshot: 20240101T000000Z\n"
         );
+        let disc = one_line("deb cdrom:[Debian 12 _Bookworm_ - NETINST]/ bookworm main").unwrap();
+        assert_eq!(disc.uris, ["cdrom:[Debian%2012%20_Bookworm_%20-%20NETINST]/"]);
+        for none in [
+            "deb-src http://m x main",
+            "# deb http://m x main",
+            "deb http://m",
+            "deb [a=b http://m x main",
+            "debx http://m x main",
+        ] {
+            assert_eq!(one_line(none), None, "{none}");
+        }
     }
 
     #[test]
-    fn another_release_comes_from_the_same_archives() {
-        let text = distribution_sources(&stanzas(DEBIAN), "trixie", "bookworm").unwrap();
+    fn all_that_a_stanza_says_stays_a_key_with_all_its_lines_too() {
+        let text = "# comment\nTypes: deb deb-src\nURIs: http://a http://b\nSuites: bookworm\n bookworm-updates\n# another\nComponents: main\n\
+                    Enabled: yes\nX-Unknown: kept\nArchitectures-Add: i386\nSigned-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n mQ==\n\n\
+                    Enabled: OFF\nTypes: deb\nURIs: http://a\nSuites: x\nComponents: main\n";
+        let [entry] = &stanzas(text)[..] else { panic!("one is not disabled") };
+        assert_eq!(entry.suites, ["bookworm", "bookworm-updates"]);
+        let written = entry.deb822();
         assert!(
-            text.contains("Suites: trixie trixie-updates\n") && text.contains("Suites: trixie-security\n"),
-            "{text}"
+            written.contains("\nX-Unknown: kept\nArchitectures-Add: i386\nSigned-By:\n -----BEGIN"),
+            "{written}"
         );
+        assert!(written.ends_with("-----\n .\n mQ==\n"), "{written}");
+        assert_eq!(stanzas(&written), std::slice::from_ref(entry));
     }
 
     #[test]
@@ -212,9 +221,10 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::io::Write::write_all(&mut std::fs::File::create(path).unwrap(), text.as_bytes()).unwrap();
         };
+        let stanza = "Types: deb\nURIs: http://b\nSuites: x\nComponents: main\n";
         put("sources.list", "deb http://a bookworm main\n");
-        put("sources.list.d/debian.sources", DEBIAN);
-        put("sources.list.d/old.sources.disabled", DEBIAN);
+        put("sources.list.d/debian.sources", &format!("{stanza}\n{stanza}"));
+        put("sources.list.d/old.sources.disabled", stanza);
         assert_eq!(of_server(dir.path()).len(), 3);
     }
 }

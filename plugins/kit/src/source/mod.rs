@@ -3,6 +3,7 @@
 mod address;
 mod apt;
 mod apt_given;
+mod apt_settings;
 pub(crate) mod apt_sources;
 mod compression;
 mod dnf;
@@ -224,6 +225,26 @@ impl Source {
             Self::Tar(path) => import::must_be_file(path),
         }
     }
+}
+
+/// Variables by which a user names proxies. Tools run without the user's environment.
+const PROXIES: [&str; 8] = [
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "ftp_proxy",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+];
+
+/// A package manager that fetches as the user would.
+fn with_proxies(command: disklessset_plugin_api::Command) -> disklessset_plugin_api::Command {
+    PROXIES.iter().fold(command, |command, name| match std::env::var(name) {
+        Ok(value) if !value.is_empty() => command.env(name, value),
+        _ => command,
+    })
 }
 
 /// Where programs of the system lie: where the host looks for them.

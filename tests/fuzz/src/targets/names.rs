@@ -9,7 +9,15 @@ use std::fmt::Display;
 pub(super) fn run(data: &[u8]) {
     let Some(text) = text(data) else { return };
     check(text, ImageName::parse(text), "._+-", 128);
-    check(text, PackageName::parse(text), "._+-:~@=", 255);
+    match PackageName::parse(text) {
+        Err(refusal) => one_line(&refusal.to_string()),
+        Ok(name) => {
+            assert_eq!(name.as_str(), text);
+            assert!(text.len() <= 255 && !text.starts_with(['-', '.', '@', ' ', '<', '=', '>']), "{text:?}");
+            let plain = |c: char| c.is_ascii_alphanumeric() || "._+-:~@=^()/*?[] <>".contains(c);
+            assert!(text.chars().all(plain) && !text.contains(" -"), "{text:?}");
+        }
+    }
     check(text, KernelVersion::parse(text), "._+-~", 128);
     check(text, ModuleName::parse(text), "-_", 64);
     check(text, ClassName::parse(text), "_", 64);

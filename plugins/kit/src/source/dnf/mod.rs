@@ -52,6 +52,7 @@ pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host
         .env("HOME", home.as_str())
         // Its temporary files go with the work area.
         .env("TMPDIR", scratch.as_str());
+    let command = super::with_proxies(command);
     host.info(format!("installing packages of release {release} with dnf"));
     host.progress("installing packages", 0, 0);
     give_system(tree, host)?;
