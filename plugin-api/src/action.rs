@@ -44,6 +44,18 @@ pub enum Trial {
     Unknown,
 }
 
+/// A program of the server that an action cannot do without (since 1.3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ToolNeed {
+    /// Its name, as in `PATH`.
+    pub tool: String,
+    /// The parameter and the word for which it is needed, when it is not always: the parameter is the word, or begins with it and a
+    /// colon.
+    #[serde(default)]
+    pub only_for: Option<(String, String)>,
+}
+
 /// One action of a class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -68,6 +80,9 @@ pub struct ActionSpec {
     /// Whether `module check` tries it (since 1.2).
     #[serde(default)]
     pub trial: Trial,
+    /// Programs of the server that it cannot do without (since 1.3).
+    #[serde(default)]
+    pub needs: Vec<ToolNeed>,
 }
 
 impl ActionSpec {
@@ -81,6 +96,7 @@ impl ActionSpec {
             confirm: None,
             params: Vec::new(),
             trial: Trial::default(),
+            needs: Vec::new(),
         }
     }
 
@@ -143,6 +159,28 @@ impl ActionSpec {
     #[must_use]
     pub fn confirm(mut self, question: &str) -> Self {
         self.confirm = Some(question.to_owned());
+        self
+    }
+
+    /// The action runs this program of the server: without it the action is refused before it begins.
+    #[must_use]
+    pub fn needs(mut self, tool: &str) -> Self {
+        self.needs.push(ToolNeed { tool: tool.to_owned(), only_for: None });
+        self
+    }
+
+    /// The same for one word of a parameter: `needs_for("dnf", "source", "dnf")`.
+    #[must_use]
+    pub fn needs_for(mut self, tool: &str, parameter: &str, word: &str) -> Self {
+        let only_for = Some((parameter.to_owned(), word.to_owned()));
+        self.needs.push(ToolNeed { tool: tool.to_owned(), only_for });
+        self
+    }
+
+    /// The action does without this program. Of use to a class that refines an action of its base.
+    #[must_use]
+    pub fn without_need(mut self, tool: &str) -> Self {
+        self.needs.retain(|need| need.tool != tool);
         self
     }
 

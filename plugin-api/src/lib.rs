@@ -71,7 +71,7 @@ pub mod testing;
 #[cfg_attr(feature = "testing", doc = include_str!("tutorial_tests.md"))]
 pub mod tutorial {}
 
-pub use action::{ActionSpec, Role, Trial};
+pub use action::{ActionSpec, Role, ToolNeed, Trial};
 pub use arguments::Arguments;
 pub use base::Base;
 pub use class::{BaseClass, DerivedImageClass, ImageClass};

@@ -30,6 +30,14 @@ pub struct Command {
     pub(crate) capture: bool,
     #[serde(default)]
     pub(crate) accept: Vec<i32>,
+    #[serde(default)]
+    pub(crate) installs_into: Option<String>,
+    #[serde(default)]
+    pub(crate) writes: Vec<String>,
+    #[serde(default)]
+    pub(crate) looks_for: Vec<String>,
+    #[serde(default)]
+    pub(crate) labels: bool,
 }
 
 /// Modules of API 1.0 do not say it, and rely on what programs print.
@@ -52,6 +60,10 @@ impl Command {
             show: false,
             capture: false,
             accept: Vec::new(),
+            installs_into: None,
+            writes: Vec::new(),
+            looks_for: Vec::new(),
+            labels: false,
         }
     }
 
@@ -90,10 +102,27 @@ impl Command {
         self
     }
 
-    /// Gives a program inside a tree the server's name resolution, for package managers.
+    /// Gives a program inside a tree the network with the server's name resolution, for package managers. Without it a program inside
+    /// a tree has no network at all (since hosts of 1.3), and cannot make device nodes.
     #[must_use]
     pub fn with_network(mut self) -> Self {
         self.network = true;
+        self
+    }
+
+    /// Runs a program of the server that runs programs of this OS tree, as a package manager does (since 1.3). It sees the server's
+    /// files and writes to none but those of the tree and of what [`Self::may_write`] names. `/proc`, `/sys` and `/dev` are there
+    /// in the tree, made for it, and neither the program nor those of the tree can mount or reach devices of the server.
+    #[must_use]
+    pub fn installing_into(mut self, tree: impl Into<String>) -> Self {
+        self.installs_into = Some(tree.into());
+        self
+    }
+
+    /// A directory beside the tree that a program may write to, for [`Self::installing_into`] (since 1.3).
+    #[must_use]
+    pub fn may_write(mut self, directory: impl Into<String>) -> Self {
+        self.writes.push(directory.into());
         self
     }
 
@@ -125,6 +154,21 @@ impl Command {
         self
     }
 
+    /// A program inside a tree that sets labels of SELinux, for which others have no right (since 1.3).
+    #[must_use]
+    pub fn sets_labels(mut self) -> Self {
+        self.labels = true;
+        self
+    }
+
+    /// Gives back the lines with this text in them, the first hundred, in [`Finished::found`]: for what a program says and does not call
+    /// a failure (since 1.3). They are logged and shown all the same.
+    #[must_use]
+    pub fn look_for(mut self, text: impl Into<String>) -> Self {
+        self.looks_for.push(text.into());
+        self
+    }
+
     /// Exit codes other than 0 that are no failure.
     #[must_use]
     pub fn accept(mut self, codes: &[i32]) -> Self {
@@ -153,6 +197,22 @@ impl Command {
     /// The OS tree it runs inside.
     pub fn tree(&self) -> Option<&str> {
         self.tree.as_deref()
+    }
+    /// The OS tree that it installs into.
+    pub fn installs_into(&self) -> Option<&str> {
+        self.installs_into.as_deref()
+    }
+    /// The directories beside that tree that it may write to.
+    pub fn writable(&self) -> &[String] {
+        &self.writes
+    }
+    /// Whether it sets labels of SELinux.
+    pub fn is_labelling(&self) -> bool {
+        self.labels
+    }
+    /// What is looked for in the lines it prints.
+    pub fn looked_for(&self) -> &[String] {
+        &self.looks_for
     }
     /// Whether it gets name resolution inside a tree.
     pub fn wants_network(&self) -> bool {
@@ -189,11 +249,21 @@ pub struct Finished {
     /// What it printed on standard output, when the command asked to [`Command::capture`] it.
     #[serde(default)]
     pub stdout: String,
+    /// The lines it printed that the command asked to [`Command::look_for`].
+    #[serde(default)]
+    pub found: Vec<String>,
 }
 
 impl Finished {
     /// A program's end.
     pub fn new(code: i32, stdout: String) -> Self {
-        Self { code, stdout }
+        Self { code, stdout, found: Vec::new() }
+    }
+
+    /// The same with lines that were looked for.
+    #[must_use]
+    pub fn with_found(mut self, lines: Vec<String>) -> Self {
+        self.found = lines;
+        self
     }
 }

@@ -14,7 +14,9 @@ use crate::{
     modules::HostService,
     system::{
         atomic_file,
-        command::{Access, Chroot, CommandError, Ending, Isolation, NameResolution, Tool},
+        command::{
+            Access, Chroot, CommandError, Ending, Installing, Isolation, NameResolution, Rights, Tool,
+        },
         failpoint::failpoint,
         interrupt, mounts, tree_mounts,
     },
@@ -110,6 +112,25 @@ impl Operation<'_> {
     }
 }
 
+/// How many lines that were looked for are given back.
+const MOST_FOUND: usize = 100;
+
+/// How a program that a class names is kept apart: code of a tree has no more rights than its work takes.
+fn isolation_of(command: &Command) -> Isolation {
+    if let Some(tree) = command.installs_into() {
+        let plan = Installing::into_tree(tree);
+        return Isolation::Installing(command.writable().iter().fold(plan, Installing::may_write));
+    }
+    let Some(tree) = command.tree() else { return Isolation::Private };
+    Isolation::Chroot(match command.wants_network() {
+        true => Chroot::new(tree),
+        false => {
+            let rights = if command.is_labelling() { Rights::Labels } else { Rights::Tool };
+            Chroot::new(tree).name_resolution(NameResolution::OfTheTree).rights(rights)
+        }
+    })
+}
+
 fn read<T: DeserializeOwned>(request: &str) -> Result<T> {
     Ok(serde_json::from_str(request)?)
 }
@@ -158,17 +179,7 @@ impl Operation<'_> {
 
     /// Runs a program for a class: in namespaces of its own, its output to the observer and the image's log.
     pub(crate) fn run(&self, command: &Command) -> Result<Finished> {
-        let isolation = match command.tree() {
-            None => Isolation::Private,
-            Some(tree) => {
-                let names = if command.wants_network() {
-                    NameResolution::OfTheServer
-                } else {
-                    NameResolution::OfTheTree
-                };
-                Isolation::Chroot(Chroot::new(tree).name_resolution(names))
-            }
-        };
+        let isolation = isolation_of(command);
         let mut tool = Tool::new(command.program()).args(command.arguments()).isolation(isolation);
         for (name, value) in command.environment() {
             tool = tool.env(name, value);
@@ -190,9 +201,15 @@ impl Operation<'_> {
             opened => Some(opened.map_err(failure::of)?),
         };
         let observer = &self.site.observer;
-        let mut on_line = |line: &str| match command.is_shown() {
-            true => observer.error_output(line),
-            false => observer.tool_line(&name, line),
+        let mut found = Vec::new();
+        let mut on_line = |line: &str| {
+            if found.len() < MOST_FOUND && command.looked_for().iter().any(|text| line.contains(text)) {
+                found.push(line.to_owned());
+            }
+            match command.is_shown() {
+                true => observer.error_output(line),
+                false => observer.tool_line(&name, line),
+            }
         };
         let mut tool = tool.accept(command.accepted()).on_line(&mut on_line);
         if let Some(log) = &log {
@@ -221,7 +238,8 @@ impl Operation<'_> {
             finished => finished.map_err(tool_failed)?,
         };
         self.took(&name, finished.duration);
-        Ok(Finished::new(finished.code, String::from_utf8_lossy(&finished.stdout).into_owned()))
+        let stdout = String::from_utf8_lossy(&finished.stdout).into_owned();
+        Ok(Finished::new(finished.code, stdout).with_found(found))
     }
 
     /// How a command of the user ended, as a shell has it: 128 and the signal, 127 where there is no such command.

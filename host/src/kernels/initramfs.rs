@@ -7,7 +7,7 @@ use crate::{
     images::services::tool_failed,
     system::{
         atomic_file,
-        command::{Access, Chroot, Isolation, NameResolution, Tool},
+        command::{Access, Chroot, Isolation, NameResolution, Rights, Tool},
         failpoint::failpoint,
     },
 };
@@ -38,11 +38,9 @@ impl Dracut<'_> {
         match self {
             Self::OfServer { .. } => Isolation::Private,
             Self::OfTree { tree } => {
-                Isolation::Chroot(Chroot::new(*tree).name_resolution(NameResolution::OfTheTree).bind(
-                    out,
-                    OUT_INSIDE,
-                    Access::ReadWrite,
-                ))
+                let chroot =
+                    Chroot::new(*tree).name_resolution(NameResolution::OfTheTree).rights(Rights::Tool);
+                Isolation::Chroot(chroot.bind(out, OUT_INSIDE, Access::ReadWrite))
             }
         }
     }
@@ -137,8 +135,10 @@ fn run(
         // With networkd in it, dracut's livenet never fetches its root.
         tool = tool.args(["--omit", "systemd-networkd"]);
     }
-    if let Dracut::OfServer { modules } = dracut {
-        tool = tool.args(["--kmoddir", modules.as_str()]);
+    match dracut {
+        Dracut::OfServer { modules } => tool = tool.args(["--kmoddir", modules.as_str()]),
+        // It may not make device nodes; the kernel has those that an initramfs begins with.
+        Dracut::OfTree { .. } => tool = tool.env("DRACUT_NO_MKNOD", "1"),
     }
     let mut on_line = |line: &str| {
         operation.tool_line("dracut", line);

@@ -1,6 +1,7 @@
 //! The kernel's own table of mounts, which is the only one to believe.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use nix::mount::MsFlags;
 
 use crate::system::FileError;
 
@@ -58,6 +59,31 @@ pub fn mounts_at(path: &Utf8Path) -> Result<Vec<Mount>, FileError> {
 pub fn mounts_below(path: &Utf8Path) -> Result<Vec<Mount>, FileError> {
     let path = real(path);
     Ok(mounts()?.into_iter().filter(|mount| mount.target.starts_with(&path)).collect())
+}
+
+/// Each mount of this thread's own namespace with the flags of the mount itself (not those of its file system).
+///
+/// # Errors
+/// When `/proc` is not there or not readable.
+pub(in crate::system) fn flags_of_this_thread() -> std::io::Result<Vec<(Utf8PathBuf, MsFlags)>> {
+    let table = std::fs::read("/proc/thread-self/mountinfo")?;
+    Ok(table.split(|byte| *byte == b'\n').filter_map(target_and_flags).collect())
+}
+
+fn target_and_flags(line: &[u8]) -> Option<(Utf8PathBuf, MsFlags)> {
+    let mut fields = line.split(|byte| *byte == b' ').skip(4);
+    let target = unescape(fields.next()?).into();
+    let flag = |word: &[u8]| match word {
+        b"ro" => MsFlags::MS_RDONLY,
+        b"nosuid" => MsFlags::MS_NOSUID,
+        b"nodev" => MsFlags::MS_NODEV,
+        b"noexec" => MsFlags::MS_NOEXEC,
+        b"noatime" => MsFlags::MS_NOATIME,
+        b"nodiratime" => MsFlags::MS_NODIRATIME,
+        b"relatime" => MsFlags::MS_RELATIME,
+        _ => MsFlags::empty(),
+    };
+    Some((target, fields.next()?.split(|byte| *byte == b',').map(flag).collect()))
 }
 
 /// The path as the kernel's table has it: its directory's links resolved, its last component as it is.

@@ -52,7 +52,11 @@ impl TestHost {
         }
         match done.status.code() {
             Some(code) if code == 0 || command.accepted().contains(&code) => {
-                Ok(Finished::new(code, if command.is_captured() { out.into_owned() } else { String::new() }))
+                let looked_for =
+                    |line: &&str| command.looked_for().iter().any(|text| line.contains(text.as_str()));
+                let found = out.lines().chain(err.lines()).filter(looked_for).map(str::to_owned).collect();
+                let stdout = if command.is_captured() { out.into_owned() } else { String::new() };
+                Ok(Finished::new(code, stdout).with_found(found))
             }
             _ => {
                 let mut error = Error::failed(format!("{program} failed: {}", done.status));

@@ -25,5 +25,5 @@ pub fn label(files: &TreeFiles, host: &Host<'_>) -> Result<()> {
     let left_out = ["/proc", "/sys", "/dev", "/run"].iter().flat_map(|directory| ["-e", directory]);
     let label =
         Command::new("setfiles").arg("-F").args(left_out).args([format!("/{contexts}"), "/".to_owned()]);
-    host.run(&label.inside(files.path().as_str())).map(drop)
+    host.run(&label.inside(files.path().as_str()).sets_labels()).map(drop)
 }

@@ -16,6 +16,8 @@ use std::process::Command;
 
 use nix::libc;
 
+use super::confine::{self, Confinement};
+use super::filter;
 use crate::system::syscalls;
 
 /// Written to the report pipe in front of an errno when mounting `/proc` failed.
@@ -50,6 +52,8 @@ pub(super) struct Namespace {
     pub(super) parent: RawFd,
     /// The pipe on which it reports.
     pub(super) report: RawFd,
+    /// What the tool gives up, when it runs code of a tree.
+    pub(super) confinement: Option<Confinement>,
 }
 
 /// Adds all that to a command.
@@ -105,6 +109,12 @@ unsafe fn become_grandchild(namespace: Namespace) -> io::Result<()> {
             report(namespace.report, PROC_FAILED, error.raw_os_error().unwrap_or(0));
             return Err(error);
         }
+        if let Some(confinement) = namespace.confinement
+            && let Err(error) = confine::cover_proc(confinement)
+        {
+            report(namespace.report, PROC_FAILED, error.raw_os_error().unwrap_or(0));
+            return Err(error);
+        }
         let watched = signal_set(&[libc::SIGCHLD, libc::SIGTERM]);
         let mut all: libc::sigset_t = std::mem::zeroed();
         let mut before: libc::sigset_t = std::mem::zeroed();
@@ -115,20 +125,27 @@ unsafe fn become_grandchild(namespace: Namespace) -> io::Result<()> {
         match check(libc::fork())? {
             0 => {
                 libc::sigprocmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
-                Ok(())
+                match namespace.confinement {
+                    None => Ok(()),
+                    Some(confined) => {
+                        confine::give_up_all_but(confined.keeps)?;
+                        if confined.filtered { filter::apply() } else { Ok(()) }
+                    }
+                }
             }
             tool => init(tool, signals, namespace),
         }
     }
 }
 
-/// Reaps, passes SIGTERM on to the tool's process group, and ends with the tool or with disklessset.
+/// Reaps, passes SIGTERM of disklessset on to the tool's process group, and ends with the tool or with disklessset.
 ///
 /// # Safety
 /// To be called in the first process of a pid namespace, with SIGCHLD and SIGTERM going to `signals`.
 unsafe fn init(tool: libc::pid_t, signals: RawFd, namespace: Namespace) -> ! {
     // SAFETY: as in `be_born`. No destructor of the parent's copy runs here: the process leaves by _exit alone.
     unsafe {
+        confine::hide();
         // Standard streams 0 to 2 were set up before, so none of the three is among them. Everything else is closed:
         // locks, pipes and directories of disklessset must not live on here.
         libc::dup2(namespace.parent, 0);
@@ -153,7 +170,8 @@ unsafe fn init(tool: libc::pid_t, signals: RawFd, namespace: Namespace) -> ! {
             if watched[1].revents == 0 || libc::read(1, (&raw mut arrived).cast(), size) <= 0 {
                 continue;
             }
-            if i32::try_from(arrived.ssi_signo) == Ok(libc::SIGTERM) {
+            // From within its namespace nobody ends it so: `telinit u` of a package script, which finds no init, tries.
+            if i32::try_from(arrived.ssi_signo) == Ok(libc::SIGTERM) && arrived.ssi_pid == 0 {
                 libc::kill(-tool, libc::SIGTERM);
                 // Somebody who has not become a group yet, or who is stopped.
                 libc::kill(tool, libc::SIGTERM);

@@ -78,6 +78,17 @@ pub enum CommandError {
         /// The tree.
         tree: Utf8PathBuf,
     },
+    /// Root in a container that was given no right to make namespaces and mounts.
+    #[error(
+        "cannot run {tool} for {tree}: this container has no right to make namespaces and mounts (SYS_ADMIN), without which \
+         programs of the tree could reach the server"
+    )]
+    NeedsMounts {
+        /// The tool's name.
+        tool: String,
+        /// The tree.
+        tree: Utf8PathBuf,
+    },
     /// It ran and failed.
     #[error("{tool} failed: {ending}{}", indented(.last_lines))]
     Failed {

@@ -6,12 +6,15 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use camino::Utf8PathBuf;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 
-use super::tree_root;
+use super::confine::Confinement;
+use super::rights::Rights;
+use super::{server_root, tree_root};
 
 /// How far a tool is kept apart from the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,8 +25,32 @@ pub enum Isolation {
     /// Its own mounts and processes; files are the machine's. Users other than root get no more than [`Isolation::None`].
     #[default]
     Private,
-    /// As `Private`, and the tree is its root directory, with `/proc`, `/sys`, `/dev` and `/run` of its own.
+    /// As `Private`, and the tree is its root directory, with `/proc`, `/sys`, `/dev` and `/run` of its own, and few rights.
     Chroot(Chroot),
+    /// For a program of the machine that runs programs of a tree, as package managers do: it sees the machine's files without being
+    /// able to change them, and has `/proc`, `/dev` and `/run` of its own, few rights, and `/proc`, `/sys` and `/dev` in the tree.
+    Installing(Installing),
+}
+
+/// A tree to install into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installing {
+    pub(super) tree: Utf8PathBuf,
+    pub(super) writable: Vec<Utf8PathBuf>,
+}
+
+impl Installing {
+    /// The tree, which the program may write to.
+    pub fn into_tree(tree: impl Into<Utf8PathBuf>) -> Self {
+        Installing { tree: tree.into(), writable: Vec::new() }
+    }
+
+    /// A directory beside it that the program may write to.
+    #[must_use]
+    pub fn may_write(mut self, directory: impl Into<Utf8PathBuf>) -> Self {
+        self.writable.push(directory.into());
+        self
+    }
 }
 
 /// A tree to run in.
@@ -32,6 +59,7 @@ pub struct Chroot {
     pub(super) tree: Utf8PathBuf,
     pub(super) binds: Vec<Bind>,
     pub(super) name_resolution: NameResolution,
+    pub(super) rights: Rights,
 }
 
 /// Whether programs in a tree can look up host names.
@@ -61,9 +89,21 @@ pub(super) struct Bind {
 }
 
 impl Chroot {
-    /// The tree as root directory, with the server's name resolution.
+    /// The tree as root directory, with the server's name resolution and the rights of a package manager.
     pub fn new(tree: impl Into<Utf8PathBuf>) -> Self {
-        Chroot { tree: tree.into(), binds: Vec::new(), name_resolution: NameResolution::OfTheServer }
+        Chroot {
+            tree: tree.into(),
+            binds: Vec::new(),
+            name_resolution: NameResolution::OfTheServer,
+            rights: Rights::default(),
+        }
+    }
+
+    /// Chooses what the program may do.
+    #[must_use]
+    pub fn rights(mut self, rights: Rights) -> Self {
+        self.rights = rights;
+        self
     }
 
     /// Shows a file or directory of the server at `target` inside. Below `/run` the target is made for the run; elsewhere
@@ -102,6 +142,8 @@ pub(super) fn step<E: Into<io::Error>>(text: impl Into<String>) -> impl FnOnce(E
 /// While it lives, this thread is in its private mount namespace; dropping it goes back, which lets go of the mounts.
 pub(super) struct PrivateNamespace {
     before: File,
+    rights: Option<Rights>,
+    trees_proc: Option<OwnedFd>,
 }
 
 impl PrivateNamespace {
@@ -109,21 +151,40 @@ impl PrivateNamespace {
     pub(super) fn enter(isolation: &Isolation) -> Result<Self, StepError> {
         let before = File::open("/proc/thread-self/ns/mnt")
             .map_err(step("remembering the machine's mount namespace"))?;
+        let rights = match isolation {
+            Isolation::None | Isolation::Private => None,
+            Isolation::Chroot(chroot) => Some(chroot.rights),
+            Isolation::Installing(_) => Some(Rights::Packages),
+        };
         let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID;
-        if matches!(isolation, Isolation::Chroot(_)) {
+        if rights.is_some() {
             // A package script in a tree must not rename the server or reach its shared memory.
             flags |= CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
         }
         unshare(flags).map_err(step("making private namespaces"))?;
-        let entered = PrivateNamespace { before };
+        let mut entered = PrivateNamespace { before, rights, trees_proc: None };
+        if rights.is_some_and(|rights| !rights.has_network()) {
+            unshare(CloneFlags::CLONE_NEWNET).map_err(step("making a private network namespace"))?;
+        }
         // Nothing we mount reaches the machine. (As the machine's slave we would learn of its unmounts; but then a mount
         // the machine makes below a tree during the run would appear in it.)
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
             .map_err(step("making the mounts private"))?;
-        if let Isolation::Chroot(chroot) = isolation {
-            tree_root::enter(chroot)?;
+        match isolation {
+            Isolation::None | Isolation::Private => {}
+            Isolation::Chroot(chroot) => tree_root::enter(chroot)?,
+            Isolation::Installing(plan) => entered.trees_proc = Some(server_root::enter(plan)?),
         }
         Ok(entered)
+    }
+
+    /// What a process that is started in it gives up.
+    pub(super) fn confinement(&self) -> Option<Confinement> {
+        let also = self.trees_proc.as_ref().map(AsRawFd::as_raw_fd);
+        self.rights.map(|rights| {
+            let (keeps, filtered) = (rights.capabilities(), rights.is_filtered());
+            Confinement { keeps, filtered, also }
+        })
     }
 }
 

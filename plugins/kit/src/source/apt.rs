@@ -94,8 +94,12 @@ pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host
     host.info(format!("installing {} packages of {release} with mmdebstrap", packages.len()));
     host.progress("installing packages", 0, 0);
     // Its temporary files go with the work area; in /tmp they would stay when we are killed.
-    let command = mmdebstrap(plan, release, &packages, tree, &given).env("TMPDIR", scratch.as_str());
+    let command = mmdebstrap(plan, release, &packages, tree, &given)
+        .env("TMPDIR", scratch.as_str())
+        .installing_into(tree.as_str())
+        .may_write(scratch.as_str());
     let command = super::with_proxies(command);
+    super::dnf::make_mount_points(tree)?;
     host.run(&command).map_err(|error| {
         let error = error.context(format!("cannot install the packages of {release}"));
         repositories::with_hint(error, &plan.repositories)
@@ -124,6 +128,8 @@ fn mmdebstrap(
         .env("INITRD", "No")
         .env("DEBIAN_FRONTEND", "noninteractive")
         .arg("--mode=root")
+        // The host has made /proc, /sys and /dev for the tree; mmdebstrap has no right to.
+        .arg("--skip=check/empty,chroot/mount")
         .arg(format!("--variant={variant}"))
         .arg("--aptopt=APT::Install-Recommends \"false\"")
         .arg(format!("--include={}", names.join(",")))

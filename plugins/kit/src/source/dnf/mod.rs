@@ -13,7 +13,7 @@ use crate::{
     tree_files::{NewFile, TreeFiles},
 };
 use camino::Utf8Path;
-use disklessset_plugin_api::{Command, Error, Hold, Host, KernelVersion, Mount, Result};
+use disklessset_plugin_api::{Command, Error, Host, KernelVersion, Result};
 use release::Release;
 
 /// Where a server has repositories, and variables for them; dnf would look for them in the empty tree.
@@ -51,16 +51,18 @@ pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host
     let command = dnf(plan, &release, &options, tree)
         .env("HOME", home.as_str())
         // Its temporary files go with the work area.
-        .env("TMPDIR", scratch.as_str());
+        .env("TMPDIR", scratch.as_str())
+        .installing_into(tree.as_str())
+        .may_write(scratch.as_str());
     let command = super::with_proxies(command);
     host.info(format!("installing packages of release {release} with dnf"));
     host.progress("installing packages", 0, 0);
-    give_system(tree, host)?;
-    host.run(&command).map_err(|error| {
+    make_mount_points(tree)?;
+    let installed = host.run(&rpm::looking_for_failures(command)).map_err(|error| {
         let error = error.context(format!("cannot install the packages of release {release}"));
         repositories::with_hint(error, &plan.repositories)
     })?;
-    host.release(tree)?;
+    rpm::tell_failed_scripts(&installed.found, host);
     rpm::must_have_database(&files, &release)?;
     rpm::settle_database(&files, &release, host)?;
     settle(&files, host)
@@ -116,12 +118,12 @@ fn dnf(plan: &TreePlan, release: &Release, options: &[String], tree: &Utf8Path) 
         .env("KERNEL_INSTALL_BYPASS", "1")
 }
 
-/// Scripts of packages need `/dev/null` and `/proc`.
-fn give_system(tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
+/// Scripts of packages need `/dev/null` and `/proc`: the host shows them here.
+pub(super) fn make_mount_points(tree: &Utf8Path) -> Result<()> {
     for (name, mode) in [("proc", 0o555), ("sys", 0o555), ("dev", 0o755)] {
         make_directory(&tree.join(name), mode)?;
     }
-    host.mount(&Mount::System { target: tree.to_owned() }, Hold::Action)
+    Ok(())
 }
 
 fn switch_kernel_scripts_off(files: &TreeFiles) -> Result<()> {

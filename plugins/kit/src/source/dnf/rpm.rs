@@ -17,6 +17,23 @@ pub(super) fn write_home(release: &Release, scratch: &Utf8Path) -> Result<Utf8Pa
     Ok(home)
 }
 
+/// What rpm says of a script of a package that failed, and what dnf says of it. Both go on and end well: the package is installed, and
+/// what its script was to do is not done.
+const FAILED: [&str; 4] = ["scriptlet failed", "scriptlet failure", "error in post", "error in trigger"];
+
+pub(super) fn looking_for_failures(command: Command) -> Command {
+    FAILED.into_iter().fold(command, Command::look_for)
+}
+
+/// Says which scripts failed: an image without what they were to do is not what was asked for.
+pub(super) fn tell_failed_scripts(lines: &[String], host: &Host<'_>) {
+    let mut told = std::collections::BTreeSet::new();
+    for line in lines.iter().map(|line| line.trim()).filter(|line| told.insert(*line)) {
+        let line = line.trim_start_matches("warning: ");
+        host.warn(format!("a script of a package failed, and what it was to do is not in the image: {line}"));
+    }
+}
+
 /// Asserts that something was installed: dnf said so.
 ///
 /// # Errors

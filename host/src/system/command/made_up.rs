@@ -1,0 +1,93 @@
+//! A `/dev` and a `/sys` made for programs that are not to have the server's.
+//!
+//! `/dev` is a small tmpfs with the handful of nodes that programs need, made anew. Binding the server's would let a
+//! script that tidies `/dev` in its tree tidy the server's, and bound single nodes would share owner and mode with the
+//! server's. Each node is a mount of its own, from a place that nobody reaches: in `/dev` itself, as everywhere in a tree, device
+//! nodes do not work, so that making one is no way to the server's disks.
+
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::{Mode, SFlag, makedev, mknodat};
+use nix::unistd::symlinkat;
+
+use super::isolation::{StepError, step};
+use super::mount_flags::{self, Depth};
+use super::places::{bind, create_file, directory, magic, mount_on, set_mode};
+
+/// Character devices of every `/dev`: name, major, minor.
+const NODES: [(&str, u64, u64); 6] =
+    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+const LINKS: [(&str, &str); 5] = [
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+    ("ptmx", "pts/ptmx"),
+];
+
+/// Mounts a `/dev` below `root`, a directory that is called `name` in messages and has a `sys`.
+pub(super) fn mount_dev(root: &OwnedFd, name: &str) -> Result<(), StepError> {
+    let nodes = mount_nodes(root, name)?;
+    let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    let dev = directory(root, name, "dev", 0o755)?;
+    mount_on(&dev, "tmpfs", quiet | MsFlags::MS_NODEV, Some("mode=0755,size=16m"))?;
+    let dev = directory(root, name, "dev", 0o755)?;
+    for (node, _, _) in NODES {
+        bind(&format!("{}/{node}", magic(&nodes)), &create_file(&dev, node)?, node)?;
+    }
+    // What is bound stays.
+    umount2(magic(&nodes).as_str(), MntFlags::MNT_DETACH).map_err(step("letting go of the devices"))?;
+    for (link, target) in LINKS {
+        symlinkat(target, &dev, link).map_err(step(format!("making dev/{link}")))?;
+    }
+    let pts = directory(&dev, "dev", "pts", 0o755)?;
+    mount_on(&pts, "devpts", quiet, Some("newinstance,ptmxmode=0666,mode=0620,gid=5"))?;
+    let shm = directory(&dev, "dev", "shm", 0o1777)?;
+    mount_on(&shm, "tmpfs", quiet | MsFlags::MS_NODEV, Some("mode=1777,size=50%"))
+}
+
+/// Makes the nodes in a tmpfs where devices work. It covers `sys` for the moment that takes.
+fn mount_nodes(root: &OwnedFd, name: &str) -> Result<OwnedFd, StepError> {
+    let place = directory(root, name, "sys", 0o555)?;
+    mount_on(&place, "tmpfs", MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC, Some("mode=0755,size=1m"))?;
+    let nodes = directory(root, name, "sys", 0o555)?;
+    for (node, major, minor) in NODES {
+        match mknodat(&nodes, node, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(major, minor)) {
+            Ok(()) => set_mode(&nodes, node, 0o666)?,
+            // A container without the right to make devices: show the machine's own.
+            Err(Errno::EPERM) => {
+                bind(&format!("/dev/{node}"), &create_file(&nodes, node)?, node)?;
+                let shown = format!("{}/{node}", magic(&nodes));
+                mount_flags::change(&shown, MsFlags::empty(), MsFlags::MS_NODEV, Depth::Alone)
+                    .map_err(step(format!("showing dev/{node}")))?;
+            }
+            Err(error) => return Err(step(format!("making dev/{node}"))(error)),
+        }
+    }
+    Ok(nodes)
+}
+
+/// What programs look for in `/sys`.
+const OF_SYS: [&str; 10] =
+    ["block", "bus", "class", "dev", "devices", "firmware", "fs", "kernel", "module", "power"];
+
+/// Mounts a `/sys` below `root` whose parts are the server's, read-only. The directory itself is a plain one: package managers set its
+/// mode and owner when they unpack it.
+pub(super) fn mount_sys(root: &OwnedFd, name: &str) -> Result<(), StepError> {
+    let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount_on(&directory(root, name, "sys", 0o555)?, "tmpfs", quiet, Some("mode=0555,size=1m"))?;
+    let sys = directory(root, name, "sys", 0o555)?;
+    for part in OF_SYS.into_iter().filter(|part| std::path::Path::new("/sys").join(part).is_dir()) {
+        let place = directory(&sys, "sys", part, 0o755)?;
+        let source = format!("/sys/{part}");
+        // What is mounted below (control groups, debugfs) stays out.
+        mount(Some(source.as_str()), magic(&place).as_str(), None::<&str>, MsFlags::MS_BIND, None::<&str>)
+            .map_err(step(format!("showing {source} in the tree")))?;
+        let shown = format!("{}/{part}", magic(&sys));
+        mount_flags::change(&shown, quiet | MsFlags::MS_RDONLY, MsFlags::empty(), Depth::Alone)
+            .map_err(step(format!("making {source} read-only in the tree")))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Makes the server's own root safe to run a package manager in, whose packages' scripts run in the tree it works on and can leave it:
+//! a root directory holds nobody who is root.
+//!
+//! Everything is read-only but the tree and the directories that are named, `/tmp` is its own, `/dev` is made up, and `/run`, where services of the server
+//! listen, has name resolution alone. Device nodes work nowhere but in that `/dev`.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use nix::fcntl::{OFlag, open};
+use nix::libc;
+use nix::mount::MsFlags;
+use nix::sys::stat::Mode;
+
+use super::isolation::{Installing, StepError, step};
+use super::made_up;
+use super::mount_flags::{self, Depth};
+use super::places::{bind, bind_on_itself, create_file, directory, magic, mount_on, open_directory};
+
+/// What answers for names below `/run`: `/etc/resolv.conf` is often a link to one of them, or the C library asks them.
+const RESOLVERS: [&str; 5] =
+    ["systemd/resolve", "NetworkManager/resolv.conf", "resolvconf", "connman/resolv.conf", "nscd/socket"];
+
+/// Prepares this thread's namespace; returns the directory `proc` of the tree, in which a process of the new pid namespace has to show
+/// its `/proc`.
+pub(super) fn enter(plan: &Installing) -> Result<OwnedFd, StepError> {
+    let resolvers: Vec<(&str, OwnedFd)> = RESOLVERS
+        .into_iter()
+        .filter_map(|name| {
+            let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+            Some((name, open(Path::new("/run").join(name).as_path(), flags, Mode::empty()).ok()?))
+        })
+        .collect();
+    let tree = bind_on_itself(&plan.tree)?;
+    let beside: Vec<OwnedFd> =
+        plan.writable.iter().map(|path| bind_on_itself(path)).collect::<Result<_, _>>()?;
+    let shut = MsFlags::MS_RDONLY | MsFlags::MS_NODEV;
+    mount_flags::change("/", shut, MsFlags::empty(), Depth::AllBelow)
+        .map_err(step("making the server's files read-only"))?;
+    let open_again = MsFlags::MS_RDONLY | MsFlags::MS_NOEXEC | MsFlags::MS_NOSUID;
+    for place in beside.iter().chain([&tree]) {
+        mount_flags::change(&magic(place), MsFlags::empty(), open_again, Depth::Alone)
+            .map_err(step(format!("opening what may be written beside {}", plan.tree)))?;
+    }
+
+    let root = open_directory(libc::AT_FDCWD, "/").map_err(step("opening /"))?;
+    made_up::mount_dev(&root, "")?;
+    hide_run(&root, &resolvers)?;
+
+    own_tmp(&root)?;
+    // It may be below what has just been covered and shown again.
+    let name = plan.tree.as_str();
+    let tree = open_directory(libc::AT_FDCWD, name).map_err(step(format!("opening {name}")))?;
+    made_up::mount_sys(&tree, name)?;
+    bind("/dev", &directory(&tree, name, "dev", 0o755)?, "/dev")?;
+    directory(&tree, name, "proc", 0o555)
+}
+
+/// Gives it a `/tmp` to write to, as some tools do whatever `TMPDIR` says, with what is in the server's: a repository may be there. Sockets
+/// are left out.
+fn own_tmp(root: &OwnedFd) -> Result<(), StepError> {
+    let before = directory(root, "", "tmp", 0o1777)?;
+    let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount_on(&before, "tmpfs", quiet, Some("mode=1777,size=50%"))?;
+    let tmp = directory(root, "", "tmp", 0o1777)?;
+    let entries = std::fs::read_dir(magic(&before)).map_err(step("reading /tmp"))?;
+    for entry in entries.flatten() {
+        // Who tidies up in there meanwhile is no reason to fail.
+        let Ok(kind) = entry.file_type() else { continue };
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+        if kind.is_dir() {
+            bind(&format!("{}/{name}", magic(&before)), &directory(&tmp, "/tmp", &name, 0o755)?, &name)?;
+        } else if kind.is_file() {
+            bind(&format!("{}/{name}", magic(&before)), &create_file(&tmp, &name)?, &name)?;
+        }
+    }
+    Ok(())
+}
+
+fn hide_run(root: &OwnedFd, resolvers: &[(&str, OwnedFd)]) -> Result<(), StepError> {
+    let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount_on(&directory(root, "", "run", 0o755)?, "tmpfs", quiet, Some("mode=0755,size=20%"))?;
+    for (name, source) in resolvers {
+        let mut parent = directory(root, "", "run", 0o755)?;
+        let (above, last) = name.rsplit_once('/').unwrap_or(("", name));
+        for part in above.split('/').filter(|part| !part.is_empty()) {
+            parent = directory(&parent, "/run", part, 0o755)?;
+        }
+        let place = match Path::new(&magic(source)).is_dir() {
+            true => directory(&parent, "/run", last, 0o755)?,
+            false => create_file(&parent, last)?,
+        };
+        bind(&magic(source), &place, name)?;
+    }
+    Ok(())
+}
