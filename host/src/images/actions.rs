@@ -8,6 +8,7 @@ use super::{
     operation::{Operation, lock_image},
     parameters,
     record::{self, ImageRecord},
+    tools,
 };
 use crate::{
     integrity::Digests,
@@ -74,6 +75,7 @@ impl ImageManager<'_> {
         }
         let arguments = check_arguments(&action.params, given.clone(), self)
             .map_err(|refusals| parameters::refused(&action.params, &given, &refusals))?;
+        tools::must_be_there(&action, &arguments)?;
         Ok((action, arguments))
     }
 

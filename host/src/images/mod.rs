@@ -8,6 +8,7 @@ pub(crate) mod operation;
 pub mod parameters;
 pub mod record;
 pub mod status;
+mod tools;
 
 mod actions;
 mod activity;

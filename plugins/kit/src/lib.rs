@@ -31,6 +31,7 @@ pub mod source;
 pub mod space;
 pub mod squashfs;
 pub mod ssh_keys;
+pub mod tools;
 pub mod tree_files;
 pub mod trees;
 pub mod verification;

@@ -7,7 +7,7 @@ use crate::{
     unmount::{self, aside, repack},
 };
 use camino::Utf8Path;
-use disklessset_kit::{exit_code, squashfs::Compression, tree_files::TreeFiles, trees};
+use disklessset_kit::{exit_code, squashfs::Compression, tools, tree_files::TreeFiles, trees};
 use disklessset_plugin_api::{Arguments, Command, Error, Hold, Host, Image, Result, SizeOrAuto};
 use serde_json::Value;
 
@@ -81,6 +81,10 @@ fn inside(
     }
     if image.flag("is_mounted") {
         return Err(Root::of(image, host)?.lost_mount(image));
+    }
+    if Root::of(image, host)?.format.module == "squashfs" {
+        // What is done inside would be lost for want of it.
+        tools::must_have("mksquashfs", "squashfs-tools")?;
     }
     mount::room_for(image, &format!("working in image {}", image.name()), host)?;
     let area = host.work_area(image.name(), Hold::Action)?;

@@ -83,7 +83,8 @@ fn creation() -> ActionSpec {
     );
     let create = ActionSpec::create("Create a livenet image")
         .help("Create an image that nodes download and run from RAM");
-    params::of_live_image(vec![layout, compression]).into_iter().fold(create, ActionSpec::param)
+    let create = params::of_live_image(vec![layout, compression]).into_iter().fold(create, ActionSpec::param);
+    params::needs_of_sources(create).needs("mksquashfs").needs_for("mkfs.ext4", "layout", "classic")
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub(crate) fn create_staging() -> ActionSpec {
     let create = ActionSpec::create("Create a staging image")
         .words("create-staging")
         .help("Create a staging image: a tree to customise, from which golden images are made");
-    groups.into_iter().flatten().fold(create, ActionSpec::param)
+    params::needs_of_sources(groups.into_iter().flatten().fold(create, ActionSpec::param))
 }
 
 /// The creation of a golden image.

@@ -149,3 +149,22 @@ fn case_10_a_machine_that_does_nothing() {
         before.assert_same_as_now(&small.root);
     }
 }
+
+/// It was missed after minutes of work once.
+#[test]
+fn case_10_a_missing_tool_is_told_before_the_work_begins() {
+    disklessset_tests::need!(need::root(), need::tool("unshare"));
+    let small = Small::new();
+    for (tool, more, package) in
+        [("mksquashfs", &[][..], "squashfs-tools"), ("mkfs.ext4", &["--layout", "classic"], "e2fsprogs")]
+    {
+        for how in [&["-i"][..], &["--dry-run"]] {
+            let before = Snapshot::of(&small.root);
+            let create = with_faulty(&small.root, tool, Fault::Missing, small.create("new", more).args(how));
+            let refused = create.run().expect_code(1);
+            let refused = refused.expect_said(&format!("{tool} is not installed")).expect_said(package);
+            assert!(!refused.stderr.contains("making the tree"), "{refused}");
+            before.assert_same_as_now(&small.root);
+        }
+    }
+}

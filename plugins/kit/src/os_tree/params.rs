@@ -1,7 +1,7 @@
 //! The parameters of a tree, declared once for all classes: a class takes the groups it wants, in the order its menu asks.
 
 use crate::packages::PackageSet;
-use disklessset_plugin_api::{ParamKind, ParamSpec, Size};
+use disklessset_plugin_api::{ActionSpec, ParamKind, ParamSpec, Size};
 
 /// `--kernel` and `--source`.
 pub fn origin() -> Vec<ParamSpec> {
@@ -37,6 +37,12 @@ pub fn package_set(name: &str) -> ParamSpec {
 /// The size of an image that runs from RAM, `auto` included where it may be; in parameters files `livenet_size`.
 pub fn live_size() -> ParamKind {
     ParamKind::Size { min: Size::LEAST.as_mebibytes(), max: Size::MOST.as_mebibytes(), auto: true }
+}
+
+/// The programs of the server that sources are made with.
+pub fn needs_of_sources(action: ActionSpec) -> ActionSpec {
+    let needs = [("mmdebstrap", "apt"), ("dnf", "dnf"), ("tar", "tar")];
+    needs.into_iter().fold(action, |action, (tool, source)| action.needs_for(tool, "source", source))
 }
 
 /// All that a user can say about an image that runs from RAM, in the order its menu asks: the tree, `--size`, `packing` of the class's

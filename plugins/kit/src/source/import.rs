@@ -4,7 +4,7 @@ use super::compression::Compression;
 use crate::trees::{self, Choice, Wanted};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Command, Error, Host, Result};
-use std::io::Read;
+use std::{io::Read, os::unix::fs::MetadataExt};
 
 pub(super) fn must_be_tree(path: &Utf8Path) -> Result<()> {
     let refuse = |why: &str| Err(Error::usage(format!("cannot take the tree {path}: {why}")));
@@ -16,6 +16,36 @@ pub(super) fn must_be_tree(path: &Utf8Path) -> Result<()> {
         }
         Ok(_) => Ok(()),
     }
+}
+
+/// What makes whoever owns it root on the nodes.
+const OF_ROOT: [&str; 10] = [
+    "",
+    "etc",
+    "etc/passwd",
+    "etc/shadow",
+    "etc/ld.so.preload",
+    "usr",
+    "usr/bin",
+    "usr/sbin",
+    "usr/lib",
+    "usr/lib/systemd",
+];
+
+/// Refuses a tree of another user, as one is that somebody unpacked who was not root: on nodes, the user with that number could
+/// replace any program and read every password.
+pub(super) fn must_belong_to_root(tree: &Utf8Path, name: &str) -> Result<()> {
+    for path in OF_ROOT {
+        let Ok(found) = tree.join(path).symlink_metadata() else { continue };
+        if found.uid() != 0 {
+            return Err(Error::refused(format!(
+                "{name} is not root's: /{path} in it belongs to user {}, who would be as good as root on the nodes",
+                found.uid()
+            ))
+            .hint("unpack it as root, so that its files keep their owners (for a rootless container: podman export, then tar:FILE)"));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn must_be_file(path: &Utf8Path) -> Result<()> {

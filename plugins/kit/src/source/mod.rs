@@ -19,6 +19,7 @@ pub use repositories::{Repo, Repositories, TextFile, Trust};
 use crate::{
     packages::{Extras, KERNEL_OF_DNF, PackageSet, default_kernel_package},
     space::{self, Need, Plan},
+    tools,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, Host, Result};
@@ -188,7 +189,11 @@ impl Source {
             Self::Tar(path) => import::extract(path, tree, host),
             Self::Oci { path, reference } => oci::unpack(path, reference.as_deref(), tree, scratch, host),
         };
-        built.map_err(space::writing(tree))
+        built.map_err(space::writing(tree))?;
+        match self {
+            Self::Apt | Self::Dnf => Ok(()),
+            given => import::must_belong_to_root(tree, &given.to_string()),
+        }
     }
 
     /// What making the tree below `place` is known to take, added to the plan of a work; and what the tree itself takes, where that is
@@ -221,7 +226,10 @@ impl Source {
             Self::Apt => must_have("mmdebstrap"),
             Self::Dnf => must_have("dnf"),
             Self::Oci { path, reference } => oci::check(path, reference.as_deref()),
-            Self::Tree(path) => import::must_be_tree(path),
+            Self::Tree(path) => {
+                import::must_be_tree(path)?;
+                import::must_belong_to_root(path, &self.to_string())
+            }
             Self::Tar(path) => import::must_be_file(path),
         }
     }
@@ -247,16 +255,12 @@ fn with_proxies(command: disklessset_plugin_api::Command) -> disklessset_plugin_
     })
 }
 
-/// Where programs of the system lie: where the host looks for them.
-const PROGRAMS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-
 /// Refuses a source whose tool is not there. Its package is called like the tool everywhere.
 fn must_have(tool: &str) -> Result<()> {
-    if PROGRAMS.iter().any(|directory| Utf8Path::new(directory).join(tool).is_file()) {
-        return Ok(());
-    }
-    Err(Error::failed(format!("the program {tool} is not installed"))
-        .hint(format!("install the package {tool} on this server, or take another --source")))
+    tools::must_have(tool, tool).map_err(|error| {
+        let hint = error.hint.clone().unwrap_or_default();
+        error.hint(format!("{hint}, or take another --source"))
+    })
 }
 
 /// One field of an `os-release` text, quotes removed; empty when it is not there.

@@ -30,6 +30,7 @@ impl DerivedImageClass for ErofsImage {
                     .help("Create an image that nodes download and run from RAM, on EROFS")
                     .without("layout")
                     .without("compression")
+                    .without_need("mksquashfs")
                     .param(compression::parameter()),
             ),
             // The base's are those of squashfs.
