@@ -65,14 +65,15 @@ fn own_tmp(root: &OwnedFd) -> Result<(), StepError> {
     let tmp = directory(root, "", "tmp", 0o1777)?;
     let entries = std::fs::read_dir(magic(&before)).map_err(step("reading /tmp"))?;
     for entry in entries.flatten() {
-        // Who tidies up in there meanwhile is no reason to fail.
         let Ok(kind) = entry.file_type() else { continue };
         let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
-        if kind.is_dir() {
-            bind(&format!("{}/{name}", magic(&before)), &directory(&tmp, "/tmp", &name, 0o755)?, &name)?;
-        } else if kind.is_file() {
-            bind(&format!("{}/{name}", magic(&before)), &create_file(&tmp, &name)?, &name)?;
-        }
+        let place = match (kind.is_dir(), kind.is_file()) {
+            (true, _) => directory(&tmp, "/tmp", &name, 0o755)?,
+            (_, true) => create_file(&tmp, &name)?,
+            _ => continue,
+        };
+        // Who tidies up in there meanwhile is no reason to fail.
+        let _ = bind(&format!("{}/{name}", magic(&before)), &place, &name);
     }
     Ok(())
 }
