@@ -256,3 +256,45 @@ fn an_nfs_image_of_packages_has_what_its_nodes_need_of_nfs() {
     }
     Snapshot::assert_nothing_held(root);
 }
+
+#[test]
+fn packages_are_named_in_all_ways_that_dnf_takes_and_never_by_file() {
+    disklessset_tests::need!(
+        need::root(),
+        need::tool("dnf"),
+        need::tool("rpmbuild"),
+        need::tool("createrepo_c")
+    );
+    let world = World::new();
+    let mut spec = String::from(
+        "Name: odd\nVersion: 1\nRelease: 1\nSummary: x\nLicense: none\nAutoReqProv: no\n%description\nx\n%install\nmkdir -p %{buildroot}/odd\n",
+    );
+    let ways = [
+        ("caret", "Version: 3.0^git1", "caret-3.0^git1"),
+        ("capability", "Provides: perl(Foo::Bar) = 2", "perl(Foo::Bar) >= 1"),
+        ("path", "", "/odd/path"),
+        ("globbed", "", "glob?ed*"),
+        ("machine", "", "machine.x86_64"),
+    ];
+    for (name, ..) in ways {
+        spec.push_str(&format!("touch %{{buildroot}}/odd/{name}\n"));
+    }
+    for (name, says, _) in ways {
+        spec.push_str(&format!(
+            "%package -n {name}\nSummary: x\n{says}\nRequires: os-tree\n%description -n {name}\nx\n%files -n {name}\n/odd/{name}\n"
+        ));
+    }
+    world.add(&spec);
+    world.index();
+    let packages: Vec<&str> = ways.iter().flat_map(|(_, _, given)| ["--package", *given]).collect();
+    let _ = world.create("web", &packages).run().expect_done();
+    let tree = world.small.unpacked("web");
+    for (name, ..) in ways {
+        assert!(tree.join("odd").join(name).is_file(), "{name} is not installed");
+    }
+    for file in
+        [format!("{}/x.rpm", world.repo), "-x".to_owned(), "--nogpgcheck".to_owned(), "a;b".to_owned()]
+    {
+        world.fails(world.create("other", &[&format!("--package={file}")]), 2, &[]);
+    }
+}

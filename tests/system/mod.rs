@@ -1,6 +1,7 @@
 //! Real OS trees, mounts and packers: needs root and the tools that `cargo xtask setup` installs.
 
 mod apt_repos;
+mod apt_settings;
 pub(crate) mod apt_tree;
 mod author_erofs;
 mod author_oci;

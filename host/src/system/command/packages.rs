@@ -5,7 +5,7 @@ pub(crate) fn debian_package(tool: &str) -> Option<&'static str> {
     let name = tool.rsplit('/').next().unwrap_or(tool);
     Some(match name {
         "mmdebstrap" => "mmdebstrap",
-        "apt-get" | "apt" => "apt",
+        "apt-get" | "apt" | "apt-config" => "apt",
         "dpkg" | "dpkg-query" => "dpkg",
         "dnf" => "dnf",
         "rpm" | "rpmbuild" => "rpm",
