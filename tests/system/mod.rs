@@ -27,6 +27,7 @@ mod module_gone;
 mod nfs;
 mod node_sets;
 mod oci;
+mod old_kernel;
 mod reliability;
 mod repo_server;
 mod security;
