@@ -134,6 +134,21 @@ fn edits_survive_a_reboot() {
 }
 
 #[test]
+fn a_mounted_image_without_edits_is_removed_with_its_mounts_unless_somebody_is_inside() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let mnt = small.mounted("web", &["--layout", "classic"]);
+    let sitter = small.root.tool("sleep", &["60"]).dir(&mnt.join("etc")).start();
+    let refused = small.run(&["remove", "web", "--yes"]).expect_refusal(&[4, 5]);
+    let _ = refused.expect_said("busy").expect_said("sleep");
+    let _ = sitter.kill_nine();
+    assert!(mnt.join("proc/self").exists(), "all of it is mounted still");
+    let _ = small.run(&["remove", "web", "--yes"]).expect_done();
+    Snapshot::assert_nothing_held(&small.root);
+    assert!(small.root.images().is_empty());
+}
+
+#[test]
 fn a_mounted_image_is_cloned_without_its_edits_and_not_removed() {
     disklessset_tests::need!(need::root());
     let small = Small::new();

@@ -28,6 +28,7 @@ mod module_gone;
 mod nfs;
 mod node_sets;
 mod oci;
+mod old_kernel;
 mod package_scripts;
 mod reliability;
 mod repo_server;

@@ -21,9 +21,10 @@ impl ImageManager<'_> {
         let free = self
             .ask_whether_needed(&operation, &image)
             .and_then(|()| operation.take_down_overlays())
+            .and_then(|()| operation.end_unedited(&layout.directories_of(name.as_str())))
             .and_then(|()| self.must_not_be_mounted(name, image.class()));
         if let Err(objection) = free {
-            return Err(match operation.units_changed.get() {
+            return Err(match operation.units_changed.get() || operation.mounts_changed.get() {
                 true => self.put_back(operation, name, Led::Remove, objection),
                 false => operation.fail(objection),
             });

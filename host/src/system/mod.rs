@@ -28,6 +28,7 @@ pub(crate) mod failpoint;
 mod lock_probe;
 mod loop_device;
 mod mountinfo;
+mod process_handle;
 mod subvolume;
 mod syscalls;
 

@@ -12,6 +12,7 @@
 
 pub mod accounts;
 pub mod anonymise;
+mod beneath;
 pub mod boot_line;
 pub mod content;
 pub mod exit_code;

@@ -3,11 +3,12 @@
 //! Every path is resolved by the kernel with the tree as its root (`openat2`, `RESOLVE_IN_ROOT`): `/etc/shadow` behind a link
 //! is the tree's, never the server's. Nothing below a mount inside the tree is reached.
 
+use crate::beneath::{self, Links};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::Error;
 use rustix::{
     fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, Dir, FileType, Gid, IFlags, Mode, OFlags, ResolveFlags, Stat, Uid},
+    fs::{AtFlags, Dir, FileType, Gid, IFlags, Mode, OFlags, Stat, Uid},
     io::Errno,
 };
 use std::{
@@ -92,8 +93,7 @@ impl TreeFiles {
     fn open_at(&self, path: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
         let path = path.trim_start_matches('/');
         let path = if path.is_empty() { "." } else { path };
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
-        rustix::fs::openat2(&self.root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve)
+        beneath::inside(&self.root, path.as_ref(), flags, Links::Inside)
     }
 
     fn parent(&self, file: &str) -> rustix::io::Result<(OwnedFd, String)> {
@@ -407,8 +407,7 @@ fn empty(directory: BorrowedFd<'_>, keep: Keep) -> rustix::io::Result<()> {
 
 fn open_below(directory: BorrowedFd<'_>, name: &CStr) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
-    rustix::fs::openat2(directory, name, flags, Mode::empty(), resolve)
+    beneath::child(directory, name, flags)
 }
 
 #[cfg(test)]

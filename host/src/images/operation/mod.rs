@@ -1,5 +1,6 @@
 //! One action on one image: its lock, its journal, and what a class may do meanwhile.
 
+mod edited;
 mod ending;
 mod exports;
 mod service;
@@ -40,6 +41,8 @@ pub(crate) struct Operation<'s> {
     pub(crate) log: Utf8PathBuf,
     /// Whether systemd has to be told of units.
     pub(in crate::images) units_changed: Cell<bool>,
+    /// Whether mounts of the image went that a class would have to make again.
+    pub(in crate::images) mounts_changed: Cell<bool>,
     /// Where the manifest of the next state has the digests of files that stay from.
     pub(in crate::images) digests: Cell<Digests>,
     /// Whether the image's directory has come to a next state at once.
@@ -152,6 +155,7 @@ impl<'s> Operation<'s> {
             log: site.layout.logs_dir().join(format!("{subject}.log")),
             subject,
             units_changed: Cell::new(false),
+            mounts_changed: Cell::new(false),
             digests: Cell::new(Digests::Carried),
             replaced: Cell::new(false),
             spare: Cell::default(),

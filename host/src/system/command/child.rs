@@ -48,7 +48,7 @@ pub(super) struct Birth {
 /// The descriptors that the init of a pid namespace needs.
 #[derive(Clone, Copy)]
 pub(super) struct Namespace {
-    /// A pidfd of ours.
+    /// Readable, or hung up, when we have ended.
     pub(super) parent: RawFd,
     /// The pipe on which it reports.
     pub(super) report: RawFd,

@@ -2,20 +2,21 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, PipeReader};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::Instant;
 
-use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
 
 use super::child::Session;
 use super::run::GRACE;
 use super::start::Streams;
 use super::{CommandError, Ending, Tool};
 use crate::system::interrupt::{self, Interrupted, StopSignal};
-use crate::system::syscalls::{pidfd_kill, take_terminal};
+use crate::system::process_handle::ProcessHandle;
+use crate::system::syscalls::take_terminal;
 
 impl Tool<'_> {
     /// Runs the program with our standard streams and waits for its end; how it ended is told, not judged. While it
@@ -42,7 +43,7 @@ impl Tool<'_> {
                 let streams =
                     Streams { stdin: Stdio::inherit(), stdout: Stdio::inherit(), stderr: Stdio::inherit() };
                 let started = plan.start(streams, session)?;
-                let _ = sender.send(started.pidfd());
+                let _ = sender.send(started.handle());
                 let ending =
                     started.wait().map_err(|source| CommandError::Follow { tool: plan.name(), source });
                 drop(end_teller);
@@ -52,7 +53,7 @@ impl Tool<'_> {
                 Ok(keeper) => keeper,
                 Err(source) => return (None, Err(CommandError::Start { tool: plan.name(), source })),
             };
-            let stopped = match receiver.recv() {
+            let stopped = match receiver.recv().map(|process| process.and_then(ProcessHandle::looked_at)) {
                 Ok(Ok(process)) => stop_when_asked(&process, &ended),
                 _ => None,
             };
@@ -69,7 +70,7 @@ impl Tool<'_> {
 }
 
 /// Until the program has ended. SIGTERM and SIGHUP are for us and end it; CTRL+C is for it and forgotten here.
-fn stop_when_asked(process: &OwnedFd, ended: &PipeReader) -> Option<Interrupted> {
+fn stop_when_asked(process: &ProcessHandle, ended: &PipeReader) -> Option<Interrupted> {
     let mut stopped = None;
     let mut kill_at = None;
     loop {
@@ -87,13 +88,13 @@ fn stop_when_asked(process: &OwnedFd, ended: &PipeReader) -> Option<Interrupted>
             Err(interrupted) if stopped.is_none() => {
                 stopped = Some(interrupted);
                 // That it has ended already is as good.
-                let _ = pidfd_kill(process.as_fd(), libc::SIGTERM);
+                let _ = process.kill(Signal::SIGTERM);
                 kill_at = Some(Instant::now() + GRACE);
             }
             _ => {}
         }
         if kill_at.is_some_and(|at| Instant::now() >= at) {
-            let _ = pidfd_kill(process.as_fd(), libc::SIGKILL);
+            let _ = process.kill(Signal::SIGKILL);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Follows a running tool: feeds it, reads it, and stops it when a stop is asked for.
 
 use std::io::{self, PipeWriter, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use super::start::{Plan, Started, Streams};
 use super::{CommandError, Ending, Finished, Limits, Stdin, Stdout, Tool};
 use crate::system::failpoint::failpoint;
 use crate::system::interrupt::{self, Interrupted};
-use crate::system::syscalls::pidfd_kill;
+use crate::system::process_handle::ProcessHandle;
 
 /// How long a tool that was asked to stop may take to tidy up before it is killed.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
@@ -28,7 +28,7 @@ const ERR: usize = 1;
 
 /// Our ends of a running tool.
 struct Link {
-    process: OwnedFd,
+    process: ProcessHandle,
     /// The tool's process group, when no namespace holds its descendants together.
     group: Option<Pid>,
     stdin: Option<ChildStdin>,
@@ -85,8 +85,9 @@ impl Tool<'_> {
                 Ok(keeper) => keeper,
                 Err(source) => return (None, Err(CommandError::Start { tool: plan.name(), source })),
             };
-            let stop = match link_receiver.recv() {
-                Ok(link) => follow(link, &ended, &mut output, data, capture, self.limits, begun),
+            let stop = match link_receiver.recv().map(Link::looked_at) {
+                Ok(Err(cause)) => Some(Stop::Follow(cause)),
+                Ok(Ok(link)) => follow(link, &ended, &mut output, data, capture, self.limits, begun),
                 // It was not started; the keeper's result says why.
                 Err(_) => None,
             };
@@ -129,7 +130,7 @@ fn keep(
 }
 
 fn our_ends(started: &mut Started, isolated: bool) -> io::Result<Link> {
-    let process = started.pidfd()?;
+    let process = started.handle()?;
     let group = if isolated { None } else { i32::try_from(started.pid()).ok().map(Pid::from_raw) };
     let child = started.child();
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -215,14 +216,19 @@ fn follow(
 }
 
 impl Link {
+    /// Looks when the process began, where it is known by its pid alone; here its `/proc` is the server's.
+    fn looked_at(self) -> io::Result<Self> {
+        Ok(Self { process: self.process.looked_at()?, ..self })
+    }
+
     /// Signals the tool with its descendants: through its namespace's init, or else its process group.
     fn kill(&self, signal: i32) {
+        let signal = if signal == libc::SIGTERM { Signal::SIGTERM } else { Signal::SIGKILL };
         if let Some(group) = self.group {
-            let signal = if signal == libc::SIGTERM { Signal::SIGTERM } else { Signal::SIGKILL };
             // A group that is gone is what was wanted.
             let _ = killpg(group, signal);
         }
-        let _ = pidfd_kill(self.process.as_fd(), signal);
+        let _ = self.process.kill(signal);
     }
 }
 

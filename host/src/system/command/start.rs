@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, PipeReader, Read};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -14,7 +14,7 @@ use nix::unistd::geteuid;
 use super::child::{self, Birth, Namespace, Session};
 use super::isolation::{Chroot, Installing, Isolation, PrivateNamespace, StepError};
 use super::{CommandError, Ending, packages};
-use crate::system::syscalls::pidfd_open;
+use crate::system::process_handle::{Life, ProcessHandle};
 
 /// Where tools are looked for, on the machine and in trees.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -47,6 +47,8 @@ pub(super) struct Started {
     report: Option<PipeReader>,
     /// Held for the length of the run.
     _namespace: Option<PrivateNamespace>,
+    /// Held as long: by it the namespace's init sees that we live.
+    _alive: Option<Life>,
 }
 
 impl Plan {
@@ -110,7 +112,7 @@ impl Plan {
         if !isolated {
             child::prepare(&mut command, Birth { session, parent, namespace: None });
             let child = command.spawn().map_err(|source| self.start_error(source))?;
-            return Ok(Started { child, report: None, _namespace: None });
+            return Ok(Started { child, report: None, _namespace: None, _alive: None });
         }
 
         let isolation_error = |StepError { step, source }| {
@@ -118,11 +120,11 @@ impl Plan {
             CommandError::Isolation { tool, step, source }
         };
         let start_error = |source| CommandError::Start { tool: self.name(), source };
-        let alive = pidfd_open(parent).map_err(start_error)?;
+        let alive = Life::of_self().map_err(start_error)?;
         let (mut report, reporter) = io::pipe().map_err(start_error)?;
         let namespace = PrivateNamespace::enter(&self.isolation).map_err(isolation_error)?;
         let descriptors = Namespace {
-            parent: alive.as_raw_fd(),
+            parent: alive.watched(),
             report: reporter.as_raw_fd(),
             confinement: namespace.confinement(),
         };
@@ -136,7 +138,7 @@ impl Plan {
             }
             _ => self.start_error(source),
         })?;
-        Ok(Started { child, report: Some(report), _namespace: Some(namespace) })
+        Ok(Started { child, report: Some(report), _namespace: Some(namespace), _alive: Some(alive) })
     }
 
     /// The tool's file: a missing one is said by name before anything else is done.
@@ -172,9 +174,9 @@ impl Started {
         self.child.id()
     }
 
-    /// A descriptor to kill it by.
-    pub(super) fn pidfd(&self) -> io::Result<OwnedFd> {
-        pidfd_open(self.pid())
+    /// What it is killed by.
+    pub(super) fn handle(&self) -> io::Result<ProcessHandle> {
+        ProcessHandle::open(self.pid())
     }
 
     /// The pipes to its standard streams, where such were asked for.

@@ -1,11 +1,12 @@
 //! What a copy of a tree takes, found out by looking at its files and at nothing else of them.
 
 use super::Room;
+use crate::beneath;
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Result};
 use rustix::{
     fd::{AsFd, OwnedFd},
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, StatxFlags},
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, StatxFlags},
     io::Errno,
 };
 use std::{
@@ -105,8 +106,7 @@ pub fn tree_need(tree: &Utf8Path, room: &Room) -> Result<Need> {
 /// A directory in another, unless something is mounted there.
 fn below(above: impl AsFd, name: &std::ffi::CStr) -> Option<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
-    rustix::fs::openat2(above, name, flags, Mode::empty(), resolve).ok()
+    beneath::child(above, name, flags).ok()
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The best way that works from here to there, found by trying.
 
 use super::{Method, Wanted, file_system, snapshot};
+use crate::beneath;
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Host, Result};
 use rustix::{
     fd::{AsFd, OwnedFd},
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags},
+    fs::{AtFlags, Dir, FileType, Mode, OFlags},
     io::Errno,
 };
 
@@ -109,7 +110,6 @@ fn some_files(tree: &Utf8Path) -> rustix::io::Result<Vec<OwnedFd>> {
     let mut files = Vec::new();
     let mut seen = 0;
     let mut levels = vec![Dir::read_from(open_directory(tree)?)?];
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     loop {
         let depth = levels.len();
@@ -127,7 +127,7 @@ fn some_files(tree: &Utf8Path) -> rustix::io::Result<Vec<OwnedFd>> {
         if name == c"." || name == c".." {
             continue;
         }
-        let open = |flags| rustix::fs::openat2(level.fd()?, name, flags, Mode::empty(), resolve);
+        let open = |flags| beneath::child(level.fd()?, name, flags);
         match entry.file_type() {
             FileType::Directory if depth < LEVELS => {
                 // A mount is none of ours, and what just went does not matter.

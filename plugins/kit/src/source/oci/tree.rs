@@ -1,12 +1,14 @@
 //! The tree that layers are applied to. The kernel resolves every path with the tree as its root, so that no link leads out of it.
 
+use crate::beneath::{self, Links};
 use rustix::{
     fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps},
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps},
     io::{Errno, Result},
 };
 use std::{
-    ffi::{CStr, CString},
+    ffi::{CStr, CString, OsStr},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
@@ -36,13 +38,12 @@ impl Tree {
         Ok(stat.f_bfree.saturating_mul(stat.f_frsize))
     }
 
-    fn resolve(&self, parts: &[&[u8]], more: ResolveFlags) -> Result<OwnedFd> {
+    fn resolve(&self, parts: &[&[u8]], links: Links) -> Result<OwnedFd> {
         let path = if parts.is_empty() { b".".to_vec() } else { parts.join(&b'/') };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV | more;
         let mut outcome = Err(Errno::AGAIN);
         for _ in 0..ATTEMPTS {
-            outcome = rustix::fs::openat2(&self.root, &*path, flags, Mode::empty(), resolve);
+            outcome = beneath::inside(&self.root, Path::new(OsStr::from_bytes(&path)), flags, links);
             if outcome.as_ref().err() != Some(&Errno::AGAIN) {
                 break;
             }
@@ -52,12 +53,12 @@ impl Tree {
 
     /// An existing directory, links inside the tree followed.
     pub(super) fn directory(&self, parts: &[&[u8]]) -> Result<OwnedFd> {
-        self.resolve(parts, ResolveFlags::empty())
+        self.resolve(parts, Links::Inside)
     }
 
     /// An existing directory that no link is on the way to; `LOOP` when there is one.
     pub(super) fn directory_without_links(&self, parts: &[&[u8]]) -> Result<OwnedFd> {
-        self.resolve(parts, ResolveFlags::NO_SYMLINKS)
+        self.resolve(parts, Links::Refused)
     }
 
     /// The number of parts up to and including the first that is a link.
@@ -147,8 +148,7 @@ fn remove_at(directory: BorrowedFd<'_>, name: &CStr, deeper: usize) -> Result<()
         Err(cause) => return Err(cause),
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
-    let inside = rustix::fs::openat2(directory, name, flags, Mode::empty(), resolve)?;
+    let inside = beneath::child(directory, name, flags)?;
     empty_at(inside.as_fd(), deeper.checked_sub(1).ok_or(Errno::NAMETOOLONG)?)?;
     rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR)
 }

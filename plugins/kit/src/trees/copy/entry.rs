@@ -6,8 +6,9 @@ use super::{
     data,
     fault::Fault,
     links::Turn,
-    walk::{Node, RESOLVE},
+    walk::Node,
 };
+use crate::beneath;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{AtFlags, FileType, Mode, OFlags, Statx},
@@ -45,9 +46,9 @@ pub(super) fn kind(task: &Task<'_>, place: &Place<'_>, listed: FileType) -> Resu
 /// Opens inside a tree: no link is followed, no mount entered, no time of access changed.
 pub(super) fn open(above: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> rustix::io::Result<OwnedFd> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    match rustix::fs::openat2(above, name, flags | OFlags::NOATIME, Mode::empty(), RESOLVE) {
+    match beneath::child(above, name, flags | OFlags::NOATIME) {
         // Only the owner and root may ask for that.
-        Err(Errno::PERM) => rustix::fs::openat2(above, name, flags, Mode::empty(), RESOLVE),
+        Err(Errno::PERM) => beneath::child(above, name, flags),
         opened => opened,
     }
 }

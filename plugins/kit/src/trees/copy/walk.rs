@@ -8,7 +8,7 @@ use super::{
 };
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags},
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, Statx, StatxFlags},
     io::Errno,
 };
 use std::{
@@ -221,7 +221,3 @@ fn mount_point(task: &Task<'_>, node: &Arc<Node>) -> Result<(), Fault> {
     task.entries.fetch_add(1, Ordering::Relaxed);
     Ok(())
 }
-
-/// How the inside of a tree is opened.
-pub(super) const RESOLVE: ResolveFlags =
-    ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_XDEV);
