@@ -81,7 +81,7 @@ fn a_kernel_from_a_file_gets_its_initramfs_from_the_server_s_dracut() {
     // An image of a tree without that kernel's modules gets them.
     let create = ["livenet", "create", "web", "--kernel", &version, "--source", &source];
     let _ = small.root.disklessset(&create).limit(PATIENCE).run().expect_done();
-    assert!(small.unpacked("web").join("usr/lib/modules").join(&version).join("modules.dep").is_file());
+    assert!(small.unpacked("web").join("lib/modules").join(&version).join("modules.dep").is_file());
     let _ = small.run(&["verify", "web"]).expect_done();
 }
 

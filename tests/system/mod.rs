@@ -15,6 +15,8 @@ mod full_disk;
 mod image_signing;
 mod imported_trees;
 mod kernels;
+mod kernels_compression;
+mod kernels_in_trees;
 mod kill_points;
 mod kills;
 mod livenet;

@@ -37,9 +37,12 @@ impl Origin<'_> {
 
     /// What a link at `inside` (below the modules) with this text leads to. It never leads out of the tree.
     fn target(&self, inside: &Utf8Path, text: &Utf8Path) -> Option<Utf8PathBuf> {
-        if let Some((tree, modules)) = self.root() {
-            return files::resolve_in_tree(&tree, &modules.join(inside)).ok();
-        }
+        let in_tree =
+            self.root().and_then(|(tree, modules)| files::resolve_in_tree(&tree, &modules.join(inside)).ok());
+        in_tree.or_else(|| self.among_siblings(inside, text))
+    }
+
+    fn among_siblings(&self, inside: &Utf8Path, text: &Utf8Path) -> Option<Utf8PathBuf> {
         // A directory by itself: its siblings are the modules of other kernels.
         let (siblings, version) = (self.modules.parent()?, self.modules.file_name()?);
         let absolute =

@@ -38,12 +38,12 @@ impl Root {
 
     /// The versions of kernels whose modules it has; what is in the file system of a classic one takes a mount to see.
     pub(crate) fn modules(&self, image: &Image, host: &Host<'_>) -> Result<Vec<String>> {
-        let merged = root_image::names(image, &self.path, "usr/lib/modules", host)?;
-        if !merged.is_empty() {
-            return Ok(merged);
-        }
-        // A tree whose `/usr` is not merged; of one that is, this is a link, and not every tool goes through it.
-        Ok(root_image::names(image, &self.path, "lib/modules", host).unwrap_or_default())
+        let mut all = root_image::names(image, &self.path, "usr/lib/modules", host)?;
+        // A tree whose `/usr` is not merged has others there; of one that is, this is a link, and not every tool goes through it.
+        all.extend(root_image::names(image, &self.path, "lib/modules", host).unwrap_or_default());
+        all.sort();
+        all.dedup();
+        Ok(all)
     }
 
     /// The layout as it has it, without unpacking it.

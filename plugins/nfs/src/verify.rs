@@ -71,10 +71,11 @@ fn of_tree(image: &Image, tree: &Utf8Path, host: &Host<'_>) -> Result<Vec<Fault>
     let files = TreeFiles::open(tree)?;
     let mut modules = Vec::new();
     for directory in ["usr/lib/modules", "lib/modules"] {
-        if modules.is_empty() && files.is_directory(directory) {
-            modules = files.list(directory)?;
+        if files.is_directory(directory) {
+            modules.extend(files.list(directory)?);
         }
     }
     modules.sort();
+    modules.dedup();
     verification::of_kernel(image, &PARTS, Some(&modules), "the tree", host)
 }

@@ -7,6 +7,7 @@ mod case_09_only_the_tool;
 mod case_10_more_tools;
 mod case_10_tools;
 mod case_12_broken_disk;
+mod case_13_after_success;
 mod case_13_freeze_frame;
 mod case_14_read_only;
 mod case_15_16_17_at_once;
