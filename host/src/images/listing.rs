@@ -7,7 +7,7 @@ use super::{
     record::{ImageRecord, RecordError},
     status::ImageStatus,
 };
-use crate::{failure, installations::Entries};
+use crate::{failure, installations::Entries, system::process};
 use disklessset_plugin_api::{Attributes, Error, ErrorKind, ImageName, Level, Result, messages::steps};
 use serde::Serialize;
 use serde_json::Value;
@@ -26,6 +26,9 @@ pub struct ListedImage {
     pub module: Option<String>,
     /// The process that creates the image.
     pub pid: Option<u32>,
+    /// What that process was started with, for a creation of 1.x: nothing else tells whether it is at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
     /// All attributes but secrets.
     pub attributes: Attributes,
     /// The action on a created image that has begun and not ended.
@@ -100,6 +103,7 @@ impl ImageManager<'_> {
             image_class: None,
             module: None,
             pid: None,
+            command: None,
             attributes: Attributes::new(),
             activity: None,
             problem: Some(format!("installations.yml: {reason}")),
@@ -159,6 +163,9 @@ impl ImageManager<'_> {
             image_class: entry.map(|entry| entry.image_class.clone()),
             module: None,
             pid: entry.map(|entry| entry.pid),
+            command: entry
+                .filter(|entry| entry.is_legacy() && status == ImageStatus::InCreation)
+                .and_then(|entry| process::command(entry.pid)),
             attributes: Attributes::new(),
             activity: None,
             problem: name.as_ref().err().map(ToString::to_string),

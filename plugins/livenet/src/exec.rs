@@ -2,7 +2,7 @@
 
 use crate::{
     existing::{Places, Root, recorded_size},
-    mount,
+    mount, of_1x,
     unmount::{aside, repack},
 };
 use camino::Utf8Path;
@@ -53,11 +53,11 @@ fn inside(image: &mut Image, host: &Host<'_>, work: impl FnOnce(&Utf8Path) -> Re
         // Standard output is the command's alone.
         return Ok(Value::Null);
     }
-    if image.flag("is_mounted") {
+    if image.flag("is_mounted") || of_1x::edited(image, &places, host)?.is_some() {
         return Err(Root::of(image, host)?.lost_mount(image));
     }
     mount::room_for(image, &format!("working in image {}", image.name()), host)?;
-    host.work_area(image.name(), Hold::Action)?;
+    mount::work_area(image, &places, Hold::Action, host)?;
     let layout = mount::attach(image, &places, Hold::Action, host)?;
     work(&places.tree)?;
     if mount::has_changes(&places)? {

@@ -6,6 +6,7 @@ mod create;
 mod exec;
 mod existing;
 mod mount;
+mod of_1x;
 mod pack;
 mod parameters;
 mod recover;
@@ -63,7 +64,7 @@ impl ImageClass for LivenetImage {
     fn set_kernel(&self, image: &mut Image, kernel: &Kernel, host: &Host<'_>) -> Result<()> {
         existing::check_kernel(image, kernel, host)?;
         image.set_kernel(kernel);
-        Ok(())
+        existing::record_places(image, host)
     }
 
     fn show(&self, image: &Image, host: &Host<'_>) -> Result<Value> {
@@ -73,7 +74,12 @@ impl ImageClass for LivenetImage {
     fn action(&self, words: &str, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
         match words {
             "mount" => mount::mount(image, host),
-            "unmount" => unmount::unmount(image, unmount::Edits::from_flag(args.flag("discard")), host),
+            "unmount" => unmount::unmount(
+                image,
+                unmount::Edits::from_flag(args.flag("discard")),
+                args.get("livenet_size")?,
+                host,
+            ),
             "resize" => resize::resize(image, args.need("livenet_size")?, host),
             "exec" => exec::exec(image, &args.need::<Vec<String>>("command")?, host),
             "shell" => exec::shell(image, host),
@@ -93,6 +99,7 @@ impl ImageClass for LivenetImage {
             // For `kernel add --from-image`.
             os_tree::STEP => mount::show_tree(image, host).map(|tree| tree.as_str().into()),
             "verify" => verify::verify(image, host),
+            os_tree::CHECK_ANSWER => os_tree::check_answer(attrs),
             other => Err(Error::not_defined(other)),
         }
     }

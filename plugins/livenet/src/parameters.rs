@@ -31,11 +31,17 @@ pub(crate) fn actions() -> Vec<ActionSpec> {
         creation(),
         ActionSpec::change("mount", "Mount an image to edit it")
             .help("Make the tree of an image editable below the work area, with an Ansible inventory"),
-        ActionSpec::change("unmount", "Unmount an image and pack its changes").param(ParamSpec::flag(
-            "discard",
-            ParamKind::Flag,
-            "Throw the changes away instead of packing them",
-        )),
+        ActionSpec::change("unmount", "Unmount an image and pack its changes")
+            .param(ParamSpec::flag(
+                "discard",
+                ParamKind::Flag,
+                "Throw the changes away instead of packing them",
+            ))
+            .param(
+                ParamSpec::flag("livenet_size", params::live_size(), "Pack it with this size from now on")
+                    .as_flag("size")
+                    .not_asked(),
+            ),
         ActionSpec::change("resize", "Change the size of an image").param(
             ParamSpec::position(
                 "livenet_size",
@@ -74,16 +80,16 @@ mod tests {
             names,
             [
                 "kernel",
-                "source",
+                "password",
                 "livenet_type",
                 "livenet_size",
                 "layout",
-                "password",
                 "ssh_pub_key",
                 "additional_packages",
                 "release_version",
                 "selinux",
                 "optimize",
+                "source",
                 "kernel_parameters",
                 "run",
                 "kernel_package",
