@@ -10,7 +10,7 @@ use crate::{
     system::{atomic_file, layout::Layout, lock::Wait, trusted_path},
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::{Error, Result};
+use disklessset_plugin_api::{Error, Level, Result};
 use std::sync::Arc;
 
 /// How to open a site. The default is the server's own, silently.
@@ -75,7 +75,21 @@ impl Site {
             None => places,
         };
         type B = crate::system::layout::LayoutBuilder;
-        places = set(places, &configuration.modules_path, |b: B, p| b.modules_path(p));
+        let modules_path = configuration.modules_path.as_ref().filter(|path| {
+            let layout = places.clone().modules_path((*path).clone()).build();
+            let of_1x = layout.is_ok_and(|layout| has_python_modules_alone(&layout.modules_dir()));
+            if of_1x && options.modules_dir.is_none() {
+                observer.line(
+                    Level::Warning,
+                    &format!(
+                        "{path} has the modules of 1.x, and none for this disklessset: using its own directory \
+                         (take modules_path out of {config})"
+                    ),
+                );
+            }
+            !of_1x
+        });
+        places = set(places, &modules_path.cloned(), |b: B, p| b.modules_path(p));
         places = set(places, &configuration.images_directory, |b: B, p| b.images_directory(p));
         places = set(places, &configuration.kernels_directory, |b: B, p| b.kernels_directory(p));
         places = set(places, &configuration.work_directory, |b: B, p| b.workdir(p));
@@ -183,6 +197,17 @@ fn must_be_a_directory(root: &Utf8Path) -> Result<()> {
         }
         Err(cause) => Err(Error::failed(format!("cannot look at the root {root}")).because(cause)),
     }
+}
+
+/// Whether a directory is that of 1.x, which its configuration names on every site: modules in Python, and none of ours. After 1.x
+/// was removed, its place in Python's own directories is left.
+fn has_python_modules_alone(directory: &Utf8Path) -> bool {
+    let Ok(entries) = directory.read_dir_utf8() else {
+        return directory.components().any(|part| matches!(part.as_str(), "site-packages" | "dist-packages"));
+    };
+    let names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_owned()).collect();
+    names.iter().any(|name| name.ends_with(".py") || name == "__pycache__")
+        && !names.iter().any(|name| name.ends_with("_module.so"))
 }
 
 /// Refuses a place of a site that somebody else could have made, or could change.

@@ -30,6 +30,7 @@ mod module_gone;
 mod nfs;
 mod node_sets;
 mod oci;
+mod of_1x;
 mod old_kernel;
 mod package_scripts;
 mod reliability;

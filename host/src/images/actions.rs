@@ -11,6 +11,7 @@ use super::{
     tools,
 };
 use crate::{
+    failure,
     integrity::Digests,
     kernels,
     system::{atomic_file, lock::Lock},
@@ -25,6 +26,8 @@ use std::collections::BTreeMap;
 
 /// The step of classes with an OS tree: mounts it for the length of the action and gives its path.
 const OS_TREE: &str = "os_tree";
+/// The step of classes that look at single answers: `parameter` and `value` → null, or why the value will not do (wrong usage).
+const CHECK_ANSWER: &str = "check_answer";
 
 impl ImageManager<'_> {
     /// The declaration of an action of a class, its own or one it inherits.
@@ -77,6 +80,28 @@ impl ImageManager<'_> {
             .map_err(|refusals| parameters::refused(&action.params, &given, &refusals))?;
         tools::must_be_there(&action, &arguments)?;
         Ok((action, arguments))
+    }
+
+    /// Has a class look at one answer to a question of its action, before the others are asked. A class without that step says nothing.
+    pub(crate) fn check_answer(
+        &self,
+        class: &str,
+        name: &ImageName,
+        parameter: &str,
+        value: Value,
+    ) -> Result<(), String> {
+        let mut request = request(CHECK_ANSWER);
+        let directory = self.site.layout.image_dir(name.as_str());
+        request.class = class.to_owned();
+        request.image = Some(Image::new(name.clone(), class, BTreeMap::new(), directory));
+        request.attrs.insert("parameter".to_owned(), parameter.into());
+        request.attrs.insert("value".to_owned(), value);
+        let operation = Operation::reading(self.site, name, class);
+        match self.site.classes.run_step(class, request, &operation) {
+            Err(error) if error.kind == ErrorKind::USAGE => Err(failure::one_line(&error)),
+            // Whatever else is wrong is told when it is done.
+            _ => Ok(()),
+        }
     }
 
     /// Runs an action of a class on an image; creations included.
@@ -193,6 +218,22 @@ impl ImageManager<'_> {
         })
     }
 
+    /// Saves the attributes of an image that was loaded and changed: its record and its boot file, in one step.
+    ///
+    /// # Errors
+    /// When it is no created image of that class, somebody else is at it, or its attributes cannot be kept. Nothing is saved then.
+    pub fn register_image(&self, image: &Image) -> Result<()> {
+        self.changing(image.name(), Led::Register.name(), |_operation, now| {
+            if now.class() != image.class() {
+                let text = format!("image {} is a {}, not a {}", image.name(), now.class(), image.class());
+                return Err(Error::usage(text));
+            }
+            let attributes = image.attributes().clone();
+            *now = Image::new(now.name().clone(), now.class(), attributes, now.directory().to_owned());
+            Ok(())
+        })
+    }
+
     pub(super) fn changing<T>(
         &self,
         name: &ImageName,
@@ -203,7 +244,7 @@ impl ImageManager<'_> {
         self.module_needed(image.class(), name)?;
         let operation = Operation::begin(self.site, name, lock, action, image.class())?;
         let outcome = run(&operation, &mut image).and_then(|value| {
-            self.register_image(&operation, &image)?;
+            self.save(&operation, &image)?;
             operation.commit()?;
             Ok(value)
         });
@@ -224,7 +265,7 @@ impl ImageManager<'_> {
     }
 
     /// Saves an image when the action is committed: record and boot file together, in one step, when one of them changed.
-    pub(super) fn register_image(&self, operation: &Operation<'_>, image: &Image) -> Result<()> {
+    pub(super) fn save(&self, operation: &Operation<'_>, image: &Image) -> Result<()> {
         let boot = self.boot_file(operation, image)?;
         let is_now = |file: &str, wanted: &str| {
             atomic_file::read_bounded(&image.directory().join(file), record::MOST_BYTES)

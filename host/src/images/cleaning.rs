@@ -177,7 +177,7 @@ impl ImageManager<'_> {
             return self.settle(name, &action, lock).map(Cleaned::Settled);
         };
         if entry.is_legacy() && self.site.installations.is_running(name, &entry) {
-            return Err(being_created(name, entry.pid));
+            return Err(being_created(name, &entry));
         }
         if path.exists() {
             self.undo_journal(&path, Which::Unsettled, &Subject::Image(name.clone()), None)?;

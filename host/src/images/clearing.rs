@@ -4,6 +4,7 @@ use super::{
     cleaning::direction,
     led::Led,
     manager::{ImageManager, being_created, no_such_image},
+    mounts_of_1x,
     operation::{Operation, Subject, lock_image},
 };
 use crate::{
@@ -11,8 +12,7 @@ use crate::{
     installations::{Effect, journal, undo},
     system::lock::Lock,
 };
-use camino::Utf8PathBuf;
-use disklessset_plugin_api::{Hold, ImageName, Mount, Result};
+use disklessset_plugin_api::{Hold, ImageName, Result};
 
 impl ImageManager<'_> {
     /// The last resort: removes all that is known of an image whatever its state, without its class if need be.
@@ -35,7 +35,7 @@ impl ImageManager<'_> {
             && entry.is_legacy()
             && self.site.installations.is_running(name, entry)
         {
-            return Err(being_created(name, entry.pid));
+            return Err(being_created(name, entry));
         }
         let class = entry
             .map(|entry| entry.image_class)
@@ -64,7 +64,7 @@ impl ImageManager<'_> {
         let freed = operation
             .take_down_overlays()
             .and_then(|()| operation.release_mounts())
-            .and_then(|()| self.unmount_by_name(name))
+            .and_then(|()| mounts_of_1x::unmount_all(layout, name))
             .and_then(|()| self.must_not_be_mounted(name, &class));
         if let Err(error) = freed {
             // What is out of service stays on record as it is, for the next cleaning.
@@ -87,20 +87,9 @@ impl ImageManager<'_> {
 
     /// Removes all that a name can have, outside of any record; what is mounted there stops it.
     pub(super) fn remove_by_name(&self, name: &ImageName) -> Result<()> {
-        self.unmount_by_name(name)?;
+        mounts_of_1x::unmount_all(&self.site.layout, name)?;
         for directory in self.site.layout.directories_of(name.as_str()) {
             undo::remove(&directory, &self.site.layout).map_err(undo::UndoError::told)?;
-        }
-        Ok(())
-    }
-
-    /// Takes away the mounts of an image that 1.x mounted for editing; others stay.
-    fn unmount_by_name(&self, name: &ImageName) -> Result<()> {
-        let tree = self.site.layout.image_workdir(name.as_str()).join("mnt");
-        for mount in
-            [Mount::System { target: tree.clone() }, Mount::Bind { source: Utf8PathBuf::new(), target: tree }]
-        {
-            undo::unmount(&mount).map_err(undo::UndoError::told)?;
         }
         Ok(())
     }

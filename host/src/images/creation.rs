@@ -20,6 +20,9 @@ use disklessset_plugin_api::{
     ActionSpec, Arguments, Attributes, Error, Image, ImageName, KernelVersion, Level, Result, messages::steps,
 };
 
+/// The attribute by which 1.x finds the directory of an image.
+const IMAGE_DIRECTORY: &str = "IMAGE_DIRECTORY";
+
 impl ImageManager<'_> {
     pub(super) fn must_be_free(&self, name: &ImageName) -> Result<()> {
         self.wait_for_creation(name)?;
@@ -29,7 +32,7 @@ impl ImageManager<'_> {
     fn must_be_free_now(&self, name: &ImageName) -> Result<()> {
         let entries = self.entries()?;
         match (self.status_of(name, &entries), entries.images.get(name)) {
-            (ImageStatus::InCreation, Some(entry)) => Err(being_created(name, entry.pid)),
+            (ImageStatus::InCreation, Some(entry)) => Err(being_created(name, entry)),
             (ImageStatus::Corrupted, _) => Err(corrupted(name)),
             _ if self.exists(name) => Err(Error::refused(format!("there is an image {name} already"))
                 .hint("choose another name, or remove it first")),
@@ -71,6 +74,11 @@ impl ImageManager<'_> {
                 source.attributes().clone(),
                 image.directory().to_owned(),
             );
+            if image.attributes().contains_key(IMAGE_DIRECTORY) {
+                // Whatever the class: 1.x removes what is named there.
+                let own = self.site.layout.published(&self.site.layout.image_dir(name.as_str()));
+                image.set(IMAGE_DIRECTORY, format!("{own}/"));
+            }
             let mut request = request(steps::CLONE);
             request.source = Some(source.clone());
             self.step(operation, image, request).map(drop)

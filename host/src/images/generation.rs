@@ -29,6 +29,9 @@ pub fn prepare(
 ) -> Result<(), FileError> {
     let mut replaced: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
     replaced.extend(super::manifest::FILES);
+    // 1.x, killed when it packed an image again, left the state before beside the torn one. Now there is a whole one.
+    let kept: Vec<String> = files.iter().map(|(name, _)| format!("{name}.bkp")).collect();
+    replaced.extend(kept.iter().map(String::as_str));
     link_all(directory, aside, &replaced)?;
     for (name, file) in files {
         let place = aside.join(name);

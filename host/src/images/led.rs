@@ -6,6 +6,8 @@ pub(super) enum Led {
     Create,
     Clone,
     SetKernel,
+    /// The saving of attributes that a user of the library changed.
+    Register,
     /// `verify --record`.
     RecordDigests,
     /// Shows the OS tree to something of the host, such as the making of an initramfs.
@@ -19,10 +21,11 @@ pub(super) enum Led {
 }
 
 impl Led {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Create,
         Self::Clone,
         Self::SetKernel,
+        Self::Register,
         Self::RecordDigests,
         Self::OsTree,
         Self::Remove,
@@ -37,6 +40,7 @@ impl Led {
             Self::Create => "create",
             Self::Clone => "clone",
             Self::SetKernel => "set kernel",
+            Self::Register => "register",
             Self::RecordDigests => "record the digests of",
             Self::OsTree => "os_tree",
             Self::Remove => "remove",

@@ -1,8 +1,8 @@
 //! Records that 1.x wrote by hand: `key: text`, unquoted, one a line.
 //!
 //! They look like YAML and are not: a value may have `: ` or `#` in it, and `007`, `yes` or `1e3` mean themselves. So each
-//! line is read as the text after its first `: `, and only lists and booleans are looked at more closely, by the classes
-//! that expect them.
+//! line is read as the text after its first `: `. Only lists, and the numbers and booleans of its own attributes, are values of
+//! their own type: written back as text they would be true for 1.x, whatever they say.
 
 use crate::yaml;
 use disklessset_plugin_api::Attributes;
@@ -26,15 +26,30 @@ pub fn parse(text: &str) -> Option<Attributes> {
         if key.is_empty() || !key.chars().all(plain) {
             return None;
         }
-        attributes.insert(key.to_owned(), value_of(value));
+        attributes.insert(key.to_owned(), value_of(key, value));
     }
     Some(attributes)
 }
 
-/// The value behind the text: nothing, a list as Python prints one, or the text itself.
-fn value_of(text: &str) -> Value {
+/// The attributes of 1.x that are true or false.
+const FLAGS: [&str; 3] = ["selinux", "optimize", "is_mounted"];
+/// The attributes of 1.x that are numbers.
+const NUMBERS: [&str; 1] = ["livenet_size"];
+
+/// The value behind the text: nothing, a list as Python prints one, a boolean or number where 1.x has one, or the text itself.
+fn value_of(key: &str, text: &str) -> Value {
     if text.is_empty() {
         return Value::Null;
+    }
+    match text {
+        "True" if FLAGS.contains(&key) => return true.into(),
+        "False" if FLAGS.contains(&key) => return false.into(),
+        _ => {}
+    }
+    if NUMBERS.contains(&key)
+        && let Ok(number) = text.parse::<u64>()
+    {
+        return number.into();
     }
     if text.starts_with('[')
         && text.ends_with(']')
@@ -59,7 +74,9 @@ mod tests {
         let record = ImageRecord::parse(LIVENET).unwrap();
         assert_eq!(record.image_class, "LivenetImage");
         assert_eq!(record.attributes["livenet_type"], "Type.CORE");
-        assert_eq!(record.attributes["livenet_size"], "700");
+        assert_eq!(record.attributes["livenet_size"], 700);
+        assert_eq!(record.attributes["is_mounted"], false);
+        assert_eq!(record.attributes["optimize"], true);
         assert_eq!(record.attributes["additional_packages"], serde_json::json!(["vim", "git"]));
         assert_eq!(record.mode(), 0o600, "it has a hash in it");
     }

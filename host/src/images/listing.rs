@@ -9,7 +9,7 @@ use super::{
     record::{self, ImageRecord, RecordError},
     status::ImageStatus,
 };
-use crate::{failure, installations::Entries};
+use crate::{failure, installations::Entries, system::process};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Attributes, Error, ErrorKind, ImageName, Level, Result, messages::steps};
 use serde::Serialize;
@@ -29,6 +29,9 @@ pub struct ListedImage {
     pub module: Option<String>,
     /// The process that creates the image.
     pub pid: Option<u32>,
+    /// What that process was started with, for a creation of 1.x: nothing else tells whether it is at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
     /// All attributes but secrets.
     pub attributes: Attributes,
     /// The bytes of the files that nodes fetch of it, boot file and manifest left out; none where it has no such files.
@@ -106,6 +109,7 @@ impl ImageManager<'_> {
             image_class: None,
             module: None,
             pid: None,
+            command: None,
             attributes: Attributes::new(),
             size_bytes: None,
             activity: None,
@@ -166,6 +170,9 @@ impl ImageManager<'_> {
             image_class: entry.map(|entry| entry.image_class.clone()),
             module: None,
             pid: entry.map(|entry| entry.pid),
+            command: entry
+                .filter(|entry| entry.is_legacy() && status == ImageStatus::InCreation)
+                .and_then(|entry| process::command(entry.pid)),
             attributes: Attributes::new(),
             size_bytes: None,
             activity: None,

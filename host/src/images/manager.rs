@@ -13,7 +13,7 @@ use crate::{
     kernels,
     modules::Unavailable,
     site::Site,
-    system::{interrupt, lock::Wait},
+    system::{interrupt, lock::Wait, process},
 };
 use disklessset_plugin_api::{
     Error, ErrorKind, Image, ImageName, Kernel, KernelVersion, Lookup, Result,
@@ -42,7 +42,7 @@ impl<'s> ImageManager<'s> {
         self.wait_for_creation(name)?;
         let entries = self.entries()?;
         match (self.status_of(name, &entries), entries.images.get(name)) {
-            (ImageStatus::InCreation, Some(entry)) => Err(being_created(name, entry.pid)),
+            (ImageStatus::InCreation, Some(entry)) => Err(being_created(name, entry)),
             (ImageStatus::Corrupted, _) => Err(corrupted(name)),
             _ => self.load(name),
         }
@@ -235,9 +235,17 @@ pub(super) fn request(step: &str) -> StepRequest {
     StepRequest { attrs: disklessset_plugin_api::Attributes::new(), ..StepRequest::new("", step) }
 }
 
-pub(super) fn being_created(name: &ImageName, pid: u32) -> Error {
-    Error::new(ErrorKind::BUSY, format!("image {name} is being created by process {pid}"))
-        .hint("try again when it is done, or with --wait SECONDS")
+pub(super) fn being_created(name: &ImageName, entry: &Installation) -> Error {
+    let pid = entry.pid;
+    match process::command(pid).filter(|_| entry.is_legacy()) {
+        // 1.x says no more: its process may be back at its menu, and has the image registered still.
+        Some(command) => {
+            Error::new(ErrorKind::BUSY, format!("image {name} is being created by process {pid}: {command}"))
+                .hint(format!("when that process does not create it: end it, then disklessset clean {name}"))
+        }
+        None => Error::new(ErrorKind::BUSY, format!("image {name} is being created by process {pid}"))
+            .hint("try again when it is done, or with --wait SECONDS"),
+    }
 }
 
 pub(super) fn corrupted(name: &ImageName) -> Error {

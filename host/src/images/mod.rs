@@ -18,6 +18,7 @@ mod creation;
 mod led;
 mod listing;
 mod manifest;
+mod mounts_of_1x;
 mod removal;
 pub(crate) mod services;
 mod settling;

@@ -90,6 +90,31 @@ fn scalar(value: &Value) -> Result<String, String> {
     }
 }
 
+/// What `image_data.yml` of 1.x has beside the parameters, which its documentation says to copy: 1.x passed over them.
+const DERIVED: [&str; 7] = [
+    "IMAGE_DIRECTORY",
+    "WORKING_DIRECTORY",
+    "MOUNT_DIRECTORY",
+    "NFS_DIRECTORY",
+    "image",
+    "is_mounted",
+    "creation_date",
+];
+
+/// Reads what only parameters files of 1.x have as 1.x did: sizes as numbers of mebibytes, and keys of records, which follow from
+/// the name.
+fn as_in_1x(params: &[ParamSpec], given: &mut BTreeMap<String, Raw>) {
+    given.retain(|key, _| !DERIVED.contains(&key.as_str()) || params.iter().any(|param| param.name == *key));
+    for param in params.iter().filter(|param| matches!(param.kind, ParamKind::Size { .. })) {
+        if let Some(Raw::Text(text)) = given.get_mut(&param.name)
+            && !text.is_empty()
+            && text.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            text.push('M');
+        }
+    }
+}
+
 /// The error of parameters that were refused: the first is the message, the others are below it.
 ///
 /// A single good name of a kernel or an image that is not there is "not found", as for the commands of the host; everything else
@@ -120,7 +145,11 @@ impl ImageManager<'_> {
     /// As [`ParametersFile::load`].
     pub fn parse_parameters_file(&self, path: &Utf8Path) -> Result<ParametersFile> {
         core_dumps::forbid();
-        ParametersFile::load(path)
+        let mut file = ParametersFile::load(path)?;
+        if let Ok(creation) = self.creation(&file.image_class) {
+            as_in_1x(&creation.params, &mut file.given);
+        }
+        Ok(file)
     }
 }
 
@@ -137,6 +166,26 @@ mod tests {
         assert_eq!(file.given["additional_packages"], Raw::List(vec!["vim".into(), "git".into()]));
         assert_eq!(file.given["selinux"], Raw::Text("false".into()));
         assert!(!file.given.contains_key("release_version"), "empty is not given");
+    }
+
+    #[test]
+    fn a_file_made_from_a_record_of_1x() {
+        let text = "image_data:\n    \n    name: 007\n    IMAGE_DIRECTORY: /var/www/x/007/\n    password: $6$salt$hash\n    \
+                    kernel: vmlinuz-4.18.0\n    image: initramfs-kernel-4.18.0\n    livenet_type: Type.SMALL\n    \
+                    livenet_size: 700\n    selinux: False\n    is_mounted: False\n    WORKING_DIRECTORY: /w/007/\n    \
+                    MOUNT_DIRECTORY: /w/007/mnt/\n    image_class: LivenetImage\n    creation_date: 2021-06-01";
+        let mut file = ParametersFile::parse(text).unwrap();
+        assert_eq!(file.name.as_str(), "007");
+        let size = ParamSpec::flag("livenet_size", ParamKind::Size { min: 100, max: 900, auto: true }, "");
+        as_in_1x(&[size], &mut file.given);
+        assert_eq!(file.given["livenet_size"], Raw::Text("700M".into()));
+        let left: Vec<&str> = file.given.keys().map(String::as_str).collect();
+        assert_eq!(left, ["kernel", "livenet_size", "livenet_type", "password", "selinux"]);
+        // A class that has such a parameter itself keeps it.
+        let own = ParamSpec::flag("image", ParamKind::Text, "");
+        let mut given = BTreeMap::from([("image".to_owned(), Raw::Text("x".into()))]);
+        as_in_1x(&[own], &mut given);
+        assert!(given.contains_key("image"));
     }
 
     #[test]

@@ -100,8 +100,9 @@ impl ImageRecord {
         let mut data = self.attributes.clone();
         data.insert("name".to_owned(), name.as_str().into());
         data.insert("image_class".to_owned(), self.image_class.as_str().into());
-        serde_yaml::to_string(&NewDocument { format: FORMAT, image_data: &data })
-            .expect("attributes are plain data")
+        let text = serde_yaml::to_string(&NewDocument { format: FORMAT, image_data: &data })
+            .expect("attributes are plain data");
+        text.split_inclusive('\n').map(plain_for_1x).collect()
     }
 
     /// The text of the record, when it comes back exactly as it is: what is written must be readable for ever.
@@ -126,6 +127,19 @@ impl ImageRecord {
         let secret = self.attributes.keys().any(named) || self.attributes.values().any(has_hash);
         if secret { 0o600 } else { 0o644 }
     }
+}
+
+/// Quotes a text that the YAML of 1.x, an older one, takes for a boolean or for a number of minutes: `yes`, `12:30`.
+fn plain_for_1x(line: &str) -> String {
+    // Attributes stand two blanks in; what is further in belongs to lists and texts of several lines.
+    let own = line.strip_prefix("  ").filter(|rest| !rest.starts_with([' ', '-']));
+    let Some((key, value)) = own.and_then(|rest| rest.strip_suffix('\n')?.split_once(": ")) else {
+        return line.to_owned();
+    };
+    let boolean = ["y", "n", "yes", "no", "on", "off"].contains(&value.to_ascii_lowercase().as_str());
+    let of_minutes =
+        value.contains(':') && value.bytes().all(|byte| byte.is_ascii_digit() || b":._+-".contains(&byte));
+    if boolean || of_minutes { format!("  {key}: '{value}'\n") } else { line.to_owned() }
 }
 
 /// Whether there is a hash as crypt writes it (`$6$salt$...`) anywhere in a value.
@@ -177,6 +191,8 @@ mod tests {
             "line\nline",
             "007",
             "yes",
+            "Off",
+            "12:30:45",
             "null",
             "1e3",
             "ünï",
@@ -197,6 +213,9 @@ mod tests {
         let record = ImageRecord { image_class: "DemoImage".into(), attributes };
         let name = ImageName::parse("007").unwrap();
         assert_eq!(ImageRecord::parse(&record.to_text(&name)).unwrap(), record);
+        for quoted in ["'yes'", "'Off'", "'12:30:45'"] {
+            assert!(record.to_text(&name).contains(quoted), "for 1.x it is none of a text: {quoted}");
+        }
     }
 
     #[test]

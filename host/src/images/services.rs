@@ -18,7 +18,7 @@ use crate::{
             Access, Chroot, CommandError, Ending, Installing, Isolation, NameResolution, Rights, Tool,
         },
         failpoint::failpoint,
-        interrupt, mounts, tree_mounts,
+        interrupt, mounts, remove_tree, tree_mounts,
     },
 };
 use camino::Utf8Path;
@@ -372,6 +372,17 @@ impl Operation<'_> {
     }
 
     fn remove(&self, path: &Utf8Path) -> Result<()> {
+        let layout = &self.site.layout;
+        // Beside the trees of NFS images, and nowhere else in that directory.
+        let of_1x = |name: &disklessset_plugin_api::ImageName| layout.demo_files_of_1x(name.as_str());
+        if let Some(found) = self.subject.image().map(of_1x)
+            && found.iter().any(|own| own == path)
+        {
+            let roots: Vec<_> = path.parent().map(Utf8Path::to_owned).into_iter().collect();
+            return remove_tree::remove_tree(path, &roots)
+                .map_err(|error| undo::UndoError::from(error).told())
+                .map(drop);
+        }
         self.must_be_ours(path)?;
         undo::remove(path, &self.site.layout).map_err(undo::UndoError::told)
     }

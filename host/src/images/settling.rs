@@ -38,10 +38,14 @@ impl ImageManager<'_> {
             return Ok(None);
         }
         let operation = Operation::begin(self.site, name, lock, Led::Recover.name(), image.class())?;
+        let before = image.attributes().clone();
         let mut recovery = request(steps::RECOVER);
         recovery.attrs.insert("action".to_owned(), action.into());
         let outcome = self.step(&operation, &mut image, recovery).and_then(|said| {
-            self.register_image(&operation, &image)?;
+            // An action that was refused changes nothing that nodes boot: a boot file of 1.x stays as it is.
+            if *image.attributes() != before {
+                self.save(&operation, &image)?;
+            }
             operation.commit()?;
             Ok(said.as_str().map(str::to_owned))
         });

@@ -4,6 +4,7 @@ use super::{
     activity::ActivityState,
     boot_file,
     led::Led,
+    legacy_record,
     listing::ListedImage,
     manager::{ImageManager, no_such_image, request},
     manifest,
@@ -239,7 +240,11 @@ impl ImageManager<'_> {
         };
         let mut faults = Vec::new();
         if found != wanted.as_bytes() {
-            faults.push(Fault::problem("boot.ipxe is not what its class would write now").mend(&mend));
+            let text = "boot.ipxe is not what its class would write now";
+            // One that 1.x left boots as it did; with the next change it is written anew.
+            let of_1x = atomic_file::read_bounded(&image.directory().join(record::FILE_NAME), MOST_BYTES)
+                .is_ok_and(|bytes| legacy_record::parse(&String::from_utf8_lossy(&bytes)).is_some());
+            faults.push(if of_1x { Fault::warning(text) } else { Fault::problem(text) }.mend(&mend));
         }
         let layout = &self.site.layout;
         for path in boot_file::named(&String::from_utf8_lossy(&found), &self.site.configuration) {

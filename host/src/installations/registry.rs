@@ -12,6 +12,7 @@ use crate::system::{
 };
 use camino::Utf8PathBuf;
 use disklessset_plugin_api::ImageName;
+use std::time::SystemTime;
 
 /// Why the register cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -122,13 +123,24 @@ impl Installations {
     /// Whether the process behind an entry is creating right now.
     ///
     /// Ours hold the image's lock, and its journal, for as long as they create, so these answer: they go with the process whatever
-    /// kills it, across pid namespaces and reboots. 1.x held none; there the pid must be a living disklessset.
+    /// kills it, across pid namespaces and reboots. 1.x held none; there it is told by when the process began.
     pub fn is_running(&self, name: &ImageName, entry: &Installation) -> bool {
         if entry.is_legacy() {
             // What cannot be found out is taken for running: nothing of it is touched then.
-            return process::is_running_diskless(entry.pid).unwrap_or(true);
+            return process::may_be_of_1x(entry.pid, self.registered(name)).unwrap_or(true);
         }
         is_held(&self.layout, name).unwrap_or(true)
+    }
+}
+
+impl Installations {
+    /// When 1.x registered an image at the latest: its directory is born right after. While there is none, the file was written then.
+    fn registered(&self, name: &ImageName) -> Option<SystemTime> {
+        match self.layout.image_dir(name.as_str()).symlink_metadata() {
+            // Where the file system keeps no births, its last change is later, which is on the safe side.
+            Ok(found) => found.created().or_else(|_| found.modified()).ok(),
+            Err(_) => self.layout.installations_file().metadata().ok()?.modified().ok(),
+        }
     }
 }
 

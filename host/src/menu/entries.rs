@@ -17,20 +17,20 @@ use crate::{
 use disklessset_plugin_api::{Error, ErrorKind, ImageName, KernelVersion, Role};
 
 const BACK: &str = "Back to the main menu";
+/// The entry that clears an image, counted from 0. What it is for must not be cleaned first.
+const CLEAR: usize = 8;
 
 impl Menu {
-    /// Does an entry, counted from 0. All but the listings clean first, once.
+    /// Does an entry, counted from 0. What crashes left is cleaned first, once: whatever was chosen, but the last resort.
     pub(super) fn entry(&mut self, chosen: usize) -> Step<()> {
-        match chosen {
-            1 => return Ok(self.session.perform(&commands::list::List)?),
-            6 => return Ok(self.session.perform(&commands::kernel::ListKernels)?),
-            // What is chosen next decides which image must not be cleaned first.
-            8 => return self.clear(),
-            _ => {}
+        if chosen == CLEAR {
+            return self.clear();
         }
         self.session.clean_first(&Effect::Changes)?;
         match chosen {
             0 => self.modules(),
+            1 => Ok(self.session.perform(&commands::list::List)?),
+            6 => Ok(self.session.perform(&commands::kernel::ListKernels)?),
             2 => self.remove(),
             3 => self.clone_image(),
             4 => self.create_from_file(),
@@ -108,7 +108,8 @@ impl Menu {
                 self.choose_image("Images", &format!("There are no images of class {classes}"), of_class)?
             }
         };
-        let given = self.ask_parameters(&spec.params)?;
+        let class = offered.classes.first().map(String::as_str).unwrap_or_default();
+        let given = self.ask_parameters_for(&spec.params, Some((class, &name)))?;
         if spec.role == Role::Create && !self.approves(&name, &spec.params, &given)? {
             self.session.output.data("Nothing was done.\n");
             return Ok(());
@@ -130,6 +131,10 @@ impl Menu {
     fn clone_image(&self) -> Step<()> {
         let name = self.choose_image("Images", "There are no images to clone", |_| true)?;
         let new = self.ask_new_name("Name of the clone")?;
+        if !self.session.output.ask_yes_no(&format!("Clone image {name} as {new}?"))? {
+            self.session.output.data("Nothing was done.\n");
+            return Ok(());
+        }
         self.do_it(&commands::clone::Clone { name, new })
     }
 
@@ -153,8 +158,7 @@ impl Menu {
         if versions.is_empty() {
             return Err(no_kernel().into());
         }
-        let chosen = Page::new("Kernels", &versions).choose(&self.session.output, "New kernel")?;
-        let version = kernel_version(&versions[chosen])?;
+        let version = kernel_version(&versions[self.choose_or_back("Kernels", &versions, "New kernel")?])?;
         self.do_it(&commands::kernel::SetKernel { name, version })
     }
 
@@ -172,7 +176,7 @@ impl Menu {
                 None => format!("{} (has no initramfs)", kernel.version),
             })
             .collect();
-        let chosen = Page::new("Kernels", &entries).choose(&self.session.output, "Your choice")?;
+        let chosen = self.choose_or_back("Kernels", &entries, "Your choice")?;
         let version = kernel_version(&kernels[chosen].version)?;
         self.do_it(&commands::kernel::GenerateInitramfs { version })
     }
@@ -185,14 +189,12 @@ impl Menu {
             .filter_map(|image| Some((ImageName::parse(&image.name).ok()?, image.status)))
             .collect();
         if named.is_empty() {
-            self.session.clean_first(&Effect::Changes)?;
             self.session.output.data("There are no images to clear.\n");
             return Ok(());
         }
         let entries: Vec<String> = named.iter().map(|(name, status)| format!("{name} ({status})")).collect();
-        let chosen = Page::new("Images", &entries).choose(&self.session.output, "Your choice")?;
+        let chosen = self.choose_or_back("Images", &entries, "Your choice")?;
         let name = named[chosen].0.clone();
-        self.session.clean_first(&Effect::ChangesSparing(name.clone()))?;
         self.do_it(&commands::clear::Clear { name })
     }
 
@@ -218,8 +220,16 @@ impl Menu {
         if names.is_empty() {
             return Err(Error::new(ErrorKind::NOT_FOUND, none).into());
         }
-        let chosen = Page::new(heading, &names).choose(&self.session.output, "Your choice")?;
+        let chosen = self.choose_or_back(heading, &names, "Your choice")?;
         Ok(parse_image_name(&names[chosen])?)
+    }
+
+    /// One of several entries; the last line of the page leads back.
+    fn choose_or_back(&self, heading: &str, entries: &[String], question: &str) -> Step<usize> {
+        let mut all = entries.to_vec();
+        all.push(BACK.to_owned());
+        let chosen = Page::new(heading, &all).choose(&self.session.output, question)?;
+        if chosen == entries.len() { Err(Stop::Back) } else { Ok(chosen) }
     }
 
     fn ask_new_name(&self, question: &str) -> Step<ImageName> {

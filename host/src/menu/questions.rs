@@ -10,12 +10,21 @@ const FROM_IMAGE: &str = "from-image";
 impl Menu {
     /// Asks for parameters in the order of their declaration; those left to their defaults are not among the answers.
     pub(super) fn ask_parameters(&self, params: &[ParamSpec]) -> Step<BTreeMap<String, Raw>> {
+        self.ask_parameters_for(params, None)
+    }
+
+    /// The same for an action on an image, whose class looks at each answer at once where only it knows what will do.
+    pub(super) fn ask_parameters_for(
+        &self,
+        params: &[ParamSpec],
+        of: Option<(&str, &ImageName)>,
+    ) -> Step<BTreeMap<String, Raw>> {
         let mut given = BTreeMap::new();
         for param in params {
             if !param.asked && !must_be_given(param) {
                 continue;
             }
-            if let Some(raw) = self.ask_parameter(param)? {
+            if let Some(raw) = self.ask_parameter(param, of)? {
                 given.insert(param.name.clone(), raw);
             }
         }
@@ -44,7 +53,7 @@ impl Menu {
         Ok(output.ask_yes_no("Create this image?")?)
     }
 
-    fn ask_parameter(&self, param: &ParamSpec) -> Step<Option<Raw>> {
+    fn ask_parameter(&self, param: &ParamSpec, of: Option<(&str, &ImageName)>) -> Step<Option<Raw>> {
         match &param.kind {
             ParamKind::Secret => self.ask_secret(param),
             ParamKind::Choice { choices } => {
@@ -68,7 +77,7 @@ impl Menu {
                 }
                 self.choose_value(param, names)
             }
-            _ => self.ask_text(param),
+            _ => self.ask_text(param, of),
         }
     }
 
@@ -86,7 +95,7 @@ impl Menu {
     }
 
     /// A line, or several words in one; asked again until every value passes the check of its kind.
-    fn ask_text(&self, param: &ParamSpec) -> Step<Option<Raw>> {
+    fn ask_text(&self, param: &ParamSpec, of: Option<(&str, &ImageName)>) -> Step<Option<Raw>> {
         let many = param.repeated || param.kind == ParamKind::Command;
         let mut question = param.help.clone();
         question.push_str(match &param.kind {
@@ -115,7 +124,14 @@ impl Menu {
                 continue;
             }
             let images = self.session.images();
-            match texts.iter().find_map(|text| parse_value(param, text, &images).err()) {
+            let fault = |text: &&str| match (parse_value(param, text, &images), of) {
+                (Err(reason), _) => Some(reason),
+                (Ok(value), Some((class, name))) => {
+                    images.check_answer(class, name, &param.name, value).err()
+                }
+                (Ok(_), None) => None,
+            };
+            match texts.iter().find_map(fault) {
                 Some(reason) => self.session.output.data(&format!("{}\n", crate::output::plain(&reason))),
                 None if many => return Ok(Some(Raw::List(texts.into_iter().map(Into::into).collect()))),
                 None => return Ok(Some(Raw::Text(texts[0].to_owned()))),

@@ -222,6 +222,15 @@ impl Layout {
         ]
     }
 
+    /// What demo images of 1.x have outside of their directory.
+    pub fn demo_files_of_1x(&self, name: &str) -> [Utf8PathBuf; 2] {
+        let place = self.inside("/diskless".into());
+        [
+            child(place.clone(), &format!("demo_directory_{name}")),
+            child(place, &format!("demo_file_to_remove_{name}.txt")),
+        ]
+    }
+
     /// Where the state of disklessset itself is: installations, journal, kernels' modules.
     pub fn state_dir(&self) -> Utf8PathBuf {
         self.inside(&self.state)

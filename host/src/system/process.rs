@@ -1,6 +1,9 @@
 //! Which process is meant: a pid alone says nothing once pids are reused or the machine was rebooted.
 
-use std::io;
+use std::{
+    io,
+    time::{Duration, SystemTime},
+};
 
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
@@ -56,19 +59,52 @@ impl ProcessIdentity {
     }
 }
 
-/// Whether a process with this pid lives, is no zombie, is not this process, and was started as `disklessset` (or as the
-/// 1.x tool, a script of that name). All that can be said of an entry of 1.x, which knows nothing but a pid.
+/// Whether the process with this pid may be the one that 1.x registered, which knows nothing but a pid. 1.x registers, then makes the
+/// image's directory: whoever lives and began before that is at it, whatever its name. Who began later has got the pid since, unless
+/// it looks like the tool: then only a clock that was set may tell them apart, and it counts.
 ///
 /// # Errors
 /// When `/proc` is not there or not readable.
-pub fn is_running_diskless(pid: u32) -> Result<bool, FileError> {
-    if pid == std::process::id() || living(pid)?.is_none() {
+pub fn may_be_of_1x(pid: u32, registered: Option<SystemTime>) -> Result<bool, FileError> {
+    if pid == std::process::id() {
         return Ok(false);
     }
+    let Some(stat) = living(pid)? else { return Ok(false) };
+    let later = match (registered, began(stat.start_time)) {
+        (Some(registered), Some(began)) => began > registered + PRECISION,
+        // It cannot be told.
+        _ => false,
+    };
+    Ok(!later || arguments(pid)?.is_some_and(|line| is_diskless_command(&line)))
+}
+
+/// How exactly the kernel tells when a process began.
+const PRECISION: Duration = Duration::from_millis(20);
+
+/// When a process began, by the clock as it is now; `/proc` has ticks since the boot, a hundred in a second.
+fn began(ticks: u64) -> Option<SystemTime> {
+    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+    let up: f64 = uptime.split(' ').next()?.parse().ok()?;
+    let age =
+        Duration::try_from_secs_f64(up).ok()?.saturating_sub(Duration::from_millis(ticks.checked_mul(10)?));
+    SystemTime::now().checked_sub(age)
+}
+
+/// What a process was started with, for people: one line of at most 120 characters. Nothing when it is gone.
+pub fn command(pid: u32) -> Option<String> {
+    let line = arguments(pid).ok()??;
+    let text = String::from_utf8_lossy(&line).replace('\0', " ");
+    let plain = |c: char| if c.is_control() { '?' } else { c };
+    let text: String = text.trim().chars().map(plain).take(120).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+/// The words a process was started with, each ended by a zero byte; nothing when it is gone.
+fn arguments(pid: u32) -> Result<Option<Vec<u8>>, FileError> {
     let path = Utf8PathBuf::from(format!("/proc/{pid}/cmdline"));
     match std::fs::read(&path) {
-        Ok(line) => Ok(is_diskless_command(&line)),
-        Err(error) if is_gone(&error) => Ok(false),
+        Ok(line) => Ok(Some(line)),
+        Err(error) if is_gone(&error) => Ok(None),
         Err(error) => Err(FileError::of("read", &path)(error)),
     }
 }
@@ -77,7 +113,10 @@ pub fn is_running_diskless(pid: u32) -> Result<bool, FileError> {
 fn is_diskless_command(line: &[u8]) -> bool {
     let named = |argument: &[u8]| {
         let name = argument.rsplit(|byte| *byte == b'/').next().unwrap_or(argument);
-        matches!(name, b"disklessset" | b"disklessset.py" | b"diskless" | b"diskless.py")
+        matches!(
+            name,
+            b"disklessset" | b"bluebanquise-disklessset" | b"disklessset.py" | b"diskless" | b"diskless.py"
+        )
     };
     let mut arguments = line.split(|byte| *byte == 0).filter(|argument| !argument.is_empty());
     let Some(command) = arguments.next() else { return false };
@@ -169,16 +208,28 @@ mod tests {
     }
 
     #[test]
-    fn an_old_entry_is_believed_only_when_the_process_looks_like_the_tool() {
+    fn the_tool_is_known_by_its_names() {
         assert!(is_diskless_command(b"/usr/bin/python3.9\0-E\0/usr/bin/disklessset\0-i\0"));
         assert!(is_diskless_command(b"disklessset\0create\0"));
+        assert!(is_diskless_command(b"/usr/bin/python3\0/usr/bin/bluebanquise-disklessset\0"));
         assert!(!is_diskless_command(b"vi\0/usr/bin/disklessset\0"));
         assert!(!is_diskless_command(b"/usr/bin/python3\0/usr/bin/dnf\0disklessset\0"));
         assert!(!is_diskless_command(b""));
+    }
+
+    #[test]
+    fn whoever_began_before_an_image_of_1x_was_registered_is_at_it() {
+        let before = SystemTime::now() - Duration::from_secs(1);
         let mut other = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
-        assert!(!is_running_diskless(other.id()).unwrap());
+        let pid = other.id();
+        assert!(!may_be_of_1x(pid, Some(before)).unwrap(), "it has got the pid since");
+        assert!(may_be_of_1x(pid, Some(SystemTime::now() + Duration::from_secs(1))).unwrap());
+        assert!(may_be_of_1x(pid, None).unwrap(), "what cannot be told is taken for running");
+        assert!(!may_be_of_1x(std::process::id(), None).unwrap());
+        assert_eq!(command(pid).as_deref(), Some("sleep 60"));
         other.kill().unwrap();
         other.wait().unwrap();
-        assert!(!is_running_diskless(other.id()).unwrap());
+        assert!(!may_be_of_1x(pid, None).unwrap());
+        assert_eq!(command(pid), None);
     }
 }

@@ -94,7 +94,8 @@ fn require_directory(path: &Utf8Path) -> Result<(), FileError> {
 pub fn unmount_system(tree: &Utf8Path) -> Result<(), MountError> {
     for name in SYSTEM {
         let place = tree.join(name);
-        if place.is_dir() {
+        // A link in the tree leads to mounts of the server.
+        if place.symlink_metadata().is_ok_and(|found| found.is_dir()) {
             mounts::unmount_all_below(&place)?;
         }
     }

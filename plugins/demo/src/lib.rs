@@ -53,14 +53,14 @@ impl ImageClass for DemoImage {
         Ok(())
     }
 
-    fn remove_files(&self, _image: &Image, _host: &Host<'_>) -> Result<()> {
-        // Directory and work area are the host's to remove; a demo image has nothing else.
-        Ok(())
+    fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<()> {
+        // Directory and work area are the host's to remove; a demo image of ours has nothing else.
+        remove_leftovers_of_1x(image.name(), host)
     }
 
-    fn clean(&self, _name: &ImageName, _host: &Host<'_>) -> Result<()> {
+    fn clean(&self, name: &ImageName, host: &Host<'_>) -> Result<()> {
         // Everything was acquired through the host, whose record is enough.
-        Ok(())
+        remove_leftovers_of_1x(name, host)
     }
 
     fn get_boot_file_template(&self, image: &Image, boot: &BootContext, _host: &Host<'_>) -> Result<String> {
@@ -95,6 +95,18 @@ impl ImageClass for DemoImage {
         let length = image.text("my_message").unwrap_or_default().chars().count();
         Ok(json!({ "message_length": length }))
     }
+}
+
+/// Removes what 1.x made for a demo image outside of its directory. Nothing of ours is there.
+fn remove_leftovers_of_1x(name: &ImageName, host: &Host<'_>) -> Result<()> {
+    let place = host.paths()?.root.join("diskless");
+    for left in [format!("demo_directory_{name}"), format!("demo_file_to_remove_{name}.txt")] {
+        let left = place.join(left);
+        if left.symlink_metadata().is_ok() {
+            host.remove(&left)?;
+        }
+    }
+    Ok(())
 }
 
 fn write(path: &camino::Utf8Path, text: &str) -> Result<()> {

@@ -5,7 +5,7 @@
 //! Rooms, from the bottom: [`tree_files`] is the only one that reads and writes single files inside an OS tree;
 //! [`accounts`], [`ssh_keys`], [`os_release`], [`anonymise`] and [`first_boot`], [`selinux`] say what goes into them; [`source`] makes trees;
 //! [`trees`] makes one from another; [`space`] says beforehand whether there is room; [`os_tree`] makes a user's image; [`content`] measures them; [`squashfs`] packs them; [`live`] is for images that run from RAM;
-//! [`node_set`] names nodes; [`initramfs_facts`] and [`mounts`] look around, and
+//! [`node_set`] names nodes; [`places_of_1x`] are put on record for 1.x; [`initramfs_facts`] and [`mounts`] look around, and
 //! [`verification`] says what is wrong; [`exit_code`] says how a command of the user ended.
 
 #![forbid(unsafe_code)]
@@ -27,6 +27,7 @@ pub mod node_set;
 pub mod os_release;
 pub mod os_tree;
 pub mod packages;
+pub mod places_of_1x;
 pub mod selinux;
 pub mod source;
 pub mod space;

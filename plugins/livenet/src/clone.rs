@@ -1,13 +1,10 @@
 //! A second image from an existing one.
 
-use crate::existing::Root;
+use crate::existing::{Root, record_places};
 use camino::Utf8Path;
 use disklessset_kit::space::{self, Need, Plan};
 use disklessset_plugin_api::{Command, Error, Host, Image, Result};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-
-/// Attributes of 1.x that name places of the source; places follow from the name.
-const PLACES: [&str; 3] = ["IMAGE_DIRECTORY", "WORKING_DIRECTORY", "MOUNT_DIRECTORY"];
 
 /// Copies the root image, without its data where the file system can share it. What is being edited in the source stays there.
 pub(crate) fn clone(source: &Image, image: &mut Image, host: &Host<'_>) -> Result<()> {
@@ -32,10 +29,7 @@ pub(crate) fn clone(source: &Image, image: &mut Image, host: &Host<'_>) -> Resul
     std::fs::set_permissions(to, std::fs::Permissions::from_mode(0o644))
         .map_err(|cause| Error::failed(format!("cannot set the mode of {to}")).because(cause))?;
     image.set("is_mounted", false);
-    for place in PLACES {
-        image.unset(place);
-    }
-    Ok(())
+    record_places(image, host)
 }
 
 /// Whether a copy of the root image fits, unless it shares its data with the original.

@@ -2,7 +2,7 @@
 
 use crate::{
     compression,
-    existing::Root,
+    existing::{Root, record_places},
     pack::{self, Packing},
     parameters::Creation,
     show,
@@ -51,7 +51,7 @@ pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> R
     wanted.tree.record(image);
     image.set("livenet_type", wanted.tree.set.to_string());
     image.set("is_mounted", false);
-    Ok(())
+    record_places(image, host)
 }
 
 /// Whether there is room, as far as that is known before the tree is there.

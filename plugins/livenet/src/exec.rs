@@ -3,7 +3,7 @@
 use crate::{
     compression,
     existing::{Places, Root, recorded_size},
-    mount,
+    mount, of_1x,
     unmount::{self, aside, repack},
 };
 use camino::Utf8Path;
@@ -79,7 +79,7 @@ fn inside(
         host.info("the image is mounted: changes are packed when it is unmounted");
         return Ok(code);
     }
-    if image.flag("is_mounted") {
+    if image.flag("is_mounted") || of_1x::edited(image, &places, host)?.is_some() {
         return Err(Root::of(image, host)?.lost_mount(image));
     }
     if Root::of(image, host)?.format.module == "squashfs" {
@@ -87,8 +87,8 @@ fn inside(
         tools::must_have("mksquashfs", "squashfs-tools")?;
     }
     mount::room_for(image, &format!("working in image {}", image.name()), host)?;
-    let area = host.work_area(image.name(), Hold::Action)?;
-    let packed_with = compression::for_repack(image, how.compression, &area, host)?;
+    mount::work_area(image, &places, Hold::Action, host)?;
+    let packed_with = compression::for_repack(image, how.compression, &places.area, host)?;
     let layout = mount::attach(image, &places, Hold::Action, host)?;
     let code = work(&places.tree)?;
     if code != 0 && how.pack == Pack::OnSuccess {

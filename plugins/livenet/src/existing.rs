@@ -7,6 +7,7 @@ use disklessset_kit::{
         needs,
         root_image::{self, Format, Whole},
     },
+    places_of_1x,
     squashfs::{INNER_IMAGE, Layout},
 };
 use disklessset_plugin_api::{Error, Host, Image, ImageName, Kernel, Result, Size};
@@ -75,6 +76,20 @@ pub(crate) fn recorded_size(image: &Image) -> Option<Size> {
     image.text("livenet_size")?.parse().ok().map(Size::mebibytes)
 }
 
+/// Puts the places on record that 1.x takes from there, so that a site may go back to it. Ours follow from the name.
+pub(crate) fn record_places(image: &mut Image, host: &Host<'_>) -> Result<()> {
+    let (paths, name) = (host.paths()?, image.name().clone());
+    let area = paths.work.join(name.as_str());
+    for (key, place) in [
+        ("IMAGE_DIRECTORY", paths.images.join(name.as_str())),
+        ("WORKING_DIRECTORY", area.clone()),
+        ("MOUNT_DIRECTORY", area.join("mnt")),
+    ] {
+        places_of_1x::record(image, key, &place, &paths);
+    }
+    Ok(())
+}
+
 /// Where an image is edited.
 #[derive(Debug)]
 pub(crate) struct Places {
@@ -94,6 +109,8 @@ pub(crate) struct Places {
     pub(crate) overlay_work: Utf8PathBuf,
     /// The tree as it is packed, with nothing mounted inside.
     pub(crate) packing: Utf8PathBuf,
+    /// Where 1.x unpacks the root image to edit it.
+    pub(crate) unpacked: Utf8PathBuf,
 }
 
 impl Places {
@@ -108,13 +125,14 @@ impl Places {
             given_up: below("changes-given-up"),
             overlay_work: below("overlay"),
             packing: below("packing"),
+            unpacked: below("squashfs-root"),
             area,
         })
     }
 
     /// Whether an edit has been begun here and not been ended.
     pub(crate) fn are_used(&self) -> bool {
-        [&self.upper, &self.given_up, &self.packed].into_iter().any(|place| place.is_dir())
+        [&self.upper, &self.given_up, &self.packed, &self.unpacked].into_iter().any(|place| place.is_dir())
     }
 }
 

@@ -7,6 +7,7 @@ mod create;
 mod exec;
 mod existing;
 mod mount;
+mod of_1x;
 mod pack;
 mod parameters;
 mod recover;
@@ -64,7 +65,7 @@ impl ImageClass for LivenetImage {
     fn set_kernel(&self, image: &mut Image, kernel: &Kernel, host: &Host<'_>) -> Result<()> {
         existing::check_kernel(image, kernel, host)?;
         image.set_kernel(kernel);
-        Ok(())
+        existing::record_places(image, host)
     }
 
     fn show(&self, image: &Image, host: &Host<'_>) -> Result<Value> {
@@ -97,6 +98,7 @@ impl ImageClass for LivenetImage {
             // For `kernel add --from-image`.
             os_tree::STEP => mount::show_tree(image, host).map(|tree| tree.as_str().into()),
             "verify" => verify::verify(image, host),
+            os_tree::CHECK_ANSWER => os_tree::check_answer(attrs),
             other => Err(Error::not_defined(other)),
         }
     }

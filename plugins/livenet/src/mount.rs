@@ -1,6 +1,9 @@
 //! Making the tree of an image editable.
 
-use crate::existing::{Places, Root};
+use crate::{
+    existing::{Places, Root, record_places},
+    of_1x,
+};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
     mounts,
@@ -20,16 +23,18 @@ pub(crate) fn mount(image: &mut Image, host: &Host<'_>) -> Result<Value> {
     if is_live(&places)? {
         return Err(Error::refused(format!("image {} is mounted already at {}", image.name(), places.tree)));
     }
-    if image.flag("is_mounted") && has_changes(&places)? {
+    let edited = of_1x::edited(image, &places, host)?.is_some();
+    if edited || image.flag("is_mounted") && has_changes(&places)? {
         host.info("mounting again what was mounted before, with its changes");
     }
     room_for(image, &format!("mounting image {}", image.name()), host)?;
     forget_lost_mounts(&places, host);
-    host.work_area(image.name(), Hold::Image)?;
+    work_area(image, &places, Hold::Image, host)?;
     attach(image, &places, Hold::Image, host)?;
     host.mount(&Mount::System { target: places.tree.clone() }, Hold::Image)?;
     write_inventory(&places)?;
     image.set("is_mounted", true);
+    record_places(image, host)?;
     host.info(format!("image {} is mounted at {}", image.name(), places.tree));
     Ok(json!({ "mount": places.tree, "inventory": inventory(&places.area) }))
 }
@@ -38,10 +43,22 @@ pub(crate) fn mount(image: &mut Image, host: &Host<'_>) -> Result<Value> {
 pub(crate) fn show_tree(image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
     let places = Places::of(image.name(), host)?;
     if !is_live(&places)? {
-        host.work_area(image.name(), Hold::Action)?;
+        work_area(image, &places, Hold::Action, host)?;
         attach(image, &places, Hold::Action, host)?;
     }
     Ok(places.tree)
+}
+
+/// Makes the work area. That of an edit of 1.x is there: it is not put on record, so that no failure takes its edits away.
+pub(crate) fn work_area(image: &Image, places: &Places, hold: Hold, host: &Host<'_>) -> Result<()> {
+    if of_1x::edited(image, places, host)?.is_some() {
+        return Ok(());
+    }
+    if places.unpacked.is_dir() {
+        host.info(format!("removing {}, which 1.x left and packed", places.area));
+        host.remove(&places.area)?;
+    }
+    host.work_area(image.name(), hold).map(drop)
 }
 
 /// Refuses where a writable view cannot even be mounted: the kernel would mount one that nobody can write to.
@@ -96,13 +113,21 @@ pub(crate) fn attach(image: &Image, places: &Places, hold: Hold, host: &Host<'_>
     host.remove(&places.given_up)?;
     make_directory(&places.upper, 0o755)?;
     make_directory(&places.overlay_work, 0o700)?;
-    show(Root::of(image, host)?.path, &places.packed, hold, host)?;
-    let inner = places.packed.join(INNER_IMAGE);
-    let layout = if inner.is_file() {
-        show(inner, &places.inner, hold, host)?;
+    let layout = if let Some(edited) = of_1x::edited(image, places, host)? {
+        if !mounts::is_mounted(&places.inner).unwrap_or(true) {
+            of_1x::play_back(&edited, &places.inner, host)?;
+        }
+        show(edited, &places.inner, hold, host)?;
         Layout::Classic
     } else {
-        Layout::Flat
+        show(Root::of(image, host)?.path, &places.packed, hold, host)?;
+        let inner = places.packed.join(INNER_IMAGE);
+        if inner.is_file() {
+            show(inner, &places.inner, hold, host)?;
+            Layout::Classic
+        } else {
+            Layout::Flat
+        }
     };
     // The root directory of the view is the upper one: it needs the mode and owner of the tree's.
     copy_root_attributes(lower(places, layout), &places.upper)?;

@@ -44,6 +44,11 @@ pub(crate) fn actions() -> Vec<ActionSpec> {
                 ParamKind::Flag,
                 "Throw the changes away instead of packing them",
             ))
+            .param(
+                ParamSpec::flag("livenet_size", params::live_size(), "Pack it with this size from now on")
+                    .as_flag("size")
+                    .not_asked(),
+            )
             .param(compression::parameter(AGAIN)),
         ActionSpec::change("resize", "Change the size of an image")
             .param(
@@ -98,17 +103,17 @@ mod tests {
             names,
             [
                 "kernel",
-                "source",
+                "password",
                 "livenet_type",
                 "livenet_size",
                 "layout",
                 "compression",
-                "password",
                 "ssh_pub_key",
                 "additional_packages",
                 "release_version",
                 "selinux",
                 "optimize",
+                "source",
                 "kernel_parameters",
                 "run",
                 "kernel_package",

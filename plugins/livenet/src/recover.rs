@@ -3,7 +3,7 @@
 use crate::{
     existing::Places,
     mount::{self, System},
-    unmount,
+    of_1x, unmount,
 };
 use disklessset_plugin_api::{ErrorKind, Hold, Host, Image, Mount, Result};
 
@@ -18,8 +18,8 @@ pub(crate) fn recovered(image: &mut Image, action: &str, host: &Host<'_>) -> Res
         let again = stand_again(image, &places, host)?;
         return Ok(again.then(|| format!("{action} was interrupted; it is mounted again, with its changes")));
     }
-    // 1.x mounted in another way, and what it left is not ours to judge.
-    let of_others = recorded && (mount::is_live(&places)? || places.area.join("squashfs-root").is_dir());
+    // An edit of 1.x goes on as it was left: its way out is an unmount.
+    let of_others = recorded && mount::is_live(&places)? || of_1x::edited(image, &places, host)?.is_some();
     if of_others {
         return Ok(None);
     }
@@ -49,7 +49,7 @@ fn stand_again(image: &Image, places: &Places, host: &Host<'_>) -> Result<bool> 
     while mount::is_live(places)? && host.release(&places.tree).is_ok() {}
     if !mount::is_live(places)? {
         mount::forget_lost_mounts(places, host);
-        host.work_area(image.name(), Hold::Image)?;
+        mount::work_area(image, places, Hold::Image, host)?;
         mount::attach(image, places, Hold::Image, host)?;
     }
     // Somebody who is inside keeps the view, and may lack these.

@@ -3,15 +3,15 @@
 use crate::{
     compression,
     existing::{Places, Root, recorded_layout},
-    mount, pack,
+    mount, of_1x, pack,
     unmount::{How, aside, repack},
 };
 use disklessset_kit::squashfs::{Compression, Layout};
-use disklessset_plugin_api::{Hold, Host, Image, Result, Size, SizeOrAuto};
+use disklessset_plugin_api::{Error, Hold, Host, Image, Result, Size, SizeOrAuto};
 use serde_json::{Value, json};
 
 /// A flat image has no size of its own: the record changes and nothing else. A classic one is packed again with a file system of
-/// the new size. One that is mounted gets its size when it is packed.
+/// the new size, and not while it is mounted: then it gets its size when it is packed.
 pub(crate) fn resize(
     image: &mut Image,
     wanted: SizeOrAuto,
@@ -21,10 +21,21 @@ pub(crate) fn resize(
     let places = Places::of(image.name(), host)?;
     if mount::is_live(&places)? {
         compression::refuse_while_mounted(image, compression)?;
-        let needed = pack::needed(&pack::measure(&places.tree)?, recorded_layout(image));
+        if recorded_layout(image) == Layout::Classic {
+            let (name, module) = (image.name(), Root::of(image, host)?.format.module);
+            let wanted = match wanted {
+                SizeOrAuto::Fixed(size) => size.to_string(),
+                SizeOrAuto::Auto => "auto".to_owned(),
+            };
+            return Err(Error::refused(format!(
+                "image {name} is mounted: its file system cannot change its size"
+            ))
+            .hint(format!("disklessset {module} unmount {name} --size {wanted}")));
+        }
+        let needed = pack::needed(&pack::measure(&places.tree)?, Layout::Flat);
         return record(image, wanted, needed, false);
     }
-    if image.flag("is_mounted") {
+    if image.flag("is_mounted") || of_1x::edited(image, &places, host)?.is_some() {
         return Err(Root::of(image, host)?.lost_mount(image));
     }
     let layout = Root::of(image, host)?.layout(image, host)?;
@@ -32,8 +43,8 @@ pub(crate) fn resize(
         return record(image, wanted, Size::mebibytes(content), false);
     }
     mount::room_for(image, &format!("resizing image {}", image.name()), host)?;
-    let area = host.work_area(image.name(), Hold::Action)?;
-    let packed_with = compression::for_repack(image, compression, &area, host)?;
+    mount::work_area(image, &places, Hold::Action, host)?;
+    let packed_with = compression::for_repack(image, compression, &places.area, host)?;
     mount::attach(image, &places, Hold::Action, host)?;
     let needed = pack::needed(&pack::measure(&places.tree)?, layout);
     let size = pack::fit(wanted, needed)?;

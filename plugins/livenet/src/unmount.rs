@@ -3,7 +3,7 @@
 use crate::{
     compression,
     existing::{Places, Root, recorded_size},
-    mount,
+    mount, of_1x,
     pack::{self, Before, Packing},
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -12,27 +12,34 @@ use disklessset_kit::{
     squashfs::{Compression, INNER_IMAGE, Layout},
     tree_files::TreeFiles,
 };
-use disklessset_plugin_api::{Arguments, Error, Hold, Host, Image, Result, Size, SizeOrAuto};
+use disklessset_plugin_api::{Arguments, Error, ErrorKind, Hold, Host, Image, Result, Size, SizeOrAuto};
 use serde_json::{Value, json};
 
 /// What becomes of the changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Edits {
-    /// They become the image, with this compression if the user said so.
-    Pack(Option<Compression>),
+    /// They become the image.
+    Pack(Wanted),
     /// They are lost.
     Discard,
 }
 
+/// What the user said of the packed image.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    compression: Option<Compression>,
+    size: Option<SizeOrAuto>,
+}
+
 impl Edits {
     pub(crate) fn from_arguments(args: &Arguments) -> Result<Self> {
-        let compression = compression::wanted(args)?;
-        match (args.flag("discard"), compression) {
-            (false, compression) => Ok(Self::Pack(compression)),
-            (true, None) => Ok(Self::Discard),
-            (true, Some(_)) => {
-                Err(Error::usage("--discard packs nothing: --compression says nothing with it"))
-            }
+        let wanted = Wanted { compression: compression::wanted(args)?, size: args.get("livenet_size")? };
+        match args.flag("discard") {
+            false => Ok(Self::Pack(wanted)),
+            true if wanted == Wanted::default() => Ok(Self::Discard),
+            true => Err(Error::usage(
+                "--discard throws the changes away: there is nothing to pack with a size or a compression",
+            )),
         }
     }
 }
@@ -41,20 +48,22 @@ impl Edits {
 pub(crate) fn unmount(image: &mut Image, edits: &Edits, host: &Host<'_>) -> Result<Value> {
     let places = Places::of(image.name(), host)?;
     let live = mount::is_live(&places)?;
-    if !live && !image.flag("is_mounted") && !places.are_used() {
+    let backup = of_1x::whole_backup(image, host)?;
+    let edited = of_1x::edited(image, &places, host)?.is_some();
+    if !live && !image.flag("is_mounted") && !places.are_used() && backup.is_none() {
         return Err(Error::refused(format!("image {} is not mounted", image.name())));
     }
-    if matches!(edits, Edits::Pack(_)) && places.area.join("squashfs-root").is_dir() {
-        return Err(Error::refused(format!(
-            "image {} was mounted by another program, 1.x perhaps",
-            image.name()
-        ))
-        .hint("unmount it with that program, or throw its changes away with --discard"));
-    }
     refuse_foreign_mounts(&places)?;
-    match edits {
-        Edits::Discard => discard(image, &places, host),
-        Edits::Pack(compression) => pack_changes(image, &places, live, *compression, host),
+    match (edits, backup) {
+        (Edits::Pack(wanted), None) => pack_changes(image, &places, live, *wanted, host),
+        (Edits::Pack(wanted), Some(_)) if edited => pack_changes(image, &places, live, *wanted, host),
+        (Edits::Pack(_) | Edits::Discard, Some(backup)) => {
+            detach(&places, host)?;
+            image.set("is_mounted", false);
+            of_1x::bring_back(image, &backup, &aside(image, host)?, host)?;
+            discard(image, &places, host)
+        }
+        (Edits::Discard, None) => discard(image, &places, host),
     }
 }
 
@@ -148,34 +157,44 @@ fn put_away(places: &Places, host: &Host<'_>) -> Result<()> {
 fn pack_changes(
     image: &mut Image,
     places: &Places,
-    live: bool,
-    wanted: Option<Compression>,
+    mut live: bool,
+    wanted: Wanted,
     host: &Host<'_>,
 ) -> Result<Value> {
-    let changed = mount::has_changes(places)? || compression::is_another(image, wanted, host)?;
-    let mut compression = None;
+    let edited = of_1x::edited(image, places, host)?.is_some();
+    let changed = edited
+        || wanted.size.is_some()
+        || mount::has_changes(places)?
+        || compression::is_another(image, wanted.compression, host)?;
+    let mut packed_with = Wanted { compression: None, ..wanted };
     if changed {
         // Before the user's view goes: without room it could not be given back.
         mount::room_for(image, &format!("unmounting image {}", image.name()), host)?;
-        compression = compression::for_repack(image, wanted, &places.area, host)?;
+        packed_with.compression = compression::for_repack(image, wanted.compression, &places.area, host)?;
         host.acquire_file(&aside(image, host)?, Hold::Action)?;
+    }
+    if live && edited && of_1x::is_mounted(places)? {
+        // Its own mount goes; the edits are in the file, and are seen as ours are from here on.
+        detach(places, host)?;
+        live = false;
     }
     if live {
         detach(places, host)?;
     } else if changed {
         host.info("the mount was lost, its changes are still there: packing them");
         release_lower(places, host)?;
-        host.work_area(image.name(), Hold::Image)?;
+        mount::work_area(image, places, Hold::Image, host)?;
         mount::attach(image, places, Hold::Image, host)?;
         detach(places, host)?;
     }
     if changed {
-        let layout = if places.packed.join(INNER_IMAGE).is_file() { Layout::Classic } else { Layout::Flat };
+        let classic = edited || places.packed.join(INNER_IMAGE).is_file();
+        let layout = if classic { Layout::Classic } else { Layout::Flat };
         // The packed image comes into service together with this: from then on the edit is over, whatever kills us.
         image.set("is_mounted", false);
-        if let Err(error) = pack_view(image, places, layout, compression, host) {
+        if let Err(error) = pack_view(image, places, layout, packed_with, host) {
             give_back(places, layout, host);
-            return Err(error.hint(format!("the changes are still there: {}", places.tree)));
+            return Err(kept(image, places, error, host));
         }
     } else {
         host.info("nothing was changed: the image stays as it is");
@@ -193,16 +212,31 @@ fn pack_view(
     image: &mut Image,
     places: &Places,
     layout: Layout,
-    compression: Option<Compression>,
+    packed_with: Wanted,
     host: &Host<'_>,
 ) -> Result<()> {
     host.mount(&mount::overlay(places, layout, &places.packing), Hold::Action)?;
     let lower = mount::lower(places, layout).to_owned();
-    let wanted = recorded_size(image).map_or(SizeOrAuto::Auto, SizeOrAuto::Fixed);
-    let repacked =
-        repack(image, &lower, &places.packing, &places.area, How { layout, wanted, compression }, host);
+    let wanted =
+        packed_with.size.unwrap_or_else(|| recorded_size(image).map_or(SizeOrAuto::Auto, SizeOrAuto::Fixed));
+    let how = How { layout, wanted, compression: packed_with.compression };
+    let repacked = repack(image, &lower, &places.packing, &places.area, how, host);
     let released = host.release(&places.packing);
     repacked.and(released)
+}
+
+/// The error of an edit that could not be packed: nothing of it is lost, and there is a way on.
+fn kept(image: &Image, places: &Places, error: Error, host: &Host<'_>) -> Error {
+    let still = format!("the changes are still there: {}", places.tree);
+    // Its content has outgrown it: the one thing that a size can mend.
+    match (error.kind == ErrorKind::REFUSED && error.message.contains("does not fit"), Root::of(image, host))
+    {
+        (true, Ok(root)) => {
+            let again = format!("disklessset {} unmount {} --size auto", root.format.module, image.name());
+            error.because(still).hint(again)
+        }
+        _ => error.hint(still),
+    }
 }
 
 /// Mounts the view for the user again.

@@ -3,7 +3,7 @@
 use crate::{
     compression,
     existing::{Places, Root, recorded_layout},
-    mount,
+    mount, of_1x,
 };
 use disklessset_kit::{
     initramfs_facts::{Support, driver_support},
@@ -21,13 +21,19 @@ const FLAT: &str = "overlayfs";
 /// Checks the root image, whether the record means it, and whether kernel, initramfs and modules belong together.
 pub(crate) fn verify(image: &Image, host: &Host<'_>) -> Result<Value> {
     let (name, root) = (image.name(), Root::of(image, host)?);
+    let places = Places::of(name, host)?;
     let file = &root.format.file;
     let mut faults = Vec::new();
     let mut modules = None;
     match root.check(image, host) {
         Err(fault) => {
-            faults
-                .push(Fault::problem(fault.to_string(), "put it back from a copy, or make the image again"));
+            let unmount = format!("disklessset {} unmount {name}", root.format.module);
+            let mend = match (of_1x::edited(image, &places, host)?, of_1x::whole_backup(image, host)?) {
+                (Some(_), _) => format!("{unmount} (it packs the edits that 1.x left)"),
+                (None, Some(_)) => format!("{unmount} (it puts the state before back)"),
+                (None, None) => "put it back from a copy, or make the image again".to_owned(),
+            };
+            faults.push(Fault::problem(fault.to_string(), mend));
         }
         Ok(_) => {
             let (layout, recorded) = (root.layout(image, host)?, recorded_layout(image));
@@ -43,7 +49,6 @@ pub(crate) fn verify(image: &Image, host: &Host<'_>) -> Result<Value> {
         }
     }
     faults.extend(compression::fault(image, &root, host)?);
-    let places = Places::of(name, host)?;
     if image.flag("is_mounted") && !mount::is_live(&places)? {
         faults.push(Fault::problem(
             "the mount was lost; mount or unmount the image to get its changes back",

@@ -68,17 +68,17 @@ impl DerivedImageClass for NfsGoldenImage {
             nodes::make_trees(&views, &to, Room::Checked, |node| from.node(node), Wanted::Auto, host)?;
         }
         places::flush_parent(&to.tree)?;
-        show::forget_places(image);
+        places::record(image, &to.base, host)?;
         image.set("nodes", present.to_string());
         image.unset("export");
         Ok(Some(()))
     }
 
     fn set_kernel(&self, image: &mut Image, kernel: &Kernel, host: &Host<'_>) -> Result<Option<()>> {
-        let tree = Golden::of(image.name(), host)?.tree;
-        show::check_kernel(&tree, kernel, host)?;
+        let places = Golden::of(image.name(), host)?;
+        show::check_kernel(&places.tree, kernel, host)?;
         image.set_kernel(kernel);
-        Ok(Some(()))
+        places::record(image, &places.base, host).map(Some)
     }
 
     fn show(&self, image: &Image, host: &Host<'_>) -> Result<Option<Value>> {
@@ -164,5 +164,5 @@ fn create(image: &mut Image, staging: &Image, wanted: Wanted, host: &Host<'_>) -
     image.set_kernel(&kernel);
     image.set("staging", staging.name().as_str());
     image.set("nodes", "");
-    Ok(())
+    places::record(image, &to.base, host)
 }

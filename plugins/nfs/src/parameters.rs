@@ -47,11 +47,15 @@ fn node() -> ParamSpec {
 pub(crate) fn create_staging() -> ActionSpec {
     let content = params::content().into_iter().filter(|param| param.name != "selinux").collect();
     let groups = [
-        params::origin(),
-        vec![params::package_set(params::PACKAGE_SET)],
-        params::access(),
+        vec![
+            params::kernel(),
+            params::password(),
+            params::package_set(params::PACKAGE_SET),
+            params::ssh_pub_key(),
+        ],
         params::packages(),
         content,
+        vec![params::source()],
         params::rare(),
         params::repositories(),
     ];

@@ -1,8 +1,8 @@
 //! Where the trees of an image are. Everything follows from its name, nothing from paths in its record.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_kit::node_set::NodeName;
-use disklessset_plugin_api::{Error, Host, ImageName, Paths, Result};
+use disklessset_kit::{node_set::NodeName, places_of_1x};
+use disklessset_plugin_api::{Error, Host, Image, ImageName, Result};
 use rustix::fs::{CWD, RenameFlags};
 use std::os::unix::fs::PermissionsExt;
 
@@ -65,12 +65,15 @@ impl Golden {
     }
 }
 
-/// A path as nodes and the NFS server know it: without the root of `--root`.
-pub(crate) fn published(path: &Utf8Path, paths: &Paths) -> Utf8PathBuf {
-    match path.strip_prefix(&paths.root) {
-        Ok(rest) => Utf8Path::new("/").join(rest),
-        Err(_) => path.to_owned(),
-    }
+pub(crate) use disklessset_kit::places_of_1x::published;
+
+/// Puts the places on record that 1.x takes from there, so that a site may go back to it.
+pub(crate) fn record(image: &mut Image, directory: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    let paths = host.paths()?;
+    let own = paths.images.join(image.name().as_str());
+    places_of_1x::record(image, "IMAGE_DIRECTORY", &own, &paths);
+    places_of_1x::record(image, "NFS_DIRECTORY", directory, &paths);
+    Ok(())
 }
 
 /// Puts a finished tree into its place in one rename. What is there is never replaced but for an empty directory.

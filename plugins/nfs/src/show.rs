@@ -9,14 +9,6 @@ use disklessset_kit::{initramfs_facts::dracut_modules, node_set::NodeSet, tree_f
 use disklessset_plugin_api::{Host, Image, Kernel, Result};
 use serde_json::{Value, json};
 
-/// Attributes of 1.x that name places of the source; places follow from the name.
-const PLACES: [&str; 2] = ["IMAGE_DIRECTORY", "NFS_DIRECTORY"];
-
-/// Forgets the places of the image a clone was made from.
-pub(crate) fn forget_places(image: &mut Image) {
-    PLACES.iter().for_each(|place| image.unset(place));
-}
-
 /// Facts about a staging image.
 pub(crate) fn staging(image: &Image, host: &Host<'_>) -> Result<Value> {
     let tree = Staging::of(image.name(), host)?.tree;

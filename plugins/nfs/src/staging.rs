@@ -68,15 +68,15 @@ impl DerivedImageClass for NfsStagingImage {
         let made = to.work.join("tree");
         trees::copy_tree(&from.tree, &made, choice.method, host)?;
         places::put(&made, &to.tree, host)?;
-        show::forget_places(image);
+        places::record(image, &to.tree, host)?;
         Ok(Some(()))
     }
 
     fn set_kernel(&self, image: &mut Image, kernel: &Kernel, host: &Host<'_>) -> Result<Option<()>> {
-        let tree = Staging::of(image.name(), host)?.tree;
-        show::check_kernel(&tree, kernel, host)?;
+        let places = Staging::of(image.name(), host)?;
+        show::check_kernel(&places.tree, kernel, host)?;
         image.set_kernel(kernel);
-        Ok(Some(()))
+        places::record(image, &places.tree, host).map(Some)
     }
 
     fn show(&self, image: &Image, host: &Host<'_>) -> Result<Option<Value>> {
@@ -87,13 +87,14 @@ impl DerivedImageClass for NfsStagingImage {
         &self,
         step: &str,
         image: &mut Image,
-        _attrs: &Attributes,
+        attrs: &Attributes,
         host: &Host<'_>,
     ) -> Result<Option<Value>> {
         match step {
             // For `kernel add --from-image`.
             "os_tree" => Ok(Some(Staging::of(image.name(), host)?.tree.as_str().into())),
             "verify" => verify::staging(image, host).map(Some),
+            os_tree::CHECK_ANSWER => os_tree::check_answer(attrs).map(Some),
             _ => Ok(None),
         }
     }
@@ -115,5 +116,5 @@ fn create(image: &mut Image, wish: &Wish, host: &Host<'_>) -> Result<()> {
     image.set_kernel(&settled.kernel);
     wish.record(image);
     image.set(params::PACKAGE_SET, wish.set.to_string());
-    Ok(())
+    places::record(image, &places.tree, host)
 }

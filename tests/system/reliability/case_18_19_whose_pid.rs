@@ -149,14 +149,17 @@ fn case_18_an_entry_of_1x() {
 
     let other = living(&root, "sleeper");
     entry_of_1x(&root, other.pid());
+    // Written long before that process began.
+    let file = std::fs::File::options().write(true).open(root.installations_file()).unwrap();
+    file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(600)).unwrap();
     assert_eq!(root.status("b").as_deref(), Some("CORRUPTED"), "another program has its pid");
 
     // 1.x wrote nothing down: what it left is known by the name.
+    other.kill_nine();
     for dir in [root.image_dir("b"), root.path().join("var/tmp/diskless/workdir/b/generated_os")] {
         std::fs::create_dir_all(dir.join("deep")).unwrap();
     }
     let _ = root.disklessset(&["clean", "--yes"]).run().expect_done();
-    other.kill_nine();
     before.assert_same_as_now(&root);
 }
 

@@ -49,6 +49,9 @@ impl Request for Clean {
             session.output.say(&format!("cleaned {}", subject(name)));
         }
         session.tell_settled(&report);
+        if self.names.is_empty() {
+            tell_of_1x(session)?;
+        }
         if report.cleaned.is_empty() && report.kept.is_empty() {
             session.output.say("There is nothing to clean.");
         }
@@ -59,6 +62,19 @@ impl Request for Clean {
         }
         Err(in_context(&name, first))
     }
+}
+
+/// Creations of 1.x that seem to be under way, and by whom: only people can tell a process that is back at its menu.
+fn tell_of_1x(session: &Session) -> Result<()> {
+    for image in session.images().list()? {
+        if let (Some(pid), Some(command)) = (image.pid, image.command) {
+            session.output.say(&format!(
+                "image {0} is being created by process {pid}: {command}; if it is not: end it, then disklessset clean {0}",
+                image.name
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn in_context(name: &str, error: Error) -> Error {

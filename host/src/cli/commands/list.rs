@@ -76,7 +76,8 @@ fn status(image: &ListedImage) -> Field {
         },
         (ImageStatus::Corrupted, _) => Field::with_mood("CORRUPTED", Mood::Bad),
         (ImageStatus::InCreation, Some(pid)) => {
-            Field::with_mood(&format!("IN_CREATION (pid {pid})"), Mood::Busy)
+            let command = image.command.as_deref().map(|command| format!(", {command}"));
+            Field::with_mood(&format!("IN_CREATION (pid {pid}{})", command.unwrap_or_default()), Mood::Busy)
         }
         (ImageStatus::InCreation, None) => Field::with_mood("IN_CREATION", Mood::Busy),
     }
@@ -133,6 +134,7 @@ mod tests {
                     image_class: class.map(Into::into),
                     module: module.map(Into::into),
                     pid,
+                    command: None,
                     attributes: [
                         ("kernel".to_owned(), json!("vmlinuz-6.1.0-37-amd64")),
                         ("creation_date".to_owned(), json!("2026-11-23")),

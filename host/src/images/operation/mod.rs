@@ -10,6 +10,7 @@ pub(crate) use subject::Subject;
 
 use crate::{
     failure,
+    images::mounts_of_1x,
     installations::{
         Effect, Journal, image_lock, journal,
         seen::{self, Seen},
@@ -251,6 +252,9 @@ impl<'s> Operation<'s> {
     /// Undoes one acquisition.
     pub(in crate::images) fn release(&self, path: &Utf8Path) -> Result<()> {
         let Some((number, effect, _)) = self.on_record(path)? else {
+            if self.is_mounted_by_1x(path)? {
+                return mounts_of_1x::unmount_tree(path);
+            }
             return Err(Error::refused(format!("{path} is not on record for {}", self.subject)));
         };
         if matches!(effect, Effect::StandingOverlay { .. }) {
@@ -258,6 +262,16 @@ impl<'s> Operation<'s> {
         }
         self.undo_one(&effect)?;
         self.on_journal(|journal| journal.undone(number))
+    }
+
+    /// Whether a directory of the image's own work area has a mount that is on nobody's record: 1.x kept none.
+    fn is_mounted_by_1x(&self, path: &Utf8Path) -> Result<bool> {
+        let Some(name) = self.subject.image() else { return Ok(false) };
+        let own = self.site.layout.image_workdir(name.as_str());
+        if path.parent() != Some(own.as_path()) {
+            return Ok(false);
+        }
+        mounts_of_1x::is_at(path)
     }
 
     /// Undoes the mounts on record, newest first.

@@ -5,20 +5,27 @@ use disklessset_plugin_api::{ActionSpec, ParamKind, ParamSpec, Size};
 
 /// `--kernel` and `--source`.
 pub fn origin() -> Vec<ParamSpec> {
-    vec![
-        ParamSpec::flag(
-            "kernel",
-            ParamKind::Kernel { from_image: true },
-            "The kernel that nodes boot, or from-image for the one the tree brings",
-        )
-        .required()
-        .sample("from-image"),
-        ParamSpec::flag(
-            "source",
-            ParamKind::Text,
-            "Where the tree comes from: apt, dnf, tree:PATH, tar:PATH, oci:PATH[:REFERENCE]; this server's own kind by default",
-        ),
-    ]
+    vec![kernel(), source()]
+}
+
+/// `--kernel`.
+pub fn kernel() -> ParamSpec {
+    ParamSpec::flag(
+        "kernel",
+        ParamKind::Kernel { from_image: true },
+        "The kernel that nodes boot, or from-image for the one the tree brings",
+    )
+    .required()
+    .sample("from-image")
+}
+
+/// `--source`. Menus ask for it late: 1.x had none, and hands that know it answer the first questions without reading them.
+pub fn source() -> ParamSpec {
+    ParamSpec::flag(
+        "source",
+        ParamKind::Text,
+        "Where the tree comes from: apt, dnf, tree:PATH, tar:PATH, oci:PATH[:REFERENCE]; this server's own kind by default",
+    )
 }
 
 /// The name of the package set of livenet images in parameters files and records, that of 1.x.
@@ -45,8 +52,8 @@ pub fn needs_of_sources(action: ActionSpec) -> ActionSpec {
     needs.into_iter().fold(action, |action, (tool, source)| action.needs_for(tool, "source", source))
 }
 
-/// All that a user can say about an image that runs from RAM, in the order its menu asks: the tree, `--size`, `packing` of the class's
-/// own, the rest.
+/// All that a user can say about an image that runs from RAM, in the order its menu asks: what 1.x asked for
+/// as it did, `packing` of the class's own after the size, the source late.
 pub fn of_live_image(packing: Vec<ParamSpec>) -> Vec<ParamSpec> {
     let size = ParamSpec::flag(
         "livenet_size",
@@ -56,12 +63,12 @@ pub fn of_live_image(packing: Vec<ParamSpec>) -> Vec<ParamSpec> {
     .as_flag("size")
     .default("auto");
     [
-        origin(),
-        vec![package_set(LIVENET_TYPE), size],
+        vec![kernel(), password(), package_set(LIVENET_TYPE), size],
         packing,
-        access(),
+        vec![ssh_pub_key()],
         packages(),
         content(),
+        vec![source()],
         rare(),
         repositories(),
     ]
@@ -70,14 +77,17 @@ pub fn of_live_image(packing: Vec<ParamSpec>) -> Vec<ParamSpec> {
 
 /// `--password-file` and `--ssh-pub-key`: who gets in.
 pub fn access() -> Vec<ParamSpec> {
-    vec![
-        ParamSpec::flag(
-            "password",
-            ParamKind::Secret,
-            "Root's password; without one the account stays locked",
-        ),
-        ParamSpec::flag("ssh_pub_key", ParamKind::Path, "A file of public keys that open root's account"),
-    ]
+    vec![password(), ssh_pub_key()]
+}
+
+/// `--password-file`.
+pub fn password() -> ParamSpec {
+    ParamSpec::flag("password", ParamKind::Secret, "Root's password; without one the account stays locked")
+}
+
+/// `--ssh-pub-key`.
+pub fn ssh_pub_key() -> ParamSpec {
+    ParamSpec::flag("ssh_pub_key", ParamKind::Path, "A file of public keys that open root's account")
 }
 
 /// `--package` and `--release`: what is installed.

@@ -8,7 +8,9 @@ use crate::{
     ssh_keys::PublicKeys,
 };
 use camino::Utf8PathBuf;
-use disklessset_plugin_api::{Arguments, Error, Image, KernelVersion, PackageName, Result};
+use disklessset_plugin_api::{
+    Arguments, Attributes, Error, ErrorKind, Image, KernelVersion, PackageName, Result, serde_json::Value,
+};
 
 /// Which kernel an image boots.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +127,29 @@ impl Wish {
             image.set("kernel_parameters", self.kernel_parameters.as_str());
         }
     }
+}
+
+/// Looks at one answer about an OS tree, for the step `check_answer`; what is not about one is fine.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn check_answer(attrs: &Attributes) -> Result<Value> {
+    let text = |key: &str| attrs.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let value = text("value");
+    match text("parameter").as_str() {
+        "source" => value.parse::<Source>()?.absolute()?.check().map_err(as_usage)?,
+        "ssh_pub_key" => drop(read_keys(value.into())?),
+        "run" => drop(read_script(value.into())?),
+        "kernel_parameters" => drop(boot_line::check(&value)?),
+        _ => {}
+    }
+    Ok(Value::Null)
+}
+
+/// The same error as wrong usage: it is about what was answered.
+fn as_usage(mut error: Error) -> Error {
+    error.kind = ErrorKind::USAGE;
+    error
 }
 
 fn read_small(file: &Utf8PathBuf, what: &str) -> Result<String> {

@@ -57,7 +57,9 @@ pub(crate) fn recovered(image: &mut Image, action: &str, host: &Host<'_>) -> Res
     let present = present(&places)?;
     exporting::export_nodes(image, &present, &places, host)?;
     exporting::unexport_gone(image, &present, &places, host)?;
-    if image.text("nodes").unwrap_or_default() == present.to_string() {
+    let recorded = image.text("nodes").unwrap_or_default();
+    // Recorded nodes have been written in other ways: the same set is no change.
+    if NodeSet::parse_recorded(&recorded).is_ok_and(|recorded| recorded == present) {
         return Ok(None);
     }
     image.set("nodes", present.to_string());
