@@ -1,7 +1,7 @@
 //! Running a command or a shell inside a tree.
 
 use crate::{
-    overlays,
+    identities, overlays,
     places::{Golden, STAGING, Staging},
 };
 use camino::Utf8PathBuf;
@@ -9,8 +9,22 @@ use disklessset_kit::{node_set::NodeName, tree_files::TreeFiles};
 use disklessset_plugin_api::{Command, Error, ErrorKind, Host, Image, Result};
 use serde_json::Value;
 
+/// What a tree is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Something runs in it: what is not mounted is mounted again.
+    ToWork,
+    /// Nothing is changed.
+    ToLook,
+}
+
 /// The tree of an image, or of one of its nodes.
-fn tree_of(image: &Image, node: Option<String>, host: &Host<'_>) -> Result<Utf8PathBuf> {
+pub(crate) fn tree_of(
+    image: &Image,
+    node: Option<String>,
+    wanted: Use,
+    host: &Host<'_>,
+) -> Result<Utf8PathBuf> {
     let tree = match (image.class() == STAGING, node) {
         (true, None) => Staging::of(image.name(), host)?.tree,
         (true, Some(_)) => {
@@ -24,7 +38,7 @@ fn tree_of(image: &Image, node: Option<String>, host: &Host<'_>) -> Result<Utf8P
         (false, Some(node)) => {
             let node: NodeName = node.parse().map_err(|cause| Error::usage(format!("{cause}")))?;
             let places = Golden::of(image.name(), host)?;
-            if overlays::present(&places)?.contains(&node) {
+            if wanted == Use::ToWork && overlays::present(&places)?.contains(&node) {
                 overlays::mount_again(&[node.clone()].into_iter().collect(), &places, host)?;
             }
             let tree = places.node(&node);
@@ -44,7 +58,9 @@ fn tree_of(image: &Image, node: Option<String>, host: &Host<'_>) -> Result<Utf8P
 /// Runs a command. What it changes is changed in the tree itself.
 pub(crate) fn exec(image: &Image, node: Option<String>, words: &[String], host: &Host<'_>) -> Result<Value> {
     let (program, arguments) = words.split_first().ok_or_else(|| Error::usage("no command was given"))?;
-    let tree = tree_of(image, node, host)?;
+    let of_node = node.is_some();
+    let tree = tree_of(image, node, Use::ToWork, host)?;
+    let before = identities::of(&tree);
     let every_code: Vec<i32> = (1..=255).collect();
     let command = Command::new(program.as_str())
         .args(arguments.iter().cloned())
@@ -53,7 +69,11 @@ pub(crate) fn exec(image: &Image, node: Option<String>, words: &[String], host: 
         .with_network()
         .show_output()
         .accept(&every_code);
-    match host.run(&command)?.code {
+    let code = host.run(&command)?.code;
+    if !of_node {
+        identities::forget_new(&tree, &before, host)?;
+    }
+    match code {
         0 => Ok(Value::Null),
         code => {
             Err(Error::failed(format!("{program} ended with exit code {code} inside image {}", image.name())))
@@ -63,7 +83,9 @@ pub(crate) fn exec(image: &Image, node: Option<String>, words: &[String], host: 
 
 /// Opens a shell, the tree's bash where it has one.
 pub(crate) fn shell(image: &Image, node: Option<String>, host: &Host<'_>) -> Result<Value> {
-    let tree = tree_of(image, node, host)?;
+    let of_node = node.is_some();
+    let tree = tree_of(image, node, Use::ToWork, host)?;
+    let before = identities::of(&tree);
     let bash = TreeFiles::open(&tree)?.exists("bin/bash");
     let every_code: Vec<i32> = (1..=255).collect();
     let shell = Command::new(if bash { "/bin/bash" } else { "/bin/sh" })
@@ -71,5 +93,9 @@ pub(crate) fn shell(image: &Image, node: Option<String>, host: &Host<'_>) -> Res
         .with_network()
         .interactive()
         .accept(&every_code);
-    host.run(&shell).map(|_| Value::Null)
+    host.run(&shell)?;
+    if !of_node {
+        identities::forget_new(&tree, &before, host)?;
+    }
+    Ok(Value::Null)
 }

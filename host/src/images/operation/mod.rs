@@ -39,6 +39,10 @@ pub(crate) struct Operation<'s> {
     pub(in crate::images) digests: Cell<Digests>,
     /// Whether the image's directory has come to a next state at once.
     replaced: Cell<bool>,
+    /// Lines of exports that come and go at its end.
+    wanted: RefCell<exports::Wanted>,
+    /// Whether it only finds out what would be refused.
+    rehearsal: bool,
     /// Held until the operation is dropped: what is done after its end still concerns nobody else.
     lock: Option<Lock>,
 }
@@ -93,7 +97,7 @@ impl<'s> Operation<'s> {
     }
 
     fn on_record_from_now(mut self, lock: Lock, action: &str, class: &str) -> Result<Self> {
-        let path = journal::path_of(&self.site.layout.journal_dir(), &self.subject.to_string());
+        let path = journal::place(&self.site.layout, &self.subject.to_string());
         let left = journal::read(&path).map_err(failure::of)?;
         if left.needs_recovery() {
             return Err(Error::refused(format!(
@@ -113,6 +117,11 @@ impl<'s> Operation<'s> {
         Self::on(site, Subject::Image(name.clone()), class)
     }
 
+    /// A look at what an action would be refused for: what it is to offer is checked, and nothing is changed.
+    pub(in crate::images) fn rehearsing(site: &'s Site, name: &ImageName, class: &str) -> Self {
+        Self { rehearsal: true, ..Self::reading(site, name, class) }
+    }
+
     /// A look at the images of a class.
     pub(in crate::images) fn overview(site: &'s Site, class: &str) -> Self {
         Self::on(site, Subject::Overview, class)
@@ -129,6 +138,8 @@ impl<'s> Operation<'s> {
             units_changed: Cell::new(false),
             digests: Cell::new(Digests::Carried),
             replaced: Cell::new(false),
+            wanted: RefCell::default(),
+            rehearsal: false,
             lock: None,
         }
     }
