@@ -1,6 +1,9 @@
 //! Where the typed errors of the rooms become the one error of the API, whose kind gives the exit code.
 
-use crate::system::{command::CommandError, interrupt::Interrupted};
+use crate::{
+    exports::ExportsError,
+    system::{command::CommandError, interrupt::Interrupted},
+};
 use disklessset_plugin_api::{Error, ErrorKind};
 use std::error::Error as StdError;
 
@@ -41,6 +44,11 @@ pub fn usage(error: impl StdError) -> Error {
 /// A refusal.
 pub fn refused(error: impl StdError) -> Error {
     with_kind(ErrorKind::REFUSED, error)
+}
+
+/// Exports that cannot be changed; a line that the server's own tool does not take is refused.
+pub fn of_exports(error: ExportsError) -> Error {
+    if matches!(error, ExportsError::Unreadable { .. }) { refused(error) } else { of(error) }
 }
 
 /// An error of any kind, with its causes below.

@@ -3,7 +3,7 @@
 use crate::{
     configuration::Configuration,
     exports::block::Block,
-    installations::State,
+    installations::{Home, State},
     modules::{Identity, Refusal, note},
 };
 use camino::Utf8Path;
@@ -27,7 +27,7 @@ pub fn identity(descriptor: &[u8]) -> Result<Identity, Refusal> {
 
 /// The content of a journal.
 pub fn journal(bytes: &[u8]) -> State {
-    let mut state = State::of(bytes);
+    let mut state = State::of(bytes, &Home::default());
     // Of the last line alone, which a torn one may be.
     state.torn = false;
     state

@@ -4,6 +4,7 @@
 
 pub(crate) mod commands;
 mod declared;
+pub(crate) mod defaults;
 pub(crate) mod globals;
 pub(crate) mod request;
 pub(crate) mod secret;

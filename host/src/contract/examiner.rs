@@ -335,7 +335,7 @@ impl Examiner<'_> {
     /// Mounts that came with an action and are on no record of the image.
     pub(super) fn unrecorded_mounts(&self, before: &World, image: &str) -> Vec<String> {
         let now = self.world();
-        let path = journal::path_of(&self.layout.journal_dir(), image);
+        let path = journal::place(&self.layout, image);
         let open = journal::read(&path).map(|state| state.open).unwrap_or_default();
         let on_record = |target: &Utf8PathBuf| {
             open.iter().any(|open| match &open.effect {

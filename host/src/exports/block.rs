@@ -1,9 +1,11 @@
 //! The file's text: our lines between two marks, and those of others around them.
 
 use super::line::{escaped, unescaped};
+#[cfg(any(test, feature = "fuzzing"))]
 use camino::Utf8Path;
+use camino::Utf8PathBuf;
 use disklessset_plugin_api::messages::Exported;
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 const BEGIN: &str =
     "# BEGIN disklessset (written by `disklessset nfs export` and `unexport`; edit outside of these marks)";
@@ -47,16 +49,33 @@ impl Block {
     }
 
     /// Sets or takes away the line of a directory; gives back the line it had. Lines stay in their order, new ones come last.
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn set(&mut self, path: &Utf8Path, line: Option<&str>) -> Option<String> {
-        let path = escaped(path);
-        let own = |line: &String| line.split(' ').next() == Some(path.as_str());
-        let at = self.lines.iter().position(own);
-        let previous = at.map(|at| self.lines[at].clone());
-        match (at, line) {
-            (Some(at), Some(line)) => self.lines[at] = line.to_owned(),
-            (None, Some(line)) => self.lines.push(line.to_owned()),
-            (_, None) => self.lines.retain(|line| !own(line)),
+        self.set_all(&[(path.to_owned(), line.map(str::to_owned))]).pop().flatten()
+    }
+
+    /// The same for many directories in one pass; of several changes of one the last counts.
+    pub(crate) fn set_all(&mut self, changes: &[(Utf8PathBuf, Option<String>)]) -> Vec<Option<String>> {
+        let mut lines: Vec<Option<String>> = std::mem::take(&mut self.lines).into_iter().map(Some).collect();
+        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, line) in lines.iter().enumerate() {
+            let path = line.as_deref().and_then(|line| line.split(' ').next()).unwrap_or_default();
+            places.entry(path.to_owned()).or_default().push(at);
         }
+        let mut previous = Vec::with_capacity(changes.len());
+        for (path, line) in changes {
+            let at = places.entry(escaped(path)).or_default();
+            previous.push(at.first().and_then(|at| lines[*at].clone()));
+            match (at.first(), line) {
+                (Some(at), Some(line)) => lines[*at] = Some(line.clone()),
+                (None, Some(line)) => {
+                    at.push(lines.len());
+                    lines.push(Some(line.clone()));
+                }
+                (_, None) => at.iter().for_each(|at| lines[*at] = None),
+            }
+        }
+        self.lines = lines.into_iter().flatten().collect();
         previous
     }
 

@@ -1,5 +1,6 @@
 //! One line of exports(5): a directory, its clients and their options.
 
+use super::{client::is_client, options::is_option};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::Error;
 use std::fmt;
@@ -20,11 +21,13 @@ pub enum LineError {
     NoClient,
     /// Not a client as exports(5) has them.
     #[error(
-        "{0:?} is no NFS client: write a host name, an address with or without /bits, @netgroup, or * for everybody"
+        "{0:?} is no NFS client: write a host name, an address with or without /bits, @netgroup, gss/krb5, or * for everybody"
     )]
     Client(String),
     /// Not an option as exports(5) has them.
-    #[error("{0:?} is no export option: write them as in /etc/exports, such as rw or fsid=7")]
+    #[error(
+        "{0:?} is no export option that nfs-utils knows: write one as in exports(5), such as rw or fsid=7"
+    )]
     Option(String),
 }
 
@@ -43,16 +46,10 @@ impl ExportLine {
         if clients.is_empty() {
             return Err(LineError::NoClient);
         }
-        let plain = |text: &str, marks: &str| {
-            !text.is_empty()
-                && text.len() <= 255
-                && text.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
-        };
-        // A leading dash begins default options.
-        if let Some(bad) = clients.iter().find(|c| !plain(c, "*?.-_:/@[]") || c.starts_with('-')) {
+        if let Some(bad) = clients.iter().find(|client| !is_client(client)) {
             return Err(LineError::Client(bad.clone()));
         }
-        if let Some(bad) = options.iter().find(|o| !plain(o, "_=-.:/@*")) {
+        if let Some(bad) = options.iter().find(|option| !is_option(option)) {
             return Err(LineError::Option(bad.clone()));
         }
         Ok(Self { path, clients: clients.to_vec(), options: options.to_vec() })
@@ -63,6 +60,13 @@ impl ExportLine {
         format!("{} {clients}", escaped(&self.path))
     }
 
+    /// The clients with their options, as they stand in a file.
+    pub fn clients(&self) -> String {
+        let options = self.options.join(",");
+        let clients: Vec<String> = self.clients.iter().map(|client| format!("{client}({options})")).collect();
+        clients.join(" ")
+    }
+
     /// The directory.
     pub fn path(&self) -> &Utf8Path {
         &self.path
@@ -71,9 +75,7 @@ impl ExportLine {
 
 impl fmt::Display for ExportLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&escaped(&self.path))?;
-        let options = self.options.join(",");
-        self.clients.iter().try_for_each(|client| write!(f, " {client}({options})"))
+        f.write_str(&self.with_clients(&self.clients()))
     }
 }
 

@@ -4,7 +4,10 @@
 //! change is one rename under a lock, on the record of the image it is made for; the server, where one runs, is then told.
 
 pub(crate) mod block;
+mod client;
 mod line;
+mod options;
+mod reading;
 mod server;
 
 pub use line::{ExportLine, LineError};
@@ -15,7 +18,7 @@ use crate::system::{
     lock::{Lock, LockError, Wait},
 };
 use block::Block;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::messages::Exported;
 
 /// Changes take a moment: whoever waits longer than this waits for something that hangs.
@@ -37,43 +40,67 @@ pub enum ExportsError {
     #[error("{file} cannot be changed: {reason}")]
     Shape {
         /// The file.
-        file: camino::Utf8PathBuf,
+        file: Utf8PathBuf,
         /// What is wrong.
         reason: &'static str,
     },
+    /// The server's own tool stops in the middle of what would be written: the lines that follow there would be withdrawn.
+    #[error("{file} stays as it is: exportfs of this server would not read it to its end: {reason}")]
+    Unreadable {
+        /// The file.
+        file: Utf8PathBuf,
+        /// What the tool says.
+        reason: String,
+    },
 }
 
-/// Sets or takes away the line of a directory; gives back the line it had. `warn` hears of a server that could not be told: it is
-/// told with the next change, and the file is right.
+/// Whether the server's own tool is asked first if it reads what is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// It is, for lines that are to come into service.
+    ByTheTool,
+    /// It is not: what takes something back must not get stuck because of what others wrote.
+    None,
+}
+
+/// Sets or takes away the lines of directories, in one step; tells whether that changed anything. `warn` hears of a server that could not
+/// be told: it is told with the next change, and the file is right.
 ///
 /// # Errors
-/// When the file cannot be changed; it is then as it was.
-pub fn set(
+/// When the file cannot be changed, or the server's own tool would not read it to its end; it is then as it was.
+pub fn change(
     layout: &Layout,
-    path: &Utf8Path,
-    line: Option<&str>,
+    lines: &[(Utf8PathBuf, Option<String>)],
+    check: Check,
     warn: &dyn Fn(&str),
-) -> Result<Option<String>, ExportsError> {
+) -> Result<bool, ExportsError> {
     let _lock = Lock::acquire(&layout.locks_dir(), LOCK, "the exports", "change exports", PATIENCE)?;
     let file = layout.exports_file();
     files::sweep_asides(&file)?;
-    let mut block = read(&file)?;
-    let previous = block.set(path, line);
-    if previous.as_deref() == line {
-        return Ok(previous);
+    let before = read(&file)?;
+    let mut block = before.clone();
+    block.set_all(lines);
+    if block == before {
+        return Ok(false);
     }
     if block.is_nothing() {
         files::remove_file(&file)?;
     } else {
+        let text = block.to_string();
+        if check == Check::ByTheTool
+            && let Some(reason) = reading::fault(&text)
+        {
+            return Err(ExportsError::Unreadable { file, reason });
+        }
         if let Some(directory) = file.parent() {
             atomic_file::create_dir_all(directory, 0o755)?;
         }
-        atomic_file::replace(&file, block.to_string().as_bytes(), 0o644)?;
+        atomic_file::replace(&file, text.as_bytes(), 0o644)?;
     }
     if layout.is_system_root() {
         server::refresh(warn);
     }
-    Ok(previous)
+    Ok(true)
 }
 
 /// Removes what a process that was killed while it changed exports left beside the file.

@@ -28,6 +28,8 @@ use std::collections::BTreeMap;
 const OS_TREE: &str = "os_tree";
 /// The step of classes that look at single answers: `parameter` and `value` → null, or why the value will not do (wrong usage).
 const CHECK_ANSWER: &str = "check_answer";
+/// The step of classes that can tell what an action would be refused for; with its `words` and `arguments` among the attributes.
+const CHECK_ACTION: &str = "check_action";
 
 impl ImageManager<'_> {
     /// The declaration of an action of a class, its own or one it inherits.
@@ -100,6 +102,33 @@ impl ImageManager<'_> {
         match self.site.classes.run_step(class, request, &operation) {
             Err(error) if error.kind == ErrorKind::USAGE => Err(failure::one_line(&error)),
             // Whatever else is wrong is told when it is done.
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks an action as [`ImageManager::check_action`] does, and has the class of a created image look at what only it can tell of
+    /// (a node that is not there, a client that cannot be exported to). Nothing is changed.
+    ///
+    /// # Errors
+    /// Those that the action would end with before it changes something.
+    pub fn rehearse(
+        &self,
+        class: &str,
+        words: &str,
+        name: &ImageName,
+        given: BTreeMap<String, Raw>,
+    ) -> Result<()> {
+        let (action, arguments) = self.check_action(class, words, name, given)?;
+        if action.role == Role::Create {
+            return Ok(());
+        }
+        let mut image = self.get_created_image(name)?;
+        let operation = Operation::rehearsing(self.site, name, image.class());
+        let mut look = request(CHECK_ACTION);
+        look.attrs.insert("words".to_owned(), words.into());
+        look.attrs.insert("arguments".to_owned(), serde_json::to_value(&arguments)?);
+        match self.step(&operation, &mut image, look) {
+            Err(error) if error.kind != ErrorKind::NOT_DEFINED => Err(error),
             _ => Ok(()),
         }
     }

@@ -48,7 +48,7 @@ impl ImageManager<'_> {
     /// # Errors
     /// When its journal or its lock cannot be read.
     pub(super) fn activity(&self, name: &ImageName) -> Result<Option<Activity>> {
-        let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
+        let path = journal::place(&self.site.layout, name.as_str());
         let unfinished = || journal::read(&path).map(|state| state.unfinished).map_err(failure::of);
         let now = journal::read(&path).map_err(failure::of)?;
         let Some(action) = now.unfinished else {

@@ -60,7 +60,7 @@ impl ImageManager<'_> {
     pub fn to_clean(&self) -> Result<Vec<ImageName>> {
         let mut names: BTreeSet<ImageName> = self.corrupted_images()?.into_iter().collect();
         for name in self.journalled()? {
-            let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
+            let path = journal::place(&self.site.layout, name.as_str());
             let left = || -> Result<bool> {
                 let state = journal::read(&path).map_err(failure::of)?;
                 Ok(state.needs_recovery() || self.can_be_settled(&name, &state))
@@ -151,7 +151,7 @@ impl ImageManager<'_> {
     fn clean_one(&self, name: &ImageName) -> Result<Cleaned> {
         let lock = lock_image(self.site, name, Led::Clean.name(), Wait::No)?;
         let entry = self.entries()?.images.remove(name);
-        let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
+        let path = journal::place(&self.site.layout, name.as_str());
         let state = journal::read(&path).map_err(failure::of)?;
         let Some(entry) = entry else {
             if !state.needs_recovery() {
@@ -194,7 +194,7 @@ impl ImageManager<'_> {
 
     /// Undoes an interrupted change of kernels; false when there was none.
     fn clean_kernels(&self) -> Result<bool> {
-        let path = journal::path_of(&self.site.layout.journal_dir(), &Subject::Kernels.to_string());
+        let path = journal::place(&self.site.layout, &Subject::Kernels.to_string());
         // While somebody is at it nothing is left, and an initramfs takes longer than anybody should wait here.
         let at_it = || -> std::result::Result<bool, FileError> {
             let lock = LockProbe::look(&self.site.layout.locks_dir(), kernels::LOCK)?;
@@ -218,7 +218,7 @@ impl ImageManager<'_> {
     /// Undoes what a journal has, or finishes it; the action is on record as it was.
     pub(super) fn undone_journal(
         &self,
-        path: &Utf8PathBuf,
+        path: &journal::Place,
         which: Which,
         subject: &Subject,
     ) -> Result<Journal> {
@@ -232,7 +232,7 @@ impl ImageManager<'_> {
     /// Undoes what a journal has, or finishes it, and ends that action; what a class is to settle later goes on record with that.
     pub(super) fn undo_journal(
         &self,
-        path: &Utf8PathBuf,
+        path: &journal::Place,
         which: Which,
         subject: &Subject,
         turn: Option<Turn<'_>>,
@@ -272,7 +272,7 @@ impl ImageManager<'_> {
         crate::modules::install::remove_leftovers(&self.site.layout.modules_dir());
         let locks = self.site.layout.locks_dir();
         for name in self.journalled().unwrap_or_default() {
-            let path = journal::path_of(&self.site.layout.journal_dir(), name.as_str());
+            let path = journal::place(&self.site.layout, name.as_str());
             let untidy = || journal::is_untidy(&path).unwrap_or(false);
             if untidy()
                 && let Ok(Some(_lock)) = Lock::for_a_moment(&locks, &image_lock(&name))

@@ -47,7 +47,7 @@ impl ImageManager<'_> {
     /// follows from the name. Refused before that when something is mounted in it that is not the image's own.
     pub(super) fn clear_locked(&self, name: &ImageName, class: Option<String>, lock: Lock) -> Result<()> {
         let layout = &self.site.layout;
-        let path = journal::path_of(&layout.journal_dir(), name.as_str());
+        let path = journal::place(layout, name.as_str());
         let left = journal::read(&path).map_err(failure::of)?;
         let (class, clear) = (class.unwrap_or_default(), Led::Clear.name());
         let (subject, in_service) = (Subject::Image(name.clone()), self.exists(name));

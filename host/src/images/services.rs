@@ -94,7 +94,7 @@ impl Operation<'_> {
                 let request: messages::ExportRequest = read(request)?;
                 self.must_be_ours(&request.export.path)?;
                 let path = self.site.layout.published(&request.export.path);
-                answer(self.export(&ExportLine::new(path, &request.export.clients, &request.export.options)?))
+                answer(self.export(ExportLine::new(path, &request.export.clients, &request.export.options)?))
             }
             services::STANDING_OVERLAY => {
                 answer(self.stand(&read::<messages::StandingRequest>(request)?.overlay))

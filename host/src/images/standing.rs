@@ -1,10 +1,10 @@
 //! Overlays that stay: nodes of NFS images have them as their roots.
 
-use super::{manager::ImageManager, operation::Operation};
+use super::{manager::ImageManager, operation::Operation, services};
 use crate::{
     failure,
     installations::Effect,
-    system::{mounts, mounts::MountError},
+    system::{interrupt, mounts, mounts::MountError},
     units::{self, UnitError, overlay},
 };
 use disklessset_plugin_api::{Error, ErrorKind, Hold, Level, Result, StandingOverlay};
@@ -47,8 +47,12 @@ impl Operation<'_> {
 
     /// Takes away the overlays on record with the exports of their places, newest first. Whoever works in one is named.
     pub(super) fn take_down_overlays(&self) -> Result<()> {
-        for overlay in self.standing()? {
-            self.withdraw(&self.site.layout.published(&overlay.target))?;
+        let standing = self.standing()?;
+        let layout = &self.site.layout;
+        let offered: Vec<_> = standing.iter().map(|overlay| layout.published(&overlay.target)).collect();
+        self.withdraw(&offered, &[])?;
+        for overlay in standing {
+            interrupt::check().map_err(services::interrupted)?;
             self.release(&overlay.target)?;
         }
         Ok(())

@@ -97,7 +97,7 @@ impl ImageManager<'_> {
             }
             Err(error) => site("journals".to_owned(), error.into()),
         }
-        let kernels = journal::path_of(&self.site.layout.journal_dir(), "@kernels");
+        let kernels = journal::place(&self.site.layout, "@kernels");
         match journal::read(&kernels).map_err(failure::of) {
             Ok(left) if left.needs_recovery() && !kernels::is_busy(self.site) => {
                 let fault = Fault::problem("a change of kernels was interrupted");

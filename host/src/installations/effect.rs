@@ -123,6 +123,39 @@ impl Effect {
         !self.waits_for_commit() && !matches!(self, Self::Published { .. })
     }
 
+    /// The same with each path as `here` has it, of a root that lies elsewhere now. What clients see is without the root.
+    pub(super) fn at(mut self, here: &dyn Fn(&mut Utf8PathBuf), source: &dyn Fn(&mut Utf8PathBuf)) -> Self {
+        match &mut self {
+            Self::Directory { path }
+            | Self::File { path }
+            | Self::Published { path, .. }
+            | Self::Trash { path }
+            | Self::Doomed { path }
+            | Self::ModuleAside { path }
+            | Self::ModuleOut { path, .. } => here(path),
+            Self::Next { path, aside, .. } | Self::ModuleIn { path, aside, .. } => {
+                here(path);
+                here(aside);
+            }
+            Self::Mount { mount: Mount::Bind { source: of, target } } => {
+                source(of);
+                here(target);
+            }
+            Self::Mount { mount: Mount::Overlay { lower, upper, work, target } } => {
+                [lower, upper, work, target].into_iter().for_each(here);
+            }
+            Self::Mount { mount: Mount::Image { file, target } } => [file, target].into_iter().for_each(here),
+            Self::Mount { mount: Mount::System { target } } => here(target),
+            Self::StandingOverlay { overlay } => {
+                [&mut overlay.lower, &mut overlay.upper, &mut overlay.work, &mut overlay.target]
+                    .into_iter()
+                    .for_each(here);
+            }
+            Self::Export { .. } | Self::Withdrawn { .. } => {}
+        }
+        self
+    }
+
     /// Where it is, for an effect that is a thing at a place.
     pub(super) fn place(&self) -> Option<&Utf8Path> {
         match self {

@@ -1,15 +1,22 @@
 //! The lines of a journal, and what they come to.
 
-use super::effect::Effect;
+use super::{effect::Effect, home::Home};
+use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::Hold;
 use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
 
 /// One line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
 pub(super) enum Fact {
-    /// An action began.
-    Begin { action: String, class: String },
+    /// An action began; the paths that follow are below this root. Absent for `/`, and in lines of older versions.
+    Begin {
+        action: String,
+        class: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        root: Option<Utf8PathBuf>,
+    },
     /// An effect follows.
     Intent { number: u64, effect: Effect, hold: Hold },
     /// An effect is undone, or never came to be.
@@ -66,6 +73,8 @@ impl Open {
     }
 }
 
+type Numbers = HashMap<Utf8PathBuf, Vec<u64>>;
+
 /// What the lines of a journal come to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
@@ -82,6 +91,9 @@ pub struct State {
     /// Mounts of earlier actions that the current one took away. Made again, they are as settled as they were: an action that
     /// fails gives its user back what it found.
     taken: Vec<Effect>,
+    /// The numbers of what is open, by where it is: an image may have ten thousand nodes.
+    by_place: Numbers,
+    exported: Numbers,
     pub(super) next: u64,
     /// Whether the last line is torn.
     pub(crate) torn: bool,
@@ -100,13 +112,13 @@ impl State {
     }
 
     /// The text that a journal with this on record has when nobody is at work; nothing when it has no file then.
-    pub(super) fn tidy(&self) -> Option<Vec<u8>> {
+    pub(super) fn tidy(&self, home: &Home) -> Option<Vec<u8>> {
         if self.unsettled.is_none() && !self.open.iter().any(Open::stays) {
             return None;
         }
         let class = self.class.clone().unwrap_or_default();
         // The same text whatever was done before: an action that changed nothing, or was undone, leaves the same file.
-        let mut facts = vec![Fact::Begin { action: String::new(), class }];
+        let mut facts = vec![Fact::Begin { action: String::new(), class, root: home.word() }];
         let staying = (0..).zip(self.open.iter().filter(|open| open.stays()));
         facts.extend(staying.map(|(number, open)| Fact::Intent {
             number,
@@ -118,23 +130,99 @@ impl State {
         Some(lines(&facts))
     }
 
-    /// What the text of a journal comes to.
-    pub(crate) fn of(bytes: &[u8]) -> Self {
+    /// What the text of a journal comes to, in a root that may lie elsewhere now.
+    pub(crate) fn of(bytes: &[u8], home: &Home) -> Self {
         let mut state = Self { torn: !bytes.is_empty() && !bytes.ends_with(b"\n"), ..Self::default() };
+        let (mut then, mut gone) = (None, HashSet::new());
         for line in bytes.split_inclusive(|b| *b == b'\n') {
             // Without its newline a line was torn by the crash, before its effect.
-            if let Some(line) = line.strip_suffix(b"\n")
-                && let Ok(fact) = serde_json::from_slice(line)
-            {
-                state.apply(fact);
+            let fact = line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice(line).ok());
+            let fact = match fact {
+                None => continue,
+                // They come in rows: one pass for each row.
+                Some(Fact::Undone { number }) => {
+                    gone.insert(number);
+                    continue;
+                }
+                Some(Fact::Intent { number, effect, hold }) => {
+                    let root: Option<&Utf8Path> = then.as_deref();
+                    let here = |path: &mut Utf8PathBuf| *path = home.here(root, std::mem::take(path));
+                    // Of others, maybe: without the root of then nobody can tell.
+                    let source = |path: &mut Utf8PathBuf| {
+                        if root.is_some() {
+                            here(path);
+                        }
+                    };
+                    Fact::Intent { number, effect: effect.at(&here, &source), hold }
+                }
+                Some(fact) => fact,
+            };
+            state.undone(&std::mem::take(&mut gone));
+            if let Fact::Begin { root, .. } = &fact {
+                then.clone_from(root);
+            }
+            state.apply(fact);
+        }
+        state.undone(&gone);
+        state
+    }
+
+    /// Where among what is open; numbers rise, but for a file that somebody wrote by hand.
+    fn position(&self, number: u64) -> Option<usize> {
+        let found = self.open.binary_search_by_key(&number, |open| open.number);
+        found.ok().or_else(|| self.open.iter().rposition(|open| open.number == number))
+    }
+
+    /// The newest open effect with this place.
+    pub(super) fn at_place(&self, path: &Utf8Path) -> Option<&Open> {
+        self.position(*self.by_place.get(path)?.last()?).map(|at| &self.open[at])
+    }
+
+    /// The numbers of the exports of a directory that are open.
+    pub(crate) fn exports_of(&self, path: &Utf8Path) -> &[u64] {
+        self.exported.get(path).map_or(&[], Vec::as_slice)
+    }
+
+    /// The index that an effect is found by, and its key there.
+    fn index(&mut self, effect: &Effect) -> Option<(&mut Numbers, Utf8PathBuf)> {
+        match effect {
+            Effect::Export { path, .. } => Some((&mut self.exported, path.clone())),
+            other => {
+                let place = other.place()?.to_owned();
+                Some((&mut self.by_place, place))
             }
         }
-        state
+    }
+
+    fn forget(&mut self, gone: Open) {
+        if let Some((index, key)) = self.index(&gone.effect)
+            && let Some(numbers) = index.get_mut(&key)
+        {
+            numbers.retain(|number| *number != gone.number);
+            if numbers.is_empty() {
+                index.remove(&key);
+            }
+        }
+        if gone.settled && matches!(gone.effect, Effect::Mount { .. }) {
+            self.taken.push(gone.effect);
+        }
+    }
+
+    /// Takes effects off, all in one pass.
+    pub(super) fn undone(&mut self, numbers: &HashSet<u64>) {
+        if numbers.is_empty() {
+            return;
+        }
+        let (gone, open) =
+            std::mem::take(&mut self.open).into_iter().partition(|open| numbers.contains(&open.number));
+        self.open = open;
+        let gone: Vec<Open> = gone;
+        gone.into_iter().for_each(|open| self.forget(open));
     }
 
     pub(super) fn apply(&mut self, fact: Fact) {
         match fact {
-            Fact::Begin { action, class } => {
+            Fact::Begin { action, class, .. } => {
                 self.unfinished = Some(action);
                 self.committed = false;
                 self.class = Some(class);
@@ -144,15 +232,16 @@ impl State {
                 // What stands, stands: whoever asked for it put on disk first what it follows from.
                 let stands = matches!(effect, Effect::StandingOverlay { .. });
                 let settled = stands || hold == Hold::Image && self.taken.contains(&effect);
+                if let Some((index, key)) = self.index(&effect) {
+                    index.entry(key).or_default().push(number);
+                }
                 self.open.push(Open { number, effect, hold, settled });
                 self.next = number.saturating_add(1);
             }
             Fact::Undone { number } => {
-                if let Some(at) = self.open.iter().position(|open| open.number == number) {
+                if let Some(at) = self.position(number) {
                     let gone = self.open.remove(at);
-                    if gone.settled && matches!(gone.effect, Effect::Mount { .. }) {
-                        self.taken.push(gone.effect);
-                    }
+                    self.forget(gone);
                 }
             }
             Fact::Committed => self.committed = true,
@@ -161,7 +250,8 @@ impl State {
             Fact::End => {
                 self.unfinished = None;
                 self.committed = false;
-                self.open.retain(|open| open.stays());
+                let ended = self.open.iter().filter(|open| !open.stays()).map(|open| open.number).collect();
+                self.undone(&ended);
                 self.open.iter_mut().for_each(|open| open.settled = true);
             }
         }

@@ -6,12 +6,14 @@
 use super::{
     effect::Effect,
     facts::{Fact, Open, State, lines},
+    home::Home,
     sudden_end,
 };
 use crate::system::{
     FileError, atomic_file,
     failpoint::failpoint,
     files,
+    layout::Layout,
     lock::{self, LockProbe},
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -19,25 +21,41 @@ use disklessset_plugin_api::Hold;
 use std::{
     fs::File,
     io::{self, Write},
+    ops::Deref,
 };
 
-/// The most a journal may hold, in bytes.
-const MOST_BYTES: u64 = 16 * 1024 * 1024;
+/// The most a journal may hold, in bytes: some thousand for each of as many nodes as an image may have.
+const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
 /// What the lines of an action take at the most, in bytes, but for very many nodes.
 const RESERVED_BYTES: u64 = 16 * 1024;
 
-/// The file of the journal of an image (by its name) or of the kernels.
-pub fn path_of(journal_dir: &Utf8Path, subject: &str) -> Utf8PathBuf {
-    journal_dir.join(format!("{subject}.jsonl"))
+/// Where a journal is, and the root that what it has is below.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    file: Utf8PathBuf,
+    home: Home,
+}
+
+impl Deref for Place {
+    type Target = Utf8Path;
+
+    fn deref(&self) -> &Utf8Path {
+        &self.file
+    }
+}
+
+/// The journal of an image (by its name) or of the kernels.
+pub fn place(layout: &Layout, subject: &str) -> Place {
+    Place { file: layout.journal_dir().join(format!("{subject}.jsonl")), home: Home::of(layout) }
 }
 
 /// Reads a journal without opening it for writing; a missing one is empty.
 ///
 /// # Errors
 /// When it is there and cannot be read.
-pub fn read(path: &Utf8Path) -> Result<State, FileError> {
-    Ok(State::of(&text_of(path)?.unwrap_or_default()))
+pub fn read(place: &Place) -> Result<State, FileError> {
+    Ok(State::of(&text_of(place)?.unwrap_or_default(), &place.home))
 }
 
 fn text_of(path: &Utf8Path) -> Result<Option<Vec<u8>>, FileError> {
@@ -53,10 +71,10 @@ fn text_of(path: &Utf8Path) -> Result<Option<Vec<u8>>, FileError> {
 ///
 /// # Errors
 /// When it is there and cannot be read.
-pub fn is_untidy(path: &Utf8Path) -> Result<bool, FileError> {
-    let text = text_of(path)?;
-    let state = State::of(text.as_deref().unwrap_or_default());
-    Ok(!state.needs_recovery() && text != state.tidy())
+pub fn is_untidy(place: &Place) -> Result<bool, FileError> {
+    let text = text_of(place)?;
+    let state = State::of(text.as_deref().unwrap_or_default(), &place.home);
+    Ok(!state.needs_recovery() && text != state.tidy(&place.home))
 }
 
 /// Whether somebody is at an action on what the journal is of: for the length of an action its journal is held, beside the lock. The
@@ -71,7 +89,7 @@ pub fn is_held(path: &Utf8Path) -> Result<bool, FileError> {
 /// The journal of one image, open for writing, and held.
 #[derive(Debug)]
 pub struct Journal {
-    path: Utf8PathBuf,
+    path: Place,
     file: File,
     state: State,
     has_room: bool,
@@ -82,7 +100,7 @@ impl Journal {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn begin(path: &Utf8Path, action: &str, class: &str) -> Result<Self, FileError> {
+    pub fn begin(path: &Place, action: &str, class: &str) -> Result<Self, FileError> {
         let state = read(path)?;
         if let Some(parent) = path.parent() {
             atomic_file::create_dir_all(parent, 0o755)?;
@@ -98,7 +116,7 @@ impl Journal {
         begun
     }
 
-    fn open_and_begin(path: &Utf8Path, state: State, action: &str, class: &str) -> Result<Self, FileError> {
+    fn open_and_begin(path: &Place, state: State, action: &str, class: &str) -> Result<Self, FileError> {
         let fresh = !path.exists();
         let file = files::open_append(path, 0o600)?;
         if fresh {
@@ -113,7 +131,7 @@ impl Journal {
     ///
     /// # Errors
     /// When it cannot be read or written.
-    pub fn reopen(path: &Utf8Path) -> Result<Self, FileError> {
+    pub fn reopen(path: &Place) -> Result<Self, FileError> {
         let state = read(path)?;
         let mut journal = Self::held(path, files::open_append(path, 0o600)?, state)?;
         // A writer killed in the middle of an end left its file aside; nobody begins before somebody came through here.
@@ -122,12 +140,12 @@ impl Journal {
         Ok(journal)
     }
 
-    fn held(path: &Utf8Path, file: File, state: State) -> Result<Self, FileError> {
+    fn held(path: &Place, file: File, state: State) -> Result<Self, FileError> {
         if lock::hold(&file, path)? {
-            return Ok(Self { path: path.to_owned(), file, state, has_room: false });
+            return Ok(Self { path: path.clone(), file, state, has_room: false });
         }
         let source = io::Error::new(io::ErrorKind::ResourceBusy, "another process is at it");
-        Err(FileError { act: "go on with", path: path.to_owned(), source })
+        Err(FileError { act: "go on with", path: path.to_path_buf(), source })
     }
 
     /// Goes on with another action where an interrupted one was undone, with no end between the two: whenever it is killed, an
@@ -138,7 +156,8 @@ impl Journal {
     pub fn go_on(mut self, action: &str, class: &str) -> Result<Self, FileError> {
         // Where there is none, what only takes away goes on all the same: it makes room.
         let _ = self.keep_room();
-        self.write(Fact::Begin { action: action.to_owned(), class: class.to_owned() })?;
+        let root = self.path.home.word();
+        self.write(Fact::Begin { action: action.to_owned(), class: class.to_owned(), root })?;
         Ok(self)
     }
 
@@ -154,15 +173,14 @@ impl Journal {
 
     /// Whether an effect with this place is on record and not undone.
     pub fn find(&self, path: &Utf8Path) -> Option<&Open> {
-        self.state.open.iter().rev().find(|open| open.effect.place() == Some(path))
+        self.state.at_place(path)
     }
 
-    /// Takes off the record that a directory is exported.
-    pub fn export_undone(&mut self, path: &Utf8Path) {
-        let of_it = |effect: &Effect| matches!(effect, Effect::Export { path: at, .. } if at == path);
-        let open = self.state.open.iter().filter(|open| of_it(&open.effect));
-        let numbers: Vec<u64> = open.map(|open| open.number).collect();
-        numbers.into_iter().for_each(|number| self.undone(number));
+    /// Takes off the record that directories are exported, and what else is named by its number.
+    pub fn exports_undone<'p>(&mut self, paths: impl IntoIterator<Item = &'p Utf8Path>, more: &[u64]) {
+        let mut numbers = more.to_vec();
+        paths.into_iter().for_each(|path| numbers.extend(self.state.exports_of(path)));
+        self.all_undone(&numbers);
     }
 
     /// Puts an effect on record, durably; the caller makes it happen afterwards. For a file or a mount there has to be room for all that
@@ -177,6 +195,31 @@ impl Journal {
         let number = self.state.next;
         self.write(Fact::Intent { number, effect, hold })?;
         Ok(number)
+    }
+
+    /// Puts several effects on record with one flush; the caller makes them happen afterwards. Gives back their numbers.
+    ///
+    /// # Errors
+    /// When the lines cannot be written; then none of them may happen.
+    pub fn intend_all(&mut self, effects: Vec<(Effect, Hold)>) -> Result<Vec<u64>, FileError> {
+        let numbered = (self.state.next..).zip(effects);
+        let facts: Vec<Fact> =
+            numbered.map(|(number, (effect, hold))| Fact::Intent { number, effect, hold }).collect();
+        let first = self.state.next;
+        if !facts.is_empty() {
+            self.append(&lines(&facts))?;
+        }
+        facts.into_iter().for_each(|fact| self.state.apply(fact));
+        Ok((first..self.state.next).collect())
+    }
+
+    /// Takes several effects off the record, as [`Journal::undone`] does one.
+    pub fn all_undone(&mut self, numbers: &[u64]) {
+        let facts: Vec<Fact> = numbers.iter().map(|number| Fact::Undone { number: *number }).collect();
+        if !facts.is_empty() {
+            let _ = self.append(&lines(&facts));
+        }
+        self.state.undone(&numbers.iter().copied().collect());
     }
 
     /// Takes an effect off the record once it is undone.
@@ -220,7 +263,7 @@ impl Journal {
     /// # Errors
     /// When that cannot be written.
     pub fn end(mut self) -> Result<(), FileError> {
-        let Some(text) = self.state.tidy() else { return files::remove_file(&self.path) };
+        let Some(text) = self.state.tidy(&self.path.home) else { return files::remove_file(&self.path) };
         match atomic_file::replace(&self.path, &text, 0o600) {
             Ok(()) => Ok(()),
             // A disk without room for another file may have room for a line.

@@ -7,10 +7,10 @@ fn directory(path: &str) -> Effect {
     Effect::Directory { path: path.into() }
 }
 
-fn journal() -> (tempfile::TempDir, Utf8PathBuf) {
+fn journal() -> (tempfile::TempDir, Place) {
     let dir = tempfile::tempdir().unwrap();
-    let path = Utf8PathBuf::from_path_buf(dir.path().join("j/web.jsonl")).unwrap();
-    (dir, path)
+    let file = Utf8PathBuf::from_path_buf(dir.path().join("j/web.jsonl")).unwrap();
+    (dir, Place { file, home: Home::default() })
 }
 
 #[test]
@@ -95,14 +95,14 @@ fn a_journal_does_not_grow_with_what_is_done_to_an_image() {
     let mut first = Journal::begin(&path, "create", "DemoImage").unwrap();
     first.intend(directory("/held"), Hold::Image).unwrap();
     first.end().unwrap();
-    let size = std::fs::metadata(&path).unwrap().len();
+    let size = path.metadata().unwrap().len();
     for _ in 0..20 {
         let mut next = Journal::begin(&path, "change", "DemoImage").unwrap();
         next.intend(directory("/aside"), Hold::Action).unwrap();
         next.undone(next.state().next - 1);
         next.end().unwrap();
     }
-    assert!(std::fs::metadata(&path).unwrap().len() <= size + 20);
+    assert!(path.metadata().unwrap().len() <= size + 20);
     let left = read(&path).unwrap();
     assert!(!left.needs_recovery() && left.open.len() == 1 && left.open[0].settled, "{left:?}");
 }
@@ -126,14 +126,14 @@ fn a_journal_is_tidy_whatever_was_done_and_undone_before() {
     first.intend(directory("/gone"), Hold::Action).unwrap();
     first.intend(directory("/held"), Hold::Image).unwrap();
     first.end().unwrap();
-    let tidy = std::fs::read(&path).unwrap();
+    let tidy = std::fs::read(&*path).unwrap();
     assert!(!is_untidy(&path).unwrap());
     for left in [&b"{\"fact\":\"beg"[..], b"\n", b"{\"fact\":\"end\"}\n"] {
         let mut file = files::open_append(&path, 0o600).unwrap();
         file.write_all(left).unwrap();
         assert!(is_untidy(&path).unwrap(), "{left:?}");
         Journal::reopen(&path).and_then(Journal::end).unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), tidy);
+        assert_eq!(std::fs::read(&*path).unwrap(), tidy);
     }
     drop(Journal::begin(&path, "change", "DemoImage").unwrap());
     assert!(!is_untidy(&path).unwrap(), "an unfinished action is the cleaning's");
@@ -141,7 +141,7 @@ fn a_journal_is_tidy_whatever_was_done_and_undone_before() {
     second.undone(0);
     second.intend(directory("/held"), Hold::Image).unwrap();
     second.end().unwrap();
-    assert_eq!(std::fs::read(&path).unwrap(), tidy);
+    assert_eq!(std::fs::read(&*path).unwrap(), tidy);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 pub mod effect;
 pub mod facts;
 pub mod format;
+mod home;
 pub mod journal;
 pub mod registry;
 pub(crate) mod seen;
@@ -12,5 +13,6 @@ pub mod undo;
 pub use effect::Effect;
 pub use facts::{Open, State};
 pub use format::{Entries, Installation};
+pub use home::Home;
 pub use journal::Journal;
 pub use registry::{Installations, RegistryError, image_lock, is_held};

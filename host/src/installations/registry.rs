@@ -151,7 +151,7 @@ impl Installations {
 /// When neither shows it and one cannot be read.
 pub fn is_held(layout: &Layout, name: &ImageName) -> Result<bool, FileError> {
     let lock = LockProbe::look(&layout.locks_dir(), &image_lock(name))?;
-    Ok(lock.is_held() || journal::is_held(&journal::path_of(&layout.journal_dir(), name.as_str()))?)
+    Ok(lock.is_held() || journal::is_held(&journal::place(layout, name.as_str()))?)
 }
 
 /// The name of the lock of an image.

@@ -2,7 +2,7 @@
 
 use super::{effect::Effect, facts::Open, journal::Journal};
 use crate::{
-    exports::{self, ExportsError},
+    exports::{self, Check, ExportsError},
     failure,
     modules::install,
     system::{
@@ -106,18 +106,50 @@ fn undo_each(
     kernel_in_use: &dyn Fn(&str) -> bool,
     chosen: Vec<Open>,
 ) -> Result<(), UndoError> {
+    let chosen = end_exports(journal, layout, which, chosen)?;
     for open in chosen {
         // What waits for the commit of an action that has none.
         let spared = which == Which::Unsettled && open.effect.waits_for_commit();
         if !spared {
             undo_effect(&open.to_undo(), layout, kernel_in_use)?;
-            if let Effect::Withdrawn { path } = &open.effect {
-                journal.export_undone(path);
-            }
         }
         journal.undone(open.number);
     }
     Ok(())
+}
+
+/// Undoes what is about exports, for as many nodes as there are in one change of the file; gives back the others. Exports come last in
+/// an action, so that they go first.
+fn end_exports(
+    journal: &mut Journal,
+    layout: &Layout,
+    which: Which,
+    chosen: Vec<Open>,
+) -> Result<Vec<Open>, UndoError> {
+    let (mut lines, mut numbers, mut withdrawn, mut others) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for open in chosen {
+        match open.to_undo() {
+            // Newest first: what the oldest found there is what counts.
+            Effect::Export { path, previous } => lines.push((path, previous)),
+            Effect::Withdrawn { path } if which != Which::Unsettled => {
+                withdrawn.push(path.clone());
+                lines.push((path, None));
+            }
+            Effect::Withdrawn { .. } => {}
+            _ => {
+                others.push(open);
+                continue;
+            }
+        }
+        numbers.push(open.number);
+    }
+    if !lines.is_empty() {
+        // The next change tells a server that could not be told of this one.
+        exports::change(layout, &lines, Check::None, &|_| {})?;
+    }
+    journal.exports_undone(withdrawn.iter().map(|path| path.as_path()), &numbers);
+    Ok(others)
 }
 
 /// Undoes one effect. An effect that never happened, or is undone already, is fine.
@@ -143,12 +175,11 @@ pub fn undo_effect(
         }
         Effect::ModuleOut { path, inode } => install::take_out(layout, path, *inode).map_err(UndoError::File),
         Effect::Export { path, previous } => {
-            // The next change tells a server that could not be told of this one.
-            exports::set(layout, path, previous.as_deref(), &|_| {})?;
+            exports::change(layout, &[(path.clone(), previous.clone())], Check::None, &|_| {})?;
             Ok(())
         }
         Effect::Withdrawn { path } => {
-            exports::set(layout, path, None, &|_| {})?;
+            exports::change(layout, &[(path.clone(), None)], Check::None, &|_| {})?;
             Ok(())
         }
         Effect::Published { kernel: Some(version), .. } if kernel_in_use(version) => Ok(()),

@@ -1,8 +1,8 @@
 //! Questions made from the declaration of parameters.
 
 use super::{Menu, entries::no_kernel, page::Page, stop::Step};
+use crate::cli::defaults::default_of;
 use disklessset_plugin_api::{Error, ErrorKind, ImageName, ParamKind, ParamSpec, Raw, parse_value};
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 const FROM_IMAGE: &str = "from-image";
@@ -177,24 +177,6 @@ fn empty_answer(param: &ParamSpec) -> Option<String> {
         return None;
     }
     Some(default_of(param).unwrap_or_else(|| "none".to_owned()))
-}
-
-/// The default as a person would type it.
-fn default_of(param: &ParamSpec) -> Option<String> {
-    let text = |value: &Value| match (value, &param.kind) {
-        (Value::Bool(true), _) => "yes".to_owned(),
-        (Value::Bool(false), _) => "no".to_owned(),
-        (Value::String(text), ParamKind::Choice { .. }) => text.to_ascii_lowercase(),
-        (Value::String(text), _) => text.clone(),
-        (other, _) => other.to_string(),
-    };
-    match (&param.default, &param.kind) {
-        (None | Some(Value::Null), ParamKind::Flag) => Some("no".to_owned()),
-        (None | Some(Value::Null), _) => None,
-        (Some(Value::Array(items)), _) if items.is_empty() => None,
-        (Some(Value::Array(items)), _) => Some(items.iter().map(text).collect::<Vec<_>>().join(" ")),
-        (Some(value), _) => Some(text(value)),
-    }
 }
 
 #[cfg(test)]

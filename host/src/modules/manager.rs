@@ -231,7 +231,7 @@ impl<'s> ModuleManager<'s> {
 
 /// Undoes or finishes an interrupted change of the modules directory, unless somebody is at it; says what became of it.
 pub(crate) fn clean(site: &Site) -> Result<Option<String>> {
-    let path = journal::path_of(&site.layout.journal_dir(), &Subject::Modules.to_string());
+    let path = journal::place(&site.layout, &Subject::Modules.to_string());
     let at_it = || LockProbe::look(&site.layout.locks_dir(), LOCK).map(|probe| probe.is_held());
     if !path.exists() || at_it().map_err(failure::of)? {
         return Ok(None);
@@ -244,7 +244,7 @@ pub(crate) fn clean(site: &Site) -> Result<Option<String>> {
 
 /// The same for the one who has the lock.
 fn settle(site: &Site) -> Result<Option<String>> {
-    let path = journal::path_of(&site.layout.journal_dir(), &Subject::Modules.to_string());
+    let path = journal::place(&site.layout, &Subject::Modules.to_string());
     let state = journal::read(&path).map_err(failure::of)?;
     if state.is_blank() {
         crate::system::files::remove_file(&path).map_err(failure::of)?;

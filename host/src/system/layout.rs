@@ -122,7 +122,7 @@ impl LayoutBuilder {
             Some(given) => {
                 let absolute =
                     camino::absolute_utf8(&given).map_err(FileError::of("locate the root", &given))?;
-                normal("root", absolute)?
+                normal("root", real(absolute))?
             }
         };
         let place = |key, given: Option<Utf8PathBuf>, default: &str| match given {
@@ -158,6 +158,15 @@ impl LayoutBuilder {
             root,
         })
     }
+}
+
+/// The root without links on the way, as far as it is there: what is on record of it must be the same however it was reached.
+fn real(root: Utf8PathBuf) -> Utf8PathBuf {
+    let found = root.ancestors().find_map(|above| {
+        let rest = root.strip_prefix(above).ok()?;
+        Some(above.canonicalize_utf8().ok()?.join(rest))
+    });
+    found.unwrap_or(root)
 }
 
 /// Drops `.` and double slashes; refuses what is relative or climbs.
@@ -411,6 +420,17 @@ mod tests {
             assert!(path.starts_with("/srv/lab"), "{path}");
         }
         assert_eq!(layout.published("/srv/laboratory".into()), "/srv/laboratory");
+    }
+
+    #[test]
+    fn a_root_is_the_same_however_it_is_reached() {
+        let dir = tempfile::tempdir().unwrap();
+        let real = Utf8PathBuf::from_path_buf(dir.path().canonicalize().unwrap()).unwrap();
+        std::fs::create_dir(real.join("root")).unwrap();
+        std::os::unix::fs::symlink("root", real.join("link")).unwrap();
+        let of = |name: &str| Layout::builder().root(real.join(name)).build().unwrap().root().to_owned();
+        assert_eq!(of("link"), real.join("root"));
+        assert_eq!(of("link/not/yet"), real.join("root/not/yet"));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! What makes an image nobody's in particular: many nodes boot it at once.
 
-use crate::tree_files::{NewFile, TreeFileError, TreeFiles};
+use crate::{
+    first_boot,
+    tree_files::{NewFile, TreeFileError, TreeFiles},
+};
 
 /// Directories whose content belongs to one machine or one run.
 const EMPTIED: [&str; 11] = [
@@ -17,36 +20,161 @@ const EMPTIED: [&str; 11] = [
     "tmp",
 ];
 
-/// Files that belong to one machine.
-const REMOVED: [&str; 10] = [
-    "var/lib/systemd/random-seed",
-    "var/lib/systemd/credential.secret",
-    "var/lib/NetworkManager/secret_key",
-    "var/lib/NetworkManager/timestamps",
-    "var/lib/NetworkManager/seen-bssids",
-    "etc/udev/rules.d/70-persistent-net.rules",
+/// Traces of who worked in the tree.
+const REMOVED: [&str; 4] = [
     "root/.bash_history",
     "root/.ssh/known_hosts",
     "var/lib/rpm/.rpm.lock",
     "usr/lib/sysimage/rpm/.rpm.lock",
 ];
 
-/// Makes a tree anonymous: no machine id, no SSH host keys, no host name, no package caches, logs, leases or seeds.
+/// What is one machine's own, and how it is taken away: the one list of it, for all that is made of trees.
+const IDENTITIES: [(&str, Trace); 17] = [
+    ("the machine id", Trace::Emptied("etc/machine-id", 0o444)),
+    ("the host name", Trace::Emptied("etc/hostname", 0o644)),
+    ("SSH host keys", Trace::Names("etc/ssh", "ssh_host_")),
+    ("dropbear host keys", Trace::Names("etc/dropbear", "dropbear_")),
+    ("the NVMe host id", Trace::File("etc/nvme/hostid")),
+    ("the NVMe host name", Trace::File("etc/nvme/hostnqn")),
+    ("the iSCSI initiator name", Trace::Initiator("etc/iscsi/initiatorname.iscsi")),
+    ("the host id", Trace::File("etc/hostid")),
+    ("the random seed", Trace::File("var/lib/systemd/random-seed")),
+    ("the random seed", Trace::File("var/lib/urandom/random-seed")),
+    ("the random seed", Trace::File("var/lib/random-seed")),
+    ("systemd's credential secret", Trace::File("var/lib/systemd/credential.secret")),
+    ("NetworkManager's secret key and leases", Trace::Names("var/lib/NetworkManager", "")),
+    ("DHCP leases", Trace::Names("var/lib/dhcp", "")),
+    ("DHCP leases", Trace::Names("var/lib/dhclient", "")),
+    ("dhcpcd's identity and leases", Trace::Names("var/lib/dhcpcd", "")),
+    ("names of network interfaces", Trace::File("etc/udev/rules.d/70-persistent-net.rules")),
+];
+
+/// How something of one machine is there.
+#[derive(Debug, Clone, Copy)]
+enum Trace {
+    /// A file that goes.
+    File(&'static str),
+    /// A file that stays, empty, with this mode: it is filled at boot, where a missing one would start a first-boot dialogue; an empty
+    /// host name leaves the kernel's, which the initramfs has from DHCP.
+    Emptied(&'static str, u32),
+    /// All files of a directory whose names begin so.
+    Names(&'static str, &'static str),
+    /// The name of an iSCSI initiator: Debian makes one at boot where the file asks for it, others where there is no file.
+    Initiator(&'static str),
+}
+
+/// NetworkManager's file of a machine that is of no use to another; its other files are configuration.
+const OF_NETWORK_MANAGER: [&str; 3] = ["secret_key", "timestamps", "seen-bssids"];
+
+impl Trace {
+    /// The files that there are of it.
+    fn files(self, files: &TreeFiles) -> Result<Vec<String>, TreeFileError> {
+        let has = |file: &str, wanted: &dyn Fn(&[u8]) -> bool| -> Result<Vec<String>, TreeFileError> {
+            let there = files.exists(file) && files.read(file)?.is_some_and(|content| wanted(&content));
+            Ok(there.then(|| file.to_owned()).into_iter().collect())
+        };
+        match self {
+            Self::File(file) => Ok(files.exists(file).then(|| file.to_owned()).into_iter().collect()),
+            Self::Emptied(file, _) => has(file, &|content| {
+                // As systemd has it for an image that is not to be asked anything.
+                !content.trim_ascii().is_empty() && content.trim_ascii() != b"uninitialized"
+            }),
+            Self::Initiator(file) => has(file, &|content| {
+                content
+                    .split(|byte| *byte == b'\n')
+                    .any(|line| line.trim_ascii().starts_with(b"InitiatorName="))
+            }),
+            Self::Names(directory, beginning) => {
+                let own = |name: &String| match directory {
+                    "var/lib/NetworkManager" => {
+                        OF_NETWORK_MANAGER.contains(&name.as_str()) || name.ends_with(".lease")
+                    }
+                    "etc/dropbear" => name.starts_with(beginning) && name.contains("_host_key"),
+                    _ => name.starts_with(beginning),
+                };
+                let names = files.list(directory)?.into_iter().filter(own);
+                let paths = names.map(|name| format!("{directory}/{name}"));
+                Ok(paths.filter(|path| !files.is_directory(path)).collect())
+            }
+        }
+    }
+
+    fn forget(self, found: &[String], files: &TreeFiles) -> Result<(), TreeFileError> {
+        for file in found {
+            files.remove(file)?;
+            match self {
+                Self::Emptied(_, mode) => files.replace(file, b"", NewFile::of_root(mode))?,
+                Self::Initiator(_) if makes_initiator_names(files) => {
+                    files.replace(file, b"GenerateName=yes\n", NewFile::of_root(0o600))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the tree's own start of iSCSI makes a name where the file says `GenerateName=yes`, as Debian's does.
+fn makes_initiator_names(files: &TreeFiles) -> bool {
+    ["usr/lib/open-iscsi/startup-checks.sh", "lib/open-iscsi/startup-checks.sh"]
+        .iter()
+        .any(|file| files.exists(file))
+}
+
+/// What a tree has of one machine, in words for people.
+///
+/// # Errors
+/// When a file or directory cannot be read.
+pub fn identities(files: &TreeFiles) -> Result<Vec<&'static str>, TreeFileError> {
+    let mut all = Vec::new();
+    for (words, trace) in IDENTITIES {
+        if !trace.files(files)?.is_empty() && !all.contains(&words) {
+            all.push(words);
+        }
+    }
+    Ok(all)
+}
+
+/// Takes away what a tree has of one machine, but for what is in `kept`; gives back what that was. Where there is nothing, nothing is
+/// touched. Nodes make what they need at their first boot.
+///
+/// # Errors
+/// When a file cannot be changed.
+pub fn forget_identities(files: &TreeFiles, kept: &[&str]) -> Result<Vec<&'static str>, TreeFileError> {
+    let mut gone = Vec::new();
+    for (words, trace) in IDENTITIES {
+        let found = trace.files(files)?;
+        if found.is_empty() || kept.contains(&words) {
+            continue;
+        }
+        trace.forget(&found, files)?;
+        if !gone.contains(&words) {
+            gone.push(words);
+        }
+    }
+    if !gone.is_empty() {
+        first_boot::make_host_keys_at_boot(files)?;
+    }
+    Ok(gone)
+}
+
+/// Makes a tree anonymous: nothing of one machine, no package caches, logs, leases or seeds.
 ///
 /// # Errors
 /// When a file cannot be changed.
 pub fn anonymise(files: &TreeFiles) -> Result<(), TreeFileError> {
-    remove_host_keys(files)?;
     files.make_directory("etc", 0o755)?;
-    // Empty and not away: an empty file is filled at boot, a missing one would start a first-boot dialogue.
-    files.remove("etc/machine-id")?;
-    files.replace("etc/machine-id", b"", NewFile::of_root(0o444))?;
+    forget_identities(files, &[])?;
+    for (_, trace) in IDENTITIES {
+        // Links to files elsewhere, and missing ones, too.
+        if let Trace::Emptied(file, mode) = trace {
+            files.remove(file)?;
+            files.replace(file, b"", NewFile::of_root(mode))?;
+        }
+    }
     if files.is_directory("var/lib/dbus") {
         files.link("var/lib/dbus/machine-id", "/etc/machine-id")?;
     }
-    // Empty: the kernel's name stays, which the initramfs has from DHCP.
-    files.remove("etc/hostname")?;
-    files.replace("etc/hostname", b"", NewFile::of_root(0o644))?;
     for file in REMOVED {
         files.remove(file)?;
     }
@@ -67,34 +195,16 @@ fn drop_caches(files: &TreeFiles) -> Result<(), TreeFileError> {
     Ok(())
 }
 
-/// What an edited image must not carry to all nodes: caches, and a machine id and SSH host keys that a package made on the way, if
-/// the image `before` had none. Whatever else the session was for stays.
+/// What an edited image must not carry to all nodes: caches, and what packages and services made on the way that is one machine's own.
+/// What the image `before` had of that an administrator put there, and it stays, as whatever else the session was for. Gives back what
+/// was taken away.
 ///
 /// # Errors
 /// When a file cannot be read or changed.
-pub fn after_session(before: &TreeFiles, files: &TreeFiles) -> Result<(), TreeFileError> {
+pub fn after_session(before: &TreeFiles, files: &TreeFiles) -> Result<Vec<&'static str>, TreeFileError> {
     drop_caches(files)?;
     files.remove("root/.bash_history")?;
-    if !before.list("etc/ssh")?.iter().any(|name| name.starts_with(HOST_KEY)) {
-        remove_host_keys(files)?;
-    }
-    let was_empty = before.read("etc/machine-id")?.is_none_or(|id| id.is_empty());
-    if was_empty && files.read("etc/machine-id")?.is_some_and(|id| !id.is_empty()) {
-        files.replace("etc/machine-id", b"", NewFile::of_root(0o444))?;
-    }
-    Ok(())
-}
-
-/// How the names of SSH host keys begin.
-const HOST_KEY: &str = "ssh_host_";
-
-fn remove_host_keys(files: &TreeFiles) -> Result<(), TreeFileError> {
-    for name in files.list("etc/ssh")? {
-        if name.starts_with(HOST_KEY) {
-            files.remove(&format!("etc/ssh/{name}"))?;
-        }
-    }
-    Ok(())
+    forget_identities(files, &identities(before)?)
 }
 
 #[cfg(test)]
@@ -114,9 +224,22 @@ mod tests {
             "var/log/apt/history.log",
             "var/log/journal/abc/system.journal",
             "var/lib/systemd/random-seed",
+            "var/lib/NetworkManager/secret_key",
+            "var/lib/NetworkManager/internal-1-eth0.lease",
+            "var/lib/dhcpcd/duid",
+            "etc/nvme/hostid",
+            "etc/nvme/hostnqn",
+            "etc/dropbear/dropbear_rsa_host_key",
             "tmp/.hidden",
         ];
-        let kept = ["etc/ssh/sshd_config", "etc/shadow", "var/lib/dpkg/status"];
+        let kept = [
+            "etc/ssh/sshd_config",
+            "etc/shadow",
+            "var/lib/dpkg/status",
+            "etc/dropbear/initramfs",
+            "etc/munge/munge.key",
+            "var/lib/NetworkManager/NetworkManager.state",
+        ];
         for file in
             own.iter().chain(&kept).chain(&["etc/machine-id", "etc/hostname", "var/lib/dbus/machine-id"])
         {
@@ -139,5 +262,41 @@ mod tests {
             Some("/etc/machine-id")
         );
         assert!(files.is_directory("var/log/apt"), "services need their log directories");
+    }
+
+    #[test]
+    fn what_a_session_made_goes_and_what_was_there_before_it_stays() {
+        let tree = || {
+            let dir = tempfile::tempdir().unwrap();
+            let path = camino::Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+            let files = TreeFiles::open(&path).unwrap();
+            for directory in
+                ["etc", "etc/ssh", "etc/nvme", "etc/iscsi", "usr", "usr/lib", "usr/lib/open-iscsi"]
+            {
+                files.make_directory(directory, 0o755).unwrap();
+            }
+            (dir, files)
+        };
+        let put = |files: &TreeFiles, file: &str, text: &str| {
+            files.replace(file, text.as_bytes(), NewFile::of_root(0o600)).unwrap();
+        };
+        let ((_a, before), (_b, after)) = (tree(), tree());
+        for files in [&before, &after] {
+            put(files, "etc/ssh/ssh_host_rsa_key", "of the site");
+        }
+        put(&after, "etc/nvme/hostid", "one");
+        put(&after, "etc/machine-id", "0123456789abcdef0123456789abcdef\n");
+        put(
+            &after,
+            "etc/iscsi/initiatorname.iscsi",
+            "# of Debian\nInitiatorName=iqn.1993-08.org.debian:01:x\n",
+        );
+        put(&after, "usr/lib/open-iscsi/startup-checks.sh", "");
+        let gone = after_session(&before, &after).unwrap();
+        assert_eq!(gone, ["the machine id", "the NVMe host id", "the iSCSI initiator name"]);
+        assert!(after.exists("etc/ssh/ssh_host_rsa_key") && !after.exists("etc/nvme/hostid"));
+        assert_eq!(after.read("etc/machine-id").unwrap().unwrap(), b"");
+        assert_eq!(after.read("etc/iscsi/initiatorname.iscsi").unwrap().unwrap(), b"GenerateName=yes\n");
+        assert_eq!(identities(&after).unwrap(), ["SSH host keys"]);
     }
 }

@@ -268,7 +268,10 @@ pub(crate) fn repack(
     how: How,
     host: &Host<'_>,
 ) -> Result<()> {
-    anonymise::after_session(&TreeFiles::open(before)?, &TreeFiles::open(tree)?)?;
+    let gone = anonymise::after_session(&TreeFiles::open(before)?, &TreeFiles::open(tree)?)?;
+    if !gone.is_empty() {
+        host.warn(format!("left out, for they are one machine's own: {}", gone.join(", ")));
+    }
     let scratch = area.join("scratch");
     host.remove(&scratch)?;
     host.acquire_directory(&scratch, Hold::Action)?;

@@ -10,13 +10,6 @@ use disklessset_plugin_api::{Arguments, Error, Export, Host, Image, ImageName, R
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// - `rw`: a node writes to its tree;
-/// - `no_root_squash`: the node's root owns the tree's files, without this it cannot even boot;
-/// - `sync`: what a node was told is written is on the server's disk;
-/// - `no_subtree_check`: a renamed file must not become stale under a node.
-const OPTIONS: [&str; 4] = ["rw", "no_root_squash", "sync", "no_subtree_check"];
-/// As 1.x exports: the network of the nodes is the site's to close.
-const CLIENTS: [&str; 1] = ["*"];
 /// The attribute of a golden image that tells which lines new nodes get.
 const PLAN: &str = "export";
 
@@ -27,15 +20,57 @@ fn tree_of(image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
     }
 }
 
+/// What was asked for, checked: nobody is let in whom the user did not name.
+struct Wish {
+    per_node: bool,
+    clients: Vec<String>,
+    options: Vec<String>,
+}
+
+impl Wish {
+    fn of(image: &Image, args: &Arguments) -> Result<Self> {
+        let list = |name: &str| -> Result<Vec<String>> { Ok(args.get(name)?.unwrap_or_default()) };
+        let wish =
+            Self { per_node: args.flag("per_node"), clients: list("client")?, options: list("option")? };
+        let name = image.name();
+        match (wish.per_node, wish.clients.is_empty()) {
+            (true, _) if image.class() == STAGING => {
+                Err(Error::usage(format!("image {name} is a staging image: it has no nodes")))
+            }
+            (true, false) => {
+                Err(Error::usage("with --per-node the clients are the nodes: leave --client out"))
+            }
+            (false, true) => {
+                let others = if image.class() == STAGING { "" } else { ", or --per-node" };
+                Err(Error::usage(format!(
+                    "nobody was named who may mount image {name}: --client ADDRESS/BITS (or a host name, @NETGROUP, '*' for everybody){others}"
+                )))
+            }
+            _ => Ok(wish),
+        }
+    }
+}
+
+/// Refuses what [`export`] would refuse, and changes nothing.
+pub(crate) fn check(image: &Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
+    let wish = Wish::of(image, args)?;
+    let path = tree_of(image, host)?;
+    if !wish.per_node {
+        return host.export(&Export { path, clients: wish.clients, options: wish.options });
+    }
+    let places = Golden::of(image.name(), host)?;
+    for node in nodes::present(&places)?.iter() {
+        let (path, clients) = (places.node(&node), vec![node.to_string()]);
+        host.export(&Export { path, clients, options: wish.options.clone() })?;
+    }
+    Ok(())
+}
+
 /// Writes the lines of an image.
 pub(crate) fn export(image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
-    let given = |name: &str, default: &[&str]| -> Result<Vec<String>> {
-        let given: Vec<String> = args.get(name)?.unwrap_or_default();
-        Ok(if given.is_empty() { default.iter().map(|text| (*text).to_owned()).collect() } else { given })
-    };
-    let (clients, options) = (given("client", &CLIENTS)?, given("option", &OPTIONS)?);
+    let Wish { per_node, clients, options } = Wish::of(image, args)?;
     let tree = tree_of(image, host)?;
-    if !args.flag("per_node") {
+    if !per_node {
         withdraw_nodes(image, host)?;
         host.export(&Export { path: tree, clients: clients.clone(), options: options.clone() })?;
         if image.class() == STAGING {
@@ -43,19 +78,13 @@ pub(crate) fn export(image: &mut Image, args: &Arguments, host: &Host<'_>) -> Re
         }
         image.set(PLAN, json!({ "per_node": false, "clients": clients, "options": options }));
         let places = Golden::of(image.name(), host)?;
-        export_nodes(image, &nodes::present(&places)?, &places, host)?;
+        export_new(image, &nodes::present(&places)?, &places, host)?;
         return lines(image, host);
-    }
-    if image.class() == STAGING {
-        return Err(Error::usage(format!("image {} is a staging image: it has no nodes", image.name())));
-    }
-    if !args.get::<Vec<String>>("client")?.unwrap_or_default().is_empty() {
-        return Err(Error::usage("with --per-node the clients are the nodes: leave --client out"));
     }
     host.unexport(&tree)?;
     image.set(PLAN, json!({ "per_node": true, "options": options }));
     let places = Golden::of(image.name(), host)?;
-    export_nodes(image, &nodes::present(&places)?, &places, host)?;
+    export_new(image, &nodes::present(&places)?, &places, host)?;
     lines(image, host)
 }
 
@@ -70,11 +99,29 @@ struct Plan {
 
 /// Gives nodes lines of their own: all of them where the image is exported that way, overlays in any case, for each of these is
 /// a file system of its own and the kernel's server asks for its identity. Lines that are there already stay.
+///
+/// What recovers goes on to its end: the stop was meant for what it recovers from.
 pub(crate) fn export_nodes(image: &Image, nodes: &NodeSet, places: &Golden, host: &Host<'_>) -> Result<()> {
+    offer_nodes(image, nodes, places, &|| Ok(()), host)
+}
+
+/// The same for an action, which hears a stop.
+fn export_new(image: &Image, nodes: &NodeSet, places: &Golden, host: &Host<'_>) -> Result<()> {
+    offer_nodes(image, nodes, places, &|| host.checkpoint(), host)
+}
+
+fn offer_nodes(
+    image: &Image,
+    nodes: &NodeSet,
+    places: &Golden,
+    stop: &dyn Fn() -> Result<()>,
+    host: &Host<'_>,
+) -> Result<()> {
     let Some(plan) = image.attributes().get(PLAN) else { return Ok(()) };
     let plan: Plan = serde_json::from_value(plan.clone())?;
     let views = overlays::present(places)?;
     for node in nodes.iter().filter(|node| plan.per_node || views.contains(node)) {
+        stop()?;
         let clients = if plan.per_node { vec![node.to_string()] } else { plan.clients.clone() };
         let mut options = plan.options.clone();
         if views.contains(&node) {
@@ -110,6 +157,7 @@ fn withdraw_nodes(image: &Image, host: &Host<'_>) -> Result<bool> {
     let own = published(&tree, &paths);
     let mut any = false;
     for exported in host.exports()? {
+        host.checkpoint()?;
         if exported.path.starts_with(&own) && exported.path != own {
             let below = exported.path.strip_prefix(&own).map_err(|cause| Error::failed(cause.to_string()))?;
             any |= host.unexport(&tree.join(below))?;

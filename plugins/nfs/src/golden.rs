@@ -1,7 +1,7 @@
 //! `NfsGoldenImage`: a tree that is done, and one tree for each of its nodes.
 
 use crate::{
-    boot_file,
+    boot_file, identities,
     nodes::{self, How, Room},
     overlays, parameters,
     places::{self, Golden, Staging},
@@ -153,6 +153,7 @@ fn create(image: &mut Image, staging: &Image, wanted: Wanted, host: &Host<'_>) -
     trees_room::one(image.name(), &from.tree, &to.work, choice.method, host)?;
     let made = to.work.join("image");
     trees::copy_tree(&from.tree, &made, choice.method, host)?;
+    identities::forget(&made, host)?;
     places::put_new(&made, &to.tree, host)?;
     places::flush_parent(&to.tree)?;
     for inherited in ["additional_packages", "release_version", "kernel_parameters", "source", "package_set"]

@@ -1,7 +1,7 @@
 //! Running a command or a shell inside a tree.
 
 use crate::{
-    overlays,
+    identities, overlays,
     places::{Golden, STAGING, Staging},
 };
 use camino::Utf8PathBuf;
@@ -9,8 +9,22 @@ use disklessset_kit::{exit_code, node_set::NodeName, tree_files::TreeFiles, tree
 use disklessset_plugin_api::{Command, Error, ErrorKind, Host, Image, Result};
 use serde_json::Value;
 
+/// What a tree is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Something runs in it: what is not mounted is mounted again.
+    ToWork,
+    /// Nothing is changed.
+    ToLook,
+}
+
 /// The tree of an image, or of one of its nodes.
-fn tree_of(image: &Image, node: Option<String>, host: &Host<'_>) -> Result<Utf8PathBuf> {
+pub(crate) fn tree_of(
+    image: &Image,
+    node: Option<String>,
+    wanted: Use,
+    host: &Host<'_>,
+) -> Result<Utf8PathBuf> {
     let tree = match (image.class() == STAGING, node) {
         (true, None) => Staging::of(image.name(), host)?.tree,
         (true, Some(_)) => {
@@ -24,7 +38,7 @@ fn tree_of(image: &Image, node: Option<String>, host: &Host<'_>) -> Result<Utf8P
         (false, Some(node)) => {
             let node: NodeName = node.parse().map_err(|cause| Error::usage(format!("{cause}")))?;
             let places = Golden::of(image.name(), host)?;
-            if overlays::present(&places)?.contains(&node) {
+            if wanted == Use::ToWork && overlays::present(&places)?.contains(&node) {
                 overlays::mount_again(&[node.clone()].into_iter().collect(), &places, host)?;
             }
             let tree = places.node(&node);
@@ -44,7 +58,9 @@ fn tree_of(image: &Image, node: Option<String>, host: &Host<'_>) -> Result<Utf8P
 /// Runs a command. What it changes is changed in the tree itself.
 pub(crate) fn exec(image: &Image, node: Option<String>, words: &[String], host: &Host<'_>) -> Result<Value> {
     let (program, arguments) = words.split_first().ok_or_else(|| Error::usage("no command was given"))?;
-    let tree = tree_of(image, node, host)?;
+    let of_node = node.is_some();
+    let tree = tree_of(image, node, Use::ToWork, host)?;
+    let before = identities::of(&tree);
     let command = Command::new(program.as_str())
         .args(arguments.iter().cloned())
         .env("DEBIAN_FRONTEND", "noninteractive")
@@ -52,13 +68,18 @@ pub(crate) fn exec(image: &Image, node: Option<String>, words: &[String], host: 
         .with_network()
         .show_output();
     let code = host.run(&command)?.code;
+    if !of_node {
+        identities::forget_new(&tree, &before, host)?;
+    }
     trees::flush(&tree)?;
     Ok(exit_code::answer(code))
 }
 
 /// Opens a shell, the tree's bash where it has one.
 pub(crate) fn shell(image: &Image, node: Option<String>, host: &Host<'_>) -> Result<Value> {
-    let tree = tree_of(image, node, host)?;
+    let of_node = node.is_some();
+    let tree = tree_of(image, node, Use::ToWork, host)?;
+    let before = identities::of(&tree);
     let bash = TreeFiles::open(&tree)?.exists("bin/bash");
     let every_code: Vec<i32> = (1..=255).collect();
     let shell = Command::new(if bash { "/bin/bash" } else { "/bin/sh" })
@@ -67,5 +88,8 @@ pub(crate) fn shell(image: &Image, node: Option<String>, host: &Host<'_>) -> Res
         .interactive()
         .accept(&every_code);
     host.run(&shell)?;
+    if !of_node {
+        identities::forget_new(&tree, &before, host)?;
+    }
     trees::flush(&tree).map(|()| Value::Null)
 }

@@ -5,8 +5,10 @@
 #![forbid(unsafe_code)]
 
 mod boot_file;
+mod checking;
 mod exporting;
 mod golden;
+mod identities;
 mod inside;
 mod nodes;
 mod overlays;

@@ -4,6 +4,13 @@ use crate::places::STAGING;
 use disklessset_kit::os_tree::params;
 use disklessset_plugin_api::{ActionSpec, ParamKind, ParamSpec};
 
+/// The options of a line unless others are given:
+/// - `rw`: a node writes to its tree;
+/// - `no_root_squash`: the node's root owns the tree's files, without this it cannot even boot;
+/// - `sync`: what a node was told is written is on the server's disk;
+/// - `no_subtree_check`: a renamed file must not become stale under a node.
+const OPTIONS: [&str; 4] = ["rw", "no_root_squash", "sync", "no_subtree_check"];
+
 /// What every NFS image can do.
 pub(crate) fn of_every_image() -> Vec<ActionSpec> {
     vec![
@@ -21,13 +28,15 @@ pub(crate) fn of_every_image() -> Vec<ActionSpec> {
                 ParamSpec::flag(
                     "client",
                     ParamKind::Text,
-                    "Who may mount it: *, a host name, ADDRESS/BITS, @NETGROUP",
+                    "Who may mount it: ADDRESS/BITS, a host name, @NETGROUP, * for everybody; must be given unless per-node is",
                 )
-                .repeated(),
+                .repeated()
+                .sample(vec!["127.0.0.1"]),
             )
             .param(
                 ParamSpec::flag("option", ParamKind::Text, "An export option, in place of the default ones")
-                    .repeated(),
+                    .repeated()
+                    .default(OPTIONS.to_vec()),
             )
             .param(ParamSpec::flag(
                 "per_node",

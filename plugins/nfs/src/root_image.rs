@@ -1,8 +1,8 @@
 //! `NfsImage`: what staging and golden images have in common. Nobody creates one by itself.
 
-use crate::{exporting, inside, parameters};
+use crate::{checking, exporting, inside, parameters};
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, BootContext, Error, Host, Image, ImageClass, ImageName, Result,
+    ActionSpec, Arguments, Attributes, BootContext, Error, Host, Image, ImageClass, ImageName, Result,
 };
 use serde_json::Value;
 
@@ -54,6 +54,13 @@ impl ImageClass for NfsImage {
             "export" => exporting::export(image, args, host),
             "unexport" => exporting::unexport(image, host),
             other => Err(Error::usage(format!("NFS images have no action {other}"))),
+        }
+    }
+
+    fn step(&self, step: &str, image: &mut Image, attrs: &Attributes, host: &Host<'_>) -> Result<Value> {
+        match step {
+            "check_action" => checking::check(image, attrs, host).map(|()| Value::Null),
+            other => Err(Error::not_defined(other)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is said of an image beside its attributes, and checks of what it is given.
 
 use crate::{
-    exporting, nodes, overlays,
+    exporting, identities, nodes, overlays,
     places::{Golden, Staging, published},
 };
 use camino::Utf8Path;
@@ -12,8 +12,7 @@ use serde_json::{Value, json};
 /// Facts about a staging image.
 pub(crate) fn staging(image: &Image, host: &Host<'_>) -> Result<Value> {
     let tree = Staging::of(image.name(), host)?.tree;
-    let mut facts =
-        json!({ "tree": published(&tree, &host.paths()?), "exported": exporting::lines(image, host)? });
+    let mut facts = json!({ "tree": published(&tree, &host.paths()?), "exported": exporting::lines(image, host)?, "of_one_machine": identities::of(&tree) });
     if !tree.is_dir() {
         facts["problem"] = format!("its tree {tree} is not there").into();
     }
@@ -32,6 +31,7 @@ pub(crate) fn golden(image: &Image, host: &Host<'_>) -> Result<Value> {
         "nodes_there": nodes.to_string(),
         "overlay_nodes": overlays::present(&places)?.to_string(),
         "exported": exporting::lines(image, host)?,
+        "of_one_machine": identities::of(&places.tree),
     });
     if !places.tree.is_dir() {
         facts["problem"] = format!("its tree {} is not there", places.tree).into();

@@ -1,7 +1,7 @@
 //! `NfsStagingImage`: the base tree, customised by a shell inside or by booting one tuning node on it.
 
 use crate::{
-    boot_file, parameters,
+    boot_file, identities, parameters,
     places::{self, GOLDEN, Staging},
     show, trees_room, verify,
 };
@@ -67,6 +67,7 @@ impl DerivedImageClass for NfsStagingImage {
         trees_room::one(image.name(), &from.tree, &to.work, choice.method, host)?;
         let made = to.work.join("tree");
         trees::copy_tree(&from.tree, &made, choice.method, host)?;
+        identities::forget(&made, host)?;
         places::put(&made, &to.tree, host)?;
         places::record(image, &to.tree, host)?;
         Ok(Some(()))

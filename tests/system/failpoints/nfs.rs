@@ -9,14 +9,14 @@ use super::{COMMITTED, OUT_OF_SERVICE, Operation, UNREGISTERED, operations};
 const fn change(command: &'static [&'static str], prepare: fn(&TestRoot)) -> Case {
     Case { modules: &["nfs"], command, image: "g", does: Does::Change, prepare }
 }
-const EXPORT_WHOLE: Case = change(&["nfs", "export", "g"], a_golden_image);
+const EXPORT_WHOLE: Case = change(&["nfs", "export", "g", "--client", "*"], a_golden_image);
 const UNEXPORT: Case = change(&["nfs", "unexport", "g"], an_exported_image);
 const UNEXPORT_WHOLE: Case = change(&["nfs", "unexport", "g"], exported_as_a_whole);
 
 fn exported_as_a_whole(root: &TestRoot) {
     a_golden_image(root);
     let _ = root.disklessset(EXPORT_WHOLE.command).run().expect_done();
-    let _ = root.disklessset(&["nfs", "export", "st"]).run().expect_done();
+    let _ = root.disklessset(&["nfs", "export", "st", "--client", "*"]).run().expect_done();
 }
 
 operations! {

@@ -142,7 +142,7 @@ impl Step {
                 nodes = format!("c[{first}-{last}]");
                 vec!["nfs", "nodes", "remove", name, &nodes, "--yes"]
             }
-            Self::Export(name) => vec!["nfs", "export", name],
+            Self::Export(name) => vec!["nfs", "export", name, "--client", "*"],
             Self::Unexport(name) => vec!["nfs", "unexport", name],
             Self::Clone(name, copy) => vec!["clone", name, copy],
             Self::Remove(name) => vec!["remove", name, "--yes"],

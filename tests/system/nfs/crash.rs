@@ -41,7 +41,7 @@ pub(in crate::system) fn an_exported_image(root: &TestRoot) {
     a_golden_image(root);
     let _ = root.disklessset(EXPORT.command).run().expect_done();
     // Another line, so that the file stays.
-    let _ = root.disklessset(&["nfs", "export", "st"]).run().expect_done();
+    let _ = root.disklessset(&["nfs", "export", "st", "--client", "*"]).run().expect_done();
 }
 
 const NFS: &[&str] = &["nfs"];
@@ -281,7 +281,7 @@ fn nodes_cleaned_without_the_module_are_settled_when_it_is_back() {
     nfs.root.drop_in("nfs");
     interrupted("with the module");
     // Any command that changes something, on whatever image.
-    let next = nfs.run(&["nfs", "export", "st"]).expect_done();
+    let next = nfs.run(&["nfs", "export", "st", "--client", "*"]).expect_done();
     let said = format!("{}{}", next.stdout, next.stderr);
     assert!(said.contains("nodes add was interrupted; it has now 1 nodes: c1"), "{next}");
     assert_eq!(settled(&nfs, &whole, "the return of the module"), ["c1"]);

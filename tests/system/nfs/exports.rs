@@ -26,7 +26,7 @@ fn lines_come_and_go_with_safe_defaults_and_those_of_others_stay() {
     let nfs = Nfs::with_golden();
     let file = nfs.root.path().join("etc/exports.d/disklessset.exports");
     put(&file, THEIRS.as_bytes(), 0o644);
-    nfs.done(&["nfs", "export", "st"]);
+    nfs.done(&["nfs", "export", "st", "--client", "*"]);
     nfs.done(&[
         "nfs",
         "export",
@@ -62,7 +62,7 @@ fn a_node_may_have_a_line_for_itself_alone() {
     disklessset_tests::need!(need::root());
     let nfs = Nfs::with_golden();
     nfs.done(&["nfs", "nodes", "add", "g", "c[1-2]"]);
-    nfs.done(&["nfs", "export", "g"]);
+    nfs.done(&["nfs", "export", "g", "--client", "*"]);
     nfs.done(&["nfs", "export", "g", "--per-node"]);
     let line = |node: &str| {
         format!(
@@ -75,7 +75,7 @@ fn a_node_may_have_a_line_for_itself_alone() {
     assert_eq!(nfs.lines(), [line("c2"), line("c3")]);
     nfs.refused(&["nfs", "export", "g", "--per-node", "--client", "x"], 2, "leave --client out");
     nfs.refused(&["nfs", "export", "st", "--per-node"], 2, "it has no nodes");
-    nfs.done(&["nfs", "export", "g"]);
+    nfs.done(&["nfs", "export", "g", "--client", "*"]);
     assert_eq!(nfs.lines().len(), 1);
 }
 
@@ -85,7 +85,7 @@ fn an_image_that_goes_takes_its_lines_along_with_or_without_its_module() {
     let nfs = Nfs::with_golden();
     let before = Snapshot::of(&nfs.root);
     nfs.done(&["clone", "g", "h"]);
-    nfs.done(&["nfs", "export", "h"]);
+    nfs.done(&["nfs", "export", "h", "--client", "*"]);
     nfs.done(&["remove", "h", "--yes"]);
     assert_eq!(nfs.exports_file(), "");
     nfs.done(&["clone", "g", "h"]);
@@ -107,9 +107,44 @@ fn what_cannot_stand_in_the_file_changes_nothing() {
     for client in ["", "a b", "x(rw)", "a\nb", "#", "-rw"] {
         nfs.refused(&["nfs", "export", "st", &format!("--client={client}")], 2, "client");
     }
-    nfs.refused(&["nfs", "export", "st", "--option", "rw) *(rw"], 2, "is no export option");
+    nfs.refused(&["nfs", "export", "st", "--client", "c1", "--option", "rw) *(rw"], 2, "is no export option");
     // A block without its end: nobody can tell whose lines follow.
     let file = nfs.root.path().join("etc/exports.d/disklessset.exports");
     put(&file, b"# BEGIN disklessset\n/x *(rw)\n", 0o644);
-    nfs.refused(&["nfs", "export", "st"], 1, "the mark # END disklessset is missing");
+    nfs.refused(&["nfs", "export", "st", "--client", "*"], 1, "the mark # END disklessset is missing");
+}
+
+#[test]
+fn nobody_is_let_in_who_was_not_named() {
+    disklessset_tests::need!(need::root());
+    let nfs = Nfs::with_golden();
+    for image in ["st", "g"] {
+        nfs.refused(&["nfs", "export", image], 2, "--client");
+        nfs.refused(&["--dry-run", "nfs", "export", image], 2, "--client");
+    }
+    let help = nfs.run(&["nfs", "export", "--help"]).expect_done().stdout;
+    assert!(help.contains("[default: rw, no_root_squash, sync, no_subtree_check]"), "{help}");
+    let planned = nfs.run(&["--dry-run", "nfs", "export", "g", "--client", "c1"]).expect_done().stdout;
+    assert!(planned.contains("defaults: option rw no_root_squash sync no_subtree_check"), "{planned}");
+    assert_eq!(nfs.exports_file(), "");
+}
+
+#[test]
+fn clients_and_options_that_nfs_utils_does_not_take_are_refused_and_planned_so() {
+    disklessset_tests::need!(need::root());
+    let nfs = Nfs::with_golden();
+    for client in ["10.0.0.0/33", "/16", "@", "10.1.0.0/", "300.1.1.1", "fd00::/200", "10.1.0.0/16(rw"] {
+        let flag = format!("--client={client}");
+        nfs.refused(&["nfs", "export", "st", &flag], 2, "is no NFS client");
+        nfs.refused(&["--dry-run", "nfs", "export", "st", &flag], 2, "is no NFS client");
+    }
+    for option in ["no_root_sqash", "fsid=abc", "sec=foo", "foo"] {
+        let command = ["nfs", "export", "st", "--client", "c1", "--option", option];
+        nfs.refused(&command, 2, "is no export option");
+        nfs.refused(&[&["--dry-run"], &command[..]].concat(), 2, "is no export option");
+    }
+    // A node whose name would be read as an address.
+    nfs.done(&["nfs", "nodes", "add", "g", "10"]);
+    nfs.refused(&["nfs", "export", "g", "--per-node"], 2, "is no NFS client");
+    nfs.refused(&["--dry-run", "nfs", "export", "g", "--per-node"], 2, "is no NFS client");
 }

@@ -59,7 +59,7 @@ fn they_are_cloned_used_and_removed_with_their_trees() {
     nfs.done(&["clone", "old_golden", "copy"]);
     nfs.done(&["nfs", "create-golden", "new", "--from", "old_staging"]);
     nfs.done(&["nfs", "exec", "old_staging", "--", "sh", "-c", "echo x >/etc/x"]);
-    nfs.done(&["nfs", "export", "old_golden"]);
+    nfs.done(&["nfs", "export", "old_golden", "--client", "*"]);
     nfs.refused(&["remove", "old_staging", "--yes"], 5, "golden image new is made from it");
     nfs.done(&["remove", "new", "old_golden", "old_staging", "empty", "--yes"]);
     assert_eq!(nfs.nodes("copy"), ["c001", "c002"]);

@@ -126,3 +126,26 @@ fn a_node_with_a_mount_in_its_tree_is_not_deleted() {
     drop(mounted);
     nfs.done(&["nfs", "nodes", "remove", "g", "c1", "--yes"]);
 }
+
+#[test]
+fn a_plan_refuses_what_the_action_refuses() {
+    disklessset_tests::need!(need::root());
+    let nfs = Nfs::with_golden();
+    nfs.done(&["nfs", "nodes", "add", "g", "c1"]);
+    let commands: [(&[&str], i32, &str); 7] = [
+        (&["nfs", "nodes", "add", "g", "c[1-"], 2, "not closed"),
+        (&["nfs", "nodes", "remove", "g", "c[1-", "--yes"], 2, "not closed"),
+        (&["nfs", "nodes", "remove", "g", "c7", "--yes"], 3, "has no nodes c7"),
+        (&["nfs", "exec", "g", "--node", "nope", "--", "true"], 3, "has no node nope"),
+        (&["nfs", "exec", "g", "--node", "../x", "--", "true"], 2, "../x"),
+        (&["nfs", "exec", "st", "--node", "c1", "--", "true"], 2, "it has no nodes"),
+        (&["nfs", "export", "st", "--per-node"], 2, "it has no nodes"),
+    ];
+    for (command, code, said) in commands {
+        nfs.refused(command, code, said);
+        nfs.refused(&[&["--dry-run"], command].concat(), code, said);
+    }
+    let planned = nfs.run(&["--dry-run", "nfs", "nodes", "add", "g", "c[2-3]"]).expect_done().stdout;
+    assert!(planned.contains("would do nfs nodes add g") && planned.contains("method auto"), "{planned}");
+    assert_eq!(nfs.nodes("g"), ["c1"]);
+}

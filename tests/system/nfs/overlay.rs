@@ -146,7 +146,7 @@ fn each_overlay_is_exported_under_an_identity_of_its_own() {
     };
     nfs.done(&["nfs", "nodes", "add", "g", "c3"]);
     nfs.add_overlays("c1");
-    nfs.done(&["nfs", "export", "g"]);
+    nfs.done(&["nfs", "export", "g", "--client", "*"]);
     nfs.add_overlays("c2");
     let base = "/diskless/images/nfsimages/golden/g/nodes";
     let whole = lines();
@@ -175,7 +175,7 @@ fn who_works_in_a_tree_keeps_it_and_is_named() {
     let nfs = Nfs::for_overlays();
     let before = Snapshot::of(&nfs.root);
     nfs.add_overlays("c[1-3]");
-    nfs.done(&["nfs", "export", "g"]);
+    nfs.done(&["nfs", "export", "g", "--client", "*"]);
     let sitter = nfs.root.tool("sleep", &["300"]).dir(&nfs.node("g", "c2").join("etc")).start();
     let named = format!("pid {} (sleep) works in it", sitter.pid());
     for command in [

@@ -114,7 +114,7 @@ fn case_08_actions_on_nfs_images_and_nodes() {
     disklessset_tests::need!(need::root(), need::tool("strace"));
     let nfs = Nfs::with_golden();
     nfs.done(&["nfs", "nodes", "add", "g", "c[1-2]"]);
-    nfs.done(&["nfs", "export", "st"]);
+    nfs.done(&["nfs", "export", "st", "--client", "*"]);
     let source = format!("tree:{}", nfs.tree);
     let staging = ["nfs", "create-staging", "new", "--kernel", KERNEL, "--source", &source];
     signalled(
@@ -134,8 +134,11 @@ fn case_08_actions_on_nfs_images_and_nodes() {
                 command: &["nfs", "nodes", "remove", "g", "c2", "--yes"],
                 again: &[&["nfs", "nodes", "add", "g", "c2"]],
             },
-            Action { command: &["nfs", "export", "g"], again: &[&["nfs", "unexport", "g"]] },
-            Action { command: &["nfs", "unexport", "st"], again: &[&["nfs", "export", "st"]] },
+            Action { command: &["nfs", "export", "g", "--client", "*"], again: &[&["nfs", "unexport", "g"]] },
+            Action {
+                command: &["nfs", "unexport", "st"],
+                again: &[&["nfs", "export", "st", "--client", "*"]],
+            },
         ],
     );
     Snapshot::assert_nothing_held(&nfs.root);

@@ -76,7 +76,7 @@ fn case_14_every_kind_of_change_is_refused_and_every_look_works() {
             &["nfs", "create-golden", "new", "--from", "st"],
             &["nfs", "nodes", "add", "g", "c2"],
             &["nfs", "nodes", "remove", "g", "c1", "--yes"],
-            &["nfs", "export", "g"],
+            &["nfs", "export", "g", "--client", "*"],
             &["kernel", "set", "web", KERNEL],
             &["module", "install", built.as_str()],
         ];

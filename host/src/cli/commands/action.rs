@@ -3,7 +3,7 @@
 use super::{overview::Overview, parse_image_name};
 use crate::{
     cli::{
-        declared,
+        declared, defaults,
         request::{Effect, Request, Session},
     },
     modules::OfferedAction,
@@ -112,12 +112,13 @@ impl Request for Action {
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
         let images = session.images();
         if !images.to_clean()?.contains(&self.name) {
-            images.check_action(self.class(session)?, &self.spec.words, &self.name, self.given.clone())?;
+            images.rehearse(self.class(session)?, &self.spec.words, &self.name, self.given.clone())?;
         }
-        Ok(vec![match self.spec.role {
+        let action = match self.spec.role {
             Role::Create => format!("create image {} ({})", self.name, self.class(session)?),
             _ => format!("do {}", self.command()),
-        }])
+        };
+        Ok([action].into_iter().chain(defaults::plan_of(&self.spec.params, &self.given)).collect())
     }
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {

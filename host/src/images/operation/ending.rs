@@ -14,6 +14,7 @@ use disklessset_plugin_api::{Error, Level, Result};
 impl Operation<'_> {
     /// Puts on record that the action has done what it was for. Whatever stops it from here on, what it published stays.
     pub(crate) fn commit(&self) -> Result<()> {
+        self.offer()?;
         match self.on_journal(Journal::commit)?.map_err(failure::of) {
             // To fail now would be to call a change failed that nodes have.
             Err(error) if self.is_in_service() => {
@@ -29,6 +30,10 @@ impl Operation<'_> {
     pub(crate) fn succeed(&self) -> Result<()> {
         drop(self.spare.take());
         self.tell_of_units();
+        if self.is_on_record() {
+            self.offer()?;
+            self.end_offering()?;
+        }
         let Some(mut journal) = self.journal.take() else { return Ok(()) };
         // Best effort where nobody asked for it before: without the line an end in the middle of this undoes what is held.
         let _ = journal.commit();

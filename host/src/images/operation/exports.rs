@@ -1,43 +1,73 @@
 //! What an action offers to NFS clients, and what it ends offering.
+//!
+//! Both wait for the end of the action: an image may have ten thousand nodes with a line each, and the file is written once. What
+//! comes goes on record and into the file right before the commit, what goes leaves the file right after it.
 
 use super::Operation;
 use crate::{
-    exports::{self, ExportLine},
+    exports::{self, Check, ExportLine},
     failure,
     installations::{Effect, Open},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Hold, Level, Result, messages::Exported};
+use std::collections::HashMap;
+
+/// What an action has asked for.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    /// The lines of directories that are to be offered, and nothing for those that are not, in the order they came.
+    lines: Vec<(Utf8PathBuf, Option<ExportLine>)>,
+    at: HashMap<Utf8PathBuf, usize>,
+    /// What was offered when it was first asked. Lines of this image change under its lock alone.
+    before: Option<HashMap<Utf8PathBuf, String>>,
+}
+
+impl Wanted {
+    fn set(&mut self, path: &Utf8Path, line: Option<ExportLine>) {
+        match self.at.get(path) {
+            Some(at) => self.lines[*at].1 = line,
+            None => {
+                self.at.insert(path.to_owned(), self.lines.len());
+                self.lines.push((path.to_owned(), line));
+            }
+        }
+    }
+
+    fn of(&self, path: &Utf8Path) -> Option<&Option<ExportLine>> {
+        self.at.get(path).map(|at| &self.lines[*at].1)
+    }
+}
 
 impl Operation<'_> {
-    /// Offers a directory to NFS clients, until the image goes.
-    pub(in crate::images) fn export(&self, line: &ExportLine) -> Result<()> {
-        let layout = &self.site.layout;
-        let path = line.path().to_owned();
-        // What the same action was to end goes on.
-        if let Some(number) = self.withdrawn_on_record(&path)? {
-            self.on_journal(|journal| journal.undone(number))?;
-        }
-        let now = exports::list(layout).map_err(failure::of)?;
-        let entry = now.iter().find(|entry| entry.path == path);
-        let previous = entry.map(|entry| line.with_clients(&entry.clients));
-        let text = line.to_string();
-        if previous.as_ref() == Some(&text) && self.exported_on_record(&path)?.is_some() {
+    /// Offers a directory to NFS clients from the end of the action on, until the image goes.
+    pub(in crate::images) fn export(&self, line: ExportLine) -> Result<()> {
+        if self.rehearsal {
             return Ok(());
         }
-        self.acquire(Effect::Export { path: path.clone(), previous }, Hold::Image, || {
-            exports::set(layout, &path, Some(&text), &|text| self.site.observer.line(Level::Warning, text))
-                .map(drop)
-                .map_err(failure::of)
-        })
+        self.on_journal(|_| ())?;
+        let path = line.path().to_owned();
+        self.wanted.borrow_mut().set(&path, Some(line));
+        Ok(())
     }
 
     /// What is offered when the action is committed.
     pub(in crate::images) fn exports(&self) -> Result<Vec<Exported>> {
         let mut now = exports::list(&self.site.layout).map_err(failure::of)?;
-        if let Some(journal) = self.journal.borrow().as_ref() {
-            let goes = |open: &Open, path: &Utf8Path| matches!(&open.effect, Effect::Withdrawn { path: at } if at == path);
-            now.retain(|entry| !journal.state().open.iter().any(|open| goes(open, &entry.path)));
+        let wanted = self.wanted.borrow();
+        now.retain(|entry| wanted.of(&entry.path).is_none_or(Option::is_some));
+        let mut places: HashMap<Utf8PathBuf, usize> =
+            now.iter().enumerate().map(|(at, entry)| (entry.path.clone(), at)).collect();
+        for (path, line) in &wanted.lines {
+            let Some(line) = line else { continue };
+            let entry = Exported { path: path.clone(), clients: line.clients() };
+            match places.get(path) {
+                Some(at) => now[*at] = entry,
+                None => {
+                    places.insert(path.clone(), now.len());
+                    now.push(entry);
+                }
+            }
         }
         Ok(now)
     }
@@ -46,45 +76,94 @@ impl Operation<'_> {
     /// to be together. Tells whether it was offered.
     pub(in crate::images) fn withdraw_at_the_end(&self, path: &Utf8Path) -> Result<bool> {
         self.on_journal(|_| ())?;
-        let offered = self.exports()?.iter().any(|entry| entry.path == path);
+        let mut wanted = self.wanted.borrow_mut();
+        if wanted.before.is_none() {
+            wanted.before = Some(self.offered()?);
+        }
+        let before = wanted.before.as_ref().is_some_and(|before| before.contains_key(path));
+        let offered = wanted.of(path).map_or(before, Option::is_some);
         if offered {
-            self.acquire(Effect::Withdrawn { path: path.to_owned() }, Hold::Action, || Ok(()))?;
+            wanted.set(path, None);
         }
         Ok(offered)
     }
 
-    fn withdrawn_on_record(&self, path: &Utf8Path) -> Result<Option<u64>> {
-        self.on_journal(|journal| {
-            let own = |effect: &Effect| matches!(effect, Effect::Withdrawn { path: at } if at == path);
-            journal.state().open.iter().find(|open| own(&open.effect)).map(|open| open.number)
-        })
+    fn offered(&self) -> Result<HashMap<Utf8PathBuf, String>> {
+        let now = exports::list(&self.site.layout).map_err(failure::of)?;
+        Ok(now.into_iter().map(|entry| (entry.path, entry.clients)).collect())
     }
 
-    /// No longer offers a directory, at once, whether or not it is on record; tells whether it was offered.
-    pub(in crate::images) fn withdraw(&self, path: &Utf8Path) -> Result<bool> {
-        let warn = |text: &str| self.site.observer.line(Level::Warning, text);
+    /// Puts on record what was asked for, all at once, and into the file what is to be offered.
+    pub(super) fn offer(&self) -> Result<()> {
+        let wanted = std::mem::take(&mut *self.wanted.borrow_mut());
+        if wanted.lines.is_empty() {
+            return Ok(());
+        }
+        let before = self.offered()?;
+        let (mut effects, mut lines) = (Vec::new(), Vec::new());
+        for (path, line) in wanted.lines {
+            let previous = before.get(&path);
+            match line {
+                None if previous.is_none() => {}
+                None => effects.push((Effect::Withdrawn { path }, Hold::Action)),
+                Some(line) => {
+                    let previous = previous.map(|clients| line.with_clients(clients));
+                    let text = line.to_string();
+                    if previous.as_ref() == Some(&text) && self.is_exported_on_record(&path)? {
+                        continue;
+                    }
+                    effects.push((Effect::Export { path: path.clone(), previous }, Hold::Image));
+                    lines.push((path, Some(text)));
+                }
+            }
+        }
+        self.on_journal(|journal| journal.intend_all(effects))?.map_err(failure::of)?;
+        // One that fails may have come into service all the same: what it replaced is on record.
+        let changed = exports::change(&self.site.layout, &lines, Check::ByTheTool, &|text| self.warn(text));
+        changed.map(drop).map_err(failure::of_exports)
+    }
+
+    /// Ends offering what was to end, now that the action is committed.
+    pub(super) fn end_offering(&self) -> Result<()> {
+        let ended = self.on_journal(|journal| {
+            let of = |open: &Open| match &open.effect {
+                Effect::Withdrawn { path } => Some((path.clone(), open.number)),
+                _ => None,
+            };
+            journal.state().open.iter().filter_map(of).collect::<Vec<_>>()
+        })?;
+        let (paths, numbers): (Vec<_>, Vec<_>) = ended.into_iter().unzip();
+        self.withdraw(&paths, &numbers)
+    }
+
+    /// No longer offers directories, at once, whether or not they are on record; what else the record has of it goes with that.
+    pub(in crate::images) fn withdraw(&self, paths: &[Utf8PathBuf], more: &[u64]) -> Result<()> {
         // A reader that may not acquire anything may not change exports either.
         self.on_journal(|_| ())?;
-        let was = exports::set(&self.site.layout, path, None, &warn).map_err(failure::of)?;
-        self.on_journal(|journal| journal.export_undone(path))?;
-        Ok(was.is_some())
+        if paths.is_empty() {
+            return Ok(());
+        }
+        let lines: Vec<_> = paths.iter().map(|path| (path.clone(), None)).collect();
+        exports::change(&self.site.layout, &lines, Check::None, &|text| self.warn(text))
+            .map_err(failure::of_exports)?;
+        self.on_journal(|journal| journal.exports_undone(paths.iter().map(Utf8PathBuf::as_path), more))
     }
 
     /// No longer offers anything below the directories of an image.
     pub(in crate::images) fn withdraw_below(&self, directories: &[Utf8PathBuf]) -> Result<()> {
         let layout = &self.site.layout;
-        for entry in exports::list(layout).map_err(failure::of)? {
-            if directories.iter().any(|directory| entry.path.starts_with(layout.published(directory))) {
-                self.withdraw(&entry.path)?;
-            }
-        }
-        Ok(())
+        let own: Vec<_> = directories.iter().map(|directory| layout.published(directory)).collect();
+        let entries = exports::list(layout).map_err(failure::of)?;
+        let below = |path: &Utf8PathBuf| own.iter().any(|directory| path.starts_with(directory));
+        let paths: Vec<_> = entries.into_iter().map(|entry| entry.path).filter(below).collect();
+        self.withdraw(&paths, &[])
     }
 
-    fn exported_on_record(&self, path: &Utf8Path) -> Result<Option<u64>> {
-        self.on_journal(|journal| {
-            let own = |effect: &Effect| matches!(effect, Effect::Export { path: at, .. } if at == path);
-            journal.state().open.iter().find(|open| own(&open.effect)).map(|open| open.number)
-        })
+    fn warn(&self, text: &str) {
+        self.site.observer.line(Level::Warning, text);
+    }
+
+    fn is_exported_on_record(&self, path: &Utf8Path) -> Result<bool> {
+        self.on_journal(|journal| !journal.state().exports_of(path).is_empty())
     }
 }

@@ -50,6 +50,10 @@ pub(crate) struct Operation<'s> {
     replaced: Cell<bool>,
     /// Let go when it ends: taking back what it did never lacks a descriptor.
     pub(in crate::images) spare: Cell<Spare>,
+    /// Lines of exports that come and go at its end.
+    wanted: RefCell<exports::Wanted>,
+    /// Whether it only finds out what would be refused.
+    rehearsal: bool,
     /// Held until the operation is dropped: what is done after its end still concerns nobody else.
     lock: Option<Lock>,
 }
@@ -66,7 +70,7 @@ pub(in crate::images) fn lock_image(site: &Site, name: &ImageName, action: &str,
         other => failure::of(other),
     })?;
     // Whoever was at it when the lock's file was removed still has the journal.
-    let journal = journal::path_of(&site.layout.journal_dir(), name.as_str());
+    let journal = journal::place(&site.layout, name.as_str());
     if journal::is_held(&journal).map_err(failure::of)? {
         return Err(at_work(&what));
     }
@@ -117,7 +121,7 @@ impl<'s> Operation<'s> {
     }
 
     fn on_record_from_now(mut self, lock: Lock, action: &str, class: &str) -> Result<Self> {
-        let path = journal::path_of(&self.site.layout.journal_dir(), &self.subject.to_string());
+        let path = journal::place(&self.site.layout, &self.subject.to_string());
         if journal::is_held(&path).map_err(failure::of)? {
             return Err(at_work(&self.subject.to_string()));
         }
@@ -142,6 +146,11 @@ impl<'s> Operation<'s> {
         Self::on(site, Subject::Image(name.clone()), class)
     }
 
+    /// A look at what an action would be refused for: what it is to offer is checked, and nothing is changed.
+    pub(in crate::images) fn rehearsing(site: &'s Site, name: &ImageName, class: &str) -> Self {
+        Self { rehearsal: true, ..Self::reading(site, name, class) }
+    }
+
     /// A look at the images of a class.
     pub(in crate::images) fn overview(site: &'s Site, class: &str) -> Self {
         Self::on(site, Subject::Overview, class)
@@ -160,6 +169,8 @@ impl<'s> Operation<'s> {
             digests: Cell::new(Digests::Carried),
             replaced: Cell::new(false),
             spare: Cell::default(),
+            wanted: RefCell::default(),
+            rehearsal: false,
             lock: None,
         }
     }

@@ -100,17 +100,16 @@ impl Operation<'_> {
                 Effect::Next { path, aside, inode } => {
                     undo::put_next(path, aside, *inode).map_err(failure::of)
                 }
-                Effect::Withdrawn { path } => self.withdraw(path).map(drop),
                 _ => continue,
             };
-            put.map_err(|error| {
-                error
-                    .context(format!("{} is not in its new state yet", self.subject))
-                    .hint("disklessset clean")
-            })?;
+            put.map_err(|error| self.not_yet(error))?;
             self.on_journal(|journal| journal.undone(open.number))?;
         }
-        Ok(())
+        self.end_offering().map_err(|error| self.not_yet(error))
+    }
+
+    fn not_yet(&self, error: Error) -> Error {
+        error.context(format!("{} is not in its new state yet", self.subject)).hint("disklessset clean")
     }
 
     /// Whether the next state of the image is in service already, and all that is still on record goes in either case, committed or

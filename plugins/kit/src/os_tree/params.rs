@@ -1,6 +1,9 @@
 //! The parameters of a tree, declared once for all classes: a class takes the groups it wants, in the order its menu asks.
 
-use crate::packages::PackageSet;
+use crate::{
+    packages::PackageSet,
+    source::{Source, servers_os_release},
+};
 use disklessset_plugin_api::{ActionSpec, ParamKind, ParamSpec, Size};
 
 /// `--kernel` and `--source`.
@@ -21,11 +24,20 @@ pub fn kernel() -> ParamSpec {
 
 /// `--source`. Menus ask for it late: 1.x had none, and hands that know it answer the first questions without reading them.
 pub fn source() -> ParamSpec {
-    ParamSpec::flag(
+    source_on(&servers_os_release())
+}
+
+/// `--source`; its default is what installs packages of a server with this `os-release`, where that is known.
+fn source_on(os_release: &str) -> ParamSpec {
+    let source = ParamSpec::flag(
         "source",
         ParamKind::Text,
-        "Where the tree comes from: apt, dnf, tree:PATH, tar:PATH, oci:PATH[:REFERENCE]; this server's own kind by default",
-    )
+        "Where the tree comes from: apt, dnf, tree:PATH, tar:PATH, oci:PATH[:REFERENCE]",
+    );
+    match Source::of_server(os_release) {
+        Ok(own) => source.default(own.to_string()),
+        Err(_) => source,
+    }
 }
 
 /// The name of the package set of livenet images in parameters files and records, that of 1.x.
@@ -157,6 +169,14 @@ pub fn repositories() -> Vec<ParamSpec> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_default_source_is_declared() {
+        let of = |os_release| source_on(os_release).default;
+        assert_eq!(of("ID=debian\n"), Some("apt".into()));
+        assert_eq!(of("ID=rocky\nID_LIKE=\"rhel centos fedora\"\n"), Some("dnf".into()));
+        assert_eq!(of("ID=arch\n"), None);
+    }
 
     #[test]
     fn parameters_keep_their_names_of_1x_and_flags_are_short() {

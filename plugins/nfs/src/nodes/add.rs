@@ -2,7 +2,7 @@
 
 use super::{present, typed};
 use crate::{
-    exporting, overlays,
+    exporting, identities, overlays,
     places::{self, Golden},
     trees_room,
 };
@@ -32,6 +32,13 @@ pub(crate) enum Room {
     Checked,
 }
 
+/// Refuses a set that cannot be added, and changes nothing.
+pub(crate) fn check(image: &Image, nodes: &str, host: &Host<'_>) -> Result<()> {
+    let places = Golden::of(image.name(), host)?;
+    present(&places)?.union(&typed(nodes)?).within_limit()?;
+    Ok(())
+}
+
 /// Makes trees for nodes that have none. Killed in the middle, the finished ones stay.
 pub(crate) fn add(image: &mut Image, nodes: &str, how: How, host: &Host<'_>) -> Result<Value> {
     let places = Golden::of(image.name(), host)?;
@@ -51,6 +58,7 @@ pub(crate) fn add(image: &mut Image, nodes: &str, how: How, host: &Host<'_>) -> 
         }
         return Ok(json!({ "added": "" }));
     }
+    identities::warn(&places.tree, host);
     host.acquire_directory(&places.work, Hold::Action)?;
     places::make_directory(&places.nodes, 0o755)?;
     let method = match how {

@@ -3,8 +3,8 @@
 mod add;
 mod remove;
 
-pub(crate) use add::{How, Room, add, make_trees};
-pub(crate) use remove::remove;
+pub(crate) use add::{How, Room, add, check as check_addition, make_trees};
+pub(crate) use remove::{check as check_removal, remove};
 
 use crate::{exporting, overlays, places::Golden};
 use camino::Utf8Path;

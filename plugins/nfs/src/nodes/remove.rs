@@ -5,25 +5,50 @@ use crate::{
     exporting, overlays,
     places::{self, Golden},
 };
-use camino::Utf8Path;
 use disklessset_kit::{mounts, node_set::NodeSet};
 use disklessset_plugin_api::{Error, ErrorKind, Hold, Host, Image, Result};
 use serde_json::{Value, json};
 
+/// What a removal is about.
+struct Removal {
+    /// The nodes that are there, and of these the ones that go.
+    there: NodeSet,
+    gone: NodeSet,
+    /// The ones that are asked for and not there.
+    absent: NodeSet,
+    /// Those that are overlays.
+    views: NodeSet,
+}
+
+impl Removal {
+    fn of(image: &Image, nodes: &str, places: &Golden) -> Result<Self> {
+        let (asked, there) = (typed(nodes)?, present(places)?);
+        let (gone, absent) = (asked.intersection(&there), asked.difference(&there));
+        if gone.is_empty() {
+            return Err(Error::new(
+                ErrorKind::NOT_FOUND,
+                format!("image {} has no nodes {asked}", image.name()),
+            )
+            .hint(format!("disklessset nfs nodes list {}", image.name())));
+        }
+        let views = overlays::present(places)?;
+        nothing_mounted(&gone, &views, places)?;
+        Ok(Self { there, gone, absent, views })
+    }
+}
+
+/// Refuses what cannot be removed, and changes nothing.
+pub(crate) fn check(image: &Image, nodes: &str, host: &Host<'_>) -> Result<()> {
+    Removal::of(image, nodes, &Golden::of(image.name(), host)?).map(drop)
+}
+
 /// Removes the trees of nodes. Killed in the middle, those that are out of service go, the others stay.
 pub(crate) fn remove(image: &mut Image, nodes: &str, host: &Host<'_>) -> Result<Value> {
     let places = Golden::of(image.name(), host)?;
-    let (asked, there) = (typed(nodes)?, present(&places)?);
-    let (gone, absent) = (asked.intersection(&there), asked.difference(&there));
-    if gone.is_empty() {
-        return Err(Error::new(ErrorKind::NOT_FOUND, format!("image {} has no nodes {asked}", image.name()))
-            .hint(format!("disklessset nfs nodes list {}", image.name())));
-    }
+    let Removal { there, gone, absent, views } = Removal::of(image, nodes, &places)?;
     if !absent.is_empty() {
         host.warn(format!("{absent}: not there"));
     }
-    let views = overlays::present(&places)?;
-    nothing_mounted(&gone, &views, &places)?;
     host.acquire_directory(&places.work, Hold::Action)?;
     let total = gone.len() as u64;
     for (done, node) in (0_u64..).zip(gone.iter()) {
@@ -46,11 +71,12 @@ pub(crate) fn remove(image: &mut Image, nodes: &str, host: &Host<'_>) -> Result<
 fn nothing_mounted(nodes: &NodeSet, views: &NodeSet, places: &Golden) -> Result<()> {
     let mounted = mounts::at_or_below(&places.nodes)
         .map_err(|cause| Error::failed("cannot read the mount table").because(cause))?;
-    for node in nodes.iter() {
-        let tree = places.node(&node);
-        let own = |target: &Utf8Path| target == tree && views.contains(&node);
-        let others = |mount: &&mounts::Mounted| mount.target.starts_with(&tree) && !own(&mount.target);
-        if let Some(mount) = mounted.iter().find(others) {
+    for mount in mounted {
+        let below = mount.target.strip_prefix(&places.nodes).ok();
+        let name = below.and_then(|below| below.components().next());
+        let Some(node) = name.and_then(|name| name.as_str().parse().ok()) else { continue };
+        let own = mount.target == places.node(&node) && views.contains(&node);
+        if nodes.contains(&node) && !own {
             return Err(Error::refused(format!(
                 "cannot remove node {node}: still mounted at {}",
                 mount.target

@@ -4,7 +4,9 @@
 
 use super::{
     fault::Fault,
+    kept::Kept,
     layer::{Check, Source},
+    members::Kind,
     name::{self, Wish},
     place::{self, Lost},
     tree::{self, Times, Tree, cstring},
@@ -19,6 +21,8 @@ use std::{
 
 /// Removals behind links, which are few in layers that nobody made to hurt.
 const MOST_BEHIND_LINKS: usize = 1 << 16;
+/// Hard links of a layer whose files are held while it removes what lower layers have.
+const MOST_LINKS: usize = 1 << 16;
 
 /// Applies a layer; `number` says which it is, for the progress.
 pub(super) fn apply(
@@ -29,20 +33,34 @@ pub(super) fn apply(
 ) -> Result<Lost, Fault> {
     let removals = Removals::survey(source, tree, scratch, &format!("checking layer {number}"))?;
     let label = format!("unpacking layer {number}");
+    let server = |cause: Errno| Fault::from(std::io::Error::from(cause));
+    let kept = match removals.any && !removals.links.is_empty() {
+        true => Some(Kept::of(tree, &removals.links).map_err(server)?),
+        false => None,
+    };
     removals.carry_out(source, tree, &label)?;
     let mut lost = Lost::default();
     source.read(&label, Check::Blob, &mut |member, data| {
         let parts = name::parts(&member.path)?;
         match name::wish(&member.path, &parts)? {
-            Wish::Put => place::put(tree, member, &parts, data, &mut lost),
+            Wish::Put => place::put(tree, member, &parts, data, kept.as_ref(), &mut lost),
             Wish::Remove(_) | Wish::Empty | Wish::Nothing => Ok(()),
         }
     })?;
+    match kept {
+        Some(kept) => kept.end(tree).map_err(server)?,
+        None => {}
+    }
     Ok(lost)
 }
 
 /// The names of removals, in a file: nothing bounds how many a layer has.
-struct Removals(File);
+struct Removals {
+    file: File,
+    any: bool,
+    /// What hard links of the layer lead to.
+    links: Vec<Vec<u8>>,
+}
 
 impl Removals {
     /// Reads the whole layer, checks its digests and the names in it.
@@ -51,24 +69,31 @@ impl Removals {
         let file = File::options().read(true).write(true).create_new(true).open(&path)?;
         std::fs::remove_file(&path)?;
         let mut out = BufWriter::new(file);
+        let (mut any, mut links) = (false, Vec::new());
         let room = tree.room().map_err(std::io::Error::from)?;
         source.read(label, Check::All { room }, &mut |member, _| {
             let parts = name::parts(&member.path)?;
             match name::wish(&member.path, &parts)? {
+                Wish::Put if member.kind == Kind::HardLink && links.len() < MOST_LINKS => {
+                    links.push(member.link.clone());
+                }
                 Wish::Put | Wish::Nothing => {}
                 // No name holds a NUL.
-                Wish::Remove(_) | Wish::Empty => out.write_all(&[&parts.join(&b'/')[..], &[0]].concat())?,
+                Wish::Remove(_) | Wish::Empty => {
+                    any = true;
+                    out.write_all(&[&parts.join(&b'/')[..], &[0]].concat())?;
+                }
             }
             Ok(())
         })?;
-        Ok(Self(out.into_inner().map_err(|failed| failed.into_error())?))
+        Ok(Self { file: out.into_inner().map_err(|failed| failed.into_error())?, any, links })
     }
 
     fn carry_out(mut self, source: &Source<'_, '_>, tree: &Tree, label: &str) -> Result<(), Fault> {
         use std::io::Seek;
-        self.0.rewind()?;
+        self.file.rewind()?;
         let mut behind_links: Vec<(Vec<u8>, usize)> = Vec::new();
-        for path in BufReader::new(self.0).split(0) {
+        for path in BufReader::new(self.file).split(0) {
             let path = path?;
             let parts = name::parts(&path)?;
             let above = &parts[..parts.len().saturating_sub(1)];

@@ -52,12 +52,16 @@ fn parsed<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Result<T, Fault> {
 /// Finds the image and checks everything about it but its layers.
 pub(super) fn image(store: &Store, reference: Option<&str>) -> Result<Image, Fault> {
     if !store.has("oci-layout") {
-        let docker = if store.has("manifest.json") {
-            "; it is a docker archive: skopeo copy docker-archive:FILE oci:DIRECTORY makes a layout of it"
-        } else {
-            ""
+        let other = match (store.has("manifest.json"), store.is_directory()) {
+            (false, _) => String::new(),
+            // With `version` it is what skopeo calls a directory; else a docker archive that somebody unpacked.
+            (true, true) if store.has("version") => {
+                "; it is a directory of skopeo: skopeo copy dir:DIRECTORY oci:LAYOUT makes a layout of it".to_owned()
+            }
+            (true, true) => "; it is a docker archive that was unpacked: pack it again with tar, then skopeo copy docker-archive:FILE oci:LAYOUT makes a layout of it".to_owned(),
+            (true, false) => "; it is a docker archive: skopeo copy docker-archive:FILE oci:LAYOUT makes a layout of it".to_owned(),
         };
-        return Err(Fault::Refused(format!("it is no OCI image layout: it has no file oci-layout{docker}")));
+        return Err(Fault::Refused(format!("it is no OCI image layout: it has no file oci-layout{other}")));
     }
     let layout: OciLayout = parsed(&store.text("oci-layout")?, "oci-layout")?;
     let version = layout.image_layout_version();

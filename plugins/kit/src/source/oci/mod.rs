@@ -11,6 +11,7 @@ mod facts;
 mod fault;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod kept;
 mod layer;
 mod layout;
 mod members;

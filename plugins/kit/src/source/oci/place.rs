@@ -2,6 +2,7 @@
 
 use super::{
     fault::Fault,
+    kept::Kept,
     members::{Kind, Member},
     name,
     tree::{self, Times, Tree, cstring},
@@ -51,6 +52,7 @@ pub(super) fn put(
     member: &Member,
     parts: &[&[u8]],
     data: &mut dyn Read,
+    kept: Option<&Kept>,
     lost: &mut Lost,
 ) -> Result<(), Fault> {
     lost.foreign_acls += u64::from(member.foreign_acl);
@@ -67,7 +69,7 @@ pub(super) fn put(
     match member.kind {
         Kind::File => write(parent, &name, member, data)?,
         Kind::Directory => make_directory(parent, &name).map_err(fault(member, "make"))?,
-        Kind::HardLink => return link(tree, parent, &name, member),
+        Kind::HardLink => return link(tree, parent, &name, member, kept),
         Kind::Symlink => {
             let target = cstring(&member.link)
                 .map_err(|_| Fault::member(&member.path, "links to a name with a NUL"))?;
@@ -130,7 +132,13 @@ fn attributes(path: &std::path::Path) -> rustix::io::Result<Vec<CString>> {
     names.map(cstring).collect()
 }
 
-fn link(tree: &Tree, parent: BorrowedFd<'_>, name: &CStr, member: &Member) -> Result<(), Fault> {
+fn link(
+    tree: &Tree,
+    parent: BorrowedFd<'_>,
+    name: &CStr,
+    member: &Member,
+    kept: Option<&Kept>,
+) -> Result<(), Fault> {
     let refuse = |why: String| {
         Err(Fault::member(
             &member.path,
@@ -150,9 +158,10 @@ fn link(tree: &Tree, parent: BorrowedFd<'_>, name: &CStr, member: &Member) -> Re
     };
     let (directory, last, stat) = match find() {
         Ok(found) => found,
-        Err(Errno::NOENT | Errno::NOTDIR) => {
-            return refuse("which is not in the image at that point".to_owned());
-        }
+        Err(Errno::NOENT | Errno::NOTDIR) => match kept.and_then(|kept| kept.find(&parts)) {
+            Some(found) => found,
+            None => return refuse("which is not in the image at that point".to_owned()),
+        },
         Err(cause) => return refuse(format!("which cannot be reached: {}", std::io::Error::from(cause))),
     };
     if tree::kind(&stat) == FileType::Directory {

@@ -109,6 +109,11 @@ impl Store {
         }
     }
 
+    /// Whether it is a directory, and no archive.
+    pub(super) fn is_directory(&self) -> bool {
+        matches!(self, Self::Directory(_))
+    }
+
     /// Whether it has a file of this name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.file(name).is_ok()

@@ -208,6 +208,8 @@ fn what_is_no_layout_is_refused_by_a_reason() {
     let at = |name: &str| test.root().join(name);
     std::fs::create_dir(at("empty")).unwrap();
     put(&at("docker/manifest.json"), b"[]");
+    put(&at("skopeo/manifest.json"), b"{}");
+    put(&at("skopeo/version"), b"Directory Transport Version: 1.1\n");
     run(&test, "tar", &["-C", at("docker").as_str(), "-cf", at("docker.tar").as_str(), "manifest.json"]);
     put(&at("text"), &b"just some text. ".repeat(100));
     put(&at("old/oci-layout"), br#"{"imageLayoutVersion":"2.0.0"}"#);
@@ -222,7 +224,8 @@ fn what_is_no_layout_is_refused_by_a_reason() {
     for (name, reason) in [
         ("missing", "No such file"),
         ("empty", "has no file oci-layout"),
-        ("docker", "skopeo copy docker-archive:"),
+        ("docker", "pack it again with tar, then skopeo copy docker-archive:"),
+        ("skopeo", "skopeo copy dir:DIRECTORY oci:LAYOUT"),
         ("docker.tar", "skopeo copy docker-archive:"),
         ("text", "is no whole tar archive"),
         ("old", "of version \"2.0.0\""),

@@ -49,6 +49,38 @@ fn removals_are_of_lower_layers_wherever_they_stand() {
 }
 
 #[test]
+fn a_file_that_a_layer_links_to_and_removes_lives_on_under_its_new_name() {
+    disklessset_tests::need!(need::root());
+    let test = TestHost::new();
+    let lower = [
+        base(),
+        directory("var"),
+        file("var/a", "data"),
+        directory("d"),
+        file("d/x", "deep"),
+        directory("o"),
+        file("o/y", "opaque"),
+    ];
+    let upper = [
+        hard_link("var/b", "var/a"),
+        file("var/.wh.a", ""),
+        hard_link("kept", "d/x"),
+        file(".wh.d", ""),
+        file("o/.wh..wh..opq", ""),
+        hard_link("o/z", "o/y"),
+    ];
+    let tree = unpacked(&test, &layout(&test, &[plain(lower.concat()), plain(upper.concat())]));
+    assert_eq!(
+        (read(&tree, "var/b"), read(&tree, "kept"), read(&tree, "o/z")),
+        ("data".into(), "deep".into(), "opaque".into())
+    );
+    assert!(!tree.join("var/a").exists() && !tree.join("d").exists() && !tree.join("o/y").exists());
+    assert_eq!(tree.join("var/b").metadata().unwrap().nlink(), 1);
+    let names = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    assert!(!tree.read_dir().unwrap().map(names).any(|name| name.starts_with(".kept")));
+}
+
+#[test]
 fn a_directory_in_the_place_of_a_link_does_not_empty_where_the_link_led() {
     disklessset_tests::need!(need::root());
     let test = TestHost::new();
