@@ -31,7 +31,6 @@ pub(super) fn customise(
     if let Some((_, keys)) = &wish.keys {
         keys.authorise_for_root(&files)?;
     }
-    tell_ways_in(wish, host);
     describe_image(&files, &ImageFacts { image, kernel: kernel.as_str(), date: &today() })?;
     warn_of_local_disks(&files, host)?;
     first_boot::make_host_keys_at_boot(&files)?;
@@ -47,7 +46,8 @@ pub(super) fn customise(
     Ok(())
 }
 
-fn tell_ways_in(wish: &Wish, host: &Host<'_>) {
+/// Says who can log in: before the work, while it can be done otherwise.
+pub(super) fn tell_ways_in(wish: &Wish, host: &Host<'_>) {
     match (&wish.password, &wish.keys) {
         (None, None) => host.warn(
             "no password and no key were given: root's account is locked and nobody can log in on the nodes",
