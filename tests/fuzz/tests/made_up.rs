@@ -3,6 +3,8 @@
 //!
 //! One test, as memory is measured.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use disklessset_fuzz::{TARGETS, Target};
 use fastrand::Rng;
 use std::{path::Path, time::Duration};
