@@ -13,9 +13,43 @@ fn source_tree() -> Utf8PathBuf {
     Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the source tree").to_owned()
 }
 
+/// Shows a directory in the place of `/srv`. What of ours lies below the real one is brought back in, by a descriptor that no mount
+/// over its path takes away.
+fn covered_srv(srv: &Utf8Path, source: &Utf8Path) -> String {
+    let mut places = vec![source.to_owned()];
+    for name in ["HOME", "CARGO_HOME", "RUSTUP_HOME", "CARGO_TARGET_DIR"] {
+        places.extend(std::env::var(name).ok().map(Utf8PathBuf::from));
+    }
+    places.extend(std::env::var("PATH").iter().flat_map(|path| path.split(':')).map(Utf8PathBuf::from));
+    // target/debug/deps/suite-0123
+    let target = disklessset_tests::run::build_dir().parent().map(Utf8Path::to_owned);
+    places.extend(target);
+    places.retain(|place| place.starts_with("/srv") && place.is_dir());
+    places.sort();
+    let mut inside: Option<Utf8PathBuf> = None;
+    // What lies in another of them comes with it.
+    places.retain(|place| match &inside {
+        Some(outer) if place.starts_with(outer) => false,
+        _ => {
+            inside = Some(place.clone());
+            true
+        }
+    });
+    let (mut held, mut back) = (String::new(), String::new());
+    for (number, place) in places.iter().enumerate() {
+        held += &format!("exec {}<'{place}'\n", number + 10);
+        back += &format!(
+            "mkdir -p '{place}'\nmount --no-canonicalize --rbind /proc/self/fd/{} '{place}'\n",
+            number + 10
+        );
+    }
+    format!("{held}mount --bind '{srv}' /srv\n{back}")
+}
+
 /// The commands of the blocks that are run now, each introduced by where it stands.
 fn script(blocks: &[Block], full: bool, srv: &Utf8Path) -> String {
-    let mut script = format!("set -euo pipefail\nmount --bind '{srv}' /srv\ncd '{}'\n", source_tree());
+    let source = source_tree();
+    let mut script = format!("set -euo pipefail\n{}cd '{source}'\n", covered_srv(srv, &source));
     for block in blocks {
         let now = match block.when {
             When::Always => true,
@@ -71,4 +105,20 @@ fn the_test_command_of_ci_is_the_readme_s() {
         commands.filter(|line| !line.starts_with("set ") && !line.starts_with("cd ")).collect();
     let shown = blocks(&readme).unwrap().into_iter().flat_map(|block| block.commands);
     assert_eq!(commands, shown.filter(|command| command.contains("xtask test")).collect::<Vec<_>>()[..1]);
+}
+
+#[test]
+fn a_source_tree_below_srv_is_not_covered() {
+    disklessset_tests::need!(need::root());
+    let root = TestRoot::bare();
+    let checkout = tempfile::tempdir_in("/srv").unwrap();
+    let checkout: &Utf8Path = checkout.path().try_into().unwrap();
+    std::fs::File::create_new(checkout.join("README.md")).unwrap();
+    let srv = root.beside().join("srv");
+    disklessset_tests::place::make_dir(&srv).unwrap();
+    let script = format!("set -eu\n{}cd '{checkout}'\nls\n: >/srv/here\n", covered_srv(&srv, checkout));
+    let unshare = ["--mount", "--propagation", "private", "bash", "-c", &script];
+    let outcome = root.tool("unshare", &unshare).run().expect_done();
+    assert_eq!(outcome.stdout, "README.md\n");
+    assert!(srv.join("here").exists() && !Utf8Path::new("/srv/here").exists());
 }

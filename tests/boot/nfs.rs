@@ -12,7 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_tests::facts;
 use disklessset_tests::need::{self, Verdict};
 use disklessset_tests::root::TestRoot;
-use disklessset_tests::run::Outcome;
+use disklessset_tests::run::{Outcome, Running};
 use nix::sys::signal::Signal;
 
 use super::livenet;
@@ -280,14 +280,41 @@ fn a_tree_that_nodes_write_to_is_nobody_else_s_meanwhile() {
     nothing_held(&root);
 }
 
+/// Kills the NFS server of a proof, once its machine runs.
+fn kill_server(root: &TestRoot, proof: Running, killed_before: Option<i32>) -> (Running, i32) {
+    let other = |pid: &i32| Some(*pid) != killed_before;
+    let at_work =
+        || root.tool_at_work("ganesha.nfsd").filter(other).zip(root.tool_at_work("qemu-system-x86_64"));
+    let (proof, (server, _)) = proof.wait_until(at_work);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(server), Signal::SIGABRT).unwrap();
+    (proof, server)
+}
+
 #[test]
-fn a_server_that_dies_ends_the_proof_with_its_name() {
+fn a_server_that_dies_twice_ends_the_proof_with_its_signal_and_its_log() {
     disklessset_tests::need!(need::root(), need::tool("qemu-system-x86_64"), need::tool("ganesha.nfsd"));
     let root = empty_world();
     let proof = root.disklessset(&["prove", "base"]).start();
-    let at_work = || root.tool_at_work("ganesha.nfsd").zip(root.tool_at_work("qemu-system-x86_64"));
-    let (proof, (server, _)) = proof.wait_until(at_work);
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(server), Signal::SIGKILL).unwrap();
-    let _ = proof.wait().expect_code(1).expect_said("nfs-ganesha ended");
+    let (proof, first) = kill_server(&root, proof, None);
+    let (proof, _) = kill_server(&root, proof, Some(first));
+    let outcome = proof.wait().expect_code(1).expect_said("nfs-ganesha was ended by SIGABRT");
+    let kept =
+        outcome.stderr.rsplit_once("its log is kept in ").map(|(_, rest)| rest.split(')').next().unwrap());
+    let log = std::fs::read_to_string(kept.unwrap_or_else(|| panic!("no log is named: {outcome}"))).unwrap();
+    assert_eq!(log.matches("--- nfs-ganesha (process ").count(), 2, "{log}");
+    nothing_held(&root);
+}
+
+#[test]
+fn a_server_that_dies_once_is_started_again_and_that_is_told() {
+    disklessset_tests::need!(need::root(), need::tool("qemu-system-x86_64"), need::tool("ganesha.nfsd"));
+    let root = empty_world();
+    let proof = root.disklessset(&["prove", "base", "--timeout", "20"]).start();
+    let (proof, first) = kill_server(&root, proof, None);
+    let at_work = || root.tool_at_work("ganesha.nfsd").filter(|pid| *pid != first);
+    let (proof, _) = proof.wait_until(at_work);
+    // The tree is empty: what fails now is the image.
+    let outcome = proof.wait().expect_code(1).expect_said("nfs-ganesha was ended by SIGABRT");
+    assert!(outcome.stderr.contains("does not boot"), "{outcome}");
     nothing_held(&root);
 }

@@ -17,7 +17,7 @@ pub fn build() {
         let directory = run::build_dir();
         let target = directory.parent().expect("a profile's directory lies in cargo's target directory");
         let mut cargo = Command::new(env!("CARGO"));
-        let _ = cargo.args(["build", "--manifest-path", manifest.as_str()]);
+        let _ = cargo.args(["build", "--locked", "--manifest-path", manifest.as_str()]);
         let _ = cargo.args(["--target-dir", target.as_str()]);
         if directory.file_name() == Some("release") {
             let _ = cargo.arg("--release");

@@ -25,7 +25,7 @@ pub fn build() {
             let target = run::build_dir();
             let target = target.parent().expect("a profile lies below the target directory");
             let output = Command::new(env!("CARGO"))
-                .args(["build", "--target-dir", target.as_str()])
+                .args(["build", "--locked", "--target-dir", target.as_str()])
                 .current_dir(sources(minor))
                 // The profile of the workspace, so that the same dependencies are taken.
                 .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")

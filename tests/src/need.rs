@@ -56,7 +56,7 @@ pub fn root() -> Verdict {
     if nix::unistd::geteuid().is_root() { Verdict::Go } else { skip("not root") }
 }
 
-/// The test needs a program of the system. Root can install it (`cargo xtask setup`), so that in CI, as root, its
+/// The test needs a program of the system. Root can install it (`cargo xtask setup --for tests`), so that in CI, as root, its
 /// absence is a failure.
 #[track_caller]
 pub fn tool(name: &str) -> Verdict {
@@ -64,7 +64,7 @@ pub fn tool(name: &str) -> Verdict {
         return Verdict::Go;
     }
     let installable = nix::unistd::geteuid().is_root();
-    assert!(!(in_ci() && installable), "{name} is missing: cargo xtask setup should have installed it");
+    assert!(!(in_ci() && installable), "{name} is missing: cargo xtask setup --for tests installs it");
     skip(&format!("{name} is not installed"))
 }
 

@@ -60,19 +60,27 @@ pub fn make_dir(path: &Utf8Path) -> std::io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
 }
 
-/// Chooses where the files of one test run lie: below the build directory when modules may be loaded from there and every
-/// user may look for files there, else below `/var/tmp` (a checkout of somebody else, or in a private home, run as root).
+/// Directories that tests cover with others of their own: what lies there is out of sight for what they run.
+const COVERED: [&str; 3] = ["/tmp", "/var/tmp", "/srv"];
+/// Where runs of root lie whose source tree is no place for them: in sight of every user, and never covered.
+const OF_ROOT: &str = "/var/lib/disklessset-test-runs";
+
+/// Chooses where the files of one test run lie: below the build directory when that is a [place for all](is_for_all) and modules may
+/// be loaded from there, else in a place of root's own (a checkout of somebody else, in a private home, below `/tmp` or `/srv`: where
+/// it lies must not matter). Others than root have `/var/tmp`.
 pub fn for_test_run(build_dir: &Utf8Path, run: &str) -> Utf8PathBuf {
     match is_trusted(build_dir) {
-        Ok(()) if is_open(build_dir) => build_dir.join("test-run").join(run),
+        Ok(()) if is_for_all(build_dir) => build_dir.join("test-run").join(run),
+        _ if geteuid().is_root() => Utf8PathBuf::from(OF_ROOT).join(run),
         _ => Utf8PathBuf::from("/var/tmp").join(format!("disklessset-test-run-{run}")),
     }
 }
 
-/// Whether a user without privileges gets to a directory: some tests run the program as one.
-fn is_open(dir: &Utf8Path) -> bool {
+/// Whether every user gets to a directory, and every test sees it.
+pub fn is_for_all(dir: &Utf8Path) -> bool {
     let open = |path: &Utf8Path| path.metadata().is_ok_and(|meta| meta.mode() & 0o001 != 0);
-    dir.canonicalize_utf8().is_ok_and(|real| real.ancestors().all(open))
+    let seen = |real: &Utf8Path| !COVERED.iter().any(|covered| real.starts_with(covered));
+    dir.canonicalize_utf8().is_ok_and(|real| seen(&real) && real.ancestors().all(open))
 }
 
 /// Detaches all that is mounted at or below a directory of a test, and lists it.
@@ -135,17 +143,35 @@ mod tests {
     }
 
     #[test]
-    fn a_run_goes_to_var_tmp_when_the_build_directory_is_open_to_others() {
-        let (temp, dir) = dir_below("/var/tmp", 0o777);
+    fn a_run_goes_elsewhere_when_the_build_directory_is_open_to_others_private_or_covered() {
+        let elsewhere = if geteuid().is_root() {
+            "/var/lib/disklessset-test-runs/7"
+        } else {
+            "/var/tmp/disklessset-test-run-7"
+        };
+        for parent in COVERED.iter().filter(|parent| Utf8Path::new(parent).is_dir()) {
+            if let Ok(temp) = tempfile::tempdir_in(parent) {
+                assert_eq!(
+                    for_test_run(temp.path().try_into().unwrap(), "7"),
+                    elsewhere,
+                    "{parent} is covered"
+                );
+            }
+        }
+        crate::need!(crate::need::root());
+        let temp = tempfile::tempdir_in("/var/lib").unwrap();
+        let dir = Utf8Path::from_path(temp.path()).unwrap().join("target");
+        make_dir(&dir).unwrap();
         let mode = |dir: &std::path::Path, mode| {
             std::fs::set_permissions(dir, std::fs::Permissions::from_mode(mode)).unwrap();
         };
         mode(temp.path(), 0o755);
-        assert_eq!(for_test_run(&dir, "7"), "/var/tmp/disklessset-test-run-7");
-        mode(dir.as_std_path(), 0o755);
         assert_eq!(for_test_run(&dir, "7"), dir.join("test-run/7"));
+        mode(dir.as_std_path(), 0o777);
+        assert_eq!(for_test_run(&dir, "7"), elsewhere, "anybody may write there");
+        mode(dir.as_std_path(), 0o755);
         mode(temp.path(), 0o700);
-        assert_eq!(for_test_run(&dir, "7"), "/var/tmp/disklessset-test-run-7", "nobody else gets there");
+        assert_eq!(for_test_run(&dir, "7"), elsewhere, "nobody else gets there");
     }
 
     #[test]

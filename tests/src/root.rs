@@ -15,11 +15,63 @@ use crate::{facts, install, place, run};
 /// The environment variable with the directory everything of a test run lies in; without it one is chosen.
 pub const RUN_DIR: &str = "DISKLESSSET_TEST_DIR";
 
+/// Where copies of built files lie in it.
+const BUILT: &str = "built";
+
 /// How long it may take until those are killed, too, whose program was.
 const LAST_MOMENTS: Duration = Duration::from_secs(5);
 
 /// Held while the run's own directory is made or goes: another test of this process may be about to use it.
 static RUN_DIR_CHANGES: Mutex<()> = Mutex::new(());
+
+/// Where everything of this test run lies.
+fn run_dir() -> Utf8PathBuf {
+    match std::env::var(RUN_DIR) {
+        Ok(dir) => Utf8PathBuf::from(dir),
+        Err(_) => place::for_test_run(&run::build_dir(), &std::process::id().to_string()),
+    }
+}
+
+/// Makes directories that may be there.
+fn make_all<'a>(dirs: impl IntoIterator<Item = &'a Utf8Path>) -> std::io::Result<()> {
+    dirs.into_iter().try_for_each(|dir| match place::make_dir(dir) {
+        Err(there) if there.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    })
+}
+
+/// A built file where every user and every test gets to it: itself, or a copy that goes with the run.
+///
+/// # Errors
+/// When it cannot be copied.
+pub(crate) fn built_for_all(file: Utf8PathBuf) -> std::io::Result<Utf8PathBuf> {
+    let (Some(dir), Some(name)) = (file.parent(), file.file_name()) else { return Ok(file) };
+    if place::is_for_all(dir) {
+        return Ok(file);
+    }
+    let run_dir = run_dir();
+    let copies = run_dir.join(BUILT);
+    let copy = copies.join(name);
+    let _making = RUN_DIR_CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
+    let age = |path: &Utf8Path| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    if age(&copy).is_none_or(|copied| age(&file).is_none_or(|built| copied < built)) {
+        make_all([run_dir.parent().unwrap_or(&run_dir), &run_dir, &copies])?;
+        install::file(&file, &copy, 0o755).map_err(std::io::Error::other)?;
+    }
+    Ok(copy)
+}
+
+/// Removes a run's directory when nothing of a test is in it any more.
+fn remove_unused(run_dir: &Utf8Path) -> std::io::Result<()> {
+    let mut entries = run_dir.read_dir_utf8()?.flatten();
+    if entries.all(|entry| entry.file_name() == BUILT) {
+        std::fs::remove_dir_all(run_dir)?;
+        // Unless another run is in it.
+        let parent = run_dir.parent().filter(|parent| *parent != "/var/tmp");
+        return parent.map_or(Ok(()), std::fs::remove_dir);
+    }
+    Ok(())
+}
 
 /// A root of its own for one test. When it goes, its processes are ended and its files are removed; something still
 /// mounted below it then is a failure of the test.
@@ -32,10 +84,7 @@ pub struct TestRoot {
 impl TestRoot {
     /// An empty root and an empty modules directory.
     pub fn bare() -> Self {
-        let run_dir = match std::env::var(RUN_DIR) {
-            Ok(dir) => Utf8PathBuf::from(dir),
-            Err(_) => place::for_test_run(&run::build_dir(), &std::process::id().to_string()),
-        };
+        let run_dir = run_dir();
         Self::below(&run_dir)
             .unwrap_or_else(|cause| panic!("cannot make a test root below {run_dir}: {cause}"))
     }
@@ -51,12 +100,7 @@ impl TestRoot {
 
     fn below(run_dir: &Utf8Path) -> std::io::Result<Self> {
         let making = RUN_DIR_CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
-        for dir in [run_dir.parent().unwrap_or(run_dir), run_dir] {
-            match place::make_dir(dir) {
-                Err(there) if there.kind() == std::io::ErrorKind::AlreadyExists => {}
-                made => made?,
-            }
-        }
+        make_all([run_dir.parent().unwrap_or(run_dir), run_dir])?;
         let base = tempfile::Builder::new().prefix("t-").tempdir_in(run_dir)?.keep();
         drop(making);
         let base = Utf8PathBuf::from_path_buf(base).expect("made below a UTF-8 path");
@@ -213,7 +257,7 @@ impl Drop for TestRoot {
         // The run's own directory, when this was its last root and cargo xtask did not make it.
         if std::env::var_os(RUN_DIR).is_none() {
             let _going = RUN_DIR_CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = self.base.parent().map(std::fs::remove_dir);
+            let _ = self.base.parent().map(remove_unused);
         }
         match mounted {
             Ok(mounted) => {

@@ -31,7 +31,7 @@ pub fn disklessset() -> Utf8PathBuf {
         program.is_file(),
         "{program} is not there: run `cargo build --workspace` (cargo xtask test does)"
     );
-    program
+    for_all(program)
 }
 
 /// The program under test with failpoints compiled in; panics when it is not built.
@@ -42,14 +42,19 @@ pub fn disklessset_with_failpoints() -> Utf8PathBuf {
         "{program} is not there: run `cargo build --workspace --features disklessset/failpoints --bin \
          disklessset-failpoints` (cargo xtask test does)"
     );
-    program
+    for_all(program)
 }
 
 /// The built file of a module, by its short name (`demo` for `libdemo_module.so`); panics when it is not built.
 pub fn built_module(name: &str) -> Utf8PathBuf {
     let file = build_dir().join(format!("lib{name}_module.so"));
     assert!(file.is_file(), "{file} is not there: run `cargo build --workspace` (cargo xtask test does)");
-    file
+    for_all(file)
+}
+
+fn for_all(file: Utf8PathBuf) -> Utf8PathBuf {
+    let name = file.clone();
+    crate::root::built_for_all(file).unwrap_or_else(|cause| panic!("cannot copy {name}: {cause}"))
 }
 
 /// A command about to be run.

@@ -44,6 +44,11 @@ impl Trial {
         }
     }
 
+    /// The candidate for another try, when nothing can be told of this one.
+    pub(super) fn again(self) -> Candidate {
+        self.candidate
+    }
+
     /// The report of one that did not; gives the candidate back for another try.
     pub(super) fn failed(self, end: End, memory: Mebibytes) -> (Candidate, FailedMachine) {
         let Self { candidate, watch } = self;
@@ -102,7 +107,7 @@ pub(super) fn run(
                 tries[place].closed_at.get_or_insert(at);
                 Vec::new()
             }
-            Ok(Told::NfsServerEnded(words)) => return Err(ProveError::NfsServer { words }),
+            Ok(Told::NfsServerEnded(end)) => return Err(ProveError::NfsServerEnded { end: end.to_string() }),
             Err(RecvTimeoutError::Timeout) => {
                 tries.iter_mut().flat_map(|one| one.trial.watch.tick(at)).collect()
             }

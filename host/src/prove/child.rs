@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::system::leave_callers_surroundings;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getpid, getppid};
 
@@ -20,6 +21,17 @@ pub(super) fn dies_with_this_thread(command: &mut Command) {
     // SAFETY: between fork and exec the closure makes plain system calls only, none of which allocates or takes a lock.
     unsafe {
         command.pre_exec(move || die_with(parent));
+    }
+}
+
+/// Has what `command` starts leave a core when it crashes, as far as this server allows cores at all.
+pub(super) fn leaves_a_core(command: &mut Command) {
+    // SAFETY: as above; two plain system calls.
+    unsafe {
+        command.pre_exec(|| {
+            let (_, most) = getrlimit(Resource::RLIMIT_CORE)?;
+            Ok(setrlimit(Resource::RLIMIT_CORE, most, most)?)
+        });
     }
 }
 

@@ -57,7 +57,7 @@ use machine::{MachineSpec, Processor, Subnet};
 use nfs_root::NfsRoot;
 use nfs_server::Ganesha;
 use probe::Answer;
-use site::Served;
+use site::{Served, Trees};
 
 /// A node that is to be proven, and where its console is kept.
 struct Candidate {
@@ -109,7 +109,19 @@ pub fn prove(
         let mut trials: Vec<Trial> =
             pending.into_iter().map(|candidate| Trial::new(candidate, &boot_file)).collect();
         let timeout = request.time_for_a_try();
-        let ended = attempt::run(&mut trials, &spec, served.clone(), timeout, stop, on_event)?;
+        let ended = match attempt::run(&mut trials, &spec, served.clone(), timeout, stop, on_event) {
+            // Rare, and not known to be the image's doing.
+            Err(ProveError::NfsServerEnded { end }) if retries > 0 => {
+                retries -= 1;
+                pending = Vec::new();
+                for trial in trials {
+                    pending.push(again(trial.again(), &end, on_event)?);
+                }
+                failed_tries.push(end);
+                continue;
+            }
+            ended => ended?,
+        };
         let mut failed = Vec::new();
         for (trial, ended) in trials.into_iter().zip(ended) {
             if ended.lacks_rom {
@@ -141,18 +153,27 @@ pub fn prove(
             return Err(ProveError::Failed(Box::new(failure)));
         }
         pending = Vec::new();
-        for (mut candidate, machine) in failed {
+        for (candidate, machine) in failed {
             let reason = machine.cause.to_string();
-            writeln!(candidate.log, "\n--- another try: {reason} ---")
-                .map_err(ProveError::io(format!("write {}", candidate.log_path)))?;
-            on_event(ProveEvent::Retry { node: candidate.node.clone(), reason: reason.clone() });
+            pending.push(again(candidate, &reason, on_event)?);
             failed_tries.push(reason);
-            pending.push(candidate);
         }
         if request.accelerator == Accelerator::Auto {
             answer = after_failure(answer);
         }
     }
+}
+
+/// A candidate for another try, for a reason that is told.
+fn again(
+    mut candidate: Candidate,
+    reason: &str,
+    on_event: &mut dyn FnMut(ProveEvent),
+) -> Result<Candidate, ProveError> {
+    writeln!(candidate.log, "\n--- another try: {reason} ---")
+        .map_err(ProveError::io(format!("write {}", candidate.log_path)))?;
+    on_event(ProveEvent::Retry { node: candidate.node.clone(), reason: reason.to_owned() });
+    Ok(candidate)
 }
 
 /// What the machines are served; looks for all that is missing before anything starts.
@@ -165,7 +186,15 @@ fn served(request: &ProveRequest, boot_file: &BootFile) -> Result<Served, ProveE
     let trees = match nfs_root {
         Some(root) => {
             let exported = exported::exported(&root, &request.system_root, &request.nodes)?;
-            Some((Ganesha::find()?, exported))
+            let evidence = request.console_log.with_extension("nfs-ganesha.log");
+            // Of this proof alone.
+            match std::fs::remove_file(&evidence) {
+                Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(ProveError::io(format!("remove {evidence}"))(cause));
+                }
+                _ => {}
+            }
+            Some(Trees { ganesha: Ganesha::find()?, exported, evidence })
         }
         None if request.nodes.is_empty() => None,
         None => return Err(ProveError::NodesNotNamed),

@@ -236,11 +236,17 @@ pub enum ProveError {
         /// Debian's package that has it.
         package: &'static str,
     },
-    /// The NFS server did not start, or ended.
+    /// The NFS server did not start.
     #[error("cannot serve the image over NFS: nfs-ganesha ended or does not answer: {words}")]
     NfsServer {
         /// Its last words.
         words: String,
+    },
+    /// The NFS server ended by itself while machines were booting, and did so again when it was tried again.
+    #[error("cannot serve the image over NFS: {end}")]
+    NfsServerEnded {
+        /// How it ended, its last words, and where its log is kept.
+        end: String,
     },
     /// Nodes are asked for, and the root is the same for all.
     #[error("the image has no trees of nodes: its boot file names no ${{hostname}}")]

@@ -6,10 +6,12 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use camino::Utf8PathBuf;
+
 use super::exported::Exported;
 use super::machine::{Boot, Machine, MachineEnd, MachineSpec, Subnet};
 use super::network;
-use super::nfs_server::{Ganesha, NfsServer};
+use super::nfs_server::{Ganesha, NfsServer, ServerEnd};
 use super::node::NodeName;
 use super::report::ProveError;
 use crate::serve::{Observer, RequestReport, ServedTree, serve};
@@ -20,7 +22,17 @@ pub(super) struct Served {
     /// Over HTTP.
     pub(super) files: ServedTree,
     /// Over NFS, by which server; nothing when the image has no NFS root.
-    pub(super) trees: Option<(Ganesha, Vec<Exported>)>,
+    pub(super) trees: Option<Trees>,
+}
+
+/// Trees that are served over NFS.
+#[derive(Debug, Clone)]
+pub(super) struct Trees {
+    /// By which server.
+    pub(super) ganesha: Ganesha,
+    pub(super) exported: Vec<Exported>,
+    /// The file for its log, should it end by itself.
+    pub(super) evidence: Utf8PathBuf,
 }
 
 /// What the threads of a site tell. Machines go by their place in the order they were asked for.
@@ -28,8 +40,8 @@ pub(super) enum Told {
     Console(usize, Vec<u8>),
     ConsoleClosed(usize),
     Request(RequestReport),
-    /// The NFS server ended by itself, with its last words.
-    NfsServerEnded(String),
+    /// The NFS server ended by itself.
+    NfsServerEnded(ServerEnd),
 }
 
 /// A machine of the site, with its console's input.
@@ -147,7 +159,7 @@ type Parts = (std::net::TcpListener, tokio::runtime::Runtime, Option<NfsServer>,
 fn set_up(
     spec: &MachineSpec,
     nodes: &[NodeName],
-    trees: Option<(Ganesha, Vec<Exported>)>,
+    trees: Option<Trees>,
     tell: &Sender<Told>,
 ) -> Result<Parts, ProveError> {
     network::enter_private().map_err(ProveError::io("make a private network namespace"))?;
@@ -159,10 +171,10 @@ fn set_up(
         .map_err(ProveError::io("start the boot server"))?;
     let nfs_server = match trees {
         None => None,
-        Some((ganesha, exported)) => {
+        Some(Trees { ganesha, exported, evidence }) => {
             let tell = tell.clone();
-            Some(NfsServer::start(ganesha, exported, move |words| {
-                let _ = tell.send(Told::NfsServerEnded(words));
+            Some(NfsServer::start(ganesha, exported, evidence, move |end| {
+                let _ = tell.send(Told::NfsServerEnded(end));
             })?)
         }
     };

@@ -82,7 +82,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
     match tree().get_matches().subcommand() {
         Some(("setup", args)) => setup::task(extent(args)),
         Some(("dist", args)) => dist::task(args.get_one::<Utf8PathBuf>("dest").expect("clap requires it")),
-        Some(("bench", args)) => bench::task(&subjects(args)),
+        Some(("bench", args)) => bench::task(&subjects(args), bench::Strictness::Fails),
         Some(("peak", args)) => {
             let words: Vec<String> = args.get_many("words").into_iter().flatten().cloned().collect();
             bench::peak(&words)

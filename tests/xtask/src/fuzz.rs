@@ -69,7 +69,7 @@ fn build(home: &Utf8Path, dir: &Utf8Path) -> Result<Utf8PathBuf, Failure> {
     say::step("build the fuzzers");
     let host = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     // With a target named, build scripts and macros are not instrumented.
-    let build = cargo().dir(&home.join("engine")).args(["build", "--release", "--target", &host]);
+    let build = cargo().dir(&home.join("engine")).args(["build", "--locked", "--release", "--target", &host]);
     let build = build.args(["--target-dir", dir.as_str()]).env("RUSTFLAGS", INSTRUMENTED).minutes(30);
     build.run()?;
     Ok(dir.join(host).join("release/fuzz"))

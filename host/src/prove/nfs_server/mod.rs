@@ -6,16 +6,20 @@
 mod config;
 mod views;
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use nix::sys::signal::Signal;
 
-use super::child::{LastWords, dies_with_this_thread};
+use super::child::{LastWords, dies_with_this_thread, leaves_a_core};
 use super::exported::Exported;
 use super::report::ProveError;
 use crate::needs;
@@ -61,21 +65,22 @@ pub(super) struct NfsServer {
 }
 
 impl NfsServer {
-    /// Starts it in the calling thread's network and comes back when it answers. `on_end` is told its last words when it
-    /// ends by itself later.
+    /// Starts it in the calling thread's network and comes back when it answers. `on_end` is told how it ended when
+    /// it ends by itself later; its whole log then goes to the file `evidence`.
     ///
     /// # Errors
     /// When the trees cannot be shown to it, or it does not start.
     pub(super) fn start(
         ganesha: Ganesha,
         exported: Vec<Exported>,
-        on_end: impl FnOnce(String) + Send + 'static,
+        evidence: Utf8PathBuf,
+        on_end: impl FnOnce(ServerEnd) + Send + 'static,
     ) -> Result<Self, ProveError> {
         let (stop, stopped) = channel();
         let (ready, started) = channel();
         let thread = std::thread::Builder::new()
             .name("prove-nfs".into())
-            .spawn(move || live(&ganesha, &exported, &stopped, &ready, on_end))
+            .spawn(move || live(&ganesha, &exported, &evidence, &stopped, &ready, on_end))
             .map_err(ProveError::io("start a thread"))?;
         let server = Self { stop: Some(stop), thread: Some(thread) };
         match started.recv() {
@@ -94,25 +99,48 @@ impl Drop for NfsServer {
     }
 }
 
+/// How a server ended by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ServerEnd {
+    /// Its exit code or signal, as a part of a sentence.
+    pub(super) how: String,
+    /// Its telling words.
+    pub(super) words: String,
+    /// Where all of its words are kept.
+    pub(super) log: Option<Utf8PathBuf>,
+}
+
+impl std::fmt::Display for ServerEnd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "nfs-ganesha {}: {}", self.how, self.words)?;
+        match &self.log {
+            Some(log) => write!(f, " (its log is kept in {log})"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// The life of the thread that owns the mounts and the server.
 fn live(
     ganesha: &Ganesha,
     exported: &[Exported],
+    evidence: &Utf8Path,
     stopped: &Receiver<()>,
     ready: &Sender<Result<(), ProveError>>,
-    on_end: impl FnOnce(String),
+    on_end: impl FnOnce(ServerEnd),
 ) {
-    let mut running = match Running::start(ganesha, exported).and_then(Running::wait_until_it_answers) {
-        Ok(running) => running,
-        Err(error) => {
-            let _ = ready.send(Err(error));
-            return;
-        }
-    };
+    let mut running =
+        match Running::start(ganesha, exported, evidence).and_then(Running::wait_until_it_answers) {
+            Ok(running) => running,
+            Err(error) => {
+                let _ = ready.send(Err(error));
+                return;
+            }
+        };
     let _ = ready.send(Ok(()));
     while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(TICK) {
         if running.has_ended() {
-            return on_end(running.end());
+            return on_end(running.evidence(evidence));
         }
     }
 }
@@ -124,7 +152,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(ganesha: &Ganesha, exported: &[Exported]) -> Result<Self, ProveError> {
+    fn start(ganesha: &Ganesha, exported: &[Exported], evidence: &Utf8Path) -> Result<Self, ProveError> {
         let views = views::prepare(exported)?;
         let place = Utf8Path::new(views::PLACE);
         let (file, state, pid) =
@@ -147,11 +175,13 @@ impl Running {
             .args(["-F", "-f", file.as_str(), "-p", pid.as_str(), "-L", "STDERR"])
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .current_dir("/")
+            // Where the kernel puts a core that is named without a directory.
+            .current_dir(evidence.parent().filter(|dir| dir.is_dir()).unwrap_or(Utf8Path::new("/")))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         dies_with_this_thread(&mut command);
+        leaves_a_core(&mut command);
         let mut child = command.spawn().map_err(ProveError::io(format!("start {}", ganesha.program)))?;
         let words = child.stderr.take().map(LastWords::of);
         Ok(Self { child, words })
@@ -175,6 +205,37 @@ impl Running {
 
     fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// How it ended by itself. Its whole log is kept, and its core, if it left one.
+    fn evidence(mut self, file: &Utf8Path) -> ServerEnd {
+        let pid = self.child.id();
+        let status = self.child.try_wait().ok().flatten();
+        let log = self.words.take().map(LastWords::whole).unwrap_or_default();
+        let mut how = match status {
+            Some(status) => match (status.code(), status.signal()) {
+                (Some(code), _) => format!("ended with exit code {code}"),
+                (None, Some(number)) => match Signal::try_from(number) {
+                    Ok(signal) => format!("was ended by {signal}"),
+                    Err(_) => format!("was ended by signal {number}"),
+                },
+                (None, None) => "ended".to_owned(),
+            },
+            None => "ended".to_owned(),
+        };
+        if status.is_some_and(|status| status.core_dumped()) {
+            how += ", leaving a core";
+            let left = ["core".to_owned(), format!("core.{pid}")].map(|name| file.with_file_name(name));
+            if let Some(core) = left.iter().find(|core| core.is_file()) {
+                let kept = file.with_extension("core");
+                // Where it cannot be renamed it lies beside the log all the same.
+                let _ = std::fs::rename(core, &kept);
+            }
+        }
+        let text = format!("--- nfs-ganesha (process {pid}) {how} ---\n{log}\n");
+        let open = File::options().append(true).create(true).mode(0o600).open(file);
+        let kept = open.and_then(|mut file| file.write_all(text.as_bytes())).is_ok();
+        ServerEnd { how, words: telling_words(&log), log: kept.then(|| file.to_owned()) }
     }
 
     /// Ends it and gives its telling words.
@@ -232,7 +293,7 @@ mod tests {
         let proc = Exported { path: "/d/a".into(), directory: "/proc".into(), view: View::AsItIs };
         let end = std::thread::spawn(move || {
             crate::prove::network::enter_private().unwrap();
-            NfsServer::start(ganesha, vec![proc], |_| ()).map(drop)
+            NfsServer::start(ganesha, vec![proc], "/nowhere/log".into(), |_| ()).map(drop)
         });
         let error = end.join().unwrap().unwrap_err().to_string();
         assert!(error.contains("resolve_posix_filesystem"), "{error}");

@@ -39,7 +39,7 @@ pub(super) fn customise(
             host.warn(remark);
         }
     }
-    tell_ways_in(wish, &Root::of(&files)?, host);
+    tell_of_shell(&Root::of(&files)?, host);
     describe_image(&files, &ImageFacts { image, kernel: kernel.as_str(), date: &today() })?;
     warn_of_local_disks(&files, host)?;
     first_boot::make_host_keys_at_boot(&files)?;
@@ -55,10 +55,15 @@ pub(super) fn customise(
     Ok(())
 }
 
-fn tell_ways_in(wish: &Wish, root: &Root, host: &Host<'_>) {
+/// Says when root has no shell: no password and no key help then.
+fn tell_of_shell(root: &Root, host: &Host<'_>) {
     if ["nologin", "false"].iter().any(|none| root.shell.rsplit('/').next() == Some(none)) {
         host.warn(format!("root cannot log in on the nodes: its shell in the tree is {}", root.shell));
     }
+}
+
+/// Says who can log in: before the work, while it can be done otherwise.
+pub(super) fn tell_ways_in(wish: &Wish, host: &Host<'_>) {
     match (&wish.password, &wish.keys) {
         (None, None) => host.warn(
             "no password and no key were given: root's account is locked and nobody can log in on the nodes",

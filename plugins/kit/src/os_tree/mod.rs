@@ -45,6 +45,7 @@ pub fn make(
     host: &Host<'_>,
 ) -> Result<TreesKernel> {
     host.info(format!("making the tree of image {name} from {}", wish.source));
+    customise::tell_ways_in(wish, host);
     wish.source.build(&plan(wish), tree, scratch, host)?;
     open_root_directory(tree, host)?;
     tell_what_means_nothing(wish, host);

@@ -6,6 +6,7 @@ mod samples;
 mod trees;
 
 pub(crate) use program::peak;
+pub(crate) use samples::Strictness;
 
 use crate::failure::Failure;
 
@@ -35,11 +36,11 @@ impl Subject {
 }
 
 /// Measures these, or everything when none is named.
-pub(crate) fn task(subjects: &[Subject]) -> Result<(), Failure> {
+pub(crate) fn task(subjects: &[Subject], strictness: Strictness) -> Result<(), Failure> {
     let subjects = if subjects.is_empty() { &Subject::ALL } else { subjects };
     subjects.iter().try_for_each(|subject| match subject {
         Subject::Program => program::task(),
-        Subject::Modules => modules::task(),
-        Subject::Trees => trees::task(),
+        Subject::Modules => modules::task(strictness),
+        Subject::Trees => trees::task(strictness),
     })
 }

@@ -15,7 +15,7 @@ use disklessset_tests::need;
 use nix::sys::resource::{UsageWho, getrusage};
 use serde_json::Value;
 
-use super::samples::Demands;
+use super::samples::{Demands, Strictness};
 use crate::command::{Output, Tool};
 use crate::dist;
 use crate::failure::{self, Failure};
@@ -31,7 +31,7 @@ const NAME: &[u8] = b"demo";
 const CLASS: &[u8] = b"DemoImage";
 
 /// Builds with optimisation, measures, prints, and fails when a demand does not hold.
-pub(super) fn task() -> Result<(), Failure> {
+pub(super) fn task(strictness: Strictness) -> Result<(), Failure> {
     let tree = SourceTree::find()?;
     let built = build(&tree)?;
     let place = directory_in("/var/tmp")?;
@@ -46,7 +46,7 @@ pub(super) fn task() -> Result<(), Failure> {
     let scan = bench.listing(&mut demands)?;
     bench.action(scan, &mut demands)?;
     bench.calls(&mut demands)?;
-    demands.verdict()
+    demands.verdict(strictness)
 }
 
 fn directory_in(parent: &str) -> Result<tempfile::TempDir, Failure> {

@@ -94,6 +94,7 @@ fn listing(site: &Site<'_>) -> Result<(), Failure> {
 fn creation(site: &Site<'_>) -> Result<(), Failure> {
     say::step("livenet create, from packages");
     let root = site.place.join("root-create");
+    make_dir(&root)?;
     let create =
         ["-d", "livenet", "create", "bench", "--kernel", "from-image", "--source", "apt", "--type", "core"];
     let started = Instant::now();

@@ -36,6 +36,15 @@ impl fmt::Display for Samples {
     }
 }
 
+/// Whether a demand that does not hold is a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strictness {
+    /// Yes: whoever asked for the measurement wants to know.
+    Fails,
+    /// It is only told: a machine that is busy with tests is slow by chance.
+    Told,
+}
+
 /// Demands, and how many do not hold.
 #[derive(Debug, Default)]
 pub(super) struct Demands {
@@ -50,9 +59,10 @@ impl Demands {
         self.missed += usize::from(!holds);
     }
 
-    /// Fails when one did not hold.
-    pub(super) fn verdict(&self) -> Result<(), Failure> {
+    /// Fails when one did not hold and they count.
+    pub(super) fn verdict(&self, strictness: Strictness) -> Result<(), Failure> {
         match self.missed {
+            _ if strictness == Strictness::Told => Ok(()),
             0 => Ok(()),
             1 => Err(Failure::Plain("a demand does not hold".to_owned())),
             many => Err(Failure::Plain(format!("{many} demands do not hold"))),
@@ -74,8 +84,9 @@ mod tests {
     fn one_that_does_not_hold_is_a_failure() {
         let mut demands = Demands::default();
         demands.check("speed", &1, "2", true);
-        assert!(demands.verdict().is_ok());
+        assert!(demands.verdict(Strictness::Fails).is_ok());
         demands.check("speed", &1, "2", false);
-        assert!(demands.verdict().is_err());
+        assert!(demands.verdict(Strictness::Fails).is_err());
+        assert!(demands.verdict(Strictness::Told).is_ok());
     }
 }

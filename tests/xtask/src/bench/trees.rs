@@ -11,7 +11,7 @@ use disklessset_tests::loop_disk::{Disk, LoopDisk, tool};
 use disklessset_tests::need;
 use serde_json::Value;
 
-use super::samples::{Demands, Samples};
+use super::samples::{Demands, Samples, Strictness};
 use crate::command::{Output, Tool};
 use crate::dist;
 use crate::failure::{self, Failure};
@@ -29,7 +29,7 @@ const NODES: usize = 100;
 const TOOLS: [&str; 6] = ["mkfs.ext4", "mkfs.xfs", "mkfs.btrfs", "btrfs", "filefrag", "cp"];
 
 /// Builds with optimisation, measures, prints, and fails when a demand does not hold.
-pub(super) fn task() -> Result<(), Failure> {
+pub(super) fn task(strictness: Strictness) -> Result<(), Failure> {
     if !nix::unistd::geteuid().is_root() {
         return Err(Failure::Plain("bench trees makes file systems and needs root".to_owned()));
     }
@@ -58,7 +58,7 @@ pub(super) fn task() -> Result<(), Failure> {
             bench.snapshots(&mut demands)?;
         }
     }
-    demands.verdict()
+    demands.verdict(strictness)
 }
 
 fn said(cause: std::io::Error) -> Failure {

@@ -18,7 +18,7 @@ pub(crate) struct Area {
 }
 
 impl Area {
-    /// Makes it, below the build directory or, when modules may not be loaded from there, below `/var/tmp`. What a run
+    /// Makes it, below the build directory or, when that is no place for all tests, elsewhere. What a run
     /// that was killed has left goes first. `mark` is what the task's own programs are marked with.
     pub(crate) fn open(build_dir: &Utf8Path, mark: &str) -> Result<Self, Failure> {
         std::fs::create_dir_all(build_dir).map_err(failure::file("make", build_dir))?;
@@ -37,6 +37,11 @@ impl Area {
         let for_all = std::os::unix::fs::PermissionsExt::from_mode(0o1777);
         std::fs::set_permissions(area.tmp(), for_all).map_err(failure::file("open to all", &area.tmp()))?;
         Ok(area)
+    }
+
+    /// Where all of it lies.
+    pub(crate) fn dir(&self) -> &Utf8Path {
+        &self.dir
     }
 
     /// The notes of tests that did not run.
@@ -87,8 +92,8 @@ impl Area {
         if let Err(cause) = place::remove_with_mounts(&self.dir) {
             left.push(format!("cannot remove {}: {cause}", self.dir));
         }
-        // `test-run` itself, unless another run is in it; /var/tmp is never empty and never ours.
-        let _ = self.dir.parent().filter(|dir| dir.ends_with("test-run")).map(std::fs::remove_dir);
+        // The parent itself, unless another run is in it; /var/tmp is never ours.
+        let _ = self.dir.parent().filter(|dir| *dir != "/var/tmp").map(std::fs::remove_dir);
         left
     }
 }
@@ -97,7 +102,7 @@ impl Area {
 fn sweep(parent: &Utf8Path) {
     for entry in parent.read_dir_utf8().into_iter().flatten().flatten() {
         let pid = entry.file_name().trim_start_matches("disklessset-test-run-");
-        let ours = parent.file_name() == Some("test-run") || pid != entry.file_name();
+        let ours = parent != "/var/tmp" || pid != entry.file_name();
         if ours && pid.parse::<u32>().is_ok() && !Utf8Path::new("/proc").join(pid).exists() {
             // What cannot be removed now is in nobody's way.
             let _ = place::remove_with_mounts(entry.path());
@@ -124,13 +129,15 @@ mod tests {
     use super::*;
 
     fn build_dir() -> (tempfile::TempDir, Utf8PathBuf) {
-        let temp = tempfile::tempdir_in("/var/tmp").unwrap();
+        let place = if nix::unistd::geteuid().is_root() { "/var/lib" } else { "/var/tmp" };
+        let temp = tempfile::tempdir_in(place).unwrap();
         let dir = Utf8Path::from_path(temp.path()).unwrap().to_owned();
         (temp, dir)
     }
 
     #[test]
     fn nothing_is_left_of_a_run_and_dead_runs_are_swept_away() {
+        disklessset_tests::need!(need::root());
         let (_temp, build) = build_dir();
         let dead = build.join("test-run/4194999"); // above the largest pid
         std::fs::create_dir_all(dead.join("t-x")).unwrap();

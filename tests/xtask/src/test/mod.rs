@@ -2,9 +2,11 @@
 
 mod api;
 mod area;
+mod clean;
 mod deny;
 mod report;
 pub(crate) mod tier;
+mod tracked;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -15,11 +17,12 @@ use crate::command::{Tool, interrupted, mark};
 use crate::failure::Failure;
 use crate::packages::Extent;
 use crate::source_tree::{SourceTree, cargo};
-use crate::{fuzz, say, setup};
+use crate::{bench, fuzz, say, setup};
 
 use area::Area;
 use report::Report;
 use tier::Tier;
+use tracked::Tracked;
 
 /// How much is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +77,22 @@ impl Run<'_> {
             }
             result => report.ended("system packages", started.elapsed(), result),
         }
+        let tracked = Tracked::now(&self.tree.root);
         self.tiers(tiers, report);
+        self.changes_nothing(tracked, report);
+    }
+
+    fn changes_nothing(&self, before: Result<Option<Tracked>, Failure>, report: &mut Report) {
+        match before {
+            Ok(None) => say::note("no checkout: whether the run changed tracked files is not known"),
+            Err(failure) => report.failed("tracked files", &failure.to_string()),
+            Ok(Some(tracked)) => {
+                report.check("tracked files are as they were", || match tracked.changed()?.as_slice() {
+                    [] => Ok(()),
+                    changed => Err(Failure::Plain(format!("the run changed {}", changed.join(", ")))),
+                })
+            }
+        }
     }
 
     fn tiers(&self, tiers: &[Tier], report: &mut Report) {
@@ -85,6 +103,8 @@ impl Run<'_> {
             match tier {
                 Tier::Checks => self.checks(report),
                 Tier::Unit => self.unit(report),
+                Tier::Benches => self.long(*tier, report, || bench::task(&[], bench::Strictness::Told)),
+                Tier::Clean => self.long(*tier, report, || clean::check(self.tree, self.area.dir())),
                 other => self.of_the_program(*other, report),
             }
         }
@@ -112,9 +132,10 @@ impl Run<'_> {
         self.fuzzers(report);
     }
 
-    /// A few seconds for each; every sample has the corpus among its unit tests, and building the engine takes minutes.
+    /// A few seconds for each. A sample is never red by chance: among its unit tests it has the corpus, and inputs that are made up
+    /// of it in the same way every time.
     fn fuzzers(&self, report: &mut Report) {
-        if self.scope == Scope::Full || need::in_ci() {
+        if self.scope == Scope::Full {
             report.check("fuzzers", || {
                 fuzz::task(&fuzz::Wish { seconds: 5, targets: Vec::new(), keep: false })
             });
@@ -138,6 +159,21 @@ impl Run<'_> {
         self.tests("unit, examples in documents", &examples.minutes(15), report);
         let guard = self.cargo(&["test", "--workspace", "--test", "suite", "--", "guard::"]);
         self.tests("unit, the suite itself", &guard.minutes(15), report);
+    }
+
+    /// A tier that only `--full` has.
+    fn long(&self, tier: Tier, report: &mut Report, act: impl FnOnce() -> Result<(), Failure>) {
+        if self.scope != Scope::Full {
+            return say::note(&format!("{}: belongs to cargo xtask test --full", tier.name()));
+        }
+        if let Some(lack) = tier.lack() {
+            return lack.report(tier, report);
+        }
+        say::step(tier.name());
+        report.check(tier.name(), act);
+        for left in self.area.left_behind() {
+            report.failed(tier.name(), &left);
+        }
     }
 
     /// A tier that runs the built program.
@@ -187,7 +223,12 @@ impl Run<'_> {
     }
 
     fn cargo(&self, args: &[&str]) -> Tool {
-        let tool = cargo().dir(&self.tree.root).args(args.iter().copied());
+        // Whoever changes dependencies commits the lock file; a test run does not write it.
+        let locks = ["build", "test", "clippy", "doc"].contains(args.first().unwrap_or(&""));
+        let (verb, rest) = args.split_at(args.len().min(1));
+        let locked = if locks { &["--locked"][..] } else { &[] };
+        let args = verb.iter().chain(locked).chain(rest);
+        let tool = cargo().dir(&self.tree.root).args(args.copied());
         let tool =
             self.area.environment().into_iter().fold(tool, |tool, (name, value)| tool.env(name, value));
         match self.scope {

@@ -21,6 +21,10 @@ pub(crate) enum Tier {
     Boot,
     /// The commands of README.md as they are written.
     Readme,
+    /// Every bench, so that none rots; with `--full` only.
+    Benches,
+    /// Set-up and the sample on a newcomer's machine; with `--full` only.
+    Clean,
 }
 
 /// Why a tier cannot run here.
@@ -36,8 +40,16 @@ const IPXE: [&str; 2] = ["/usr/lib/ipxe/qemu", "/usr/share/ipxe"];
 
 impl Tier {
     /// All, in the order they are run.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Checks, Self::Unit, Self::Journeys, Self::System, Self::Boot, Self::Readme];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Checks,
+        Self::Unit,
+        Self::Journeys,
+        Self::System,
+        Self::Boot,
+        Self::Readme,
+        Self::Benches,
+        Self::Clean,
+    ];
 
     /// The name on the command line, and of the folder in the suite.
     pub(crate) fn name(self) -> &'static str {
@@ -48,6 +60,8 @@ impl Tier {
             Self::System => "system",
             Self::Boot => "boot",
             Self::Readme => "readme",
+            Self::Benches => "benches",
+            Self::Clean => "clean",
         }
     }
 
@@ -57,7 +71,8 @@ impl Tier {
             Self::Checks | Self::Unit => 25,
             Self::Journeys | Self::Readme => 10,
             Self::System => 25,
-            Self::Boot => 20,
+            Self::Boot | Self::Benches => 20,
+            Self::Clean => 45,
         }
     }
 
@@ -71,12 +86,13 @@ impl Tier {
 
     /// What the machine lacks for it, if anything.
     pub(crate) fn lack(self) -> Option<Lack> {
-        let root = matches!(self, Self::System | Self::Boot | Self::Readme);
+        let root = matches!(self, Self::System | Self::Boot | Self::Readme | Self::Benches | Self::Clean);
         if root && !geteuid().is_root() {
             return Some(Lack { what: "it needs root", installable: false });
         }
         let tools: &[&'static str] = match self {
-            Self::System => &["mmdebstrap", "mksquashfs"],
+            Self::System | Self::Benches => &["mmdebstrap", "mksquashfs"],
+            Self::Clean => &["mmdebstrap", "git", "unshare"],
             Self::Boot => &["mmdebstrap", "mksquashfs", "qemu-system-x86_64", "ip"],
             _ => &[],
         };
