@@ -26,6 +26,7 @@ mod module_gone;
 mod nfs;
 mod node_sets;
 mod oci;
+mod other_users;
 mod reliability;
 mod repo_server;
 mod security;

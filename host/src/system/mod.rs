@@ -14,6 +14,7 @@ pub mod interrupt;
 pub mod layout;
 pub mod lock;
 pub mod mounts;
+pub mod own_directory;
 pub mod process;
 pub mod remove_tree;
 pub mod tree_mounts;

@@ -157,7 +157,9 @@ pub fn mount_overlay(
     let options = [&[layers.as_str()], more].concat().join(",");
     let place = open_place(target)?;
     let place = format!("/proc/self/fd/{}", place.as_raw_fd());
-    mount(Some("overlay"), place.as_str(), Some("overlay"), MsFlags::empty(), Some(options.as_str()))
+    // Trees have setuid programs and devices that are their nodes', not this server's.
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount(Some("overlay"), place.as_str(), Some("overlay"), flags, Some(options.as_str()))
         .map_err(FileError::of("mount", target))?;
     failpoint!("overlay: mounted, and shared still", target);
     let none = None::<&str>;
@@ -195,8 +197,8 @@ fn must_be_writable(target: &Utf8Path, work: &Utf8Path) -> Result<(), FileError>
 pub fn mount_loop(image: &Utf8Path, kind: &str, target: &Utf8Path, access: Access) -> Result<(), MountError> {
     open_place(target)?;
     let options = match access {
-        Access::ReadOnly => "loop,ro",
-        Access::ReadWrite => "loop,rw",
+        Access::ReadOnly => "loop,ro,nosuid,nodev",
+        Access::ReadWrite => "loop,rw,nosuid,nodev",
     };
     Tool::new("mount")
         .args(["-t", kind, "-o", options, "--", image.as_str(), target.as_str()])

@@ -18,9 +18,9 @@ use std::{fs::File, os::unix::fs::FileExt};
 pub fn mount_image(image: &Utf8Path, target: &Utf8Path) -> Result<(), MountError> {
     let options = match kind_of(image)? {
         // Replaying a journal would write to a file that nodes fetch.
-        "ext4" => "loop,ro,noload",
-        "xfs" => "loop,ro,norecovery,nouuid",
-        _ => "loop,ro",
+        "ext4" => "loop,ro,nosuid,nodev,noload",
+        "xfs" => "loop,ro,nosuid,nodev,norecovery,nouuid",
+        _ => "loop,ro,nosuid,nodev",
     };
     Tool::new("mount")
         .args(["-t", kind_of(image)?, "-o", options, "--", image.as_str(), target.as_str()])

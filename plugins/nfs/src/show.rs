@@ -2,7 +2,7 @@
 
 use crate::{
     exporting, nodes, overlays,
-    places::{Golden, Staging, published},
+    places::{Golden, Staging, is_hidden, published},
 };
 use camino::Utf8Path;
 use disklessset_kit::{initramfs_facts::dracut_modules, node_set::NodeSet, tree_files::TreeFiles};
@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 /// Attributes of 1.x that name places of the source; places follow from the name.
 const PLACES: [&str; 2] = ["IMAGE_DIRECTORY", "NFS_DIRECTORY"];
+
+/// What another user of the server can tell of a tree.
+const HIDDEN: &str = "cannot tell: needs root";
 
 /// Forgets the places of the image a clone was made from.
 pub(crate) fn forget_places(image: &mut Image) {
@@ -22,7 +25,9 @@ pub(crate) fn staging(image: &Image, host: &Host<'_>) -> Result<Value> {
     let tree = Staging::of(image.name(), host)?.tree;
     let mut facts =
         json!({ "tree": published(&tree, &host.paths()?), "exported": exporting::lines(image, host)? });
-    if !tree.is_dir() {
+    if is_hidden(&tree) {
+        facts["tree_state"] = HIDDEN.into();
+    } else if !tree.is_dir() {
         facts["problem"] = format!("its tree {tree} is not there").into();
     }
     Ok(facts)
@@ -31,6 +36,14 @@ pub(crate) fn staging(image: &Image, host: &Host<'_>) -> Result<Value> {
 /// Facts about a golden image.
 pub(crate) fn golden(image: &Image, host: &Host<'_>) -> Result<Value> {
     let places = Golden::of(image.name(), host)?;
+    if is_hidden(&places.nodes) {
+        return Ok(json!({
+            "tree": published(&places.tree, &host.paths()?),
+            "node_trees": published(&places.nodes, &host.paths()?),
+            "exported": exporting::lines(image, host)?,
+            "tree_state": HIDDEN,
+        }));
+    }
     let nodes = nodes::present(&places)?;
     let unmounted = overlays::unmounted(&places)?;
     let mut facts = json!({
