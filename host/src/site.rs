@@ -7,10 +7,16 @@ use crate::{
     integrity::Signer,
     modules::{Classes, ModuleRegistry, signature::Signed},
     observer::Observer,
-    system::{atomic_file, layout::Layout, lock::Wait, trusted_path},
+    system::{
+        atomic_file,
+        layout::Layout,
+        lock::Wait,
+        own_directory,
+        trusted_path::{self, TrustError},
+    },
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::{Error, Level, Result};
+use disklessset_plugin_api::{Error, ImageName, Level, Result};
 use std::sync::Arc;
 
 /// How to open a site. The default is the server's own, silently.
@@ -152,38 +158,110 @@ impl Site {
     /// Makes the directories that everything else is put into. They are the site's, not an image's, and stay.
     pub(crate) fn prepare(&self) -> Result<()> {
         let layout = &self.layout;
-        for directory in [
-            layout.images_dir(),
-            layout.kernels_dir(),
-            layout.workdir(),
-            layout.state_dir(),
-            layout.journal_dir(),
-            layout.kernel_modules_dir(),
-            layout.logs_dir(),
-            layout.locks_dir(),
-        ] {
-            atomic_file::create_dir_all(&directory, 0o755).map_err(failure::of)?;
+        for directory in [layout.images_dir(), layout.kernels_dir(), layout.state_dir(), layout.journal_dir()]
+        {
+            self.make_reliable(&directory)?;
         }
-        [layout.images_dir(), layout.kernels_dir(), layout.workdir(), layout.state_dir()]
-            .iter()
-            .try_for_each(|directory| self.make_reliable(directory))
+        for directory in [layout.logs_dir(), layout.locks_dir()] {
+            self.make_usable(&directory)?;
+        }
+        // Modules come out of trees that others made.
+        self.make_private(&layout.kernel_modules_dir())?;
+        for trees in [layout.nfs_staging_dir(), layout.nfs_golden_dir()] {
+            // They are made with the first tree. Servers of NFS, which are root, get through.
+            if trees.is_dir() {
+                self.make_private(&trees)?;
+            }
+        }
+        self.make_work_directory()
     }
 
     /// Makes one of the site's own directories if it is missing. A link planted in a directory others may write would send
-    /// root's deletions elsewhere: such a place is refused.
+    /// root's writing and deletions elsewhere: the way is judged before anything is made on it.
     pub(crate) fn make_reliable(&self, directory: &Utf8Path) -> Result<()> {
-        atomic_file::create_dir_all(directory, 0o755).map_err(failure::of)?;
-        rely_on(&self.layout, directory)
+        self.make(directory, 0o755).map_err(|cause| not_reliable(&self.layout, directory, cause))
     }
 
-    /// The same for a directory that holds the trees of nodes. Those have setuid programs of versions that nobody keeps up
-    /// to date here: other users of the server are kept out. A directory that is there keeps its mode.
-    pub(crate) fn make_reliable_and_private(&self, directory: &Utf8Path) -> Result<()> {
-        if let Some(parent) = directory.parent() {
-            atomic_file::create_dir_all(parent, 0o755).map_err(failure::of)?;
+    /// The same for a directory of files that only root writes, whose place is the distribution's: some let a group of their own
+    /// write to `/var/log`.
+    fn make_usable(&self, directory: &Utf8Path) -> Result<()> {
+        match self.make(directory, 0o755) {
+            Err(TrustError::Writable { path, .. }) if path != directory => {
+                atomic_file::create_dir_all(directory, 0o755).map_err(failure::of)
+            }
+            made => made.map_err(|cause| not_reliable(&self.layout, directory, cause)),
         }
-        atomic_file::create_dir_all(directory, 0o700).map_err(failure::of)?;
-        rely_on(&self.layout, directory)
+    }
+
+    /// The same for a directory that holds OS trees or parts of them. Those have setuid programs of versions that nobody keeps up
+    /// to date here: other users of the server are kept out, of one that is there already, too.
+    pub(crate) fn make_private(&self, directory: &Utf8Path) -> Result<()> {
+        if let Some(parent) = directory.parent() {
+            self.make_reliable(parent)?;
+        }
+        self.make(directory, 0o700).map_err(|cause| not_reliable(&self.layout, directory, cause))?;
+        self.close(directory)
+    }
+
+    /// The work areas. A directory that the configuration names may hold other things, too: there only the areas of images are closed.
+    fn make_work_directory(&self) -> Result<()> {
+        let directory = self.layout.workdir();
+        if self.configuration.work_directory.is_none() {
+            return self.make_private(&directory);
+        }
+        self.make(&directory, 0o700).map_err(|cause| not_reliable(&self.layout, &directory, cause))?;
+        for entry in directory.read_dir_utf8().into_iter().flatten().flatten() {
+            let is_area = ImageName::parse(entry.file_name())
+                .is_ok_and(|name| self.layout.image_dir(name.as_str()).symlink_metadata().is_ok())
+                && entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_area {
+                self.close(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a directory on a way that was judged, and tells what of others was in the way.
+    fn make(&self, directory: &Utf8Path, mode: u32) -> std::result::Result<(), TrustError> {
+        for moved in own_directory::make(directory, judged_from(&self.layout), mode)? {
+            self.observer.line(Level::Warning, &moved.to_string());
+        }
+        Ok(())
+    }
+
+    fn close(&self, directory: &Utf8Path) -> Result<()> {
+        if own_directory::close(directory).map_err(failure::of)? {
+            let text = format!("{directory} is closed to other users now: it holds OS trees");
+            self.observer.line(Level::Info, &text);
+        }
+        Ok(())
+    }
+}
+
+/// The root is the user's choice to answer for; what is below it is ours.
+fn judged_from(layout: &Layout) -> trusted_path::From<'_> {
+    match layout.is_system_root() {
+        true => trusted_path::From::Top,
+        false => trusted_path::From::Directory(layout.root()),
+    }
+}
+
+/// Why a place of a site cannot be used: somebody else could have made it or could change it, or the system refuses.
+fn not_reliable(layout: &Layout, path: &Utf8Path, cause: TrustError) -> Error {
+    let hint = match &cause {
+        TrustError::File(_) => None,
+        TrustError::Link { .. } if path.starts_with(layout.workdir()) => {
+            Some("name the place it leads to as `work_directory` in the configuration")
+        }
+        _ => None,
+    };
+    let error = match cause {
+        TrustError::File(error) => return failure::of(error),
+        cause => failure::refused(cause).context(format!("{} cannot be relied on", layout.published(path))),
+    };
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
     }
 }
 
@@ -212,12 +290,7 @@ fn has_python_modules_alone(directory: &Utf8Path) -> bool {
 
 /// Refuses a place of a site that somebody else could have made, or could change.
 fn rely_on(layout: &Layout, path: &Utf8Path) -> Result<()> {
-    // The root is the user's choice to answer for; what is below it is ours.
-    let from = match layout.is_system_root() {
-        true => trusted_path::From::Top,
-        false => trusted_path::From::Directory(layout.root()),
-    };
-    trusted_path::audit(path, from).map_err(|cause| {
+    trusted_path::audit(path, judged_from(layout)).map_err(|cause| {
         failure::refused(cause).context(format!("{} cannot be relied on", layout.published(path)))
     })?;
     Ok(())

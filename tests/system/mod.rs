@@ -32,6 +32,7 @@ mod node_sets;
 mod oci;
 mod of_1x;
 mod old_kernel;
+mod other_users;
 mod package_scripts;
 mod reliability;
 mod repo_server;

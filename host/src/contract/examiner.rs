@@ -21,7 +21,7 @@ use crate::modules::check::{Finding, Outcome};
 use crate::modules::{ModuleRegistry, ModuleState};
 use crate::system::command::{CommandError, Ending, Isolation, Tool};
 use crate::system::layout::Layout;
-use crate::system::{atomic_file, interrupt, mounts};
+use crate::system::{atomic_file, interrupt, mounts, tree_mounts};
 
 /// The program that runs now, wherever its file is by now.
 const OURSELVES: &str = "/proc/self/exe";
@@ -147,7 +147,7 @@ impl Examiner<'_> {
                 () if self.base.starts_with(target) => {
                     Err("the throw-away root itself lies there".to_owned())
                 }
-                () => mounts::mount_overlay(target, &upper, &work, target, &[], mounts::MsFlags::empty())
+                () => mounts::mount_overlay(target, &upper, &work, target, &[], tree_mounts::WITHOUT_POWERS)
                     .map_err(|error| error.to_string()),
             });
             if let Err(cause) = watched {

@@ -18,7 +18,7 @@ use crate::{
             Access, Chroot, CommandError, Ending, Installing, Isolation, NameResolution, Rights, Tool,
         },
         failpoint::failpoint,
-        interrupt, mounts, remove_tree, tree_mounts,
+        interrupt, mounts, own_directory, remove_tree, tree_mounts,
     },
 };
 use camino::Utf8Path;
@@ -265,6 +265,10 @@ impl Operation<'_> {
                 self.must_be_ours(&path)?;
                 // Asking twice for the same directory is asking for it to be there, and for the longer hold.
                 if let Some((_, effect @ Effect::Directory { .. }, held)) = self.on_record(&path)? {
+                    if path.starts_with(self.site.layout.workdir()) && path.is_dir() {
+                        // Of an older version, perhaps.
+                        own_directory::close(&path).map_err(failure::of)?;
+                    }
                     return match (held, hold) {
                         (Hold::Action, Hold::Image) => self.acquire(effect, hold, || Ok(())),
                         _ => Ok(()),
@@ -272,8 +276,12 @@ impl Operation<'_> {
                 }
                 self.must_be_new(&path)?;
                 self.prepare_tree_place(&path)?;
+                // Work areas hold trees in the making, and so do directories with names that no image has.
+                let hidden = path.file_name().is_some_and(|name| name.starts_with('.'));
+                let private = hidden || path.starts_with(self.site.layout.workdir());
+                let mode = if private { 0o700 } else { 0o755 };
                 self.acquire(Effect::Directory { path: path.clone() }, hold, || {
-                    atomic_file::create_dir(&path, 0o755).map_err(failure::of)
+                    atomic_file::create_dir(&path, mode).map_err(failure::of)
                 })
             }
             Acquired::File { path } => {
@@ -321,7 +329,7 @@ impl Operation<'_> {
         let layout = &self.site.layout;
         let places = [layout.nfs_staging_dir(), layout.nfs_golden_dir()];
         match places.into_iter().find(|place| path.starts_with(place)) {
-            Some(place) => self.site.make_reliable_and_private(&place),
+            Some(place) => self.site.make_private(&place),
             None => Ok(()),
         }
     }

@@ -21,7 +21,7 @@ use crate::{
     system::{FileError, atomic_file},
 };
 use camino::Utf8Path;
-use disklessset_plugin_api::{ErrorKind, Image, ImageName, Result, messages::steps};
+use disklessset_plugin_api::{Error, ErrorKind, Image, ImageName, Result, messages::steps};
 use serde::Deserialize;
 use serde_json::Value;
 use std::os::unix::fs::MetadataExt;
@@ -30,6 +30,35 @@ use std::os::unix::fs::MetadataExt;
 const VERIFY: &str = "verify";
 /// How often an image is looked at that changes meanwhile.
 const LOOKS: usize = 3;
+
+/// What a class answered, whatever its shape. One that cannot be understood is not *good*.
+fn told_by_class(answer: Value, class: &str) -> Vec<Fault> {
+    match serde_json::from_value::<Vec<ClassFault>>(answer) {
+        Ok(told) if told.iter().all(ClassFault::says_something) => {
+            told.into_iter().map(Fault::from).collect()
+        }
+        Ok(_) => vec![wrong_shape(class, "an entry without problem and warning")],
+        Err(cause) => vec![wrong_shape(class, &cause.to_string())],
+    }
+}
+
+fn wrong_shape(class: &str, cause: &str) -> Fault {
+    Fault::problem(format!("its class {class} gives no answer that can be understood: {cause}"))
+        .mend("tell the author of its module")
+}
+
+/// Who may not look cannot tell; that is no fault of what he may not look at.
+fn untold(error: Error) -> Fault {
+    match is_forbidden(&failure::one_line(&error)) {
+        true => Fault::warning(format!("cannot tell: needs root ({})", failure::one_line(&error))),
+        false => error.into(),
+    }
+}
+
+/// Whether it is merely this user who may not look.
+fn is_forbidden(text: &str) -> bool {
+    !nix::unistd::geteuid().is_root() && text.contains("Permission denied")
+}
 
 /// What a class tells of: a problem, or what it cannot tell.
 #[derive(Debug, Deserialize)]
@@ -40,6 +69,12 @@ struct ClassFault {
     warning: Option<String>,
     #[serde(default)]
     mend: Option<String>,
+}
+
+impl ClassFault {
+    fn says_something(&self) -> bool {
+        self.problem.is_some() || self.warning.is_some()
+    }
 }
 
 impl From<ClassFault> for Fault {
@@ -84,7 +119,7 @@ impl ImageManager<'_> {
             checked.push(Checked { name, kind: Kind::Site, faults: vec![fault] });
         };
         if let Err(error) = self.entries() {
-            site("installations.yml".to_owned(), error.into());
+            site("installations.yml".to_owned(), untold(error));
         }
         let listed: Vec<String> =
             self.list().map(|all| all.into_iter().map(|image| image.name).collect()).unwrap_or_default();
@@ -95,7 +130,7 @@ impl ImageManager<'_> {
                     site(name.to_string(), fault.mend(format!("disklessset clean {name}")));
                 }
             }
-            Err(error) => site("journals".to_owned(), error.into()),
+            Err(error) => site("journals".to_owned(), untold(error)),
         }
         let kernels = journal::place(&self.site.layout, "@kernels");
         match journal::read(&kernels).map_err(failure::of) {
@@ -104,7 +139,7 @@ impl ImageManager<'_> {
                 site("kernels".to_owned(), fault.mend("disklessset clean"));
             }
             Ok(_) => {}
-            Err(error) => site("kernels".to_owned(), error.into()),
+            Err(error) => site("kernels".to_owned(), untold(error)),
         }
         if let Some(signer) = self.site.signer() {
             let name = signer.certificate().to_string();
@@ -114,7 +149,7 @@ impl ImageManager<'_> {
                     let fault = Fault::problem("the certificate has expired: no node accepts what it signed");
                     site(name, fault.mend("put a valid one in its place, then disklessset verify --record"));
                 }
-                Err(error) => site(name, error.into()),
+                Err(error) => site(name, untold(error)),
             }
         }
         checked
@@ -123,6 +158,9 @@ impl ImageManager<'_> {
     fn faults(&self, listed: &ListedImage) -> Vec<Fault> {
         let name = &listed.name;
         if let Some(problem) = &listed.problem {
+            if is_forbidden(problem) {
+                return vec![Fault::warning(format!("cannot tell: needs root ({problem})"))];
+            }
             let fault = Fault::problem(problem.clone());
             return vec![match ImageName::parse(name) {
                 Ok(name) => fault.mend(format!("disklessset clear {name} (it removes what is there)")),
@@ -135,7 +173,11 @@ impl ImageManager<'_> {
                 let fault = Fault::problem(format!("is {}", listed.status));
                 return vec![fault.mend(format!("disklessset clean {name}"))];
             }
-            status => return vec![Fault::problem(format!("is {status}")).mend("wait until it is done")],
+            // Nothing is wrong with it, and nothing can be told of it yet.
+            status => {
+                let fault = Fault::warning(format!("is {status}: not checked"));
+                return vec![fault.mend("verify it again when it is done")];
+            }
         }
         let mut faults = Vec::new();
         if let Some(activity) = listed.activity.as_ref().filter(|a| a.state == ActivityState::Interrupted) {
@@ -144,7 +186,7 @@ impl ImageManager<'_> {
         }
         // What cannot be checked is not good.
         let found = ImageName::parse(name).map_err(failure::usage).and_then(|name| self.faults_now(&name));
-        faults.extend(found.unwrap_or_else(|error| vec![error.into()]));
+        faults.extend(found.unwrap_or_else(|error| vec![untold(error)]));
         faults
     }
 
@@ -195,20 +237,19 @@ impl ImageManager<'_> {
         let operation = Operation::reading(self.site, image.name(), image.class());
         let mut copy = image.clone();
         match self.step(&operation, &mut copy, request(VERIFY)) {
-            Ok(Value::Array(found)) => {
-                let found: Vec<ClassFault> = serde_json::from_value(Value::Array(found))?;
-                return Ok(found.into_iter().map(Fault::from).collect());
-            }
-            Err(error) if error.kind != ErrorKind::NOT_DEFINED => return Ok(vec![error.into()]),
-            _ => {}
+            Ok(answer) => return Ok(told_by_class(answer, image.class())),
+            Err(error) if error.kind != ErrorKind::NOT_DEFINED => return Ok(vec![untold(error)]),
+            Err(_) => {}
         }
         // A class without that step tells of a problem among the facts it shows.
         match self.step(&operation, &mut copy, request(steps::SHOW)) {
-            Ok(facts) => {
-                Ok(facts.get("problem").and_then(Value::as_str).map(Fault::problem).into_iter().collect())
-            }
+            Ok(facts) => Ok(match facts.get("problem") {
+                None | Some(Value::Null) => Vec::new(),
+                Some(Value::String(problem)) => vec![Fault::problem(problem)],
+                Some(_) => vec![wrong_shape(image.class(), "its problem is no text")],
+            }),
             Err(error) if error.kind == ErrorKind::NOT_DEFINED => Ok(Vec::new()),
-            Err(error) => Ok(vec![error.into()]),
+            Err(error) => Ok(vec![untold(error)]),
         }
     }
 

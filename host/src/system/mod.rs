@@ -17,6 +17,7 @@ pub mod layout;
 pub mod limits;
 pub mod lock;
 pub mod mounts;
+pub mod own_directory;
 pub mod process;
 pub mod remove_tree;
 pub mod tree_mounts;

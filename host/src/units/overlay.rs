@@ -3,6 +3,7 @@
 use crate::system::{
     FileError,
     mounts::{self, MountError},
+    tree_mounts,
 };
 use disklessset_plugin_api::StandingOverlay;
 use std::{
@@ -48,7 +49,8 @@ pub fn mount(overlay: &StandingOverlay) -> Result<bool, MountError> {
     let begun = Instant::now();
     loop {
         let kind =
-            match mounts::mount_overlay(lower, upper, work, target, &EXPORTABLE, mounts::MsFlags::empty()) {
+            match mounts::mount_overlay(lower, upper, work, target, &EXPORTABLE, tree_mounts::WITHOUT_POWERS)
+            {
                 Ok(()) => break,
                 Err(MountError::File(error)) => error,
                 Err(other) => return Err(other),

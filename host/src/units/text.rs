@@ -58,7 +58,7 @@ impl std::fmt::Display for MountUnit {
              What=overlay\n\
              Where={target}\n\
              Type=overlay\n\
-             Options=lowerdir={lower},upperdir={upper},workdir={work},{exportable}\n\
+             Options=nosuid,nodev,lowerdir={lower},upperdir={upper},workdir={work},{exportable}\n\
              \n\
              [Install]\n\
              WantedBy={WANTED_BY}\n"

@@ -36,6 +36,7 @@ pub(crate) fn mount(image: &mut Image, host: &Host<'_>) -> Result<Value> {
     image.set("is_mounted", true);
     record_places(image, host)?;
     host.info(format!("image {} is mounted at {}", image.name(), places.tree));
+    warn_of_cleaning(&places, host)?;
     Ok(json!({ "mount": places.tree, "inventory": inventory(&places.area) }))
 }
 
@@ -189,6 +190,45 @@ fn make_directory(path: &Utf8Path, mode: u32) -> Result<()> {
         Err(_) if path.symlink_metadata().is_ok_and(|found| found.is_dir()) => Ok(()),
         Err(cause) => Err(Error::failed(format!("cannot make {path}")).because(cause)),
     }
+}
+
+/// What cleans `/var/tmp` by age would take an edit away file by file. Where systemd does, a rule must keep it off.
+fn warn_of_cleaning(places: &Places, host: &Host<'_>) -> Result<()> {
+    let root = host.paths()?.root;
+    let below_cleaned = ["var/tmp", "tmp"].iter().any(|cleaned| places.area.starts_with(root.join(cleaned)));
+    let program = ["usr/bin", "bin"].iter().any(|bin| root.join(bin).join("systemd-tmpfiles").exists());
+    let directories = ["etc/tmpfiles.d", "run/tmpfiles.d", "usr/local/lib/tmpfiles.d", "usr/lib/tmpfiles.d"];
+    if below_cleaned
+        && program
+        && !directories.iter().any(|directory| spares(&root.join(directory), &places.area, &root))
+    {
+        let place = published_area(&places.area, &root);
+        host.warn(format!(
+            "systemd-tmpfiles may remove old files of the changes: put a line `x {place}` into /etc/tmpfiles.d/disklessset.conf"
+        ));
+    }
+    Ok(())
+}
+
+/// The directory to spare: what holds all work areas.
+fn published_area(area: &Utf8Path, root: &Utf8Path) -> Utf8PathBuf {
+    let work = area.parent().unwrap_or(area);
+    let kept = if work.ends_with("var/tmp/diskless/workdir") { work.parent().unwrap_or(work) } else { work };
+    Utf8Path::new("/").join(kept.strip_prefix(root).unwrap_or(kept))
+}
+
+/// Whether a file of rules keeps cleaners off a place or one above it.
+fn spares(rules: &Utf8Path, area: &Utf8Path, root: &Utf8Path) -> bool {
+    let spared = |line: &str| {
+        let mut words = line.split_whitespace();
+        words.next() == Some("x")
+            && words.next().is_some_and(|path| area.starts_with(root.join(path.trim_start_matches('/'))))
+    };
+    let files = rules.read_dir_utf8().into_iter().flatten().flatten();
+    files
+        .filter(|file| file.file_name().ends_with(".conf"))
+        .filter_map(|file| std::fs::read_to_string(file.path()).ok())
+        .any(|text| text.lines().any(spared))
 }
 
 fn inventory(area: &Utf8Path) -> Utf8PathBuf {

@@ -115,3 +115,12 @@ pub(crate) fn make_directory(path: &Utf8Path, mode: u32) -> Result<()> {
     // The umask of the server must not shape what nodes see.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(fault)
 }
+
+/// Whether this user may not even see what is there. Trees are closed to other users of the server.
+pub(crate) fn is_hidden(path: &Utf8Path) -> bool {
+    let look = path.symlink_metadata().and_then(|meta| match meta.is_dir() {
+        true => path.read_dir().map(drop),
+        false => Ok(()),
+    });
+    look.is_err_and(|cause| cause.kind() == std::io::ErrorKind::PermissionDenied)
+}

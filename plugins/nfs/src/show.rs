@@ -2,18 +2,27 @@
 
 use crate::{
     exporting, identities, nodes, overlays,
-    places::{Golden, Staging, published},
+    places::{Golden, Staging, is_hidden, published},
 };
 use camino::Utf8Path;
 use disklessset_kit::{initramfs_facts::dracut_modules, node_set::NodeSet, tree_files::TreeFiles};
 use disklessset_plugin_api::{Host, Image, Kernel, Result};
 use serde_json::{Value, json};
 
+/// What another user of the server can tell of a tree.
+const HIDDEN: &str = "cannot tell: needs root";
+
 /// Facts about a staging image.
 pub(crate) fn staging(image: &Image, host: &Host<'_>) -> Result<Value> {
     let tree = Staging::of(image.name(), host)?.tree;
-    let mut facts = json!({ "tree": published(&tree, &host.paths()?), "exported": exporting::lines(image, host)?, "of_one_machine": identities::of(&tree) });
-    if !tree.is_dir() {
+    let mut facts = json!({
+        "tree": published(&tree, &host.paths()?),
+        "exported": exporting::lines(image, host)?,
+        "of_one_machine": identities::of(&tree),
+    });
+    if is_hidden(&tree) {
+        facts["tree_state"] = HIDDEN.into();
+    } else if !tree.is_dir() {
         facts["problem"] = format!("its tree {tree} is not there").into();
     }
     Ok(facts)
@@ -22,6 +31,14 @@ pub(crate) fn staging(image: &Image, host: &Host<'_>) -> Result<Value> {
 /// Facts about a golden image.
 pub(crate) fn golden(image: &Image, host: &Host<'_>) -> Result<Value> {
     let places = Golden::of(image.name(), host)?;
+    if is_hidden(&places.nodes) {
+        return Ok(json!({
+            "tree": published(&places.tree, &host.paths()?),
+            "node_trees": published(&places.nodes, &host.paths()?),
+            "exported": exporting::lines(image, host)?,
+            "tree_state": HIDDEN,
+        }));
+    }
     let nodes = nodes::present(&places)?;
     let unmounted = overlays::unmounted(&places)?;
     let mut facts = json!({

@@ -11,6 +11,8 @@ use crate::{plugin_api, say};
 
 /// Where the modules of an installed program lie, below `--dest`.
 const MODULES_DIR: &str = "usr/lib/disklessset/modules.d";
+/// Where systemd looks for what it must not clean away.
+const TMPFILES_DIR: &str = "usr/lib/tmpfiles.d";
 /// The variable that lets a test install what it has built already: `dev` for a debug build.
 const PROFILE: &str = "DISKLESSSET_DIST_PROFILE";
 
@@ -37,6 +39,10 @@ pub(crate) fn task(dest: &Utf8Path) -> Result<(), Failure> {
         say::note(file.as_str());
     }
     say::note(plugin_api::install(&tree, dest)?.as_str());
+    let rules = dest.join(TMPFILES_DIR).join("disklessset.conf");
+    make_dirs(dest, TMPFILES_DIR)?;
+    install::file(&tree.root.join("host/tmpfiles.d/disklessset.conf"), &rules, 0o644)?;
+    say::note(rules.as_str());
     // Man pages (usr/share/man/man8) and completions (usr/share/...) follow here once the program can write them.
     Ok(())
 }
