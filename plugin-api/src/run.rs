@@ -35,6 +35,8 @@ pub struct Command {
     #[serde(default)]
     pub(crate) writes: Vec<String>,
     #[serde(default)]
+    pub(crate) links_dev: bool,
+    #[serde(default)]
     pub(crate) looks_for: Vec<String>,
     #[serde(default)]
     pub(crate) labels: bool,
@@ -61,6 +63,7 @@ impl Command {
             capture: false,
             accept: Vec::new(),
             installs_into: None,
+            links_dev: false,
             writes: Vec::new(),
             looks_for: Vec::new(),
             labels: false,
@@ -123,6 +126,14 @@ impl Command {
     #[must_use]
     pub fn may_write(mut self, directory: impl Into<String>) -> Self {
         self.writes.push(directory.into());
+        self
+    }
+
+    /// Leaves `fd`, `stdin`, `stdout` and `stderr` in `/dev` to the program, for [`Self::installing_into`]: mmdebstrap makes them and
+    /// fails where they are (since 1.3).
+    #[must_use]
+    pub fn makes_links_of_dev(mut self) -> Self {
+        self.links_dev = true;
         self
     }
 
@@ -205,6 +216,10 @@ impl Command {
     /// The directories beside that tree that it may write to.
     pub fn writable(&self) -> &[String] {
         &self.writes
+    }
+    /// Whether it makes the links in `/dev` itself.
+    pub fn links_dev(&self) -> bool {
+        self.links_dev
     }
     /// Whether it sets labels of SELinux.
     pub fn is_labelling(&self) -> bool {

@@ -81,7 +81,7 @@ faults! {
     a_thread: "leaks-a-thread", "create", "changes the number of threads";
     an_open_file: "leaks-a-file", "create", "changes the number of open files";
     an_abort: "aborts", "create", "ended its process: ";
-    an_exit: "exits", "create", "without a word";
+    an_exit: "exits", "create", "called exit";
     another_boot_file: "boots-another-way-each-time", "reload", "not what its class would write now";
     a_memory: "remembers-in-memory", "action poke", "made by somebody else";
     a_read_that_writes: "changes-while-reading", "action peek", "it says that it only reads";

@@ -198,7 +198,7 @@ fn a_refused_command_changes_nothing_that_nodes_boot() {
     let before = (of("boot.ipxe"), of("image_data.yml"));
     for (command, code) in [
         (&["livenet", "unmount", "a"][..], 5),
-        (&["livenet", "exec", "a", "--", "false"], 1),
+        (&["livenet", "exec", "a", "--", "false"], 127),
         (&["livenet", "resize", "a", "50001M"], 2),
         (&["livenet", "mount", "a", "--no-such-option"], 2),
         (&["kernel", "set", "a", "9.9.9"], 3),

@@ -28,6 +28,14 @@ pub(crate) trait Request {
     /// What would stop it.
     fn plan(&self, session: &Session) -> Result<Vec<String>>;
 
+    /// Refuses what cannot be done before anybody is asked about it.
+    ///
+    /// # Errors
+    /// What would stop it whatever the answer is, and whatever is cleaned first.
+    fn check_before_asking(&self, _session: &Session) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether it runs a command for the user, whose exit code is then the program's own: what fails here has another.
     fn runs_a_command(&self) -> bool {
         false
@@ -86,8 +94,7 @@ impl Session {
         // From here on a signal must not end the program in the middle of a change.
         interrupt::install()?;
         if let Some(question) = request.question() {
-            // Nobody is asked about what cannot be done.
-            request.plan(self)?;
+            request.check_before_asking(self)?;
             if !self.output.confirmation(&question)? {
                 return Err(Error::refused("not confirmed: nothing was done"));
             }

@@ -15,19 +15,24 @@ use crate::{
 use disklessset_plugin_api::{Hold, ImageName, Result};
 
 impl ImageManager<'_> {
+    /// Refuses a name of which there is nothing: no image, no entry, no journal, no work area.
+    ///
+    /// # Errors
+    /// That there is no such image, or what cannot be read.
+    pub(crate) fn must_be_known(&self, name: &ImageName) -> Result<()> {
+        let known = self.exists(name)
+            || self.entries()?.images.contains_key(name)
+            || self.journalled()?.contains(name)
+            || self.site.layout.image_workdir(name.as_str()).symlink_metadata().is_ok();
+        if known { Ok(()) } else { Err(no_such_image(name)) }
+    }
+
     /// The last resort: removes all that is known of an image whatever its state, without its class if need be.
     ///
     /// # Errors
     /// When it is being created, nothing of that name is there, or something is mounted inside by somebody else.
     pub fn clear(&self, name: &ImageName) -> Result<()> {
-        let entries = self.entries()?;
-        let known = self.exists(name)
-            || entries.images.contains_key(name)
-            || self.journalled()?.contains(name)
-            || self.site.layout.image_workdir(name.as_str()).symlink_metadata().is_ok();
-        if !known {
-            return Err(no_such_image(name));
-        }
+        self.must_be_known(name)?;
         self.site.prepare()?;
         let lock = lock_image(self.site, name, Led::Clear.name(), self.site.wait)?;
         let entry = self.entries()?.images.remove(name);

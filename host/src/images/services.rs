@@ -118,7 +118,7 @@ const MOST_FOUND: usize = 100;
 /// How a program that a class names is kept apart: code of a tree has no more rights than its work takes.
 fn isolation_of(command: &Command) -> Isolation {
     if let Some(tree) = command.installs_into() {
-        let plan = Installing::into_tree(tree);
+        let plan = Installing::into_tree(tree).links_of_dev(!command.links_dev());
         return Isolation::Installing(command.writable().iter().fold(plan, Installing::may_write));
     }
     let Some(tree) = command.tree() else { return Isolation::Private };

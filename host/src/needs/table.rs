@@ -67,6 +67,7 @@ const fn file(at: &'static [&'static str], tool: Tool) -> Tool {
 }
 
 const MMDEBSTRAP: Tool = Tool { enterprise: None, ..program("mmdebstrap", "mmdebstrap", "") };
+const APT_CONFIG: Tool = Tool { enterprise: None, ..program("apt-config", "apt", "") };
 const DNF: Tool = program("dnf", "dnf", "dnf");
 const RPM: Tool = program("rpm", "rpm", "rpm");
 const MKSQUASHFS: Tool = program("mksquashfs", "squashfs-tools", "squashfs-tools");
@@ -157,7 +158,7 @@ pub(crate) const ACTIONS: &[Action] = &[
         name: "apt",
         what: "--source apt: trees from packages of Debian and Ubuntu",
         sites: Sites::Of(Family::Debian),
-        needs: &[MMDEBSTRAP],
+        needs: &[MMDEBSTRAP, APT_CONFIG],
         helps: &[],
     },
     Action {

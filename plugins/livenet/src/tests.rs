@@ -289,8 +289,8 @@ fn a_command_inside_is_packed_when_it_ends_well_and_only_then() {
     let old = file_bytes(&image);
     let run = |image: &mut Image, words: &[&str]| world.act("exec", image, json!({"command": words}));
 
-    let error = run(&mut image, &["/bin/sh", "-c", "echo x > /etc/failed; exit 3"]).unwrap_err();
-    assert_eq!(error.to_string(), "/bin/sh ended with exit code 3 inside image web");
+    let ended = run(&mut image, &["/bin/sh", "-c", "echo x > /etc/failed; exit 3"]).unwrap();
+    assert_eq!(ended, json!({"exit_code": 3}));
     assert_eq!(file_bytes(&image), old);
 
     let done = run(&mut image, &["/bin/sh", "-c", "echo $0 $1", "a b", "c;d"]).unwrap();

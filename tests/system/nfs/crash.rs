@@ -14,6 +14,11 @@ use super::Nfs;
 use crate::system::kill_points::{Case, Does, kill_at, sample};
 use crate::system::small::{KERNEL, kernels, make_tree, register_kernel};
 
+/// A directory of trees is closed to other users.
+pub(in crate::system) fn closed(directory: &camino::Utf8Path) {
+    std::fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+}
+
 pub(in crate::system) fn a_tree(root: &TestRoot) {
     make_tree(root, &root.beside().join("tree"));
     std::fs::create_dir_all(kernels(root)).unwrap();
@@ -22,6 +27,7 @@ pub(in crate::system) fn a_tree(root: &TestRoot) {
     let places = root.path().join("diskless/images/nfsimages");
     for place in ["staging", "golden"] {
         std::fs::create_dir_all(places.join(place)).unwrap();
+        closed(&places.join(place));
     }
 }
 

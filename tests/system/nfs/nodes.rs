@@ -136,9 +136,9 @@ fn a_plan_refuses_what_the_action_refuses() {
         (&["nfs", "nodes", "add", "g", "c[1-"], 2, "not closed"),
         (&["nfs", "nodes", "remove", "g", "c[1-", "--yes"], 2, "not closed"),
         (&["nfs", "nodes", "remove", "g", "c7", "--yes"], 3, "has no nodes c7"),
-        (&["nfs", "exec", "g", "--node", "nope", "--", "true"], 3, "has no node nope"),
-        (&["nfs", "exec", "g", "--node", "../x", "--", "true"], 2, "../x"),
-        (&["nfs", "exec", "st", "--node", "c1", "--", "true"], 2, "it has no nodes"),
+        (&["nfs", "exec", "g", "--node", "nope", "--", "true"], 125, "has no node nope"),
+        (&["nfs", "exec", "g", "--node", "../x", "--", "true"], 125, "../x"),
+        (&["nfs", "exec", "st", "--node", "c1", "--", "true"], 125, "it has no nodes"),
         (&["nfs", "export", "st", "--per-node"], 2, "it has no nodes"),
     ];
     for (command, code, said) in commands {

@@ -243,6 +243,7 @@ fn a_file_system_that_cannot_is_refused_and_nothing_is_left() {
     let layers = nfs.root.beside().join("layers");
     std::fs::create_dir(&layers).unwrap();
     let _over = Mounted::overlay(&golden, &layers, &golden);
+    super::crash::closed(&golden);
     nfs.refused(&["nfs", "nodes", "add", "g", "c[1-2]", "--method", "overlay"], 5, "through an overlay");
     assert_eq!(nfs.nodes("g").len(), 0);
     nfs.done(&["nfs", "nodes", "add", "g", "c[1-2]"]);

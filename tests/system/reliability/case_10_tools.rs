@@ -150,7 +150,7 @@ const CUT_OUTPUT: &str = "\"$real\" \"$@\"; truncate -s $(($(stat -c %s \"$2\") 
 const CUT_LAST: &str = "\"$real\" \"$@\"; for last; do :; done; truncate -s 4096 \"$last\"";
 /// For tools that fill a directory: accounts are there, and nothing else is.
 const EMPTY_SYSTEM: &str = "for word; do dir=${word#--installroot=}; if test -d \"$dir\"; then mkdir -p \"$dir/etc\"; \
-     echo root:x:0:0::/root:/bin/sh >\"$dir/etc/passwd\"; fi; done";
+     echo root:x:0:0::/root:/bin/sh >\"$dir/etc/passwd\"; tree=$dir; fi; done; dir=$tree";
 
 /// Has one action meet one fault: it fails, says why, and everything is as it was.
 #[track_caller]
@@ -193,9 +193,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ),
     ("rpm", "of a tree: dnf_faults::a_tree_whose_rpm_does_not_see_its_packages_is_told"),
     ("setfiles", "of a tree: ends the creation when it fails; what it labelled it alone knows"),
+    ("mount", "plays back the journal of a file system that 1.x was writing to: system::of_1x::"),
     ("exportfs", "what it is told stands in a file, a failure is a warning"),
     ("qemu-system-x86_64", "case_10_a_machine_that_does_nothing"),
-    ("ganesha.nfsd", "boot::nfs::a_server_that_dies_ends_the_proof_with_its_name"),
+    ("ganesha.nfsd", "boot::nfs::a_server_that_dies_twice_ends_the_proof_with_its_signal_and_its_log"),
 ];
 
 /// Files that run programs whose names do not stand beside the call.

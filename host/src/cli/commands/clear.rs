@@ -29,17 +29,19 @@ impl Request for Clear {
         Some(format!("Remove all that is known of image {}, whatever its state?", self.name))
     }
 
+    fn check_before_asking(&self, session: &Session) -> Result<()> {
+        session.images().must_be_known(&self.name)
+    }
+
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
         // Told even of an image that cannot be shown: that is what clearing is for.
         match session.images().show(&self.name) {
             Ok(image) => {
                 Ok(vec![format!("remove all that is known of image {} ({})", self.name, image.listed.status)])
             }
-            Err(error) => {
-                if session.images().to_clean()?.contains(&self.name) {
-                    return Ok(vec![format!("remove all that is known of image {}", self.name)]);
-                }
-                Err(error)
+            Err(_) => {
+                session.images().must_be_known(&self.name)?;
+                Ok(vec![format!("remove all that is known of image {}", self.name)])
             }
         }
     }

@@ -31,6 +31,10 @@ impl Request for Remove {
         Some(format!("Remove {images} {}?", names.join(", ")))
     }
 
+    fn check_before_asking(&self, session: &Session) -> Result<()> {
+        self.plan(session).map(drop)
+    }
+
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
         let to_clean = session.images().to_clean()?;
         let mut lines = Vec::new();

@@ -37,12 +37,20 @@ pub enum Isolation {
 pub struct Installing {
     pub(super) tree: Utf8PathBuf,
     pub(super) writable: Vec<Utf8PathBuf>,
+    pub(super) links_of_dev: bool,
 }
 
 impl Installing {
     /// The tree, which the program may write to.
     pub fn into_tree(tree: impl Into<Utf8PathBuf>) -> Self {
-        Installing { tree: tree.into(), writable: Vec::new() }
+        Installing { tree: tree.into(), writable: Vec::new(), links_of_dev: true }
+    }
+
+    /// Whether `/dev` has links such as `fd`; a program that makes them itself fails where they are.
+    #[must_use]
+    pub fn links_of_dev(mut self, links: bool) -> Self {
+        self.links_of_dev = links;
+        self
     }
 
     /// A directory beside it that the program may write to.

@@ -19,16 +19,15 @@ use super::places::{bind, create_file, directory, magic, mount_on, set_mode};
 /// Character devices of every `/dev`: name, major, minor.
 const NODES: [(&str, u64, u64); 6] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
-const LINKS: [(&str, &str); 5] = [
+const LINKS: [(&str, &str); 4] = [
     ("fd", "/proc/self/fd"),
     ("stdin", "/proc/self/fd/0"),
     ("stdout", "/proc/self/fd/1"),
     ("stderr", "/proc/self/fd/2"),
-    ("ptmx", "pts/ptmx"),
 ];
 
 /// Mounts a `/dev` below `root`, a directory that is called `name` in messages and has a `sys`.
-pub(super) fn mount_dev(root: &OwnedFd, name: &str) -> Result<(), StepError> {
+pub(super) fn mount_dev(root: &OwnedFd, name: &str, links: bool) -> Result<(), StepError> {
     let nodes = mount_nodes(root, name)?;
     let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
     let dev = directory(root, name, "dev", 0o755)?;
@@ -39,7 +38,8 @@ pub(super) fn mount_dev(root: &OwnedFd, name: &str) -> Result<(), StepError> {
     }
     // What is bound stays.
     umount2(magic(&nodes).as_str(), MntFlags::MNT_DETACH).map_err(step("letting go of the devices"))?;
-    for (link, target) in LINKS {
+    let links = LINKS.into_iter().filter(|_| links);
+    for (link, target) in links.chain([("ptmx", "pts/ptmx")]) {
         symlinkat(target, &dev, link).map_err(step(format!("making dev/{link}")))?;
     }
     let pts = directory(&dev, "dev", "pts", 0o755)?;

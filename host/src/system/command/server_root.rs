@@ -44,7 +44,7 @@ pub(super) fn enter(plan: &Installing) -> Result<OwnedFd, StepError> {
     }
 
     let root = open_directory(libc::AT_FDCWD, "/").map_err(step("opening /"))?;
-    made_up::mount_dev(&root, "")?;
+    made_up::mount_dev(&root, "", plan.links_of_dev)?;
     hide_run(&root, &resolvers)?;
 
     own_tmp(&root)?;

@@ -46,7 +46,7 @@ pub(super) fn enter(plan: &Chroot) -> Result<(), StepError> {
     let tree = make_mount_point(&plan.tree)?;
     let tree_name = plan.tree.as_str();
     directory(&tree, tree_name, "proc", 0o555)?;
-    made_up::mount_dev(&tree, tree_name)?;
+    made_up::mount_dev(&tree, tree_name, true)?;
     let sys = directory(&tree, tree_name, "sys", 0o555)?;
     match mount_on(&sys, "sysfs", MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None) {
         // The kernel does not mount a file system on itself: that of a tree that is mounted for editing is there already.

@@ -127,6 +127,7 @@ fn mmdebstrap(
         // Keeps dracut's package from making an initramfs that nobody asked for, for most of a minute.
         .env("INITRD", "No")
         .env("DEBIAN_FRONTEND", "noninteractive")
+        .makes_links_of_dev()
         .arg("--mode=root")
         // The host has made /proc, /sys and /dev for the tree; mmdebstrap has no right to.
         .arg("--skip=check/empty,chroot/mount")

@@ -18,9 +18,8 @@ pub(super) fn must_be_tree(path: &Utf8Path) -> Result<()> {
     }
 }
 
-/// What makes whoever owns it root on the nodes.
-const OF_ROOT: [&str; 10] = [
-    "",
+/// What makes whoever owns it root on the nodes. The root directory itself is given to root in every tree.
+const OF_ROOT: [&str; 9] = [
     "etc",
     "etc/passwd",
     "etc/shadow",
