@@ -222,7 +222,9 @@ impl ImageManager<'_> {
     /// Runs a changing action of a class, and saves what it changed.
     fn change(&self, words: &str, name: &ImageName, arguments: Arguments) -> Result<Value> {
         self.changing(name, words, |operation, image| {
-            self.step(operation, image, action_request(words, arguments))
+            let value = self.step(operation, image, action_request(words, arguments))?;
+            operation.failed_inside.set(value.get("exit_code").is_some());
+            Ok(value)
         })
     }
 
@@ -302,6 +304,9 @@ impl ImageManager<'_> {
         };
         let unchanged = ImageManager::new(self.site).load(image.name())?.attributes() == image.attributes();
         let same_digests = operation.digests.get() == Digests::Carried;
+        if unchanged && same_digests && operation.failed_inside.get() {
+            return Ok(());
+        }
         if unchanged && same_digests && is_now(boot_file::FILE_NAME, &boot) {
             return Ok(());
         }

@@ -24,7 +24,7 @@ pub(crate) enum Links {
     Refused,
 }
 
-/// Opens an entry of a directory, but no link and nothing that is mounted there (`XDEV`).
+/// Opens an entry of a directory, or one further below it, but no link and nothing that is mounted there (`XDEV`).
 pub(crate) fn child(directory: impl AsFd, name: &CStr, flags: OFlags) -> rustix::io::Result<OwnedFd> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
     match rustix::fs::openat2(&directory, name, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
@@ -34,13 +34,29 @@ pub(crate) fn child(directory: impl AsFd, name: &CStr, flags: OFlags) -> rustix:
 }
 
 fn child_by_looking(directory: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> rustix::io::Result<OwnedFd> {
-    if name.to_bytes() == b".." || name.to_bytes().contains(&b'/') {
+    if name.to_bytes().starts_with(b"/") {
         return Err(Errno::XDEV);
     }
-    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let opened = rustix::fs::openat(directory, name, flags, Mode::empty())?;
-    let inside = mount_of(directory)? == mount_of(opened.as_fd())?;
-    if inside { Ok(opened) } else { Err(Errno::XDEV) }
+    let mut parts = parts_of(name.to_bytes())?;
+    let last = parts.remove(0);
+    let step = |above: BorrowedFd<'_>, part: &CStr, flags: OFlags| {
+        if part.to_bytes() == b".." {
+            return Err(Errno::XDEV);
+        }
+        let opened =
+            rustix::fs::openat(above, part, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        if mount_of(above)? == mount_of(opened.as_fd())? { Ok(opened) } else { Err(Errno::XDEV) }
+    };
+    let mut above: Option<OwnedFd> = None;
+    while let Some(part) = parts.pop() {
+        let from = above.as_ref().map_or(directory, AsFd::as_fd);
+        let entered = step(from, &part, OFlags::PATH)?;
+        if FileType::from_raw_mode(rustix::fs::fstat(&entered)?.st_mode) == FileType::Symlink {
+            return Err(Errno::LOOP);
+        }
+        above = Some(entered);
+    }
+    step(above.as_ref().map_or(directory, AsFd::as_fd), &last, flags)
 }
 
 /// Opens a path with a directory as its root, as a program chrooted there would find it; nothing that is mounted inside is entered (`XDEV`).
@@ -210,7 +226,9 @@ mod tests {
     fn a_look_at_a_child_refuses_what_the_kernel_refuses() {
         let (_dir, root) = tree();
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW;
-        for name in [c"top", c"usr", c"lib", c"nowhere", c"..", c"a"] {
+        let further =
+            [c"usr/lib", c"usr/lib/file", c"lib/file", c"usr/nowhere", c"top/x", c"usr/up", c"usr/../../x"];
+        for name in [c"top", c"usr", c"lib", c"nowhere", c"..", c"a"].into_iter().chain(further) {
             let (kernel, looked) = (child(&root, name, flags), child_by_looking(root.as_fd(), name, flags));
             assert_eq!(looked.map(drop), kernel.map(drop), "{name:?}");
         }

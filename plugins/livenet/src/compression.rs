@@ -101,14 +101,14 @@ fn choose(
     host: &Host<'_>,
 ) -> Result<Option<Compression>> {
     let choices = root_image::compressions(image, host)?;
+    if choices.is_empty() {
+        return Ok(None);
+    }
     if let Some(wanted) = wanted.filter(|wanted| !choices.contains(wanted)) {
         return Err(Error::usage(format!(
             "images of class {} are not compressed with {wanted}",
             image.class()
         )));
-    }
-    if choices.is_empty() {
-        return Ok(None);
     }
     let refuses = |one: Compression| kernel.filter(|(_, reads)| reads.cannot(one));
     let here = |one: Compression| is_known_here(one, area, host);

@@ -3,7 +3,7 @@
 use super::{image_name, word};
 use crate::cli::request::{Effect, Request, Session};
 use clap::{ArgMatches, Command};
-use disklessset_plugin_api::{ImageName, Result};
+use disklessset_plugin_api::{ErrorKind, ImageName, Result};
 
 pub(crate) fn command() -> Command {
     Command::new("clear")
@@ -20,6 +20,21 @@ pub(crate) struct Clear {
     pub(crate) name: ImageName,
 }
 
+impl Clear {
+    /// Whether there is nothing to clear of an image that there was once: its log tells. Whoever clears it again has what he wants.
+    ///
+    /// # Errors
+    /// When there never was one of that name.
+    fn is_gone(&self, session: &Session) -> Result<bool> {
+        match session.images().must_be_known(&self.name) {
+            Err(error) if error.kind == ErrorKind::NOT_FOUND => {
+                if session.images().log_path(&self.name).exists() { Ok(true) } else { Err(error) }
+            }
+            known => known.map(|()| false),
+        }
+    }
+}
+
 impl Request for Clear {
     fn effect(&self) -> Effect {
         Effect::ChangesSparing(self.name.clone())
@@ -30,7 +45,7 @@ impl Request for Clear {
     }
 
     fn check_before_asking(&self, session: &Session) -> Result<()> {
-        session.images().must_be_known(&self.name)
+        self.is_gone(session).map(drop)
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
@@ -39,14 +54,16 @@ impl Request for Clear {
             Ok(image) => {
                 Ok(vec![format!("remove all that is known of image {} ({})", self.name, image.listed.status)])
             }
-            Err(_) => {
-                session.images().must_be_known(&self.name)?;
-                Ok(vec![format!("remove all that is known of image {}", self.name)])
-            }
+            Err(_) if self.is_gone(session)? => Ok(Vec::new()),
+            Err(_) => Ok(vec![format!("remove all that is known of image {}", self.name)]),
         }
     }
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
+        if self.is_gone(session)? {
+            session.output.say(&format!("nothing is left of image {}", self.name));
+            return Ok(());
+        }
         session.images().clear(&self.name)?;
         session.output.say(&format!("cleared image {}", self.name));
         Ok(())

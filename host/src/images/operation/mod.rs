@@ -50,6 +50,8 @@ pub(crate) struct Operation<'s> {
     replaced: Cell<bool>,
     /// Let go when it ends: taking back what it did never lacks a descriptor.
     pub(in crate::images) spare: Cell<Spare>,
+    /// Whether a command that ran for the user failed: then the action changes nothing, the boot file of an older version neither.
+    pub(in crate::images) failed_inside: Cell<bool>,
     /// Lines of exports that come and go at its end.
     wanted: RefCell<exports::Wanted>,
     /// Whether it only finds out what would be refused.
@@ -168,6 +170,7 @@ impl<'s> Operation<'s> {
             mounts_changed: Cell::new(false),
             digests: Cell::new(Digests::Carried),
             replaced: Cell::new(false),
+            failed_inside: Cell::new(false),
             spare: Cell::default(),
             wanted: RefCell::default(),
             rehearsal: false,
