@@ -24,12 +24,17 @@ fn a_root_that_is_missing_is_named_and_not_made() {
 #[test]
 fn what_cannot_be_done_is_not_asked_about() {
     let root = TestRoot::with_modules(&["demo"]);
-    for command in [vec!["remove", "nope"], vec!["clear", "nope"], vec!["module", "remove", "nope"]] {
+    for command in [vec!["remove", "nope"], vec!["module", "remove", "nope"]] {
         let said = root.disklessset(&command).run();
         assert!(!said.to_string().contains("--yes"), "{command:?}: {said}");
         assert!(!said.status.success(), "{command:?}: {said}");
     }
     let _ = root.disklessset(&["remove", "nope"]).run().expect_code(3).expect_said("there is no image nope");
+    let _ = root
+        .disklessset(&["clear", "nope", "--yes"])
+        .run()
+        .expect_done()
+        .expect_said("nothing of image nope");
     let _ = root.disklessset(&["log", "nope"]).run().expect_code(3).expect_said("there is no image nope");
 }
 

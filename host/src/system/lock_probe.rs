@@ -29,7 +29,7 @@ impl LockProbe {
         Self::look_at(&lock_file(dir, name))
     }
 
-    /// The same for a file that is [held](super::lock::hold).
+    /// The same for a file that is held for the length of an action.
     ///
     /// # Errors
     /// When the file is there and cannot be read.

@@ -173,7 +173,7 @@ mod tests {
         ] {
             symlink(aim, place(name)).unwrap();
         }
-        let root = rustix::fs::open(&place(""), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        let root = rustix::fs::open(place(""), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
         (dir, root)
     }
 

@@ -21,15 +21,14 @@ pub(crate) struct Clear {
 }
 
 impl Clear {
-    /// Whether there is nothing to clear of an image that there was once: its log tells. Whoever clears it again has what he wants.
+    /// Whether there is nothing of that name. Like a cleaning, a clearing that finds nothing has what it is for: whoever repeats one
+    /// that was stopped may come too late.
     ///
     /// # Errors
-    /// When there never was one of that name.
+    /// When it cannot be told.
     fn is_gone(&self, session: &Session) -> Result<bool> {
         match session.images().must_be_known(&self.name) {
-            Err(error) if error.kind == ErrorKind::NOT_FOUND => {
-                if session.images().log_path(&self.name).exists() { Ok(true) } else { Err(error) }
-            }
+            Err(error) if error.kind == ErrorKind::NOT_FOUND => Ok(true),
             known => known.map(|()| false),
         }
     }
@@ -42,10 +41,6 @@ impl Request for Clear {
 
     fn question(&self) -> Option<String> {
         Some(format!("Remove all that is known of image {}, whatever its state?", self.name))
-    }
-
-    fn check_before_asking(&self, session: &Session) -> Result<()> {
-        self.is_gone(session).map(drop)
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
@@ -61,7 +56,7 @@ impl Request for Clear {
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
         if self.is_gone(session)? {
-            session.output.say(&format!("nothing is left of image {}", self.name));
+            session.output.say(&format!("There is nothing of image {}: nothing was cleared.", self.name));
             return Ok(());
         }
         session.images().clear(&self.name)?;

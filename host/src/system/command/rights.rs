@@ -14,7 +14,7 @@ pub enum Rights {
     /// A tool of the tree that we run by ourselves (`dracut`, `depmod`): files, and nothing of the network.
     Tool,
     /// A tool of the tree that labels its files for SELinux. On a server without SELinux the kernel asks `SYS_ADMIN` for that; what else
-    /// that opens is refused by a filter of system calls ([`super::filter`]).
+    /// that opens is refused by a filter of system calls (`filter.rs`).
     Labels,
 }
 

@@ -46,6 +46,11 @@ mod tests {
         out.finish().unwrap()
     }
 
+    fn put(file: &Utf8Path, bytes: &[u8]) {
+        use std::io::Write;
+        std::fs::File::create(file).unwrap().write_all(bytes).unwrap();
+    }
+
     #[test]
     fn the_configuration_is_found_in_the_payload() {
         let inner = [b"code".as_slice(), MARK, &gzip(b"CONFIG_X=y\n"), b"IKCFG_ED"].concat();
@@ -60,11 +65,11 @@ mod tests {
         image.extend(packed);
         let file = tempfile::NamedTempFile::new().unwrap();
         let path = Utf8Path::from_path(file.path()).unwrap();
-        std::fs::write(path, &image).unwrap();
+        put(path, &image);
         assert_eq!(of_kernel(path).as_deref(), Some("CONFIG_X=y\n"));
-        std::fs::write(path, &image[..1030]).unwrap();
+        put(path, &image[..1030]);
         assert_eq!(of_kernel(path), None);
-        std::fs::write(path, "kernel").unwrap();
+        put(path, b"kernel");
         assert_eq!(of_kernel(path), None);
     }
 }

@@ -118,7 +118,7 @@ fn by_modules(files: &TreeFiles, place: &str) -> Option<(Vec<Compression>, Strin
 fn by_driver(driver: &[u8]) -> Option<Vec<Compression>> {
     let has = |sign: &&str| driver.windows(sign.len()).any(|window| window == sign.as_bytes());
     let known: Vec<Compression> =
-        SIGNS.iter().filter(|(_, signs, _)| signs.iter().any(|sign| has(&sign))).map(|sign| sign.0).collect();
+        SIGNS.iter().filter(|(_, signs, _)| signs.iter().any(&has)).map(|sign| sign.0).collect();
     (!known.is_empty()).then_some(known)
 }
 

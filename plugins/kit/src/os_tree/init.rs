@@ -3,7 +3,7 @@
 use super::Wish;
 use crate::{source::Source, tree_files::TreeFiles};
 use camino::Utf8Path;
-use disklessset_plugin_api::{Error, Host, Result};
+use disklessset_plugin_api::{Host, Result};
 
 /// What initramfs files of dracut, and kernels, start.
 const INITS: [&str; 6] =
@@ -11,11 +11,11 @@ const INITS: [&str; 6] =
 /// What is left to start where there is no init.
 const SHELLS: [&str; 2] = ["bin/sh", "usr/bin/sh"];
 
-/// Refuses a tree in which nothing can start, and tells of one that has no init. The user may name another in the kernel parameters.
+/// Tells of a tree in which nothing can start, or that has no init. The user may name another in the kernel parameters.
 ///
 /// # Errors
-/// When there is neither an init nor a shell.
-pub(super) fn must_be_there(tree: &Utf8Path, wish: &Wish, host: &Host<'_>) -> Result<()> {
+/// When the tree cannot be opened.
+pub(super) fn tell_of_lack(tree: &Utf8Path, wish: &Wish, host: &Host<'_>) -> Result<()> {
     let files = TreeFiles::open(tree)?;
     let named = wish.kernel_parameters.split_whitespace().filter_map(|word| word.strip_prefix("init="));
     if INITS.into_iter().chain(named).any(|init| files.exists(init)) {
@@ -31,9 +31,9 @@ pub(super) fn must_be_there(tree: &Utf8Path, wish: &Wish, host: &Host<'_>) -> Re
         }
         return Ok(());
     }
-    Err(Error::refused(format!(
-        "nothing can start in the tree of {}: it has no init (/sbin/init) and no shell",
+    host.warn(format!(
+        "nothing can start in the tree of {}: it has no init (/sbin/init) and no shell; --kernel-parameters init=PATH names another",
         wish.source
-    ))
-    .hint("take a tree with an operating system in it, or name its init: --kernel-parameters init=PATH"))
+    ));
+    Ok(())
 }

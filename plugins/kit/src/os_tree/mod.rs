@@ -49,7 +49,7 @@ pub fn make(
     wish.source.build(&plan(wish), tree, scratch, host)?;
     open_root_directory(tree, host)?;
     tell_what_means_nothing(wish, host);
-    init::must_be_there(tree, wish, host)?;
+    init::tell_of_lack(tree, wish, host)?;
     let settled = match &wish.kernel {
         KernelChoice::FromImage => kernel::of_tree(tree, host),
         KernelChoice::Version(version) => kernel::registered(version, tree, host),

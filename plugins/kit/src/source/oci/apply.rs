@@ -47,9 +47,8 @@ pub(super) fn apply(
             Wish::Remove(_) | Wish::Empty | Wish::Nothing => Ok(()),
         }
     })?;
-    match kept {
-        Some(kept) => kept.end(tree).map_err(server)?,
-        None => {}
+    if let Some(kept) = kept {
+        kept.end(tree).map_err(server)?;
     }
     Ok(lost)
 }
