@@ -100,7 +100,7 @@ fn a_version_in_the_header_that_is_another_than_in_the_note_is_found_out() {
     }
     let file = place.put("demo_module.so", &content);
     let (line, _) = failure(&file);
-    assert!(line.ends_with("built against module API 9.2.0, this disklessset has 1.3.0"), "{line}");
+    assert!(line.ends_with("built against module API 9.3.0, this disklessset has 1.3.0"), "{line}");
 }
 
 #[test]
