@@ -319,6 +319,11 @@ pub fn end_marked(mark: &str) {
     }
 }
 
+/// The exit codes with which the program refuses or fails at a command: those of `exec` are the user's command's, so its own is 125.
+pub fn refusals_of(command: &[&str]) -> &'static [i32] {
+    if command.contains(&"exec") { &[125] } else { &[1, 5] }
+}
+
 /// A command that has ended.
 #[derive(Debug)]
 #[must_use]

@@ -62,7 +62,7 @@ fn fail(
             continue;
         }
         failed += 1;
-        let outcome = outcome.expect_refusal(&[1, 5, 125]);
+        let outcome = outcome.expect_refusal(disklessset_tests::run::refusals_of(command));
         if done() {
             // What failed came after the point from which there is no way back.
             let _ = livenet.run(&["clean", "--yes"]).expect_done();

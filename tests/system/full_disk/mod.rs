@@ -186,7 +186,7 @@ impl Trial<'_> {
             return true;
         }
         let words = format!("with {room} bytes: {outcome}");
-        let outcome = outcome.expect_refusal(&[1, 5, 125]);
+        let outcome = outcome.expect_refusal(disklessset_tests::run::refusals_of(self.command));
         self.names_the_file_system(&outcome);
         (self.old)();
         before.assert_same(self.root, self.disk, &words);

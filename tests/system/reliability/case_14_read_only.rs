@@ -81,7 +81,7 @@ fn case_14_every_kind_of_change_is_refused_and_every_look_works() {
             &["module", "install", built.as_str()],
         ];
         for command in changes {
-            let refused = nfs.run(command).expect_refusal(&[1, 5, 125]);
+            let refused = nfs.run(command).expect_refusal(disklessset_tests::run::refusals_of(command));
             let _ = refused.expect_said("Read-only file system");
         }
         for look in [
