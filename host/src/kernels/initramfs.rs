@@ -1,6 +1,5 @@
 //! Makes initramfs files with dracut: the server's own, or the one inside an OS tree.
 
-use super::archive;
 use crate::{
     failure,
     images::operation::Operation,
@@ -13,6 +12,7 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, KernelVersion, Level, Result};
+use disklessset_system::initramfs::must_be_whole;
 use std::collections::BTreeSet;
 
 /// Parts without which a livenet node cannot fetch its root.
@@ -104,8 +104,11 @@ pub(super) fn make(
     // dracut ends well after some failures of its parts.
     match made.metadata() {
         Ok(meta) if meta.is_file() && meta.len() > 1_000_000 => {
-            archive::must_be_whole(&made)
-                .map_err(|error| error.hint(format!("look into {}", operation.log)))?;
+            must_be_whole(&made).map_err(|cause| {
+                Error::failed(format!("the initramfs {made} is not whole"))
+                    .because(cause)
+                    .hint(format!("look into {}", operation.log))
+            })?;
             failpoint!("initramfs: made, and whole", made);
             Ok(made)
         }
