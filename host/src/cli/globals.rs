@@ -39,7 +39,7 @@ pub(crate) fn options() -> Vec<Arg> {
             .long("wait")
             .value_name("SECONDS")
             .value_parser(value_parser!(u64))
-            .help("Wait so long for a busy image"),
+            .help("Wait up to SECONDS for an image that is in use"),
         switch("info", "Say what is being done").short('i'),
         switch("debug", "Say everything, with what tools print").short('d'),
     ];

@@ -9,7 +9,7 @@ pub(crate) fn command() -> Command {
     Command::new("clean").about("Clean up after actions that did not come to their end").arg(words(
         "names",
         "NAME",
-        "The images; all that need it without one",
+        "Images to clean [default: all that need cleaning]",
     ))
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn command() -> Command {
                 .value_name("ACTION")
                 .action(ArgAction::Append)
                 .value_parser(PossibleValuesParser::new(names))
-                .help("Look at these only"),
+                .help("Actions to look at [default: all]"),
         )
         .after_help(
             "Ends with 0 when all that is needed is here, with 1 when something is missing. Without ACTION all actions are shown, \

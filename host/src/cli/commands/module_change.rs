@@ -55,13 +55,13 @@ pub(super) fn commands() -> [Command; 4] {
                     .long("time-limit")
                     .value_name("SECONDS")
                     .value_parser(value_parser!(u64).range(1..))
-                    .help("How long one action may take [default: 600]"),
+                    .help("Time limit of one action, in seconds [default: 600]"),
             )
             .arg(
                 Arg::new("quick")
                     .long("quick")
                     .action(ArgAction::SetTrue)
-                    .help("Only look at the file and load it"),
+                    .help("Look at the file and load it, and try nothing"),
             ),
         Command::new("install").about("Copy a module into the modules directory").arg(file()).arg(
             super::path_option("signature", "FILE", "Its signature, made by ssh-keygen [default: FILE.sig]"),
@@ -76,7 +76,7 @@ pub(super) fn commands() -> [Command; 4] {
                 Arg::new("on")
                     .long("on")
                     .value_name("CLASS")
-                    .help("Build its class on this one, of a module that is here"),
+                    .help("Base class of the new class, of an installed module"),
             ),
     ]
 }

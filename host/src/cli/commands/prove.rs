@@ -24,21 +24,21 @@ pub(crate) fn command() -> Command {
             Arg::new("memory")
                 .long("memory")
                 .value_name("SIZE")
-                .help("Give each machine so much memory [default: 1G]"),
+                .help("Memory of each machine [default: 1G]"),
         )
         .arg(
             Arg::new("node")
                 .long("node")
                 .value_name("NODE")
                 .action(ArgAction::Append)
-                .help("Boot this node from its own tree, which it changes; several boot at once"),
+                .help("Boot this node from its own tree. The boot changes the tree. Several nodes boot at once"),
         )
         .arg(
             Arg::new("timeout")
                 .long("timeout")
                 .value_name("SECONDS")
                 .value_parser(value_parser!(u64).range(1..))
-                .help("Give up after so long [default: 180, more for several nodes]"),
+                .help("Give up after SECONDS [default: 180, more for several nodes]"),
         )
 }
 

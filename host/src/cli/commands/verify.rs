@@ -21,7 +21,7 @@ pub(crate) fn command() -> Command {
                 .long("kernel")
                 .value_name("VERSION")
                 .action(ArgAction::Append)
-                .help("Check this kernel; may be repeated"),
+                .help("Check this kernel (may be given several times)"),
         )
         .arg(Arg::new("record").long("record").action(ArgAction::SetTrue).help(
             "Take the named images and kernels for good as they are now: record their digests, and sign them where the site signs; \

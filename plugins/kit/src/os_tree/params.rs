@@ -70,7 +70,7 @@ pub fn of_live_image(packing: Vec<ParamSpec>) -> Vec<ParamSpec> {
     let size = ParamSpec::flag(
         "livenet_size",
         live_size(),
-        "The most that content and what a node writes may take; auto: the content, a quarter more, at least 128M more",
+        "Maximum size of the image in use: its content and what a node writes. auto is the content + 25 %, at least + 128M",
     )
     .as_flag("size")
     .default("auto");
