@@ -28,6 +28,7 @@ mod error;
 pub(crate) mod failpoint;
 mod lock_probe;
 mod loop_device;
+pub(crate) mod mount_flags;
 mod mountinfo;
 mod process_handle;
 mod subvolume;
