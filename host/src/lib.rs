@@ -40,6 +40,7 @@ mod menu;
 mod needs;
 mod no_room;
 mod output;
+mod reference;
 mod yaml;
 
 pub use images::{ImageManager, ImageStatus, ListedImage};

@@ -3,12 +3,13 @@
 //! The errors come from everywhere, from our own calls and in the last lines of tools, which run with English messages. All have the
 //! words of the system in common.
 
-use crate::system::{
-    disk_space::{Room, room_at},
-    layout::Layout,
-};
+use crate::system::layout::Layout;
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::Error;
+use disklessset_system::{
+    free_space::{FreeSpace, nearest},
+    mount_table::{Mount, mount_of},
+};
 
 /// How an explanation begins: an error that has one gets no second.
 const BEGINNING: &str = "the file system ";
@@ -39,6 +40,18 @@ impl Trouble {
     }
 }
 
+/// What the places of an action lie on.
+struct Disk {
+    space: FreeSpace,
+    mount: Mount,
+}
+
+impl Disk {
+    fn at(place: &Utf8Path) -> Option<Self> {
+        Some(Self { space: FreeSpace::at(place).ok()?, mount: mount_of(nearest(place)).ok()?? })
+    }
+}
+
 fn texts(error: &Error) -> impl Iterator<Item = &str> {
     std::iter::once(&error.message).chain(&error.causes).map(String::as_str)
 }
@@ -48,9 +61,9 @@ fn texts(error: &Error) -> impl Iterator<Item = &str> {
 pub(crate) fn explained(error: Error, layout: &Layout, places: &[Utf8PathBuf]) -> Error {
     let told = error.causes.iter().any(|cause| cause.starts_with(BEGINNING));
     let Some(trouble) = Trouble::of(&error).filter(|_| !told) else { return error };
-    let Some((place, room)) = culprit(&error, trouble, layout, places) else { return error };
-    let advice = advice(trouble, &room, setting(layout, &place));
-    let error = error.because(line(trouble, &room, &place));
+    let Some((place, disk)) = culprit(&error, trouble, layout, places) else { return error };
+    let advice = advice(trouble, &disk.mount, setting(layout, &place));
+    let error = error.because(line(trouble, &disk, &place));
     match error.hint {
         Some(_) => error,
         None => error.hint(advice),
@@ -63,48 +76,49 @@ fn culprit(
     trouble: Trouble,
     layout: &Layout,
     places: &[Utf8PathBuf],
-) -> Option<(Utf8PathBuf, Room)> {
+) -> Option<(Utf8PathBuf, Disk)> {
     let own = settings(layout).map(|(_, place)| place);
     let named = |place: &&Utf8PathBuf| texts(error).any(|text| text.contains(place.as_str()));
     // The longest says most.
     let longest = own.iter().chain(places).filter(named).max_by_key(|place| place.as_str().len());
     if let Some(place) = longest {
-        return room_at(place).ok().map(|room| (place.clone(), room));
+        return Disk::at(place).map(|disk| (place.clone(), disk));
     }
-    let rooms = places.iter().chain(&own).filter_map(|place| Some((place.clone(), room_at(place).ok()?)));
-    let suspects: Vec<_> = rooms
-        .filter(|(_, room)| match trouble {
-            Trouble::ReadOnly => room.read_only,
-            Trouble::Full | Trouble::Quota => room.all > 0 && !room.read_only,
-        })
-        .collect();
-    suspects.into_iter().min_by_key(|(_, room)| (!room.is_out_of_files(), room.free))
+    let disks = places.iter().chain(&own).filter_map(|place| Some((place.clone(), Disk::at(place)?)));
+    let suspects = disks.filter(|(_, disk)| match trouble {
+        Trouble::ReadOnly => disk.space.read_only,
+        Trouble::Full | Trouble::Quota => disk.space.total > 0 && !disk.space.read_only,
+    });
+    suspects.min_by_key(|(_, disk)| (!disk.space.is_out_of_files(), disk.space.free))
 }
 
-fn line(trouble: Trouble, room: &Room, place: &Utf8Path) -> String {
-    let which = format!("{BEGINNING}{} ({}), which holds {place},", room.mounted_at, room.kind);
+fn line(trouble: Trouble, disk: &Disk, place: &Utf8Path) -> String {
+    let Disk { space, mount } = disk;
+    let which = format!("{BEGINNING}{} ({}), which holds {place},", mount.target, mount.kind);
     match trouble {
         Trouble::ReadOnly => format!("{which} is mounted read-only"),
-        Trouble::Quota => format!("{which} has a quota that is used up: {room} free"),
-        Trouble::Full => match room.files {
-            Some((0, all)) => format!("{which} can hold no more files: all of {all} inodes are in use"),
-            _ if room.is_full() => format!("{which} is full: {room} free"),
+        Trouble::Quota => format!("{which} has a quota that is used up: {space} free"),
+        Trouble::Full => match space.files {
+            Some(0) => {
+                format!("{which} can hold no more files: all of {} inodes are in use", space.total_files)
+            }
+            _ if space.is_full() => format!("{which} is full: {space} free"),
             // What ran out of room has taken away what it wrote.
-            _ => format!("{which} had no room left: {room} free now"),
+            _ => format!("{which} had no room left: {space} free now"),
         },
     }
 }
 
-fn advice(trouble: Trouble, room: &Room, setting: Option<&str>) -> String {
+fn advice(trouble: Trouble, mount: &Mount, setting: Option<&str>) -> String {
     let elsewhere = setting.map_or_else(String::new, |key| {
         format!(", or set {key} in diskless_parameters.yml to a directory on another file system")
     });
     match trouble {
-        Trouble::Full => format!("make room in {}{elsewhere}", room.mounted_at),
-        Trouble::Quota => format!("make room, or raise the quota, in {}{elsewhere}", room.mounted_at),
+        Trouble::Full => format!("make room in {}{elsewhere}", mount.target),
+        Trouble::Quota => format!("make room, or raise the quota, in {}{elsewhere}", mount.target),
         Trouble::ReadOnly => format!(
             "after errors of a disk the kernel lets nothing be written any more: look into `dmesg`; else mount -o remount,rw {}",
-            room.mounted_at
+            mount.target
         ),
     }
 }

@@ -8,5 +8,6 @@ mod empty;
 mod inheritance;
 mod menu;
 mod names;
+mod reference;
 mod together;
 mod words;

@@ -57,8 +57,18 @@ pub(crate) fn built_for_all(file: Utf8PathBuf) -> std::io::Result<Utf8PathBuf> {
     if age(&copy).is_none_or(|copied| age(&file).is_none_or(|built| copied < built)) {
         make_all([run_dir.parent().unwrap_or(&run_dir), &run_dir, &copies])?;
         install::file(&file, &copy, 0o755).map_err(std::io::Error::other)?;
+        sources_beside(&copies)?;
     }
     Ok(copy)
+}
+
+/// What the program finds above the build directory is found beside its copy, too: the sources that modules are built from.
+fn sources_beside(copies: &Utf8Path) -> std::io::Result<()> {
+    let sources = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugin-api").canonicalize_utf8()?;
+    match std::os::unix::fs::symlink(sources, copies.join("plugin-api")) {
+        Err(there) if there.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
 }
 
 /// Removes a run's directory when nothing of a test is in it any more.

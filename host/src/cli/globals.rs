@@ -2,6 +2,7 @@
 
 use crate::{
     output::{Answers, Format, Settings},
+    reference::Topic,
     site::SiteOptions,
     system::lock::Wait,
 };
@@ -110,6 +111,8 @@ pub(crate) struct Peeked {
     pub(crate) modules_dir: Option<Utf8PathBuf>,
     /// The command's first word; for `help` the word behind it.
     pub(crate) first: Option<String>,
+    /// The page that `help` is asked for.
+    pub(crate) topic: Option<Topic>,
     /// The words behind that one, before `--`.
     pub(crate) words: Vec<String>,
 }
@@ -137,6 +140,7 @@ impl Peeked {
                 }
             } else if !name.starts_with('-') {
                 match peeked.first.as_deref() {
+                    Some("help") if Topic::named(name).is_some() => peeked.topic = Topic::named(name),
                     None | Some("help") => peeked.first = Some(name.to_owned()),
                     Some(_) => peeked.words.push(name.to_owned()),
                 }
@@ -199,6 +203,8 @@ mod tests {
         assert_eq!(peek("--root /x -i demo create a").first.as_deref(), Some("demo"));
         assert_eq!(peek("--format json --wait=3 demo").first.as_deref(), Some("demo"));
         assert_eq!(peek("help demo create").first.as_deref(), Some("demo"));
+        assert_eq!(peek("help --root /x configuration").topic, Some(Topic::Configuration));
+        assert_eq!(peek("demo help configuration").topic, None);
         assert_eq!(peek("-i -d").first, None);
         assert_eq!(peek("-- demo").first, None);
     }

@@ -14,6 +14,7 @@ use crate::{
     modules::{HOST_COMMANDS, ModuleState, OfferedAction},
     observer::Observer,
     output::{Address, Output},
+    reference::Topic,
     site::Site,
     system::{exit_guard, interrupt, limits},
 };
@@ -80,6 +81,11 @@ fn run_with(arguments: &[OsString], output: &Arc<Output>) -> Result<u8> {
         return done.map(|()| 0);
     }
     let peeked = Peeked::at(arguments);
+    if let Some(topic) = peeked.topic {
+        let site = || Site::open(&peeked.site()?, Arc::clone(output) as Arc<dyn Observer>);
+        output.data(&topic.page(site)?);
+        return Ok(0);
+    }
     let first = peeked.first.as_deref();
     let named = first.filter(|first| !HOST_COMMANDS.contains(first));
     // Only where modules are part of the tree: a broken configuration must not stand in the way of `list --help`.
@@ -210,6 +216,10 @@ fn tree(site: Option<&Site>, named: Option<&str>) -> Command {
     }
     if ready.is_empty() {
         help.push_str(&format!("  none in {}\n", site.classes().registry().directory()));
+    }
+    help.push_str("\nTopics (disklessset help TOPIC):\n");
+    for topic in Topic::ALL {
+        help.push_str(&format!("  {:<13}  {}\n", topic.name(), topic.about()));
     }
     help.push_str("\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 busy, 5 refused, 130 or 143 interrupted");
     tree.after_help(help)

@@ -1,6 +1,7 @@
 //! `diskless_parameters.yml`: the keys of 1.x and ours.
 
 mod http_base_url;
+mod keys;
 
 use crate::{
     system::{FileError, atomic_file},
@@ -8,6 +9,7 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use http_base_url::HttpBaseUrl;
+pub use keys::{KEYS, Key};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

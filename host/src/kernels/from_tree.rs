@@ -14,17 +14,15 @@ use crate::{
     failure,
     images::{operation::Operation, services::tool_failed},
     integrity::{Digest, Digests},
-    system::{
-        FileError, atomic_file,
-        command::Tool,
-        disk_space::{Bytes, bytes_below, room_at},
-        failpoint::failpoint,
-        files,
-        layout::Layout,
-    },
+    system::{FileError, atomic_file, command::Tool, failpoint::failpoint, files, layout::Layout},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, Kernel, KernelVersion, Result, TreeKernel};
+use disklessset_system::{
+    bytes::Bytes,
+    file_system::FileSystem,
+    free_space::{FreeSpace, bytes_below},
+};
 use std::{fs::File, io::Read};
 
 /// A kernel made ready aside, to be published when its action commits.
@@ -110,15 +108,15 @@ pub(super) fn stage_modules(
 
 /// Refuses modules for which there is no room, where a copy is sure to share no data with them.
 fn must_fit(modules: &Utf8Path, place: &Utf8Path, version: &KernelVersion) -> Result<()> {
-    let room = room_at(place).map_err(failure::of)?;
-    if !room.kind.starts_with("ext") && room.kind != "tmpfs" {
+    let space = FreeSpace::at(place).map_err(failure::of)?;
+    if !matches!(space.kind, FileSystem::Ext | FileSystem::Memory) {
         return Ok(());
     }
     let needed = bytes_below(modules);
-    if needed <= room.free {
+    if needed <= space.free {
         return Ok(());
     }
-    let (needed, free) = (Bytes(needed), Bytes(room.free));
+    let (needed, free) = (Bytes(needed), Bytes(space.free));
     Err(Error::refused(format!(
         "the modules of kernel {version} need at least {needed} in {place}, {free} free"
     ))

@@ -1,6 +1,5 @@
 //! Makes initramfs files with dracut: the server's own, or the one inside an OS tree.
 
-use super::archive;
 use crate::{
     failure,
     images::operation::Operation,
@@ -13,6 +12,7 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, KernelVersion, Level, Result};
+use disklessset_system::initramfs::must_be_whole;
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 
@@ -106,8 +106,11 @@ pub(super) fn make(
     // A dracut of a tree is a stranger's: what it made is a file of its own, and no way to one of the server.
     match made.symlink_metadata() {
         Ok(meta) if meta.is_file() && meta.nlink() == 1 && meta.len() > 1_000_000 => {
-            archive::must_be_whole(&made)
-                .map_err(|error| error.hint(format!("look into {}", operation.log)))?;
+            must_be_whole(&made).map_err(|cause| {
+                Error::failed(format!("the initramfs {made} is not whole"))
+                    .because(cause)
+                    .hint(format!("look into {}", operation.log))
+            })?;
             failpoint!("initramfs: made, and whole", made);
             Ok(made)
         }

@@ -1,7 +1,6 @@
 //! Kernels: a kernel and its initramfs, always as a pair, and the modules that belong to them.
 
 mod adding;
-mod archive;
 mod copied;
 mod from_tree;
 mod in_tree;

@@ -24,6 +24,36 @@ pub const HOST_COMMANDS: [&str; 16] = [
     "help",
 ];
 
+/// Words that no module may be named like, as the host is going to have commands or pages of help of these names.
+const RESERVED: [&str; 26] = [
+    "apply",
+    "assign",
+    "boot",
+    "config",
+    "configuration",
+    "diff",
+    "export",
+    "files",
+    "import",
+    "login",
+    "logout",
+    "mirror",
+    "node",
+    "parameters",
+    "pool",
+    "prune",
+    "pull",
+    "push",
+    "rebuild",
+    "release",
+    "report",
+    "rollback",
+    "status",
+    "tag",
+    "untag",
+    "versions",
+];
+
 const MOST_BYTES: usize = 64;
 
 /// Why a name is refused.
@@ -57,6 +87,9 @@ impl ModuleName {
         }
         if HOST_COMMANDS.contains(&name) {
             return refuse("is a command of disklessset itself");
+        }
+        if RESERVED.contains(&name) {
+            return refuse("is kept for disklessset itself");
         }
         Ok(Self(name.to_owned()))
     }
@@ -130,6 +163,15 @@ fn refused(what: &'static str, name: &str, rule: &'static str) -> NameRefused {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_that_commands_will_have_are_kept_for_them() {
+        for word in RESERVED {
+            let refused = ModuleName::parse(word).unwrap_err().to_string();
+            assert_eq!(refused, format!("module name {word:?} is kept for disklessset itself"));
+        }
+        assert!(ModuleName::parse("nodes").is_ok());
+    }
 
     #[test]
     fn good_names_are_kept_and_name_their_file() {

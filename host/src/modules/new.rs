@@ -62,7 +62,9 @@ impl PluginApi {
         let found = near
             .flat_map(|directory| PLACES.map(|place| directory.join(place)))
             .find(|place| holds_plugin_api(place));
-        found.map_or(Self::Published, Self::Path)
+        // cargo looks for the workspace of a package above its path, as that is written.
+        let real = |place: Utf8PathBuf| place.canonicalize_utf8().unwrap_or(place);
+        found.map_or(Self::Published, |place| Self::Path(real(place)))
     }
 
     fn dependency(&self) -> String {

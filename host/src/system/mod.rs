@@ -8,7 +8,6 @@
 pub mod atomic_file;
 pub mod command;
 pub mod core_dumps;
-pub mod disk_space;
 pub mod exit_guard;
 pub mod files;
 pub mod flush;
@@ -24,17 +23,16 @@ pub mod tree_mounts;
 pub mod trusted_path;
 
 mod busy;
-mod error;
 pub(crate) mod failpoint;
 mod lock_probe;
 mod loop_device;
 pub(crate) mod mount_flags;
-mod mountinfo;
 mod process_handle;
 mod subvolume;
 mod syscalls;
 
-pub use error::FileError;
+pub use disklessset_system::FileError;
+pub(crate) use disklessset_system::mount_table as mountinfo;
 pub(crate) use loop_device::detach_unfinished;
 pub(crate) use syscalls::leave_callers_surroundings;
 

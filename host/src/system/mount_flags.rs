@@ -2,11 +2,11 @@
 
 use std::io;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_system::mount_table::mounts_of_this_thread;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 
-use crate::system::mountinfo;
 use crate::system::syscalls::{MountAttributes, mount_setattr};
 
 /// Which mounts are changed.
@@ -38,11 +38,27 @@ fn attributes(flags: MsFlags) -> u64 {
     all.iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, attribute)| attribute).sum()
 }
 
+/// Each mount of this thread's own namespace with the flags of the mount itself, not those of its file system.
+fn flags_of_this_thread() -> io::Result<Vec<(Utf8PathBuf, MsFlags)>> {
+    let flag = |word: &str| match word {
+        "ro" => MsFlags::MS_RDONLY,
+        "nosuid" => MsFlags::MS_NOSUID,
+        "nodev" => MsFlags::MS_NODEV,
+        "noexec" => MsFlags::MS_NOEXEC,
+        "noatime" => MsFlags::MS_NOATIME,
+        "nodiratime" => MsFlags::MS_NODIRATIME,
+        "relatime" => MsFlags::MS_RELATIME,
+        _ => MsFlags::empty(),
+    };
+    let mounts = mounts_of_this_thread().map_err(|error| error.source)?;
+    Ok(mounts.into_iter().map(|mount| (mount.target, mount.flags.split(',').map(flag).collect())).collect())
+}
+
 fn one_by_one(place: &str, set: MsFlags, clear: MsFlags, depth: Depth) -> io::Result<()> {
     let top = std::fs::canonicalize(place)?;
     let top = Utf8Path::from_path(&top).ok_or(io::ErrorKind::InvalidInput)?;
     let mut found = false;
-    for (target, flags) in mountinfo::flags_of_this_thread()? {
+    for (target, flags) in flags_of_this_thread()? {
         let wanted = if depth == Depth::Alone { target == top } else { target.starts_with(top) };
         if !wanted {
             continue;

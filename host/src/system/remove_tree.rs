@@ -18,6 +18,8 @@ use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::system::trusted_path::{self, TrustError};
+use disklessset_system::subvolume::is_open_subvolume;
+
 use crate::system::{FileError, failpoint::failpoint, mountinfo, subvolume, syscalls};
 
 /// Descriptors kept open on the way down; deeper trees are climbed again by `..`, with a check.
@@ -218,7 +220,7 @@ impl Removal<'_> {
             Err(Errno::ENOENT) => return Ok(()),
             Err(error) => return Err(self.refused_at(&name, error)),
         };
-        if subvolume::is_subvolume(&directory) {
+        if is_open_subvolume(&directory) {
             // Destroying it would take mounts away that came after the first look, unasked.
             if refuse_mounts(self.path, parent, &name.to_string_lossy()).is_err() {
                 return Err(self.mount_appeared(&name));
@@ -306,7 +308,7 @@ impl Removal<'_> {
         let above = above.as_deref().unwrap_or(above_all);
         // A kernel before 4.18 does not remove a subvolume as it does a directory.
         let emptied = done.directory.as_ref().is_some_and(|directory| {
-            subvolume::is_subvolume(directory) && subvolume::destroy(above, &done.name, directory).is_ok()
+            is_open_subvolume(directory) && subvolume::destroy(above, &done.name, directory).is_ok()
         });
         if emptied {
             self.removed.directories += 1;

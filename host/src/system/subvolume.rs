@@ -7,13 +7,10 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::libc;
-use nix::sys::stat::{Mode, fstat};
-use nix::sys::statfs::{BTRFS_SUPER_MAGIC, fstatfs};
+use nix::sys::stat::Mode;
 
 use crate::system::syscalls;
 
-/// The inode number of every subvolume's topmost directory, and of nothing else on btrfs.
-const TOPMOST_INODE: u64 = 256;
 /// The longest name in the kernel's argument, its closing zero included.
 const NAME_ROOM: usize = 4088;
 const READ_ONLY: u64 = 1 << 1;
@@ -28,12 +25,6 @@ pub(super) struct NamedVolume {
 nix::ioctl_write_ptr!(btrfs_ioc_snap_destroy, 0x94, 15, NamedVolume);
 nix::ioctl_read!(btrfs_ioc_subvol_getflags, 0x94, 25, u64);
 nix::ioctl_write_ptr!(btrfs_ioc_subvol_setflags, 0x94, 26, u64);
-
-/// Whether an open directory is the topmost of a subvolume.
-pub(in crate::system) fn is_subvolume(directory: &OwnedFd) -> bool {
-    fstat(directory).is_ok_and(|stat| stat.st_ino == TOPMOST_INODE)
-        && fstatfs(directory).is_ok_and(|system| system.filesystem_type() == BTRFS_SUPER_MAGIC)
-}
 
 /// Destroys the subvolume `name` in a directory with all its files, whatever their flags are and whether it is read-only. `open` is the
 /// subvolume itself, for what must be changed before. The caller has seen to it that nothing is mounted inside.

@@ -90,6 +90,7 @@ fn has_entries(directory: &Utf8Path) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests put files in place with plain writes")]
 mod tests {
     use super::*;
 

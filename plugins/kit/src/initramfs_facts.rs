@@ -1,7 +1,11 @@
 //! What an initramfs can do, read from the list that dracut leaves inside it and from the drivers it holds.
 
 use camino::Utf8Path;
-use std::io::{BufRead, BufReader, Read};
+use disklessset_system::{
+    initramfs::search,
+    unpacking::{start_of, unpacking},
+};
+use std::io::Read;
 
 /// Whether an initramfs can do something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,17 +18,11 @@ pub enum Support {
     Unknown(String),
 }
 
-/// How much is unpacked at most while looking for the list: an initramfs is some hundred megabytes.
-const MOST: u64 = 1 << 30;
-
 /// No list in it is longer.
 const MOST_TEXT: u64 = 1 << 20;
 
 /// No driver of a file system is larger.
 const MOST_DRIVER: u64 = 64 << 20;
-
-/// How much memory the dictionary of xz may take, in KiB: twice what the highest level of the tool asks for.
-const XZ_MEMORY: u32 = 128 << 10;
 
 /// Whether an initramfs made by dracut can use a root image that is the tree itself: it has dracut's overlayfs part. One without wants a
 /// file system image inside a squashfs file.
@@ -87,11 +85,8 @@ pub fn unpacked(name: &str, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     if name.ends_with(".ko") {
         return Ok(bytes.to_owned());
     }
-    let start = bytes.get(..bytes.len().min(6)).unwrap_or_default().to_vec();
     let mut out = Vec::new();
-    decompressed(start, std::io::Cursor::new(bytes.to_owned()))?
-        .take(MOST_DRIVER + 1)
-        .read_to_end(&mut out)?;
+    unpacking(start_of(bytes), bytes)?.take(MOST_DRIVER + 1).read_to_end(&mut out)?;
     match out.len() as u64 > MOST_DRIVER {
         true => Err(std::io::Error::other("it is too large for a driver")),
         false => Ok(out),
@@ -100,11 +95,9 @@ pub fn unpacked(name: &str, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 
 /// What compressed data unpacks to, up to where it ends or is broken; `None` in a compression that is not known here.
 pub(crate) fn unpacked_as_far_as_it_goes(bytes: &[u8], most: u64) -> Option<Vec<u8>> {
-    let start = bytes.get(..bytes.len().min(6))?.to_vec();
     let mut out = Vec::new();
     // Behind a kernel's data is its length, which is no data.
-    let _ =
-        decompressed(start, std::io::Cursor::new(bytes.to_owned())).ok()?.take(most).read_to_end(&mut out);
+    let _ = unpacking(start_of(bytes), bytes).ok()?.take(most).read_to_end(&mut out);
     Some(out)
 }
 
@@ -155,27 +148,6 @@ fn words(size: u64, data: &mut dyn Read) -> std::io::Result<Vec<String>> {
     Ok(text(size, data)?.split_whitespace().map(str::to_owned).collect())
 }
 
-/// What is asked of each file: its name, its size, its data. An answer ends the search.
-type Look<'l, T> = dyn FnMut(&[u8], u64, &mut dyn Read) -> std::io::Result<Option<T>> + 'l;
-
-fn search<T>(initramfs: &Utf8Path, look: &mut Look<'_, T>) -> std::io::Result<Option<T>> {
-    let mut input = BufReader::with_capacity(1 << 16, std::fs::File::open(initramfs)?);
-    // Microcode comes in an uncompressed archive of its own, before the real one.
-    loop {
-        let start = skip_padding(&mut input)?;
-        if start.is_empty() {
-            return Ok(None);
-        }
-        if start.starts_with(b"0707") {
-            if let Some(found) = search_archive(&mut input, look)? {
-                return Ok(Some(found));
-            }
-            continue;
-        }
-        return search_archive(&mut BufReader::new(decompressed(start, input)?.take(MOST)), look);
-    }
-}
-
 /// The text of a list.
 fn text(size: u64, data: &mut dyn Read) -> std::io::Result<String> {
     let mut text = String::new();
@@ -183,78 +155,6 @@ fn text(size: u64, data: &mut dyn Read) -> std::io::Result<String> {
         data.read_to_string(&mut text)?;
     }
     Ok(text)
-}
-
-/// The next bytes that are not zero, still to be read; empty at the end.
-fn skip_padding(input: &mut impl BufRead) -> std::io::Result<Vec<u8>> {
-    loop {
-        let buffer = input.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(Vec::new());
-        }
-        match buffer.iter().position(|byte| *byte != 0) {
-            Some(0) => return Ok(buffer[..buffer.len().min(6)].to_vec()),
-            Some(zeros) => input.consume(zeros),
-            None => {
-                let all = buffer.len();
-                input.consume(all);
-            }
-        }
-    }
-}
-
-fn decompressed(start: Vec<u8>, input: impl BufRead + 'static) -> std::io::Result<Box<dyn Read>> {
-    let other = std::io::Error::other;
-    Ok(match start.as_slice() {
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(
-            ruzstd::decoding::StreamingDecoder::new(input)
-                .map_err(|cause| other(format!("not readable as zstd: {cause}")))?,
-        ),
-        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
-        [0xfd, b'7', b'z', b'X', b'Z', ..] => {
-            Box::new(lzma_rust2::XzReader::new_mem_limit(input, true, XZ_MEMORY))
-        }
-        _ => {
-            let unknown = std::io::ErrorKind::Unsupported;
-            return Err(std::io::Error::new(unknown, "in a compression that is not known here"));
-        }
-    })
-}
-
-/// Reads one cpio archive (format newc) up to the answer or its end.
-fn search_archive<T>(input: &mut impl BufRead, look: &mut Look<'_, T>) -> std::io::Result<Option<T>> {
-    let other = std::io::Error::other;
-    loop {
-        let mut header = [0u8; 110];
-        input.read_exact(&mut header)?;
-        if !header.starts_with(b"07070") {
-            return Err(other("not a cpio archive in it"));
-        }
-        let field = |index: usize| {
-            let at = 6 + index * 8;
-            std::str::from_utf8(&header[at..at + 8])
-                .ok()
-                .and_then(|hex| u64::from_str_radix(hex, 16).ok())
-                .ok_or_else(|| std::io::Error::other("a broken cpio header in it"))
-        };
-        let (size, name_size) = (field(6)?, field(11)?);
-        if name_size == 0 || name_size > 4096 {
-            return Err(other("a broken cpio header in it"));
-        }
-        let mut name = vec![0u8; usize::try_from(name_size).unwrap_or(4096)];
-        input.read_exact(&mut name)?;
-        skip(input, pad(110 + name_size))?;
-        name.pop();
-        if name == b"TRAILER!!!" {
-            return Ok(None);
-        }
-        let mut data = input.by_ref().take(size);
-        if let Some(found) = look(&name, size, &mut data)? {
-            return Ok(Some(found));
-        }
-        let left = data.limit();
-        skip(input, left + pad(size))?;
-    }
 }
 
 /// The version of the kernel to which a file in an initramfs belongs as a module.
@@ -265,16 +165,6 @@ fn kernel_of(name: &[u8]) -> Option<String> {
     // Only a version that can stand in messages.
     let plain = !version.is_empty() && version.chars().all(|c| c.is_ascii_graphic());
     (plain && !rest.is_empty()).then(|| version.to_owned())
-}
-
-/// Bytes up to the next multiple of four.
-fn pad(length: u64) -> u64 {
-    length.next_multiple_of(4) - length
-}
-
-fn skip(input: &mut impl BufRead, count: u64) -> std::io::Result<()> {
-    let skipped = std::io::copy(&mut input.by_ref().take(count), &mut std::io::sink())?;
-    if skipped == count { Ok(()) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! Rooms, from the bottom: [`tree_files`] is the only one that reads and writes single files inside an OS tree;
 //! [`accounts`], [`ssh_keys`], [`os_release`], [`anonymise`] and [`first_boot`], [`selinux`] say what goes into them; [`source`] makes trees;
 //! [`trees`] makes one from another; [`space`] says beforehand whether there is room; [`os_tree`] makes a user's image; [`content`] measures them; [`squashfs`] packs them; [`live`] is for images that run from RAM;
-//! [`node_set`] names nodes; [`places_of_1x`] are put on record for 1.x; [`initramfs_facts`] and [`mounts`] look around, and
+//! [`node_set`] names nodes; [`file_error`] tells what the system refused; [`places_of_1x`] are put on record for 1.x; [`initramfs_facts`] look around, and
 //! [`verification`] says what is wrong; [`exit_code`] says how a command of the user ended.
 
 #![forbid(unsafe_code)]
@@ -17,13 +17,13 @@ pub mod boot_line;
 pub mod content;
 pub mod drivers;
 pub mod exit_code;
+pub mod file_error;
 pub mod first_boot;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod initramfs_facts;
 pub mod live;
-pub mod mounts;
 pub mod node_set;
 pub mod os_release;
 pub mod os_tree;

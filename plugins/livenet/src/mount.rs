@@ -6,11 +6,12 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
-    drivers, mounts,
+    drivers, file_error,
     space::{self, Need, Plan},
     squashfs::{INNER_IMAGE, Layout},
 };
 use disklessset_plugin_api::{Error, Hold, Host, Image, Mount, Result};
+use disklessset_system::mount_table;
 use serde_json::{Value, json};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 
@@ -84,8 +85,7 @@ pub(crate) fn room_for(image: &Image, work: &str, host: &Host<'_>) -> Result<()>
 
 /// Whether the tree is mounted now, whatever the record says.
 pub(crate) fn is_live(places: &Places) -> Result<bool> {
-    mounts::is_mounted(&places.tree)
-        .map_err(|cause| Error::failed("cannot read the mount table").because(cause))
+    mount_table::is_mounted(&places.tree).map_err(file_error::told)
 }
 
 /// How much is mounted of what a whole system needs in the tree.
@@ -99,8 +99,7 @@ pub(crate) enum System {
 /// What is there of the system's mounts; `/dev` has mounts inside.
 pub(crate) fn system(places: &Places) -> Result<System> {
     let count = |place: &Utf8Path| {
-        let unreadable = |cause| Error::failed("cannot read the mount table").because(cause);
-        mounts::at_or_below(place).map(|found| found.len()).map_err(unreadable)
+        mount_table::mounts_below(place).map(|found| found.len()).map_err(file_error::told)
     };
     let [proc, sys, dev] = SYSTEM.map(|name| count(&places.tree.join(name)));
     Ok(match (proc?, sys?, dev?) {
@@ -129,7 +128,7 @@ pub(crate) fn attach(image: &Image, places: &Places, hold: Hold, host: &Host<'_>
     make_directory(&places.upper, 0o755)?;
     make_directory(&places.overlay_work, 0o700)?;
     let layout = if let Some(edited) = of_1x::edited(image, places, host)? {
-        if !mounts::is_mounted(&places.inner).unwrap_or(true) {
+        if !mount_table::is_mounted(&places.inner).unwrap_or(true) {
             of_1x::play_back(&edited, &places.inner, host)?;
         }
         show(edited, &places.inner, hold, host)?;
@@ -152,8 +151,8 @@ pub(crate) fn attach(image: &Image, places: &Places, hold: Hold, host: &Host<'_>
 
 /// Mounts a file read-only, unless it is.
 fn show(file: Utf8PathBuf, target: &Utf8Path, hold: Hold, host: &Host<'_>) -> Result<()> {
-    let mounted = mounts::is_mounted(target);
-    if mounted.map_err(|cause| Error::failed("cannot read the mount table").because(cause))? {
+    let mounted = mount_table::is_mounted(target);
+    if mounted.map_err(file_error::told)? {
         return Ok(());
     }
     host.mount(&Mount::Image { file, target: target.to_owned() }, hold)
@@ -180,7 +179,7 @@ pub(crate) fn overlay(places: &Places, layout: Layout, target: &Utf8Path) -> Mou
 /// Takes mounts off the record that a reboot took away.
 pub(crate) fn forget_lost_mounts(places: &Places, host: &Host<'_>) {
     for target in [&places.packing, &places.tree, &places.inner, &places.packed] {
-        let gone = mounts::is_mounted(target).is_ok_and(|mounted| !mounted);
+        let gone = mount_table::is_mounted(target).is_ok_and(|mounted| !mounted);
         // At most the view and the system mounts share a place.
         for _ in 0..2 {
             if gone && host.release(target).is_err() {

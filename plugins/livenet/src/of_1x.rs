@@ -3,8 +3,9 @@
 
 use crate::existing::{Places, Root};
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_kit::{mounts, squashfs::INNER_IMAGE};
-use disklessset_plugin_api::{Command, Error, Hold, Host, Image, Result};
+use disklessset_kit::{file_error, squashfs::INNER_IMAGE};
+use disklessset_plugin_api::{Command, Hold, Host, Image, Result};
+use disklessset_system::mount_table;
 use std::os::unix::fs::FileExt;
 
 /// The file system with the edits, when an edit of 1.x has not come to its end.
@@ -28,8 +29,7 @@ pub(crate) fn edited(image: &Image, places: &Places, host: &Host<'_>) -> Result<
 
 /// Whether 1.x mounted the tree: the file system itself, and no view of it.
 pub(crate) fn is_mounted(places: &Places) -> Result<bool> {
-    let unreadable = |cause| Error::failed("cannot read the mount table").because(cause);
-    let found = mounts::at_or_below(&places.tree).map_err(unreadable)?;
+    let found = mount_table::mounts_below(&places.tree).map_err(file_error::told)?;
     Ok(found.iter().any(|mount| mount.target == places.tree && mount.source.starts_with("/dev/loop")))
 }
 

@@ -8,12 +8,13 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
-    anonymise, mounts,
+    anonymise, file_error,
     squashfs::{Compression, INNER_IMAGE, Layout},
     tools,
     tree_files::TreeFiles,
 };
 use disklessset_plugin_api::{Arguments, Error, ErrorKind, Hold, Host, Image, Result, Size, SizeOrAuto};
+use disklessset_system::mount_table;
 use serde_json::{Value, json};
 
 /// The attribute for what a tree has of one machine.
@@ -86,8 +87,7 @@ pub(crate) fn check(image: &Image, edits: &Edits, host: &Host<'_>) -> Result<()>
 /// What the user, or a session of his, mounted inside the tree must neither be packed nor be lost.
 fn refuse_foreign_mounts(places: &Places) -> Result<()> {
     let system = mount::SYSTEM.map(|directory| places.tree.join(directory));
-    let below = mounts::at_or_below(&places.tree)
-        .map_err(|cause| Error::failed("cannot read the mount table").because(cause))?;
+    let below = mount_table::mounts_below(&places.tree).map_err(file_error::told)?;
     let foreign = below.iter().find(|mounted| {
         mounted.target != places.tree && !system.iter().any(|own| mounted.target.starts_with(own))
     });
@@ -131,7 +131,7 @@ fn discard(image: &mut Image, places: &Places, host: &Host<'_>) -> Result<Value>
 fn release_lower(places: &Places, host: &Host<'_>) -> Result<()> {
     mount::forget_lost_mounts(places, host);
     for target in [&places.inner, &places.packed] {
-        if mounts::is_mounted(target).unwrap_or(true) {
+        if mount_table::is_mounted(target).unwrap_or(true) {
             host.release(target)?;
         }
     }

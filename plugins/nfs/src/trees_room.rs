@@ -30,7 +30,7 @@ pub(crate) fn several(
     if method != Method::Copy {
         return Ok(());
     }
-    let room = space::room(beside)?;
+    let room = space::free_space(beside)?;
     let mut all = Need::default();
     for tree in trees {
         host.checkpoint()?;
@@ -50,7 +50,7 @@ pub(crate) fn of_nodes(
     if method != Method::Copy {
         return Ok(());
     }
-    let each = vec![space::tree_need(tree, &space::room(beside)?)?; nodes.len()];
+    let each = vec![space::tree_need(tree, &space::free_space(beside)?)?; nodes.len()];
     let some = |fitting: usize| {
         let first: NodeSet = nodes.iter().take(fitting).collect();
         (fitting > 0).then(|| format!("there is room for {first}"))

@@ -7,8 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_kit::mounts;
 use disklessset_kit::node_set::NodeSet;
+use disklessset_system::mount_table;
 use disklessset_tests::facts;
 use disklessset_tests::root::TestRoot;
 use serde_json::Value;
@@ -152,7 +152,7 @@ impl<'a> Observer<'a> {
         let mut places = vec![mnt.clone()];
         places.extend(["proc", "sys", "dev"].map(|place| mnt.join(place)));
         for place in places {
-            let mounted = mounts::is_mounted(&place).unwrap();
+            let mounted = mount_table::is_mounted(&place).unwrap();
             assert_eq!(mounted, recorded, "{place} is mounted: {mounted}, recorded: {recorded}");
         }
         recorded.then(|| motd(&mnt))
@@ -237,7 +237,7 @@ impl<'a> Observer<'a> {
 
     #[track_caller]
     fn nothing_held(&self, mounted: &BTreeSet<String>) {
-        let strange: Vec<_> = mounts::at_or_below(&self.root.path())
+        let strange: Vec<_> = mount_table::mounts_below(&self.root.path())
             .unwrap()
             .into_iter()
             .filter(|mount| {

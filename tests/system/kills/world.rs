@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_kit::mounts;
+use disklessset_system::mount_table;
 use disklessset_tests::facts::{self, FileFacts};
 use disklessset_tests::root::TestRoot;
 
@@ -59,7 +59,7 @@ impl<'a> Eye<'a> {
                 facts.size = 0;
             }
         }
-        let mounted = mounts::at_or_below(&path).unwrap();
+        let mounted = mount_table::mounts_below(&path).unwrap();
         let mut loops: Vec<String> = facts::loop_devices().unwrap().into_values().collect();
         loops.retain(|file| file.starts_with(path.as_str()));
         for file in &mut loops {

@@ -24,6 +24,20 @@ const NOT_PROMISED: [&str; 3] = ["run", "var/log", "var/tmp/diskless/workdir"];
 
 type Seen = BTreeMap<PathBuf, FileFacts>;
 
+/// Options that keep a file system from writing by itself.
+fn lazy(kind: Disk) -> &'static str {
+    match kind {
+        Disk::Ext4 => "remount,commit=300,noauto_da_alloc",
+        Disk::Btrfs => "remount,commit=300",
+        Disk::Xfs => "remount",
+    }
+}
+
+#[track_caller]
+fn remount(disk: &LoopDisk, options: &str) {
+    let _ = tool("mount", &["-o", options, disk.path().as_str()]).unwrap();
+}
+
 /// A root on a disk that writes nothing by itself, and the copies of its file.
 struct Filmed {
     root: TestRoot,
@@ -39,12 +53,7 @@ impl Filmed {
         let place = root.beside().join("disk");
         std::fs::create_dir(&place).unwrap();
         let disk = LoopDisk::new(&place, kind, if kind == Disk::Ext4 { 96 } else { 340 }).unwrap();
-        let lazy = match kind {
-            Disk::Ext4 => "remount,commit=300,noauto_da_alloc",
-            Disk::Btrfs => "remount,commit=300",
-            Disk::Xfs => "remount",
-        };
-        let _ = tool("mount", &["-o", lazy, disk.path().as_str()]).unwrap();
+        remount(&disk, lazy(kind));
         let bound = Mounted::bind(disk.path(), &root.path());
         let filmed = Self { root, kind, frames: Vec::new(), disk: Some((bound, disk)) };
         let _ = filmed.root.disklessset(&["demo", "create", "warm-up"]).run().expect_done();
@@ -69,7 +78,13 @@ impl Filmed {
     /// Runs an action on a disk that has all that was there before, and has the power fail when it has ended.
     #[track_caller]
     fn act(&mut self, args: &[&str]) {
-        let _ = self.disk.as_ref().unwrap().1.used().unwrap();
+        let disk = &self.disk.as_ref().unwrap().1;
+        if self.kind == Disk::Btrfs {
+            // Only what commits cleans up after deleted subvolumes, which is waited for.
+            remount(disk, "remount,commit=1");
+        }
+        let _ = disk.used().unwrap();
+        remount(disk, lazy(self.kind));
         let _ = self.root.disklessset(args).run().expect_done();
         let frame = self.root.beside().join(format!("frame-{}", self.frames.len()));
         let _ = tool("cp", &["--sparse=always", self.file().as_str(), frame.as_str()]).unwrap();

@@ -1,10 +1,16 @@
 //! Start-up is independent of the number of installed modules beyond their notes.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use disklessset::modules::{ModuleRegistry, ModuleState};
 
 use crate::forge::{Place, built, replace_in_note};
+
+/// What this thread has had of a processor: other work on the machine does not count.
+fn processor_time() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec.cast_unsigned(), now.tv_nsec.try_into().unwrap())
+}
 
 #[test]
 fn a_thousand_modules_are_listed_from_their_notes_in_milliseconds() {
@@ -23,13 +29,13 @@ fn a_thousand_modules_are_listed_from_their_notes_in_milliseconds() {
     }
     let mut best = Duration::MAX;
     for _ in 0..10 {
-        let start = Instant::now();
+        let start = processor_time();
         let registry = ModuleRegistry::scan(place.path());
-        best = best.min(start.elapsed());
+        best = best.min(processor_time() - start);
         assert_eq!(registry.ready().count(), 1000);
         assert!(registry.entries().iter().all(|entry| entry.state == ModuleState::Ready));
     }
-    println!("1,000 modules listed from their notes in {:.1} ms", best.as_secs_f64() * 1000.0);
+    println!("1,000 modules listed from their notes in {:.1} ms of a processor", best.as_secs_f64() * 1000.0);
     // Ten times the aim: a loaded test machine must not fail this, loading the modules would.
     assert!(best < Duration::from_millis(100), "{best:?}");
 }

@@ -9,7 +9,7 @@ use crate::bench::Subject;
 use crate::failure::Failure;
 use crate::packages::Extent;
 use crate::test::tier::Tier;
-use crate::{bench, dist, fuzz, quickstart, setup, test};
+use crate::{bench, dist, docs, fuzz, quickstart, setup, test};
 
 fn tree() -> Command {
     let dest = Arg::new("dest").long("dest").value_name("DIR").required(true);
@@ -37,6 +37,7 @@ fn tree() -> Command {
             Command::new("setup").about("Install the system packages that building and using the program need").arg(for_),
         )
         .subcommand(Command::new("dist").about("Build and install the program and its modules").arg(dest))
+        .subcommand(Command::new("docs").about("Write the pages of docs/ that the program prints"))
         .subcommand(Command::new("quickstart").about("Make a first image below quickstart-root/ and boot it"))
         .subcommand(
             Command::new("bench")
@@ -93,6 +94,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
             keep: args.get_flag("keep"),
         }),
         Some(("quickstart", _)) => quickstart::task(),
+        Some(("docs", _)) => docs::task(),
         Some(("test", args)) => return test::task(args.get_flag("full"), &tiers(args)),
         other => unreachable!("clap knows no {other:?}"),
     }

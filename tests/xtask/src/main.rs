@@ -4,6 +4,7 @@ mod bench;
 mod cli;
 mod command;
 mod dist;
+mod docs;
 mod failure;
 mod fuzz;
 mod packages;

@@ -7,6 +7,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_system::mount_table::mounts_of_this_thread;
 use nix::libc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
@@ -107,10 +108,9 @@ fn overlay(lower: &str, own: &Utf8Path, view: &Utf8Path) -> io::Result<()> {
 
 /// The options of what is mounted at `target` for the calling thread.
 fn options_of(target: &Utf8Path) -> io::Result<Vec<String>> {
-    let table = std::fs::read_to_string("/proc/thread-self/mountinfo")?;
-    let at = |line: &&str| line.split(' ').nth(4) == Some(target.as_str());
-    let line = table.lines().rfind(at).ok_or_else(|| io::Error::other("the mount is not there"))?;
-    let options = line.rsplit(' ').next().unwrap_or_default();
+    let mounts = mounts_of_this_thread().map_err(|error| error.source)?;
+    let mount = mounts.into_iter().rfind(|mount| mount.target == target);
+    let options = mount.ok_or_else(|| io::Error::other("the mount is not there"))?.options;
     Ok(options.split(',').map(str::to_owned).collect())
 }
 

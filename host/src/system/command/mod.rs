@@ -30,13 +30,13 @@ mod server_root;
 mod start;
 mod tree_root;
 
+pub(crate) use disklessset_system::programs::find;
 pub use error::{CommandError, Ending};
 pub use isolation::{Access, Chroot, Installing, Isolation, NameResolution};
 #[cfg(test)]
 pub(crate) use packages::debian_package;
 pub use rights::Rights;
 use start::Plan;
-pub(crate) use start::find;
 
 /// A tool to run once. Its environment is ours alone: a fixed `PATH`, `LC_ALL=C.UTF-8`, `HOME=/root`,
 /// `DEBIAN_FRONTEND=noninteractive` and what [`env`](Tool::env) names; nothing of the user's leaks in.

@@ -14,15 +14,9 @@ use nix::unistd::geteuid;
 use super::child::{self, Birth, Namespace, Session};
 use super::isolation::{Chroot, Installing, Isolation, PrivateNamespace, StepError};
 use super::{CommandError, Ending, packages};
+use disklessset_system::programs::{PATH, find};
+
 use crate::system::process_handle::{Life, ProcessHandle};
-
-/// Where tools are looked for, on the machine and in trees.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// Where a program lies that runs when it is named so; none where it is not installed.
-pub(crate) fn find(program: &str) -> Option<Utf8PathBuf> {
-    PATH.split(':').map(|dir| Utf8PathBuf::from(dir).join(program)).find(|path| path.is_file())
-}
 
 /// What to start and how: the part of a tool that can go to another thread.
 pub(super) struct Plan {

@@ -205,7 +205,7 @@ impl Source {
         Ok(match self {
             Self::Apt | Self::Dnf => (plan.certainly(place, Need::bytes(space::LEAST_SYSTEM)), None),
             Self::Tree(path) => {
-                let need = space::tree_need(path, &space::room(place)?)?;
+                let need = space::tree_need(path, &space::free_space(place)?)?;
                 let shared = space::may_share(path, place)?;
                 (if shared { plan } else { plan.copies(place, need)? }, Some(need))
             }

@@ -1,9 +1,10 @@
 //! What a copy of a tree takes, found out by looking at its files and at nothing else of them.
 
-use super::Room;
+use super::fits;
 use crate::beneath;
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Result};
+use disklessset_system::free_space::FreeSpace;
 use rustix::{
     fd::{AsFd, OwnedFd},
     fs::{AtFlags, Dir, FileType, Mode, OFlags, StatxFlags},
@@ -46,16 +47,16 @@ impl AddAssign for Need {
     }
 }
 
-/// What a copy of a tree takes at least where that room is: holes take nothing, files with several names count once, what is mounted
+/// What a copy of a tree takes at least on such a file system: holes take nothing, files with several names count once, what is mounted
 /// inside does not. No link is followed. A part that cannot be read is not counted, for whoever copies it to tell.
 ///
 /// # Errors
 /// When the tree itself cannot be opened.
-pub fn tree_need(tree: &Utf8Path, room: &Room) -> Result<Need> {
+pub fn tree_need(tree: &Utf8Path, space: &FreeSpace) -> Result<Need> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fault = |cause: Errno| Error::failed(format!("cannot measure the tree {tree}")).because(cause);
     let top = rustix::fs::open(tree.as_std_path(), flags, Mode::empty()).map_err(fault)?;
-    let mut need = Need { bytes: room.directory(), files: 1 };
+    let mut need = Need { bytes: fits::directory(space), files: 1 };
     let mut links = HashSet::new();
     let mut levels = vec![Dir::new(top).map_err(fault)?];
     loop {
@@ -87,10 +88,10 @@ pub fn tree_need(tree: &Utf8Path, room: &Room) -> Result<Need> {
         need.files += 1;
         match kind {
             FileType::RegularFile => {
-                need.bytes += stat.stx_size.min(stat.stx_blocks * 512).next_multiple_of(room.block);
+                need.bytes += stat.stx_size.min(stat.stx_blocks * 512).next_multiple_of(space.block);
             }
             FileType::Directory => {
-                need.bytes += room.directory();
+                need.bytes += fits::directory(space);
                 if depth < LEVELS
                     && let Some(below) = below(above, name)
                     && let Ok(below) = Dir::new(below)
@@ -118,7 +119,7 @@ mod tests {
     fn holes_take_nothing_and_a_file_of_two_names_counts_once() {
         let dir = tempfile::tempdir().unwrap();
         let tree = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
-        let room = super::super::room(&tree).unwrap();
+        let room = super::super::free_space(&tree).unwrap();
         let empty = tree_need(&tree, &room).unwrap();
         assert_eq!(empty.files, 1);
         std::fs::create_dir(tree.join("etc")).unwrap();
@@ -143,7 +144,7 @@ mod tests {
         }
         let dir = tempfile::tempdir_in("/var/tmp").unwrap();
         let here = Utf8Path::from_path(dir.path()).unwrap();
-        let room = super::super::room(here).unwrap();
+        let room = super::super::free_space(here).unwrap();
         let started = std::time::Instant::now();
         let need = tree_need(tree, &room).unwrap();
         assert!(need.files > 1 && started.elapsed().as_secs() < 20, "{need:?} in {:?}", started.elapsed());

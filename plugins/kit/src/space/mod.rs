@@ -3,19 +3,28 @@
 //! What is certain is refused, what is an estimate is only warned of. Everything here errs on the side of letting the work begin: a
 //! measure is never more than a copy takes, and the room never less than there is. Work that runs out of room fails cleanly.
 
+mod fits;
 mod measure;
-mod room;
 
 pub use measure::{Need, tree_need};
-pub use room::{Bytes, Room, room};
 
+use crate::file_error;
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, Host, Paths, Result};
+use disklessset_system::{bytes::Bytes, free_space::FreeSpace};
 
 /// What an installation of packages takes at the very least, in bytes: the smallest base system is more.
 pub const LEAST_SYSTEM: u64 = 100 << 20;
 /// What mounting an overlay and writing a few small files takes, in bytes, and what file systems say they have and do not give.
 pub const LEAST_WORK: u64 = 2 << 20;
+
+/// What is left at a place; where it is not there, what the nearest directory above it has left.
+///
+/// # Errors
+/// What the system refuses.
+pub fn free_space(place: &Utf8Path) -> Result<FreeSpace> {
+    FreeSpace::at(place).map_err(file_error::told)
+}
 
 /// How sure a need is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +67,7 @@ impl Plan {
 
     /// It copies a tree that takes so much: certain, but for file systems that compress.
     pub fn copies(self, place: &Utf8Path, need: Need) -> Result<Self> {
-        let sure = if room(place)?.may_compress() { Sure::Estimate } else { Sure::Certain };
+        let sure = if fits::may_compress(&free_space(place)?) { Sure::Estimate } else { Sure::Certain };
         Ok(self.with(place, need, sure))
     }
 
@@ -74,43 +83,50 @@ impl Plan {
     pub fn check(&self, host: &Host<'_>) -> Result<()> {
         let mut seen = Vec::new();
         for demand in &self.demands {
-            let room = room(&demand.place)?;
-            if seen.contains(&room.device) {
+            let space = free_space(&demand.place)?;
+            if seen.contains(&space.device) {
                 continue;
             }
-            seen.push(room.device);
+            seen.push(space.device);
             let (mut certain, mut all) = (Need::default(), Need::default());
             for other in &self.demands {
-                if self::room(&other.place)?.device == room.device {
+                if free_space(&other.place)?.device == space.device {
                     all += other.need;
                     if other.sure == Sure::Certain {
                         certain += other.need;
                     }
                 }
             }
-            if !room.holds(certain) {
+            if !fits::holds(&space, certain) {
                 let setting = setting(&demand.place, &host.paths()?);
-                return Err(refusal(&self.work, "at least", &demand.place, certain, &room, setting));
+                return Err(refusal(&self.work, "at least", &demand.place, certain, &space, setting));
             }
-            if !room.holds(all) {
-                host.warn(line(&self.work, "about", &demand.place, all, &room));
+            if !fits::holds(&space, all) {
+                host.warn(line(&self.work, "about", &demand.place, all, &space));
             }
         }
         Ok(())
     }
 }
 
-fn line(work: &str, how: &str, place: &Utf8Path, need: Need, room: &Room) -> String {
-    match room.files {
+fn line(work: &str, how: &str, place: &Utf8Path, need: Need, space: &FreeSpace) -> String {
+    match space.files {
         Some(files) if files < need.files => {
             format!("{work} needs {how} {} inodes in {place}, {files} free", need.files)
         }
-        _ => format!("{work} needs {how} {} in {place}, {} free", Bytes(need.bytes), Bytes(room.free)),
+        _ => format!("{work} needs {how} {} in {place}, {} free", Bytes(need.bytes), Bytes(space.free)),
     }
 }
 
-fn refusal(work: &str, how: &str, place: &Utf8Path, need: Need, room: &Room, setting: Option<&str>) -> Error {
-    Error::refused(line(work, how, place, need, room)).hint(advice(setting))
+fn refusal(
+    work: &str,
+    how: &str,
+    place: &Utf8Path,
+    need: Need,
+    space: &FreeSpace,
+    setting: Option<&str>,
+) -> Error {
+    Error::refused(line(work, how, place, need, space)).hint(advice(setting))
 }
 
 /// What to do about too little room.
@@ -145,24 +161,24 @@ pub fn all_fit(
     some: impl FnOnce(usize) -> Option<String>,
     host: &Host<'_>,
 ) -> Result<()> {
-    let room = room(place)?;
+    let space = free_space(place)?;
     let all = each.iter().copied().fold(Need::default(), |sum, need| sum + need);
-    if room.holds(all) {
+    if fits::holds(&space, all) {
         return Ok(());
     }
     let mut sum = Need::default();
     let fitting = each.iter().take_while(|need| {
         sum += **need;
-        room.holds(sum)
+        fits::holds(&space, sum)
     });
     let fitting = fitting.count();
     let largest = each.get(fitting).copied().unwrap_or_default();
-    let short = match room.files {
+    let short = match space.files {
         Some(files) if files < all.files => format!("each takes {} inodes, {files} free", largest.files),
-        _ => format!("each takes {}, {} free", Bytes(largest.bytes), Bytes(room.free)),
+        _ => format!("each takes {}, {} free", Bytes(largest.bytes), Bytes(space.free)),
     };
     let line = format!("room for {fitting} of {} {what} in {place}: {short}", each.len());
-    if room.may_compress() {
+    if fits::may_compress(&space) {
         host.warn(line);
         return Ok(());
     }
@@ -177,7 +193,7 @@ pub fn all_fit(
 /// # Errors
 /// What the system refuses.
 pub fn may_share(source: &Utf8Path, place: &Utf8Path) -> Result<bool> {
-    Ok(room(place)?.may_share_with(&room(source)?))
+    Ok(fits::may_share(&free_space(place)?, &free_space(source)?))
 }
 
 /// What the system, dnf and apt say when there is no room.
@@ -223,7 +239,7 @@ mod tests {
         let test = TestHost::new();
         let host = test.host("LivenetImage");
         let (_dir, place) = here();
-        let (free, place) = (room(&place).unwrap().free, place.join("not/yet"));
+        let (free, place) = (free_space(&place).unwrap().free, place.join("not/yet"));
         let plan = || Plan::of("making image web");
         plan().certainly(&place, bytes(1)).about(&place, bytes(1)).check(&host).unwrap();
         assert!(test.warnings().is_empty());
@@ -242,11 +258,11 @@ mod tests {
         let test = TestHost::new();
         let host = test.host("NfsGoldenImage");
         let (_dir, place) = here();
-        let free = room(&place).unwrap().free;
+        let free = free_space(&place).unwrap().free;
         all_fit(&[bytes(1); 3], "nodes", &place, |_| None, &host).unwrap();
         let three = [bytes(free / 5 * 2); 3];
         let some = |fitting: usize| Some(format!("add {fitting}"));
-        if room(&place).unwrap().may_compress() {
+        if fits::may_compress(&free_space(&place).unwrap()) {
             return;
         }
         let refused = all_fit(&three, "nodes", &place, some, &host).unwrap_err();

@@ -1,6 +1,6 @@
 //! The best way that works from here to there, found by trying.
 
-use super::{Method, Wanted, file_system, snapshot};
+use super::{Method, Wanted, file_system_of, snapshot};
 use crate::beneath;
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Host, Result};
@@ -88,7 +88,7 @@ fn share_a_file(source: &Utf8Path, beside: &Utf8Path) -> Result<Option<String>> 
             Err(cause) => last = cause,
         }
     }
-    let kinds = (file_system::name(source), file_system::name(beside));
+    let kinds = (file_system_of(source), file_system_of(beside));
     Ok(Some(match last {
         Errno::XDEV => {
             format!("{source} ({}) and {beside} ({}) are different file systems", kinds.0, kinds.1)

@@ -3,16 +3,15 @@
 
 mod choose;
 mod copy;
-mod file_system;
 mod snapshot;
 
 pub use choose::{Choice, choose};
-pub use file_system::{Kind as FileSystem, kind as file_system_of};
 
-use crate::space;
+use crate::{file_error, space};
 use camino::Utf8Path;
 use copy::Telling;
 use disklessset_plugin_api::{Error, Host, Result};
+use disklessset_system::{file_system::FileSystem, mount_table::mount_of};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -20,6 +19,17 @@ use std::{
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     str::FromStr,
 };
+
+/// The kind of file system that a path lies on.
+fn kind(path: &Utf8Path) -> Result<FileSystem> {
+    FileSystem::of(path).map_err(file_error::told)
+}
+
+/// The name of the file system that a path lies on, such as `ext4`, for messages.
+fn file_system_of(path: &Utf8Path) -> String {
+    let mount = mount_of(path).ok().flatten();
+    mount.map_or_else(|| "of an unknown type".to_owned(), |mount| mount.kind)
+}
 
 /// A way to make a tree from another, the better ones first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

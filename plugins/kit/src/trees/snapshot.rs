@@ -1,12 +1,10 @@
 //! Snapshots of btrfs subvolumes, by btrfs-progs.
 
-use super::file_system::{Kind, kind};
+use super::{file_system_of, kind};
+use crate::file_error;
 use camino::Utf8Path;
 use disklessset_plugin_api::{Command, Error, Host, Result};
-use std::os::unix::fs::MetadataExt;
-
-/// The inode number of every subvolume's topmost directory, and of nothing else on btrfs.
-const SUBVOLUME_INODE: u64 = 256;
+use disklessset_system::{file_system::FileSystem, subvolume};
 
 fn btrfs(words: [&str; 2], arguments: &[&Utf8Path]) -> Command {
     Command::new("btrfs").args(words).arg("--").args(arguments.iter().map(|path| path.as_str()))
@@ -14,7 +12,7 @@ fn btrfs(words: [&str; 2], arguments: &[&Utf8Path]) -> Command {
 
 /// Makes an empty subvolume; says whether it did. Where it cannot, any directory will do.
 pub(super) fn make_subvolume(path: &Utf8Path, host: &Host<'_>) -> bool {
-    let on_btrfs = path.parent().is_some_and(|parent| matches!(kind(parent), Ok(Kind::Btrfs)));
+    let on_btrfs = path.parent().is_some_and(|parent| matches!(kind(parent), Ok(FileSystem::Btrfs)));
     if !on_btrfs {
         return false;
     }
@@ -32,16 +30,14 @@ pub(super) fn make_subvolume(path: &Utf8Path, host: &Host<'_>) -> bool {
 
 /// Whether a directory is a subvolume.
 pub(super) fn is_subvolume(path: &Utf8Path) -> Result<bool> {
-    let fault = |cause| Error::failed(format!("cannot look at {path}")).because(cause);
-    let metadata = path.symlink_metadata().map_err(fault)?;
-    Ok(metadata.is_dir() && metadata.ino() == SUBVOLUME_INODE && kind(path)? == Kind::Btrfs)
+    subvolume::is_subvolume(path).map_err(file_error::told)
 }
 
 /// Why there can be no snapshot of `source` in the directory `beside`, as the end of a sentence; `None` when there can be.
 pub(super) fn obstacle(source: &Utf8Path, beside: &Utf8Path, host: &Host<'_>) -> Result<Option<String>> {
     for path in [source, beside] {
-        if kind(path)? != Kind::Btrfs {
-            return Ok(Some(format!("{path} is not on btrfs but on {}", super::file_system::name(path))));
+        if kind(path)? != FileSystem::Btrfs {
+            return Ok(Some(format!("{path} is not on btrfs but on {}", file_system_of(path))));
         }
     }
     if !is_subvolume(source)? {

@@ -5,8 +5,9 @@ use crate::{
     exporting, overlays,
     places::{self, Golden},
 };
-use disklessset_kit::{mounts, node_set::NodeSet};
+use disklessset_kit::{file_error, node_set::NodeSet};
 use disklessset_plugin_api::{Error, ErrorKind, Hold, Host, Image, Result};
+use disklessset_system::mount_table;
 use serde_json::{Value, json};
 
 /// What a removal is about.
@@ -69,8 +70,7 @@ pub(crate) fn remove(image: &mut Image, nodes: &str, host: &Host<'_>) -> Result<
 
 /// What is mounted in a tree is somebody's: it would keep the tree from being deleted.
 fn nothing_mounted(nodes: &NodeSet, views: &NodeSet, places: &Golden) -> Result<()> {
-    let mounted = mounts::at_or_below(&places.nodes)
-        .map_err(|cause| Error::failed("cannot read the mount table").because(cause))?;
+    let mounted = mount_table::mounts_below(&places.nodes).map_err(file_error::told)?;
     for mount in mounted {
         let below = mount.target.strip_prefix(&places.nodes).ok();
         let name = below.and_then(|below| below.components().next());

@@ -11,11 +11,11 @@ use crate::{
 };
 use camino::Utf8PathBuf;
 use disklessset_kit::{
-    mounts,
     node_set::{NodeName, NodeSet},
     trees,
 };
 use disklessset_plugin_api::{Error, ErrorKind, Host, Image, Result, StandingOverlay};
+use disklessset_system::{FileError, mount_table};
 
 fn of(places: &Golden, node: &NodeName) -> StandingOverlay {
     let own = places.overlay(node);
@@ -34,13 +34,13 @@ pub(crate) fn present(places: &Golden) -> Result<NodeSet> {
 
 /// Those that are not mounted: after a reboot without systemd, or because somebody unmounted them.
 pub(crate) fn unmounted(places: &Golden) -> Result<NodeSet> {
-    let mounted = mounts::at_or_below(&places.nodes).map_err(unreadable)?;
+    let mounted = mount_table::mounts_below(&places.nodes).map_err(unreadable)?;
     let is_mounted = |node: &NodeName| mounted.iter().any(|mount| mount.target == places.node(node));
     Ok(present(places)?.iter().filter(|node| !is_mounted(node)).collect())
 }
 
-fn unreadable(cause: std::io::Error) -> Error {
-    Error::failed("cannot read the mount table").because(cause)
+fn unreadable(cause: FileError) -> Error {
+    Error::failed("cannot read the mount table").because(cause.source)
 }
 
 /// Makes overlays for nodes that have no tree. The work area is there. Killed in the middle, the finished ones stay.
@@ -129,7 +129,7 @@ pub(crate) fn remove(node: &NodeName, places: &Golden, host: &Host<'_>) -> Resul
 }
 
 fn is_mounted(node: &NodeName, places: &Golden) -> Result<bool> {
-    mounts::is_mounted(&places.node(node)).map_err(unreadable)
+    mount_table::is_mounted(&places.node(node)).map_err(unreadable)
 }
 
 /// The tree of a node that is an overlay; refused while it is not mounted: what is written to its mount point is lost.

@@ -13,13 +13,11 @@ mod lost;
 mod queue;
 mod walk;
 
-use super::{
-    Copied, Method,
-    file_system::{Kind, kind},
-};
+use super::{Copied, Method, kind};
 use attributes::New;
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Host, Result};
+use disklessset_system::file_system::FileSystem;
 use fault::Fault;
 use links::Links;
 use lost::Lost;
@@ -169,7 +167,7 @@ impl<'a> Task<'a> {
         };
         let (source, target_fd) = (open(source_path)?, open(target)?);
         // These share what the kernel is asked to copy.
-        let shares = matches!(kind(target)?, Kind::Btrfs | Kind::Xfs);
+        let shares = matches!(kind(target)?, FileSystem::Btrfs | FileSystem::Xfs);
         let way = match (sharing, shares) {
             (Sharing::Always, _) => data::Way::Share,
             (Sharing::Never, true) => data::Way::ReadAndWrite,

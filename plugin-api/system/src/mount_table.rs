@@ -1,9 +1,8 @@
 //! The kernel's own table of mounts, which is the only one to believe.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use nix::mount::MsFlags;
 
-use crate::system::FileError;
+use crate::FileError;
 
 /// One mount as this process sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +15,8 @@ pub struct Mount {
     pub target: Utf8PathBuf,
     /// The part of its file system that is shown there; `/` unless it is a bind mount.
     pub subtree: Utf8PathBuf,
+    /// The options of the mount itself, as the kernel writes them: `rw,nosuid,noatime`.
+    pub flags: String,
     /// The file system's type.
     pub kind: String,
     /// What is mounted: a device, a server's export, or just a word.
@@ -29,7 +30,18 @@ pub struct Mount {
 /// # Errors
 /// When `/proc` is not there or not readable.
 pub fn mounts() -> Result<Vec<Mount>, FileError> {
-    let path = Utf8Path::new("/proc/self/mountinfo");
+    read("/proc/self/mountinfo".into())
+}
+
+/// All mounts of this thread's own namespace, in the kernel's order.
+///
+/// # Errors
+/// When `/proc` is not there or not readable.
+pub fn mounts_of_this_thread() -> Result<Vec<Mount>, FileError> {
+    read("/proc/thread-self/mountinfo".into())
+}
+
+fn read(path: &Utf8Path) -> Result<Vec<Mount>, FileError> {
     let table = std::fs::read(path).map_err(FileError::of("read", path))?;
     Ok(table.split(|byte| *byte == b'\n').filter_map(parse_line).collect())
 }
@@ -61,33 +73,27 @@ pub fn mounts_below(path: &Utf8Path) -> Result<Vec<Mount>, FileError> {
     Ok(mounts()?.into_iter().filter(|mount| mount.target.starts_with(&path)).collect())
 }
 
-/// Each mount of this thread's own namespace with the flags of the mount itself (not those of its file system).
+/// Whether something is mounted at exactly this place.
 ///
 /// # Errors
 /// When `/proc` is not there or not readable.
-pub(in crate::system) fn flags_of_this_thread() -> std::io::Result<Vec<(Utf8PathBuf, MsFlags)>> {
-    let table = std::fs::read("/proc/thread-self/mountinfo")?;
-    Ok(table.split(|byte| *byte == b'\n').filter_map(target_and_flags).collect())
+pub fn is_mounted(path: &Utf8Path) -> Result<bool, FileError> {
+    Ok(mount_at(path)?.is_some())
 }
 
-fn target_and_flags(line: &[u8]) -> Option<(Utf8PathBuf, MsFlags)> {
-    let mut fields = line.split(|byte| *byte == b' ').skip(4);
-    let target = unescape(fields.next()?).into();
-    let flag = |word: &[u8]| match word {
-        b"ro" => MsFlags::MS_RDONLY,
-        b"nosuid" => MsFlags::MS_NOSUID,
-        b"nodev" => MsFlags::MS_NODEV,
-        b"noexec" => MsFlags::MS_NOEXEC,
-        b"noatime" => MsFlags::MS_NOATIME,
-        b"nodiratime" => MsFlags::MS_NODIRATIME,
-        b"relatime" => MsFlags::MS_RELATIME,
-        _ => MsFlags::empty(),
-    };
-    Some((target, fields.next()?.split(|byte| *byte == b',').map(flag).collect()))
+/// The mount that a path lies on; its links are followed.
+///
+/// # Errors
+/// When the path or `/proc` is not there or not readable.
+pub fn mount_of(path: &Utf8Path) -> Result<Option<Mount>, FileError> {
+    let real = path.canonicalize_utf8().map_err(FileError::of("locate", path))?;
+    let above = mounts()?.into_iter().filter(|mount| real.starts_with(&mount.target));
+    // What covers a place comes after what it covers.
+    Ok(above.max_by_key(|mount| mount.target.components().count()))
 }
 
 /// The path as the kernel's table has it: its directory's links resolved, its last component as it is.
-pub(in crate::system) fn real(path: &Utf8Path) -> Utf8PathBuf {
+pub fn real(path: &Utf8Path) -> Utf8PathBuf {
     let resolved = match (path.parent(), path.file_name()) {
         (Some(parent), Some(name)) => {
             let parent = if parent.as_str().is_empty() { Utf8Path::new(".") } else { parent };
@@ -105,11 +111,12 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
     let device = unescape(fields.nth(1)?);
     let subtree = unescape(fields.next()?).into();
     let target = unescape(fields.next()?).into();
+    let flags = unescape(fields.next()?);
     fields.find(|field| *field == b"-")?;
     let kind = unescape(fields.next()?);
     let source = fields.next().map(unescape).unwrap_or_default();
     let options = fields.next().map(unescape).unwrap_or_default();
-    Some(Mount { id, device, target, subtree, kind, source, options })
+    Some(Mount { id, device, target, subtree, flags, kind, source, options })
 }
 
 /// Blank, tab, newline and backslash are written as a backslash and three octal digits.
@@ -137,9 +144,11 @@ mod tests {
 
     #[test]
     fn lines_are_understood_with_any_number_of_optional_fields() {
-        let line = br"36 35 98:0 /sub\040tree /mnt/a\040b\134c\011d rw shared:1 master:2 - ext4 /dev/sda1 rw";
+        let line =
+            br"36 35 98:0 /sub\040tree /mnt/a\040b\134c\011d rw,nosuid shared:1 master:2 - ext4 /dev/sda1 rw";
         let mount = parse_line(line).unwrap();
         assert_eq!((mount.id, mount.device.as_str(), mount.kind.as_str()), (36, "98:0", "ext4"));
+        assert_eq!(mount.flags, "rw,nosuid");
         assert_eq!(mount.target, "/mnt/a b\\c\td");
         assert_eq!((mount.subtree.as_str(), mount.source.as_str()), ("/sub tree", "/dev/sda1"));
         assert_eq!(parse_line(b"1 1 0:1 / /x rw - tmpfs none rw").unwrap().target, "/x");
@@ -153,5 +162,12 @@ mod tests {
         assert!(mount_at("/proc".into()).unwrap().is_some_and(|mount| mount.kind == "proc"));
         assert!(mounts_below("/proc".into()).unwrap().iter().all(|mount| mount.target.starts_with("/proc")));
         assert_eq!(mounts_below("/pro".into()).unwrap(), []);
+        assert!(is_mounted("/proc".into()).unwrap() && !is_mounted("/proc/self".into()).unwrap());
+    }
+
+    #[test]
+    fn a_path_lies_on_the_deepest_mount_above_it() {
+        assert_eq!(mount_of("/proc/sys".into()).unwrap().unwrap().target, "/proc");
+        assert!(mount_of("/no/such/place".into()).unwrap_err().is_not_found());
     }
 }

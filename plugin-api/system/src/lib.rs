@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # Rooms
+//!
+//! [`file_error`] is the lowest; [`mount_table`] reads what is mounted, [`file_system`], [`subvolume`] and [`free_space`] say what a path lies on,
+//! [`programs`] finds tools, [`bytes`] writes sizes for people, and [`initramfs`] walks through the archives that kernels unpack,
+//! with [`unpacking`].
+
+#![forbid(unsafe_code)]
+
+pub mod bytes;
+pub mod file_error;
+pub mod file_system;
+pub mod free_space;
+pub mod initramfs;
+pub mod mount_table;
+pub mod programs;
+pub mod subvolume;
+pub mod unpacking;
+
+pub use file_error::FileError;

@@ -1,0 +1,9 @@
+//! Errors of files as modules tell them.
+
+use disklessset_plugin_api::Error;
+use disklessset_system::FileError;
+
+/// The error of a module for an act on a file that the system refused.
+pub fn told(error: FileError) -> Error {
+    Error::failed(error.to_string()).because(error.source)
+}
