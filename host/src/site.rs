@@ -8,11 +8,10 @@ use crate::{
     modules::{Classes, ModuleRegistry, signature::Signed},
     observer::Observer,
     system::{
-        atomic_file,
         layout::Layout,
         lock::Wait,
-        own_directory,
-        trusted_path::{self, TrustError},
+        own_directory::{self, MovedAside},
+        trusted_path::{self, From, TrustError},
     },
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -184,13 +183,9 @@ impl Site {
 
     /// The same for a directory of files that only root writes, whose place is the distribution's: some let a group of their own
     /// write to `/var/log`.
-    fn make_usable(&self, directory: &Utf8Path) -> Result<()> {
-        match self.make(directory, 0o755) {
-            Err(TrustError::Writable { path, .. }) if path != directory => {
-                atomic_file::create_dir_all(directory, 0o755).map_err(failure::of)
-            }
-            made => made.map_err(|cause| not_reliable(&self.layout, directory, cause)),
-        }
+    pub(crate) fn make_usable(&self, directory: &Utf8Path) -> Result<()> {
+        let made = own_directory::make_usable(directory, From::of(&self.layout), 0o755);
+        self.tell(made).map_err(|cause| not_reliable(&self.layout, directory, cause))
     }
 
     /// The same for a directory that holds OS trees or parts of them. Those have setuid programs of versions that nobody keeps up
@@ -223,7 +218,14 @@ impl Site {
 
     /// Makes a directory on a way that was judged, and tells what of others was in the way.
     fn make(&self, directory: &Utf8Path, mode: u32) -> std::result::Result<(), TrustError> {
-        for moved in own_directory::make(directory, judged_from(&self.layout), mode)? {
+        self.tell(own_directory::make(directory, From::of(&self.layout), mode))
+    }
+
+    fn tell(
+        &self,
+        made: std::result::Result<Vec<MovedAside>, TrustError>,
+    ) -> std::result::Result<(), TrustError> {
+        for moved in made? {
             self.observer.line(Level::Warning, &moved.to_string());
         }
         Ok(())
@@ -235,14 +237,6 @@ impl Site {
             self.observer.line(Level::Info, &text);
         }
         Ok(())
-    }
-}
-
-/// The root is the user's choice to answer for; what is below it is ours.
-fn judged_from(layout: &Layout) -> trusted_path::From<'_> {
-    match layout.is_system_root() {
-        true => trusted_path::From::Top,
-        false => trusted_path::From::Directory(layout.root()),
     }
 }
 
@@ -290,7 +284,7 @@ fn has_python_modules_alone(directory: &Utf8Path) -> bool {
 
 /// Refuses a place of a site that somebody else could have made, or could change.
 fn rely_on(layout: &Layout, path: &Utf8Path) -> Result<()> {
-    trusted_path::audit(path, judged_from(layout)).map_err(|cause| {
+    trusted_path::audit(path, From::of(layout)).map_err(|cause| {
         failure::refused(cause).context(format!("{} cannot be relied on", layout.published(path)))
     })?;
     Ok(())

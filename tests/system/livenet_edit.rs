@@ -203,6 +203,13 @@ fn a_command_inside_a_mounted_image_works_there_and_is_packed_with_the_rest() {
         let _ = small.run(&["livenet", "exec", "web", "--", "/bin/sh", "-c", script]).expect_done();
     }
     assert_eq!(std::fs::read_to_string(mnt.join("etc/motd")).unwrap(), "edited");
+    // As Ansible comes in: what it needs of /dev is there, and no disk, terminal or memory of the server.
+    let inside = ["/bin/sh", "-c", ": </dev/urandom >/dev/null && : >/dev/shm/x && cd /dev && echo *"];
+    let seen = small.root.tool("chroot", &[&[mnt.as_str()], &inside[..]].concat()).run().expect_done();
+    let seen: Vec<&str> = seen.stdout.split_whitespace().collect();
+    let made_up = ["fd", "full", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty"];
+    assert_eq!(seen, [&made_up[..], &["urandom", "zero"]].concat());
+    assert!(!Utf8Path::new("/dev/shm/x").exists(), "the memory of the server");
     assert!(mnt.join("sys/kernel").exists(), "the tree has lost its system");
     assert_eq!(served(&small.root, "web"), old, "what nodes get has changed");
     let _ = small.run(&["livenet", "unmount", "web"]).expect_done();

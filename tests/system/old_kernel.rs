@@ -28,9 +28,21 @@ fn an_old_kernel_makes_and_mounts_images() {
     let _ = on_old_kernel(small.create("web", &["--layout", "classic"])).run().expect_done();
     let _ = on_old_kernel(small.root.disklessset(&["livenet", "mount", "web"])).run().expect_done();
     put(&small.mnt("web").join("etc/motd"), b"edited", 0o644);
-    let _ = small.run(&["livenet", "unmount", "web"]).expect_done();
-    assert!(small.unpacked("web").join("etc/motd").exists());
-    let _ = small.run(&["remove", "web", "--yes"]).expect_done();
+    // In the mounted image, and in one that is mounted for the command and packed again.
+    let exec = |text: &str| {
+        let script = format!("test -c /dev/null && : >/dev/shm/x && echo {text} >>/etc/motd");
+        let command = ["livenet", "exec", "web", "--", "/bin/sh", "-c", &script];
+        let _ = on_old_kernel(small.root.disklessset(&command)).run().expect_done();
+    };
+    exec("inside");
+    let _ = on_old_kernel(small.root.disklessset(&["livenet", "unmount", "web"])).run().expect_done();
+    exec("again");
+    let failed = ["livenet", "exec", "web", "--", "/bin/sh", "-c", "exit 7"];
+    let _ = on_old_kernel(small.root.disklessset(&failed)).run().expect_code(7);
+    let _ = on_old_kernel(small.root.disklessset(&["livenet", "resize", "web", "auto"])).run().expect_done();
+    let motd = std::fs::read_to_string(small.unpacked("web").join("etc/motd")).unwrap();
+    assert_eq!(motd, "editedinside\nagain\n");
+    let _ = on_old_kernel(small.root.disklessset(&["remove", "web", "--yes"])).run().expect_done();
     before.assert_same_as_now(&small.root);
 }
 
@@ -43,6 +55,8 @@ fn an_old_kernel_copies_trees_of_nfs_images() {
         &["nfs", "create-staging", "st", "--kernel", KERNEL, "--source", &source][..],
         &["nfs", "create-golden", "g", "--from", "st", "--method", "copy"],
         &["nfs", "nodes", "add", "g", "c1", "--method", "copy"],
+        &["nfs", "exec", "st", "--", "/bin/sh", "-c", "echo edited >/etc/motd"],
+        &["nfs", "exec", "g", "--node", "c1", "--", "/bin/sh", "-c", "test -c /dev/null"],
         &["remove", "g", "--yes"],
         &["remove", "st", "--yes"],
     ] {

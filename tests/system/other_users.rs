@@ -18,7 +18,10 @@ const TRIES: &str = r#"
 echo begun >> "$2"
 while :; do
   find "$1" -perm -4000 -type f 2>/dev/null | sed 's/^/runs /' >> "$2"
-  find "$1" -name shadow -readable 2>/dev/null | sed 's/^/reads /' >> "$2"
+  find "$1" \( -name shadow -o -name '*.console' -o -name '*.log' \) -readable 2>/dev/null | sed 's/^/reads /' >> "$2"
+  for place in "$1"/tmp/disklessset-check-*; do
+    cd "$place" 2>/dev/null && { echo "sits in $place" >> "$2"; exec sleep 300; }
+  done
   for place in mnt packed inner tree packing changes; do
     cd "$1/var/tmp/diskless/workdir/web/$place" 2>/dev/null && { echo "sits in $place" >> "$2"; exec sleep 300; }
   done
@@ -30,6 +33,36 @@ while :; do
   echo round >> "$2"
 done
 "#;
+
+/// The other user at it, beside some commands.
+struct Beside<'a> {
+    root: &'a TestRoot,
+    notes: Utf8PathBuf,
+    precious: Utf8PathBuf,
+}
+
+impl<'a> Beside<'a> {
+    fn of(root: &'a TestRoot) -> Self {
+        open_to_all(&root.beside().join("his"));
+        let precious = root.beside().join("precious");
+        std::fs::create_dir(&precious).unwrap();
+        Self { root, notes: root.beside().join("his/notes"), precious }
+    }
+
+    /// He tries what he can below a place while `work` is done; what he was able to do.
+    #[track_caller]
+    fn tries(&self, below: &Utf8Path, work: impl FnOnce()) -> Vec<String> {
+        let script = ["sh", "-c", TRIES, "sh", below.as_str(), self.notes.as_str(), self.precious.as_str()];
+        let started = self.root.tool("setpriv", &[&NOBODY[..], &script].concat()).start();
+        let read = || std::fs::read_to_string(&self.notes).unwrap_or_default();
+        let (beside, ()) = started.wait_until(|| read().contains("round").then_some(()));
+        work();
+        beside.kill_nine();
+        self.root.end_processes();
+        let said = read();
+        said.lines().filter(|line| !["begun", "round"].contains(line)).map(str::to_owned).collect()
+    }
+}
 
 /// A root with a `/var/tmp` that is open to all, a kernel, and a tree with a setuid program and a secret.
 fn shared_root(modules: &[&str]) -> (TestRoot, Utf8PathBuf) {
@@ -112,6 +145,68 @@ fn another_user_beside_every_action_gets_nothing_and_stops_nothing() {
     assert_eq!(precious.read_dir().unwrap().count(), 0, "a planted link was followed");
 }
 
+/// What holds trees, kernels and consoles for a moment: additions of kernels with a dracut of the tree, overlays, boot proofs, checks.
+#[test]
+fn another_user_beside_kernels_overlays_and_proofs_gets_nothing_and_stops_nothing() {
+    disklessset_tests::need!(
+        need::root(),
+        need::tool("setpriv"),
+        need::tool("mksquashfs"),
+        need::tool("busybox"),
+        need::tool("qemu-system-x86_64")
+    );
+    let (root, tree) = shared_root(&["livenet", "nfs"]);
+    let source = format!("tree:{tree}");
+    done(&root, &["nfs", "create-staging", "st", "--kernel", KERNEL, "--source", &source]);
+    done(&root, &["nfs", "create-golden", "g", "--from", "st"]);
+    done(&root, &["livenet", "create", "web", "--kernel", KERNEL, "--source", &source]);
+    let own = root.beside().join("home/own");
+    let with_kernel = super::hostile_trees::tree_with_dracut(&root, &own, "sleep 1; cp /good $out");
+    let modules = with_kernel.join("usr/lib/modules").join(super::hostile_trees::VERSION);
+    std::fs::copy(tree.join("bin/as-root"), modules.join("as-root")).unwrap();
+    std::fs::set_permissions(modules.join("as-root"), Permissions::from_mode(0o4755)).unwrap();
+    let beside = Beside::of(&root);
+    let successes = beside.tries(&root.path(), || {
+        for command in [
+            &["kernel", "add", "--from-tree", with_kernel.as_str()][..],
+            &["nfs", "nodes", "add", "g", "c1", "--method", "overlay"],
+            &["nfs", "exec", "g", "--node", "c1", "--", "sh", "-c", "true"],
+            &["nfs", "export", "g", "--per-node"],
+            &["verify"],
+            &["nfs", "unexport", "g"],
+            &["clone", "st", "st2"],
+            &["kernel", "remove", super::hostile_trees::VERSION, "--yes"],
+            &["remove", "g", "--yes"],
+        ] {
+            done(&root, command);
+        }
+        // Neither comes up: there is no kernel. What is tried is there for as long as they try.
+        for name in ["web", "st2"] {
+            let proof = root.disklessset(&["prove", name, "--timeout", "4"]).run();
+            let _ = proof.expect_code(1).expect_said("does not boot");
+        }
+    });
+    assert!(successes.is_empty(), "another user: {successes:?}");
+    assert_eq!(beside.precious.read_dir().unwrap().count(), 0, "a planted link was followed");
+    let console = root.path().join("var/log/disklessset/web.console").metadata().unwrap();
+    assert_eq!(console.permissions().mode() & 0o7777, 0o640);
+}
+
+#[test]
+fn another_user_beside_a_check_of_a_module_does_not_come_into_its_throw_away_root() {
+    disklessset_tests::need!(need::root(), need::tool("setpriv"), need::tool("mksquashfs"));
+    let (root, _) = shared_root(&["demo"]);
+    let beside = Beside::of(&root);
+    let tmp = root.beside().join("tmp");
+    open_to_all(&tmp);
+    let successes = beside.tries(&root.beside(), || {
+        let file = disklessset_tests::run::built_module("demo");
+        done(&root, &["module", "check", file.as_str()]);
+    });
+    let in_the_root: Vec<&String> = successes.iter().filter(|line| line.contains("check-")).collect();
+    assert!(in_the_root.is_empty(), "another user: {in_the_root:?}");
+}
+
 #[test]
 fn what_another_user_planted_is_moved_aside_with_a_line_and_nothing_stops() {
     disklessset_tests::need!(need::root());
@@ -135,6 +230,34 @@ fn what_another_user_planted_is_moved_aside_with_a_line_and_nothing_stops() {
         done(&root, &["remove", &name, "--yes"]);
     }
     assert_eq!(precious.read_dir().unwrap().count(), 0);
+}
+
+/// A root may be a place where others make things, too: what they put on the way to files of root is not gone through.
+#[test]
+fn what_another_user_planted_in_a_shared_root_is_not_written_through() {
+    disklessset_tests::need!(need::root());
+    let (root, tree) = shared_root(&["nfs", "demo"]);
+    open_to_all(&root.path());
+    let precious = root.beside().join("precious");
+    std::fs::create_dir(&precious).unwrap();
+    for (planted, number) in ["etc/exports.d", "run", "var/log"].iter().zip(1..) {
+        let place = root.path().join(planted);
+        if place.symlink_metadata().is_ok() {
+            std::fs::rename(&place, root.beside().join(format!("before-{number}"))).unwrap();
+        }
+        open_to_all(place.parent().unwrap());
+        symlink(&precious, &place).unwrap();
+        lchown(&place, Some(65534), Some(65534)).unwrap();
+    }
+    let source = format!("tree:{tree}");
+    // Readers make nothing, and go nowhere by these ways.
+    let _ = root.disklessset(&["list"]).run();
+    let _ = root.disklessset(&["prove", "nope"]).run();
+    done(&root, &["nfs", "create-staging", "st", "--kernel", KERNEL, "--source", &source]);
+    done(&root, &["nfs", "export", "st", "--client", "192.0.2.1"]);
+    done(&root, &["nfs", "unexport", "st"]);
+    done(&root, &["remove", "st", "--yes"]);
+    assert_eq!(precious.read_dir().unwrap().count(), 0, "a planted link was followed");
 }
 
 #[test]

@@ -456,6 +456,46 @@ fn an_initramfs_that_is_gone_or_unreadable_is_told() {
     assert!(lines[0].warning.as_deref().unwrap().contains("cannot tell what is in"), "{lines:?}");
 }
 
+/// What cannot be understood is not good.
+#[test]
+fn an_answer_of_a_class_in_another_shape_is_no_good_image() {
+    let root = TestRoot::with_modules(&["faulty"]);
+    for fault in ["none", "verifies-with-a-word", "verifies-with-another-list", "verifies-with-nothing"] {
+        let _ = root.disklessset(&["faulty", "create", fault, "--fault", fault]).run().expect_done();
+        let lines = verified(&root, &[fault]);
+        let told: Vec<&Line> = lines.iter().filter(|line| line.name == fault).collect();
+        let says_class =
+            |line: &&Line| line.problem.as_ref().is_some_and(|problem| problem.contains("FaultyImage"));
+        match fault {
+            "none" => assert!(told.iter().all(|line| line.problem.is_none()), "{told:?}"),
+            _ => assert!(told.iter().any(says_class), "{fault}: {told:?}"),
+        }
+    }
+}
+
+/// Another image being made is no fault of this one, and nothing can be said of it yet.
+#[test]
+fn a_check_while_an_image_is_made_says_so_and_ends_well() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let _ = small.create("other", &[]).run().expect_done();
+    let script = small.root.beside().join("stands");
+    put(&script, b"#!/bin/sh\n: >/begun; while ! test -e /go; do sleep 0.1; done\n", 0o755);
+    let tree = small.root.path().join("var/tmp/diskless/workdir/web/tree");
+    let creation = small.create("web", &["--run", script.as_str()]);
+    let (running, ()) = creation.start().wait_until(|| tree.join("begun").exists().then_some(()));
+    for args in [&["verify", "--format", "json"][..], &["verify", "web", "--format", "json"]] {
+        let told = small.run(args).expect_done().json();
+        let lines = told["verified"].as_array().unwrap();
+        let web: Vec<_> = lines.iter().filter(|line| line["name"] == "web").collect();
+        assert!(web.iter().any(|line| line["warning"] == "is IN_CREATION: not checked"), "{told}");
+        assert!(lines.iter().all(|line| line["problem"].is_null()), "{told}");
+    }
+    put(&tree.join("go"), b"", 0o644);
+    let _ = running.wait().expect_done();
+    let _ = small.run(&["verify"]).expect_done();
+}
+
 /// An uncompressed archive of these files (the format is cpio's "newc").
 pub(super) fn cpio(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut out = Vec::new();

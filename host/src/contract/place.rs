@@ -82,8 +82,9 @@ impl Place {
             sweep(Utf8Path::new(below));
         }
         let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(below).map_err(failed)?;
-        // Tools that give up their privileges have to get there.
-        std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).map_err(failed)?;
+        // OS trees are made in it, with setuid programs: other users stay out (of the whole, so that the rooms can have the modes they
+        // have at a site).
+        std::fs::set_permissions(directory.path(), Permissions::from_mode(0o700)).map_err(failed)?;
         let base =
             Utf8Path::from_path(directory.path()).ok_or("the directory of temporary files is not UTF-8")?;
         // Before anything else is in it: without a lock only an empty place is taken for one that nobody has.

@@ -16,6 +16,7 @@ use crate::system::{
     FileError, atomic_file, files,
     layout::Layout,
     lock::{Lock, LockError, Wait},
+    own_directory, trusted_path,
 };
 use block::Block;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -93,7 +94,9 @@ pub fn change(
             return Err(ExportsError::Unreadable { file, reason });
         }
         if let Some(directory) = file.parent() {
-            atomic_file::create_dir_all(directory, 0o755)?;
+            let made = own_directory::make_usable(directory, trusted_path::From::of(layout), 0o755)
+                .map_err(|error| error.into_file_error("rely on", directory))?;
+            made.iter().for_each(|moved| warn(&moved.to_string()));
         }
         atomic_file::replace(&file, text.as_bytes(), 0o644)?;
     }

@@ -2,7 +2,7 @@
 //! that follow.
 
 /// Words that stand alone.
-const WORDS: [&str; 30] = [
+pub(super) const WORDS: [&str; 30] = [
     "ro",
     "rw",
     "sync",
@@ -79,6 +79,23 @@ fn is_location(text: &str) -> bool {
     is_path(path) && hosts.split('+').all(host)
 }
 
+/// What is taken, for the tests of what the real tool takes.
+#[cfg(test)]
+pub(super) const GOOD: [&str; 12] = [
+    "fsid=0",
+    "fsid=root",
+    "fsid=7",
+    "fsid=12345678-1234-1234-1234-123456789012",
+    "sec=krb5:krb5i:sys",
+    "anonuid=-2",
+    "anongid=65534",
+    "mp=/srv/x",
+    "refer=/a@h",
+    "replicas=/a@h1+h2:/b@h3",
+    "xprtsec=tls:mtls",
+    "reexport=auto-fsidnum",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,20 +105,7 @@ mod tests {
         for word in WORDS {
             assert!(is_option(word), "{word}");
         }
-        for good in [
-            "fsid=0",
-            "fsid=root",
-            "fsid=7",
-            "fsid=12345678-1234-1234-1234-123456789012",
-            "sec=krb5:krb5i:sys",
-            "anonuid=-2",
-            "anongid=65534",
-            "mp=/srv/x",
-            "refer=/a@h",
-            "replicas=/a@h1+h2:/b@h3",
-            "xprtsec=tls:mtls",
-            "reexport=auto-fsidnum",
-        ] {
+        for good in GOOD {
             assert!(is_option(good), "{good}");
         }
         for bad in [

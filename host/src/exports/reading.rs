@@ -3,7 +3,10 @@
 //! `exportfs` has no dry run. So it runs where it can do nothing: with mounts of its own, among them an empty directory for its table, and
 //! in a network of its own, where it reaches no server of names and no NFS server of the kernel.
 
-use crate::system::command::{CommandError, Isolation, Tool};
+use crate::system::{
+    command::{CommandError, Isolation, Tool},
+    tree_mounts::WITHOUT_POWERS,
+};
 use nix::{
     mount::{MsFlags, mount},
     sched::{CloneFlags, unshare},
@@ -32,6 +35,24 @@ pub(super) fn fault(text: &str) -> Option<String> {
 }
 
 fn try_it(text: &str) -> Option<String> {
+    let Read { said, table } = read(text)?;
+    if table.lines().any(|line| line.split_once('\t').is_some_and(|(_, client)| client.starts_with(LAST))) {
+        return None;
+    }
+    let reason =
+        said.lines().map(|line| line.trim().trim_start_matches("exportfs: ")).find(|line| !line.is_empty());
+    Some(reason.unwrap_or("it gives no reason").to_owned())
+}
+
+/// What the tool made of a text.
+struct Read {
+    said: String,
+    /// Its table of who may mount what.
+    table: String,
+}
+
+/// Has the tool read a text; nothing where it cannot be tried. The thread is in other mounts and another network afterwards.
+fn read(text: &str) -> Option<Read> {
     apart(text).ok()?;
     let tool =
         Tool::new("exportfs").arg("-ra").isolation(Isolation::None).time_limit(Duration::from_secs(60));
@@ -42,12 +63,7 @@ fn try_it(text: &str) -> Option<String> {
         Err(_) => return None,
     };
     let table = std::fs::read_to_string(format!("{STATE}/etab")).ok()?;
-    if table.lines().any(|line| line.split_once('\t').is_some_and(|(_, client)| client.starts_with(LAST))) {
-        return None;
-    }
-    let reason =
-        said.lines().map(|line| line.trim().trim_start_matches("exportfs: ")).find(|line| !line.is_empty());
-    Some(reason.unwrap_or("it gives no reason").to_owned())
+    Some(Read { said, table })
 }
 
 /// Moves this thread to mounts and a network of its own, where this text is all that is exported.
@@ -57,7 +73,7 @@ fn apart(text: &str) -> std::io::Result<()> {
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
     for hidden in [STATE, MORE_EXPORTS, KERNEL] {
         if Path::new(hidden).is_dir() {
-            mount(Some("tmpfs"), hidden, Some("tmpfs"), MsFlags::empty(), Some("mode=0700"))?;
+            mount(Some("tmpfs"), hidden, Some("tmpfs"), WITHOUT_POWERS, Some("mode=0700"))?;
         }
     }
     let file = format!("{STATE}/exports");
@@ -67,4 +83,79 @@ fn apart(text: &str) -> std::io::Result<()> {
     candidate.write_all(format!("{end}{STATE} {LAST}(ro,no_subtree_check)\n").as_bytes())?;
     drop(candidate);
     Ok(mount(Some(file.as_str()), EXPORTS, none, MsFlags::MS_BIND, none)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exports::{client, options};
+    use crate::system::{command, test_support::is_root};
+
+    fn tool_is_there() -> bool {
+        let there = command::find("exportfs").is_some();
+        if !there {
+            println!("SKIPPED: exportfs is not installed");
+        }
+        there && is_root("what the real exportfs says")
+    }
+
+    /// What the real tool has in its table of these lines, each for the directory of its own state.
+    fn table_of(lines: &[String]) -> (String, String) {
+        let text: String = lines.iter().map(|line| format!("{STATE} {line}\n")).collect();
+        let tried = std::thread::spawn(move || read(&text).map(|Read { said, table }| (said, table)));
+        tried.join().unwrap().expect("the tool was tried")
+    }
+
+    #[test]
+    fn the_real_exportfs_takes_what_is_taken_here() {
+        if !tool_is_there() {
+            return;
+        }
+        // Two are of nfs-utils 2.6.3; an older tool refuses the file, which is what it is asked for.
+        let known = |word: &&&str| !word.starts_with("xprtsec") && !word.starts_with("reexport");
+        let good: Vec<&str> = options::GOOD.iter().chain(&options::WORDS).filter(known).copied().collect();
+        let of_options: Vec<String> =
+            (1..).zip(&good).map(|(host, word)| format!("10.0.0.{host}(no_subtree_check,{word})")).collect();
+        let (said, table) = table_of(&of_options);
+        for (host, word) in (1..).zip(&good) {
+            assert!(table.contains(&format!("\t10.0.0.{host}(")), "{word}: {said}\n{table}");
+        }
+        // Names of hosts have to be found, and nobody knows any here: the rest of the file is read all the same.
+        let is_name = |client: &&&str| {
+            client.contains(|c: char| c.is_ascii_alphabetic())
+                && !client.contains(['*', '?', '[', ':', '@', '/'])
+        };
+        let (names, others): (Vec<&str>, Vec<&str>) =
+            client::GOOD.iter().copied().partition(|client| is_name(&client));
+        let line = |client: &&str| format!("{client}(rw,no_subtree_check)");
+        let (said, table) = table_of(&others.iter().map(line).collect::<Vec<_>>());
+        for client in others {
+            assert!(table.contains(&format!("\t{client}(rw")), "{client}: {said}\n{table}");
+        }
+        let lines: Vec<String> = names.iter().map(line).collect();
+        assert_eq!(fault(&lines.iter().map(|line| format!("{STATE} {line}\n")).collect::<String>()), None);
+    }
+
+    #[test]
+    fn the_real_exportfs_stops_where_it_is_said_to() {
+        if !tool_is_there() {
+            return;
+        }
+        let before = std::fs::read("/etc/exports").unwrap();
+        for (line, reason) in [
+            ("10.0.0.1(no_root_sqash)", "unknown keyword"),
+            ("10.0.0.1(fsid=abc)", "bad fsid"),
+            ("10.0.0.1(sec=foo)", "unknown flavor"),
+            ("10.0.0.1(anonuid=x)", "bad anonuid"),
+            ("10.0.0.1(rw", "bad option list"),
+            ("-a(rw)", "unknown keyword"),
+        ] {
+            let said = fault(&format!("{STATE} {line}\n{STATE} 10.0.0.9(ro,no_subtree_check)\n"));
+            assert!(said.as_ref().is_some_and(|said| said.contains(reason)), "{line}: {said:?}");
+        }
+        assert_eq!(std::fs::read("/etc/exports").unwrap(), before, "the server's own file");
+        // Nothing of it is in the server's own table, and this thread sees it as before.
+        let table = std::fs::read_to_string("/var/lib/nfs/etab").unwrap_or_default();
+        assert!(!table.contains(LAST), "{table}");
+    }
 }

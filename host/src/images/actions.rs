@@ -106,7 +106,7 @@ impl ImageManager<'_> {
         }
     }
 
-    /// Checks an action as [`ImageManager::check_action`] does, and has the class of a created image look at what only it can tell of
+    /// Checks an action as [`ImageManager::check_action`] does, and has the class look at what only it can tell of
     /// (a node that is not there, a client that cannot be exported to). Nothing is changed.
     ///
     /// # Errors
@@ -119,10 +119,13 @@ impl ImageManager<'_> {
         given: BTreeMap<String, Raw>,
     ) -> Result<()> {
         let (action, arguments) = self.check_action(class, words, name, given)?;
-        if action.role == Role::Create {
-            return Ok(());
-        }
-        let mut image = self.get_created_image(name)?;
+        let mut image = match action.role {
+            Role::Create => {
+                let directory = self.site.layout.image_dir(name.as_str());
+                Image::new(name.clone(), class, BTreeMap::new(), directory)
+            }
+            _ => self.get_created_image(name)?,
+        };
         let operation = Operation::rehearsing(self.site, name, image.class());
         let mut look = request(CHECK_ACTION);
         look.attrs.insert("words".to_owned(), words.into());

@@ -85,6 +85,16 @@ impl ImageManager<'_> {
         })
     }
 
+    /// Refuses what [`ImageManager::clone_image`] would refuse before it begins.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn check_clone(&self, from: &ImageName, name: &ImageName) -> Result<()> {
+        self.must_be_free(name)?;
+        let source = self.get_created_image(from)?;
+        self.module_needed(source.class(), from)
+    }
+
     /// Makes a new image: registers, has `fill` fill a private directory, publishes it in one rename, unregisters.
     fn make(
         &self,

@@ -35,7 +35,7 @@ impl Operation<'_> {
             | MountError::Occupied { .. } => failure::refused(error),
             other => failure::of(other),
         })?;
-        units::put(&self.site.layout, overlay).map_err(|error| {
+        units::put(&self.site.layout, overlay, &|text| self.warn(text)).map_err(|error| {
             if mounted {
                 // Made a moment ago and used by nobody; the first error is the one to tell.
                 let _ = mounts::unmount(&overlay.target);

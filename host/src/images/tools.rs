@@ -1,7 +1,7 @@
 //! Programs that an action cannot do without: looked for before it begins, so that nobody waits four minutes for nothing.
 
 use crate::{needs, system::command};
-use disklessset_plugin_api::{ActionSpec, Arguments, Error, Result};
+use disklessset_plugin_api::{ActionSpec, Arguments, Result};
 
 /// Refuses an action that lacks a program it declares ([`ActionSpec::needs`]), as far as its parameters tell which it runs.
 ///
@@ -14,19 +14,8 @@ pub(super) fn must_be_there(action: &ActionSpec, arguments: &Arguments) -> Resul
             given == *word || given.starts_with(&format!("{word}:"))
         });
         if runs && command::find(&need.tool).is_none() {
-            let text = format!("cannot {}: {} is not installed on this server", action.words, need.tool);
-            return Err(match package_of(&need.tool) {
-                Some(package) => Error::failed(text).hint(format!("install the package {package}")),
-                None => Error::failed(text),
-            });
+            return Err(needs::refusal(&action.words, &need.tool));
         }
     }
     Ok(())
-}
-
-/// The package of this server's distribution that has a tool, by the table of what actions need.
-fn package_of(tool: &str) -> Option<&'static str> {
-    let family = needs::of_this_server()?;
-    let all = needs::ACTIONS.iter().flat_map(|action| action.needs);
-    all.filter(|known| known.name == tool).find_map(|known| known.package(family))
 }

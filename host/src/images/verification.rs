@@ -94,14 +94,16 @@ impl ImageManager<'_> {
     /// # Errors
     /// When one of the named images is not there, or the listing fails.
     pub fn verify(&self, names: &[ImageName]) -> Result<Vec<Checked>> {
+        let all = self.list()?;
         for name in names {
-            if !self.exists(name) {
+            // One that is being made may have no directory yet.
+            if !self.exists(name) && !all.iter().any(|listed| listed.name == name.as_str()) {
                 return Err(no_such_image(name));
             }
         }
         let wanted =
             |listed: &ListedImage| names.is_empty() || names.iter().any(|name| name.as_str() == listed.name);
-        let chosen: Vec<ListedImage> = self.list()?.into_iter().filter(wanted).collect();
+        let chosen: Vec<ListedImage> = all.into_iter().filter(wanted).collect();
         let total = chosen.len() as u64;
         let mut checked = Vec::new();
         for (done, listed) in (0_u64..).zip(chosen) {

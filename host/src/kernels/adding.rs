@@ -13,6 +13,7 @@ use crate::{
     failure,
     images::{ImageManager, operation::Operation},
     integrity::Digests,
+    needs,
     system::{FileError, files},
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -26,9 +27,8 @@ impl KernelManager<'_> {
     /// # Errors
     /// When the file is no kernel, another of that version is registered, or copying fails.
     pub fn add(&self, file: &Utf8Path, modules: Option<&Utf8Path>) -> Result<KernelVersion> {
-        let version = version_of(file)?;
-        let modules = modules.map(|given| modules_below(given, &version)).transpose()?;
-        let kernel = Kernel::new(version.clone());
+        let (kernel, modules) = self.check_file(file, modules)?;
+        let version = kernel.version.clone();
         self.changing("add a kernel", |operation| {
             from_tree::is_known(&self.site.layout, &kernel, file)?;
             let directory = operation.staging(&self.site.layout.kernels_dir(), "kernel")?;
@@ -47,13 +47,56 @@ impl KernelManager<'_> {
         Ok(version)
     }
 
+    /// Refuses a file that would not be added.
+    ///
+    /// # Errors
+    /// As [`KernelManager::add`], as far as that can be told without doing it.
+    pub(crate) fn check_file(
+        &self,
+        file: &Utf8Path,
+        modules: Option<&Utf8Path>,
+    ) -> Result<(Kernel, Option<Utf8PathBuf>)> {
+        let kernel = Kernel::new(version_of(file)?);
+        let modules = modules.map(|given| modules_below(given, &kernel.version)).transpose()?;
+        from_tree::is_known(&self.site.layout, &kernel, file)?;
+        Ok((kernel, modules))
+    }
+
+    /// Refuses a tree whose kernel would not be added.
+    ///
+    /// # Errors
+    /// As [`KernelManager::add_from_tree`], as far as that can be told without doing it.
+    pub(crate) fn check_tree(&self, tree: &Utf8Path) -> Result<()> {
+        let tree = real_tree(tree)?;
+        let own = in_tree::find(&tree)?;
+        from_tree::is_known(&self.site.layout, &Kernel::new(own.version), &own.vmlinuz).map(drop)
+    }
+
+    /// Refuses a kernel whose initramfs could not be made; gives the directory of its modules.
+    ///
+    /// # Errors
+    /// As [`KernelManager::generate_initramfs`], as far as that can be told without doing it.
+    pub(crate) fn check_initramfs(&self, version: &KernelVersion) -> Result<Utf8PathBuf> {
+        self.must_exist(&Kernel::new(version.clone()))?;
+        let modules = modules_of(&self.site.layout, version).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NOT_FOUND,
+                format!("the modules of kernel {version} are not on this server"),
+            )
+            .hint(
+                "add the kernel again with its modules: disklessset kernel add --vmlinuz FILE --modules DIR",
+            )
+        })?;
+        needs::must_have(&format!("make the initramfs of kernel {version}"), "initramfs")?;
+        Ok(modules)
+    }
+
     /// Adds the kernel that an OS tree brings, with its modules; with its initramfs too when the tree has dracut.
     ///
     /// # Errors
     /// When the tree has no kernel or several, or making fails.
     pub fn add_from_tree(&self, tree: &Utf8Path) -> Result<KernelVersion> {
-        let tree =
-            tree.canonicalize_utf8().map_err(|cause| failure::usage(FileError::of("open", tree)(cause)))?;
+        let tree = real_tree(tree)?;
         self.changing("add a kernel", |operation| stage_and_publish(operation, &tree))
     }
 
@@ -71,17 +114,8 @@ impl KernelManager<'_> {
     /// When the kernel is not there, its modules are nowhere on the server, or dracut fails.
     pub fn generate_initramfs(&self, version: &KernelVersion) -> Result<()> {
         let kernel = Kernel::new(version.clone());
-        self.must_exist(&kernel)?;
+        let modules = self.check_initramfs(version)?;
         let layout = &self.site.layout;
-        let modules = modules_of(layout, version).ok_or_else(|| {
-            Error::new(
-                ErrorKind::NOT_FOUND,
-                format!("the modules of kernel {version} are not on this server"),
-            )
-            .hint(
-                "add the kernel again with its modules: disklessset kernel add --vmlinuz FILE --modules DIR",
-            )
-        })?;
         self.changing("make an initramfs", |operation| {
             let directory = operation.staging(&layout.kernels_dir(), "initramfs")?;
             let made =
@@ -107,6 +141,10 @@ impl KernelManager<'_> {
             Err(error) => Err(operation.fail(error)),
         }
     }
+}
+
+fn real_tree(tree: &Utf8Path) -> Result<Utf8PathBuf> {
+    tree.canonicalize_utf8().map_err(|cause| failure::usage(FileError::of("open", tree)(cause)))
 }
 
 fn stage_and_publish(operation: &Operation<'_>, tree: &Utf8Path) -> Result<KernelVersion> {

@@ -60,17 +60,21 @@ pub(super) fn stage(operation: &Operation<'_>, tree: &Utf8Path, initramfs: Initr
         }
     }
     let directory = operation.staging(&layout.kernels_dir(), "kernel")?;
-    let made = match initramfs {
-        Initramfs::Make => {
-            Some(initramfs::make(operation, &Dracut::OfTree { tree }, &kernel.version, &directory)?)
-        }
-        Initramfs::Later => None,
-    };
+    // All that is taken from the tree is taken before a program of it runs, which could put links to files of the server in its place.
     let copy = directory.join("vmlinuz");
     copy_file(&vmlinuz, &copy)?;
     let real = tree.canonicalize_utf8().unwrap_or_else(|_| tree.to_owned());
     let origin = Origin { modules: &modules, tree: Some(&real) };
     let modules = stage_modules(operation, &origin, &kernel.version)?;
+    let made = match initramfs {
+        Initramfs::Make => {
+            // It writes here and nowhere else that matters.
+            let out = directory.join("made");
+            atomic_file::create_dir(&out, 0o700).map_err(failure::of)?;
+            Some(initramfs::make(operation, &Dracut::OfTree { tree }, &kernel.version, &out)?)
+        }
+        Initramfs::Later => None,
+    };
     let staged =
         StagedKernel { kernel: kernel.clone(), vmlinuz: copy, initramfs: made, modules: Some(modules) };
     *operation.staged_kernel.borrow_mut() = Some(staged);

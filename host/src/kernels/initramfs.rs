@@ -14,6 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, KernelVersion, Level, Result};
 use disklessset_system::initramfs::must_be_whole;
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
 
 /// Parts without which a livenet node cannot fetch its root.
 const NEEDED: [&str; 2] = ["livenet", "dmsquash-live"];
@@ -102,8 +103,9 @@ pub(super) fn make(
         }
     }
     // dracut ends well after some failures of its parts.
-    match made.metadata() {
-        Ok(meta) if meta.is_file() && meta.len() > 1_000_000 => {
+    // A dracut of a tree is a stranger's: what it made is a file of its own, and no way to one of the server.
+    match made.symlink_metadata() {
+        Ok(meta) if meta.is_file() && meta.nlink() == 1 && meta.len() > 1_000_000 => {
             must_be_whole(&made).map_err(|cause| {
                 Error::failed(format!("the initramfs {made} is not whole"))
                     .because(cause)

@@ -52,8 +52,8 @@ impl Origin<'_> {
     }
 }
 
-/// Puts files and directories in the place of links that lead out of `copy`, a copy of the modules of one kernel. A driver that is nowhere is
-/// told of.
+/// Puts files and directories in the place of links that lead out of `copy`, a copy of the modules of one kernel. Links that lead nowhere in
+/// the tree go; a driver that is lost with one is told of.
 ///
 /// # Errors
 /// When a directory cannot be read, or copying fails.
@@ -82,8 +82,13 @@ pub(super) fn carry(operation: &Operation<'_>, origin: &Origin<'_>, copy: &Utf8P
                     super::copied::must_be_whole(&file, &place)?;
                 }
             }
-            _ if inside.as_str().contains(".ko") => lost.push(inside.into_string()),
-            _ => {}
+            // It led out of the tree, to a file of the server perhaps, which the server's dracut would take into an initramfs.
+            _ => {
+                files::remove_file(&place).map_err(failure::of)?;
+                if inside.as_str().contains(".ko") {
+                    lost.push(inside.into_string());
+                }
+            }
         }
     }
     if let [first, more @ ..] = lost.as_slice() {

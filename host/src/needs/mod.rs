@@ -2,8 +2,10 @@
 //!
 //! [`table`] is the one list of it; `disklessset doctor` shows it, `cargo xtask setup` installs by it.
 
+mod first;
 mod look;
 mod table;
 
+pub(crate) use first::{must_have, refusal};
 pub(crate) use look::{Finding, found, of_this_server};
-pub(crate) use table::{ACTIONS, Action, Family, GANESHA, GANESHA_VFS, QEMU, Tool};
+pub(crate) use table::{ACTIONS, Action, Family, GANESHA, GANESHA_VFS, IPXE, QEMU, Tool};

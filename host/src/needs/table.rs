@@ -110,8 +110,16 @@ pub(crate) const QEMU: Tool = file(
     program("qemu-system-x86_64", "qemu-system-x86", "qemu-kvm"),
 );
 /// iPXE for its network card.
-pub(crate) const IPXE: Tool =
-    file(&["/usr/lib/ipxe/qemu", "/usr/share/ipxe"], program("iPXE for QEMU", "ipxe-qemu", "ipxe-roms-qemu"));
+pub(crate) const IPXE: Tool = file(
+    &[
+        "/usr/lib/ipxe/qemu",
+        "/usr/share/ipxe",
+        "/usr/share/qemu/pxe-virtio.rom",
+        "/usr/local/share/qemu/pxe-virtio.rom",
+        "/usr/local/share/qemu/efi-virtio.rom",
+    ],
+    program("iPXE for QEMU", "ipxe-qemu", "ipxe-roms-qemu"),
+);
 /// The NFS server of `prove`.
 pub(crate) const GANESHA: Tool = file(
     &["/usr/bin/ganesha.nfsd", "/usr/sbin/ganesha.nfsd", "/usr/local/bin/ganesha.nfsd"],

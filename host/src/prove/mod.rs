@@ -50,7 +50,9 @@ pub use report::{
 };
 pub use request::{Accelerator, Mebibytes, ProveRequest};
 
+use crate::needs;
 use crate::serve::ServedTree;
+use crate::system::{FileError, atomic_file, files};
 use attempt::Trial;
 use boot_file::{BootFile, ENTRY_PATH, entry_script};
 use machine::{MachineSpec, Processor, Subnet};
@@ -58,6 +60,9 @@ use nfs_root::NfsRoot;
 use nfs_server::Ganesha;
 use probe::Answer;
 use site::{Served, Trees};
+
+/// Missed before QEMU starts, or by its words.
+const NETWORK_ROM: &str = "iPXE for QEMU's network card";
 
 /// A node that is to be proven, and where its console is kept.
 struct Candidate {
@@ -84,6 +89,9 @@ pub fn prove(
     }
     let program = machine::find_qemu()
         .ok_or(ProveError::MissingTool { tool: "qemu-system-x86_64", package: "qemu-system-x86" })?;
+    if needs::found(&needs::IPXE).is_none() {
+        return Err(ProveError::MissingTool { tool: NETWORK_ROM, package: "ipxe-qemu" });
+    }
     let boot_file = read_boot_file(request)?;
     let served = served(request, &boot_file)?;
     let mut pending = candidates(request)?;
@@ -125,8 +133,7 @@ pub fn prove(
         let mut failed = Vec::new();
         for (trial, ended) in trials.into_iter().zip(ended) {
             if ended.lacks_rom {
-                let tool = "iPXE for QEMU's network card";
-                return Err(ProveError::MissingTool { tool, package: "ipxe-qemu" });
+                return Err(ProveError::MissingTool { tool: NETWORK_ROM, package: "ipxe-qemu" });
             }
             match ended.end {
                 Ok(()) => machines.push(trial.proven(ended.qemu_peak)),
@@ -261,9 +268,12 @@ fn read_boot_file(request: &ProveRequest) -> Result<BootFile, ProveError> {
 }
 
 fn open_log(path: &Utf8Path) -> Result<File, ProveError> {
+    let told = |error: FileError| ProveError::io(format!("{} {}", error.act, error.path))(error.source);
     if let Some(directory) = path.parent() {
-        std::fs::create_dir_all(directory)
-            .map_err(ProveError::io(format!("make the directory {directory}")))?;
+        atomic_file::create_dir_all(directory, 0o755).map_err(told)?;
     }
-    File::create(path).map_err(ProveError::io(format!("write {path}")))
+    // Of this proof alone, and new: what lies there is not written to, whoever made it.
+    files::remove_file(path).map_err(told)?;
+    // What a system says while it starts is not for everybody.
+    atomic_file::create_new(path, 0o640).map_err(told)
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::machine::{Boot, MachineSpec, Processor};
 use super::report::UsedAccelerator;
 use super::request::Mebibytes;
+use crate::system::atomic_file;
 
 /// A kernel under working KVM panics for want of a root in two or three seconds.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -144,7 +145,7 @@ fn boot_id() -> Option<String> {
 fn keep(answer: &Answer, program: &Utf8Path, cache_dir: Option<&Utf8Path>) -> Option<()> {
     let cached = Cached { boot_id: boot_id()?, program: program.to_string(), answer: answer.clone() };
     let dir = cache_dir?;
-    std::fs::create_dir_all(dir).ok()?;
+    atomic_file::create_dir_all(dir, 0o755).ok()?;
     let mut file = tempfile::NamedTempFile::new_in(dir).ok()?;
     serde_json::to_writer(&mut file, &cached).ok()?;
     file.persist(dir.join(CACHE_FILE)).ok()?;

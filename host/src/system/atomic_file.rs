@@ -5,14 +5,17 @@
 
 use std::fs::{File, Permissions};
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+use nix::fcntl::{AT_FDCWD, OFlag, RenameFlags, openat, renameat2};
 use nix::libc;
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use crate::system::{FileError, failpoint::failpoint};
+use crate::system::{FileError, failpoint::failpoint, trusted_path};
 
 /// Makes `path` hold exactly `content` with the permission bits `mode`, durably: after a crash at any point the
 /// file is the old one or the new one. A link at `path` is replaced, not followed.
@@ -175,22 +178,45 @@ fn finish_dir(path: &Utf8Path, mode: u32) -> Result<(), FileError> {
     sync_dir(parent_of(path))
 }
 
-/// Creates a directory and its missing parents, all with exactly the permission bits `mode`; what exists stays as it is.
+/// Creates a directory that must not exist in one that is open; `path` is for messages. As [`create_dir`] otherwise.
 ///
 /// # Errors
-/// `NotADirectory` when something else has one of the names; else whatever the system refuses.
+/// As for [`create_dir`].
+pub(in crate::system) fn create_dir_in(
+    parent: &OwnedFd,
+    name: &str,
+    path: &Utf8Path,
+    mode: u32,
+) -> Result<(), FileError> {
+    mkdirat(parent, name, Mode::S_IRWXU).map_err(FileError::of("create directory", path))?;
+    failpoint!("directory: made, without its mode", path);
+    finish_dir_in(parent, name, path, mode).inspect_err(|_| {
+        // Ours and empty; if even this fails there is nothing better to do than to say the first error.
+        let _ = unlinkat(parent, name, UnlinkatFlags::RemoveDir);
+    })
+}
+
+fn finish_dir_in(parent: &OwnedFd, name: &str, path: &Utf8Path, mode: u32) -> Result<(), FileError> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let made = openat(parent, name, flags, Mode::empty()).map_err(FileError::of("open directory", path))?;
+    File::from(made)
+        .set_permissions(Permissions::from_mode(mode))
+        .map_err(FileError::of("set the mode of", path))?;
+    // The descriptor may only name the directory.
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let open = openat(parent, ".", flags, Mode::empty()).map_err(FileError::of("sync directory", path))?;
+    File::from(open).sync_all().map_err(FileError::of("sync directory", path))
+}
+
+/// Creates a directory and its missing parents, all with exactly the permission bits `mode`; what exists stays as it is. Goes by
+/// descriptors, and not through a link that another user could have put on the way.
+///
+/// # Errors
+/// `NotADirectory` when something else has one of the names; such a link; else whatever the system refuses.
 pub fn create_dir_all(path: &Utf8Path, mode: u32) -> Result<(), FileError> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_str().is_empty()) {
-        create_dir_all(parent, mode)?;
-    }
-    match create_dir(path, mode) {
-        // Another process may have been faster; that is as good. A dangling link is not.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        other => other,
-    }
+    let absolute = camino::absolute_utf8(path).map_err(FileError::of("locate", path))?;
+    trusted_path::complete(&absolute, |parent, name, missing| create_dir_in(parent, name, missing, mode))
+        .map_err(|error| error.into_file_error("create directory", path))
 }
 
 /// Reads a regular file of at most `max_bytes` bytes. Never follows a link at `path` itself and never waits on a FIFO.
@@ -319,6 +345,30 @@ mod tests {
         assert_eq!(std::fs::metadata(place.path("x/y/z")).unwrap().mode() & 0o7777, 0o750);
         std::fs::write(place.path("file"), "").unwrap();
         assert!(create_dir_all(&place.path("file/below"), 0o755).is_err());
+    }
+
+    #[test]
+    fn directories_are_not_made_through_links_of_others() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let place = Place::new();
+        create_dir(&place.path("open"), 0o1777).unwrap();
+        create_dir(&place.path("victim"), 0o755).unwrap();
+        let planted = place.path("open/planted");
+        std::os::unix::fs::symlink(place.path("victim"), &planted).unwrap();
+        for owner in [65534, 0] {
+            std::os::unix::fs::lchown(&planted, Some(owner), Some(owner)).unwrap();
+            let error = create_dir_all(&planted.join("new/deep"), 0o755).unwrap_err();
+            assert!(error.source.to_string().contains("could have planted"), "{}", error.source);
+            // That it is there already is no reason to go through the link.
+            assert!(create_dir_all(&planted, 0o755).is_err());
+        }
+        assert_eq!(std::fs::read_dir(place.path("victim")).unwrap().count(), 0);
+        // A link of root's own, where nobody else can make any, is what root meant.
+        std::os::unix::fs::symlink("victim", place.path("own")).unwrap();
+        create_dir_all(&place.path("own/new/deep"), 0o755).unwrap();
+        assert!(place.path("victim/new/deep").is_dir());
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod busy;
 pub(crate) mod failpoint;
 mod lock_probe;
 mod loop_device;
+pub(crate) mod mount_flags;
 mod process_handle;
 mod subvolume;
 mod syscalls;

@@ -20,6 +20,7 @@ pub use crate::system::busy::{BusyProcess, processes_in};
 use crate::system::command::Access;
 use crate::system::loop_device::LoopDevice;
 pub use crate::system::loop_device::loop_devices_of;
+use crate::system::mount_flags::{self, Depth};
 pub use crate::system::mountinfo::{Mount, mount_at, mounts, mounts_at, mounts_below};
 use crate::system::{FileError, failpoint::failpoint};
 
@@ -138,11 +139,17 @@ pub fn bind(
     mount(Some(source.as_str()), place_name.as_str(), none, MsFlags::MS_BIND | depth, none)
         .map_err(FileError::of("mount", target))?;
     failpoint!("bind: mounted, and shared still", target);
-    let mut finished = mount(none, target.as_str(), none, MsFlags::MS_PRIVATE | depth, none);
-    if access == Access::ReadOnly {
-        let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
-        finished = finished.and_then(|()| mount(none, target.as_str(), none, flags, none));
-    }
+    let finished = mount(none, target.as_str(), none, MsFlags::MS_PRIVATE | depth, none);
+    let (read_only, depth) = match (access, submounts) {
+        (Access::ReadOnly, Submounts::Leave) => (MsFlags::MS_RDONLY, Depth::Alone),
+        (Access::ReadOnly, Submounts::Show) => (MsFlags::MS_RDONLY, Depth::AllBelow),
+        (Access::ReadWrite, Submounts::Leave) => (MsFlags::empty(), Depth::Alone),
+        (Access::ReadWrite, Submounts::Show) => (MsFlags::empty(), Depth::AllBelow),
+    };
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | read_only;
+    let finished = finished
+        .map_err(std::io::Error::from)
+        .and_then(|()| mount_flags::change(target.as_str(), flags, MsFlags::empty(), depth));
     failpoint!("bind: finished", target);
     finished.map_err(|error| {
         // Made a moment ago and used by nobody; the first error is the one to tell.

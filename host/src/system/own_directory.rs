@@ -13,11 +13,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, RenameFlags, openat, renameat2};
 use nix::mount::{MntFlags, umount2};
-use nix::sys::stat::{Mode, mkdirat};
+use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 
 use crate::system::{
-    FileError,
+    FileError, atomic_file,
     failpoint::failpoint,
     mountinfo::mount_at,
     trusted_path::{self, Audit, From, TrustError},
@@ -72,6 +72,21 @@ pub fn make(path: &Utf8Path, from: From<'_>, mode: u32) -> Result<Vec<MovedAside
     Err(FileError { act: "make", path: path.to_owned(), source }.into())
 }
 
+/// The same for a directory of files that only root writes, whose place is the distribution's: some let a group of their own write
+/// to `/var/log`.
+///
+/// # Errors
+/// As for [`make`].
+pub fn make_usable(path: &Utf8Path, from: From<'_>, mode: u32) -> Result<Vec<MovedAside>, TrustError> {
+    match make(path, from, mode) {
+        Err(TrustError::Writable { path: open, .. }) if open != path => {
+            atomic_file::create_dir_all(path, mode)?;
+            Ok(Vec::new())
+        }
+        made => made,
+    }
+}
+
 /// Closes a directory of ours to everybody else. `true` when it was open.
 ///
 /// # Errors
@@ -111,28 +126,9 @@ fn parent_and_name(path: &Utf8Path) -> Result<(OwnedFd, &str), TrustError> {
 }
 
 fn make_one(path: &Utf8Path, mode: u32) -> Result<(), FileError> {
-    let fault = FileError::of::<Errno>("create directory", path);
-    let (parent, name) = parent_and_name(path).map_err(|error| match error {
-        TrustError::File(error) => error,
-        other => {
-            FileError { act: "create directory", path: path.to_owned(), source: io::Error::other(other) }
-        }
-    })?;
-    mkdirat(&parent, name, Mode::S_IRWXU).map_err(fault)?;
-    failpoint!("directory: made, without its mode", path);
-    finish(&parent, name, path, mode).inspect_err(|_| {
-        // Ours and empty; if even this fails there is nothing better to do than to say the first error.
-        let _ = unlinkat(&parent, name, UnlinkatFlags::RemoveDir);
-    })
-}
-
-fn finish(parent: &OwnedFd, name: &str, path: &Utf8Path, mode: u32) -> Result<(), FileError> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let made = openat(parent, name, flags, Mode::empty()).map_err(FileError::of("open directory", path))?;
-    File::from(made)
-        .set_permissions(Permissions::from_mode(mode))
-        .map_err(FileError::of("set the mode of", path))?;
-    sync(parent, path)
+    let (parent, name) =
+        parent_and_name(path).map_err(|error| error.into_file_error("create directory", path))?;
+    atomic_file::create_dir_in(&parent, name, path, mode)
 }
 
 fn sync(directory: &OwnedFd, path: &Utf8Path) -> Result<(), FileError> {

@@ -2,9 +2,9 @@
 
 use super::{
     FileError,
-    command::Access,
+    command::{Access, made_up},
     failpoint::failpoint,
-    mounts::{self, MountError, Submounts},
+    mounts::{self, MountError},
 };
 use camino::Utf8Path;
 use nix::mount::{MsFlags, mount};
@@ -52,8 +52,7 @@ fn kind_of(image: &Utf8Path) -> Result<&'static str, FileError> {
     }
 }
 
-/// Gives a tree `/proc`, `/sys` and `/dev`. The server's devices are shown read-only: they work, and no script that tidies
-/// up inside the tree can remove them.
+/// Gives a tree `/proc`, `/sys` and a made-up `/dev`: what runs in the tree sees no disk and no terminal of the server.
 ///
 /// # Errors
 /// When a mount point is missing or a link, and what the system refuses; nothing stays mounted then.
@@ -61,15 +60,19 @@ pub fn mount_system(tree: &Utf8Path) -> Result<(), MountError> {
     let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     let kernel = |name: &str, kind: &str, flags: MsFlags| {
         let target = tree.join(name);
-        require_directory(&target)?;
         mount(Some(kind), target.as_str(), Some(kind), quiet | flags, None::<&str>)
             .map_err(FileError::of("mount", &target))
             .inspect(|()| failpoint!("system mount: made", target))
     };
-    let mounted = kernel("proc", "proc", MsFlags::empty())
+    // `/proc` is the last: with it the whole is there.
+    let mounted = SYSTEM
+        .iter()
+        .try_for_each(|name| require_directory(&tree.join(name)))
+        .and_then(|()| made_up::mount_dev_into(tree))
+        .inspect(|()| failpoint!("system mount: made", tree.join("dev")))
         .and_then(|()| kernel("sys", "sysfs", MsFlags::MS_RDONLY))
-        .map_err(MountError::from)
-        .and_then(|()| mounts::bind("/dev".into(), &tree.join("dev"), Access::ReadOnly, Submounts::Show));
+        .and_then(|()| kernel("proc", "proc", MsFlags::empty()))
+        .map_err(MountError::from);
     if mounted.is_err() {
         // The first error is the one to tell; what stays mounted shows in the next.
         let _ = unmount_system(tree);
@@ -103,6 +106,7 @@ pub fn unmount_system(tree: &Utf8Path) -> Result<(), MountError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests write to what is made for them")]
 mod tests {
     use super::*;
     use crate::system::test_support;
@@ -119,8 +123,30 @@ mod tests {
         }
         mount_system(tree).expect("mounted");
         assert!(tree.join("proc/self/stat").exists() && tree.join("dev/null").exists());
-        let refused = std::fs::remove_file(tree.join("dev/null")).expect_err("the server's devices are safe");
-        assert_eq!(refused.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
+        let mut names: Vec<_> = tree
+            .join("dev")
+            .read_dir_utf8()
+            .expect("a directory")
+            .map(|entry| entry.expect("an entry").file_name().to_owned())
+            .collect();
+        names.sort();
+        let made_up = "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero";
+        assert_eq!(names.join(" "), made_up);
+        std::fs::write(tree.join("dev/null"), "works").expect("a device that works");
+        std::fs::write(tree.join("dev/shm/file"), "of the tree").expect("memory of its own");
+        assert!(!Utf8Path::new("/dev/shm/file").exists());
+        // A node that is made there is no way to a disk of the server.
+        let mode = nix::sys::stat::Mode::S_IRWXU;
+        let disk = tree.join("dev/disk");
+        nix::sys::stat::mknod(
+            disk.as_str(),
+            nix::sys::stat::SFlag::S_IFCHR,
+            mode,
+            nix::sys::stat::makedev(1, 3),
+        )
+        .expect("a node");
+        let refused = File::open(&disk).expect_err("devices do not work there");
+        assert_eq!(refused.kind(), std::io::ErrorKind::PermissionDenied);
         unmount_system(tree).expect("unmounted");
         assert!(mounts::mounts_below(tree).expect("the table").is_empty());
         unmount_system(tree).expect("nothing there is fine");

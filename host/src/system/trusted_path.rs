@@ -14,7 +14,7 @@ use nix::libc;
 use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::unistd::geteuid;
 
-use crate::system::FileError;
+use crate::system::{FileError, layout::Layout};
 
 /// As the kernel's own limit.
 const MOST_LINKS: usize = 40;
@@ -26,6 +26,16 @@ pub enum From<'a> {
     Top,
     /// At this directory, which the user has chosen and answers for, such as that of `--root`. What is above is not judged.
     Directory(&'a Utf8Path),
+}
+
+impl<'a> From<'a> {
+    /// For the places of a site: its root is the user's choice to answer for; what is below it is ours.
+    pub fn of(layout: &'a Layout) -> Self {
+        match layout.is_system_root() {
+            true => Self::Top,
+            false => Self::Directory(layout.root()),
+        }
+    }
 }
 
 /// What an audit that found no fault saw.
@@ -79,6 +89,16 @@ pub enum TrustError {
     File(#[from] FileError),
 }
 
+impl TrustError {
+    /// For callers whose errors are those of files: what others could change is the reason.
+    pub fn into_file_error(self, act: &'static str, path: &Utf8Path) -> FileError {
+        match self {
+            Self::File(error) => error,
+            other => FileError { act, path: path.to_owned(), source: std::io::Error::other(other) },
+        }
+    }
+}
+
 /// Judges every component of an absolute path: owned by root or the running user, and not to be written by others (a
 /// sticky directory such as `/tmp` may be on the way); links only where nobody else could have put them.
 ///
@@ -94,6 +114,35 @@ pub fn audit(path: &Utf8Path, from: From<'_>) -> Result<Audit, TrustError> {
 pub(in crate::system) fn open_directory(path: &Utf8Path) -> Result<Option<OwnedFd>, TrustError> {
     let mut walk = Walk::start(path, From::Top, Rule::Links)?;
     Ok(if walk.go_on()? { Some(walk.current) } else { None })
+}
+
+/// Makes what is missing on the way to a directory, by descriptors: `make` is given the directory that a name is missing in, the name,
+/// and its path for messages. Links are judged as [`audit`] does, and nothing else is.
+///
+/// # Errors
+/// A link that others could have put there, something on the way that is no directory, and what `make` says.
+pub(in crate::system) fn complete(
+    path: &Utf8Path,
+    make: impl Fn(&OwnedFd, &str, &Utf8Path) -> Result<(), FileError>,
+) -> Result<(), TrustError> {
+    let mut walk = Walk::start(path, From::Top, Rule::Links)?;
+    while !walk.go_on()? {
+        let missing = walk.here.clone();
+        let (Some(parent), Some(name)) = (missing.parent(), missing.file_name()) else {
+            return Err(FileError::of("create directory", path)(Errno::ENOENT).into());
+        };
+        match make(&walk.current, name, &missing) {
+            // Another process may have been faster; that is as good, and what it is, is judged next.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+        walk.here = parent.to_owned();
+        walk.ahead.push_front(name.to_owned());
+    }
+    match walk.stat.st_mode & libc::S_IFMT == libc::S_IFDIR {
+        true => Ok(()),
+        false => Err(FileError::of("use as a directory", path)(Errno::ENOTDIR).into()),
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

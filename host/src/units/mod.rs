@@ -15,6 +15,7 @@ use crate::system::{
     failpoint::failpoint,
     files,
     layout::Layout,
+    own_directory, trusted_path,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::StandingOverlay;
@@ -90,11 +91,12 @@ impl Place {
     }
 }
 
-/// Has the system mount an overlay again when it boots. One that is written already is fine.
+/// Has the system mount an overlay again when it boots. One that is written already is fine. `warn` hears of what another user had put
+/// in the way.
 ///
 /// # Errors
 /// When the overlay cannot stand in a unit, a unit of others is in its place, or a file cannot be written.
-pub fn put(layout: &Layout, overlay: &StandingOverlay) -> Result<(), UnitError> {
+pub fn put(layout: &Layout, overlay: &StandingOverlay, warn: &dyn Fn(&str)) -> Result<(), UnitError> {
     let unit = MountUnit::new(&StandingOverlay {
         lower: layout.published(&overlay.lower),
         upper: layout.published(&overlay.upper),
@@ -113,7 +115,9 @@ pub fn put(layout: &Layout, overlay: &StandingOverlay) -> Result<(), UnitError> 
     let written = atomic_file::read_bounded(&place.file, MOST_BYTES).is_ok_and(|is| is == text.as_bytes());
     if !written {
         if let Some(wants) = place.link.parent() {
-            atomic_file::create_dir_all(wants, 0o755)?;
+            let made = own_directory::make_usable(wants, trusted_path::From::of(layout), 0o755)
+                .map_err(|error| error.into_file_error("rely on", wants))?;
+            made.iter().for_each(|moved| warn(&moved.to_string()));
         }
         atomic_file::replace(&place.file, text.as_bytes(), 0o644)?;
     }

@@ -29,8 +29,9 @@ const REMOVED: [&str; 4] = [
 ];
 
 /// What is one machine's own, and how it is taken away: the one list of it, for all that is made of trees.
-const IDENTITIES: [(&str, Trace); 17] = [
+const IDENTITIES: [(&str, Trace); 36] = [
     ("the machine id", Trace::Emptied("etc/machine-id", 0o444)),
+    ("the machine id", Trace::OfBus("var/lib/dbus/machine-id")),
     ("the host name", Trace::Emptied("etc/hostname", 0o644)),
     ("SSH host keys", Trace::Names("etc/ssh", "ssh_host_")),
     ("dropbear host keys", Trace::Names("etc/dropbear", "dropbear_")),
@@ -41,12 +42,44 @@ const IDENTITIES: [(&str, Trace); 17] = [
     ("the random seed", Trace::File("var/lib/systemd/random-seed")),
     ("the random seed", Trace::File("var/lib/urandom/random-seed")),
     ("the random seed", Trace::File("var/lib/random-seed")),
+    ("the random seed", Trace::File("boot/loader/random-seed")),
     ("systemd's credential secret", Trace::File("var/lib/systemd/credential.secret")),
     ("NetworkManager's secret key and leases", Trace::Names("var/lib/NetworkManager", "")),
     ("DHCP leases", Trace::Names("var/lib/dhcp", "")),
     ("DHCP leases", Trace::Names("var/lib/dhclient", "")),
     ("dhcpcd's identity and leases", Trace::Names("var/lib/dhcpcd", "")),
     ("names of network interfaces", Trace::File("etc/udev/rules.d/70-persistent-net.rules")),
+    // Debian's is made when the package is installed and never again: `first_boot` has nodes make theirs.
+    ("the self-signed certificate of ssl-cert", Trace::File("etc/ssl/private/ssl-cert-snakeoil.key")),
+    ("the self-signed certificate of ssl-cert", Trace::File("etc/ssl/certs/ssl-cert-snakeoil.pem")),
+    // Enterprise Linux makes it again before httpd starts (httpd-init.service).
+    ("the self-signed certificate of httpd", Trace::File("etc/pki/tls/private/localhost.key")),
+    ("the self-signed certificate of httpd", Trace::File("etc/pki/tls/certs/localhost.crt")),
+    // What `cloud-init clean` removes: with it a node would not be taken for a new one. Its seed is configuration.
+    ("cloud-init's state", Trace::Below("var/lib/cloud/instances")),
+    ("cloud-init's state", Trace::Link("var/lib/cloud/instance")),
+    ("cloud-init's state", Trace::Below("var/lib/cloud/data")),
+    ("cloud-init's state", Trace::Below("var/lib/cloud/sem")),
+    ("LVM's list of disks", Trace::File("etc/lvm/devices/system.devices")),
+    ("sssd's caches and secrets", Trace::Names("var/lib/sss/db", "")),
+    ("sssd's caches and secrets", Trace::Names("var/lib/sss/secrets", "")),
+    ("Salt's minion key", Trace::Names("etc/salt/pki/minion", "minion.p")),
+    ("Salt's minion id", Trace::File("etc/salt/minion_id")),
+    ("Docker's engine id", Trace::File("var/lib/docker/engine-id")),
+    ("Docker's engine id", Trace::File("etc/docker/key.json")),
+    ("the id of yum", Trace::File("var/lib/yum/uuid")),
+    ("Tor's keys", Trace::Below("var/lib/tor/keys")),
+];
+
+/// What is one machine's own, too, but only comes into a tree when an administrator joins the machine to something or puts it there: it
+/// goes from trees of machines that ran, and stays, told, where a script or command of the administrator put it.
+const GIVEN: [(&str, Trace); 6] = [
+    ("a Kerberos keytab", Trace::File("etc/krb5.keytab")),
+    ("Samba's machine account", Trace::File("var/lib/samba/private/secrets.tdb")),
+    ("keys of WireGuard", Trace::Names("etc/wireguard", "")),
+    ("the registration with Red Hat", Trace::Names("etc/pki/consumer", "")),
+    ("Puppet's key", Trace::Names("etc/puppetlabs/puppet/ssl/private_keys", "")),
+    ("Puppet's key", Trace::Names("var/lib/puppet/ssl/private_keys", "")),
 ];
 
 /// How something of one machine is there.
@@ -59,6 +92,12 @@ enum Trace {
     Emptied(&'static str, u32),
     /// All files of a directory whose names begin so.
     Names(&'static str, &'static str),
+    /// A copy of the machine id, which a link to it takes the place of.
+    OfBus(&'static str),
+    /// A link, whatever it leads to.
+    Link(&'static str),
+    /// Everything in a directory, which stays.
+    Below(&'static str),
     /// The name of an iSCSI initiator: Debian makes one at boot where the file asks for it, others where there is no file.
     Initiator(&'static str),
 }
@@ -84,6 +123,15 @@ impl Trace {
                     .split(|byte| *byte == b'\n')
                     .any(|line| line.trim_ascii().starts_with(b"InitiatorName="))
             }),
+            Self::OfBus(file) => {
+                let own = files.link_target(file)?.is_none() && files.exists(file);
+                Ok(own.then(|| file.to_owned()).into_iter().collect())
+            }
+            Self::Link(file) => Ok(files.link_target(file)?.map(|_| file.to_owned()).into_iter().collect()),
+            Self::Below(directory) => {
+                let names = files.list(directory)?.into_iter();
+                Ok(names.map(|name| format!("{directory}/{name}")).collect())
+            }
             Self::Names(directory, beginning) => {
                 let own = |name: &String| match directory {
                     "var/lib/NetworkManager" => {
@@ -100,10 +148,14 @@ impl Trace {
     }
 
     fn forget(self, found: &[String], files: &TreeFiles) -> Result<(), TreeFileError> {
+        if let Self::Below(directory) = self {
+            return files.empty_directory(directory);
+        }
         for file in found {
             files.remove(file)?;
             match self {
                 Self::Emptied(_, mode) => files.replace(file, b"", NewFile::of_root(mode))?,
+                Self::OfBus(file) => files.link(file, "/etc/machine-id")?,
                 Self::Initiator(_) if makes_initiator_names(files) => {
                     files.replace(file, b"GenerateName=yes\n", NewFile::of_root(0o600))?;
                 }
@@ -127,7 +179,7 @@ fn makes_initiator_names(files: &TreeFiles) -> bool {
 /// When a file or directory cannot be read.
 pub fn identities(files: &TreeFiles) -> Result<Vec<&'static str>, TreeFileError> {
     let mut all = Vec::new();
-    for (words, trace) in IDENTITIES {
+    for (words, trace) in IDENTITIES.into_iter().chain(GIVEN) {
         if !trace.files(files)?.is_empty() && !all.contains(&words) {
             all.push(words);
         }
@@ -135,14 +187,54 @@ pub fn identities(files: &TreeFiles) -> Result<Vec<&'static str>, TreeFileError>
     Ok(all)
 }
 
-/// Takes away what a tree has of one machine, but for what is in `kept`; gives back what that was. Where there is nothing, nothing is
-/// touched. Nodes make what they need at their first boot.
+/// What a tree has of one machine that only an administrator puts there, in words for people.
+///
+/// # Errors
+/// When a file or directory cannot be read.
+pub fn given(files: &TreeFiles) -> Result<Vec<&'static str>, TreeFileError> {
+    let mut all = identities(files)?;
+    all.retain(|words| GIVEN.iter().any(|(given, _)| given == words));
+    Ok(all)
+}
+
+/// Says what stays in an image although it is one machine's own; nothing where there is none of that.
+///
+/// # Errors
+/// When a file or directory cannot be read.
+pub fn remark(files: &TreeFiles) -> Result<Option<String>, TreeFileError> {
+    let all = given(files)?;
+    Ok((!all.is_empty()).then(|| {
+        format!(
+            "{} stays in the image: all its nodes will be the same with it, and whoever can fetch the image can read it",
+            all.join(", ")
+        )
+    }))
+}
+
+/// Takes away what a tree has of one machine, but for what is in `kept` and what an administrator gave it; gives back what that was. Where
+/// there is nothing, nothing is touched. Nodes make what they need at their first boot.
 ///
 /// # Errors
 /// When a file cannot be changed.
 pub fn forget_identities(files: &TreeFiles, kept: &[&str]) -> Result<Vec<&'static str>, TreeFileError> {
+    forget(&IDENTITIES, files, kept)
+}
+
+/// The same for a tree of a machine that may have run: what that was given goes, too.
+///
+/// # Errors
+/// When a file cannot be changed.
+pub fn forget_machine(files: &TreeFiles) -> Result<Vec<&'static str>, TreeFileError> {
+    forget(&[&IDENTITIES[..], &GIVEN].concat(), files, &[])
+}
+
+fn forget(
+    list: &[(&'static str, Trace)],
+    files: &TreeFiles,
+    kept: &[&str],
+) -> Result<Vec<&'static str>, TreeFileError> {
     let mut gone = Vec::new();
-    for (words, trace) in IDENTITIES {
+    for (words, trace) in list.iter().copied() {
         let found = trace.files(files)?;
         if found.is_empty() || kept.contains(&words) {
             continue;
@@ -154,6 +246,7 @@ pub fn forget_identities(files: &TreeFiles, kept: &[&str]) -> Result<Vec<&'stati
     }
     if !gone.is_empty() {
         first_boot::make_host_keys_at_boot(files)?;
+        first_boot::make_certificate_at_boot(files)?;
     }
     Ok(gone)
 }
@@ -172,6 +265,7 @@ pub fn anonymise(files: &TreeFiles) -> Result<(), TreeFileError> {
             files.replace(file, b"", NewFile::of_root(mode))?;
         }
     }
+    first_boot::make_certificate_at_boot(files)?;
     if files.is_directory("var/lib/dbus") {
         files.link("var/lib/dbus/machine-id", "/etc/machine-id")?;
     }
@@ -230,6 +324,17 @@ mod tests {
             "etc/nvme/hostid",
             "etc/nvme/hostnqn",
             "etc/dropbear/dropbear_rsa_host_key",
+            "etc/ssl/private/ssl-cert-snakeoil.key",
+            "etc/ssl/certs/ssl-cert-snakeoil.pem",
+            "etc/pki/tls/private/localhost.key",
+            "var/lib/cloud/instances/i-0123/user-data.txt",
+            "var/lib/cloud/data/instance-id",
+            "var/lib/cloud/sem/config_scripts_per_once.once",
+            "etc/salt/pki/minion/minion.pem",
+            "etc/salt/minion_id",
+            "var/lib/sss/db/cache_example.ldb",
+            "etc/lvm/devices/system.devices",
+            "var/lib/tor/keys/secret_id_key",
             "tmp/.hidden",
         ];
         let kept = [
@@ -239,6 +344,11 @@ mod tests {
             "etc/dropbear/initramfs",
             "etc/munge/munge.key",
             "var/lib/NetworkManager/NetworkManager.state",
+            "etc/ssl/certs/ca-certificates.crt",
+            "etc/salt/pki/minion/master.pub",
+            "var/lib/cloud/seed/nocloud/meta-data",
+            "var/lib/tor/hidden/hostname",
+            "etc/krb5.keytab",
         ];
         for file in
             own.iter().chain(&kept).chain(&["etc/machine-id", "etc/hostname", "var/lib/dbus/machine-id"])
@@ -246,8 +356,11 @@ mod tests {
             files.make_directory(camino::Utf8Path::new(file).parent().unwrap().as_str(), 0o755).unwrap();
             files.replace(file, b"0123", NewFile::of_root(0o644)).unwrap();
         }
+        files.link("var/lib/cloud/instance", "/var/lib/cloud/instances/i-0123").unwrap();
         anonymise(&files).unwrap();
         anonymise(&files).unwrap();
+        assert_eq!(files.link_target("var/lib/cloud/instance").unwrap(), None);
+        assert!(files.is_directory("var/lib/cloud/instances"), "cloud-init wants its directories back");
         for file in own {
             assert!(!files.exists(file), "{file}");
         }
@@ -262,6 +375,30 @@ mod tests {
             Some("/etc/machine-id")
         );
         assert!(files.is_directory("var/log/apt"), "services need their log directories");
+    }
+
+    #[test]
+    fn what_an_administrator_gives_goes_from_machines_and_is_told_in_images() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = camino::Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+        let files = TreeFiles::open(&path).unwrap();
+        for directory in ["etc", "etc/wireguard", "var", "var/lib", "var/lib/dbus"] {
+            files.make_directory(directory, 0o755).unwrap();
+        }
+        let put = |file: &str| files.replace(file, b"0123", NewFile::of_root(0o600)).unwrap();
+        assert_eq!(remark(&files).unwrap(), None);
+        put("etc/krb5.keytab");
+        put("etc/wireguard/wg0.conf");
+        put("var/lib/dbus/machine-id");
+        assert_eq!(identities(&files).unwrap(), ["the machine id", "a Kerberos keytab", "keys of WireGuard"]);
+        let before = TreeFiles::open(&path).unwrap();
+        assert_eq!(forget_identities(&before, &[]).unwrap(), ["the machine id"]);
+        let said = remark(&files).unwrap().unwrap();
+        assert!(said.starts_with("a Kerberos keytab, keys of WireGuard stays in the image"), "{said}");
+        assert_eq!(forget_machine(&files).unwrap(), ["a Kerberos keytab", "keys of WireGuard"]);
+        assert!(identities(&files).unwrap().is_empty() && files.is_directory("etc/wireguard"));
+        let link = std::fs::read_link(path.join("var/lib/dbus/machine-id")).unwrap();
+        assert_eq!(link.to_str(), Some("/etc/machine-id"));
     }
 
     #[test]

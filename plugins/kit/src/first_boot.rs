@@ -34,6 +34,33 @@ pub fn make_host_keys_at_boot(files: &TreeFiles) -> Result<(), TreeFileError> {
     files.replace(&format!("{drop_in}/50-disklessset.conf"), wish.as_bytes(), NewFile::of_root(0o644))
 }
 
+const CERTIFICATE_UNIT: &str = "disklessset-ssl-cert.service";
+
+/// Has the node make the self-signed certificate that Debian's package `ssl-cert` makes when it is installed and never again: web, mail
+/// and database servers are configured with it and do not start without. Before all of them, as a part of the start of the system.
+///
+/// # Errors
+/// When the unit cannot be written.
+pub fn make_certificate_at_boot(files: &TreeFiles) -> Result<(), TreeFileError> {
+    let key = "etc/ssl/private/ssl-cert-snakeoil.key";
+    if !files.exists("usr/sbin/make-ssl-cert") || files.exists(key) {
+        return Ok(());
+    }
+    let unit = format!(
+        "[Unit]\nDescription=Make the self-signed certificate this node lacks\nDefaultDependencies=no\n\
+         ConditionPathExists=!/{key}\nAfter=local-fs.target systemd-tmpfiles-setup.service systemd-sysusers.service\n\
+         Before=sysinit.target shutdown.target\nConflicts=shutdown.target\n\n\
+         [Service]\nType=oneshot\nRemainAfterExit=yes\n\
+         ExecStart=/usr/sbin/make-ssl-cert generate-default-snakeoil\n"
+    );
+    let wants = "etc/systemd/system/sysinit.target.wants";
+    files.make_directory("etc/systemd/system", 0o755)?;
+    files.make_directory(wants, 0o755)?;
+    let file = format!("etc/systemd/system/{CERTIFICATE_UNIT}");
+    files.replace(&file, unit.as_bytes(), NewFile::of_root(0o644))?;
+    files.link(&format!("{wants}/{CERTIFICATE_UNIT}"), &format!("/{file}"))
+}
+
 /// Lets systemd-networkd keep and renew, on every wired interface, the address that the initramfs got.
 ///
 /// # Errors
@@ -67,6 +94,22 @@ pub fn keep_address_with_networkd(files: &TreeFiles) -> Result<(), TreeFileError
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_certificate_of_ssl_cert_is_made_by_nodes_that_lack_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = camino::Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+        let files = TreeFiles::open(&path).unwrap();
+        let link = path.join("etc/systemd/system/sysinit.target.wants").join(CERTIFICATE_UNIT);
+        make_certificate_at_boot(&files).unwrap();
+        assert!(link.symlink_metadata().is_err(), "no package, no unit");
+        files.make_directory("usr/sbin", 0o755).unwrap();
+        files.replace("usr/sbin/make-ssl-cert", b"", NewFile::of_root(0o755)).unwrap();
+        make_certificate_at_boot(&files).unwrap();
+        let target = std::fs::read_link(link).unwrap();
+        let unit = files.read_text(target.to_str().unwrap().trim_start_matches('/')).unwrap().unwrap();
+        assert!(unit.contains("ExecStart=/usr/sbin/make-ssl-cert generate-default-snakeoil\n"), "{unit}");
+    }
 
     #[test]
     fn the_unit_is_written_where_a_server_needs_it_only() {

@@ -15,6 +15,7 @@ pub mod anonymise;
 mod beneath;
 pub mod boot_line;
 pub mod content;
+pub mod drivers;
 pub mod exit_code;
 pub mod file_error;
 pub mod first_boot;

@@ -251,6 +251,24 @@ impl TreeFiles {
         rustix::fs::symlinkat(target, &parent, &name).map_err(&fault)
     }
 
+    /// What a link says, followed or not; `None` for what is no link, or not there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn link_target(&self, file: &str) -> Result<Option<Vec<u8>>> {
+        let fault = self.fault("read the link", file);
+        let (parent, name) = match self.parent(file) {
+            Ok(found) => found,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            Err(cause) => return Err(fault(cause)),
+        };
+        match rustix::fs::readlinkat(&parent, &name, Vec::new()) {
+            Ok(target) => Ok(Some(target.into_bytes())),
+            Err(Errno::NOENT | Errno::INVAL) => Ok(None),
+            Err(cause) => Err(fault(cause)),
+        }
+    }
+
     /// Removes a file or a link; nothing there is fine.
     ///
     /// # Errors

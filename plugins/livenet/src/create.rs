@@ -5,14 +5,16 @@ use crate::{
     existing::{Root, record_places},
     pack::{self, Packing},
     parameters::Creation,
-    show,
+    show, unmount,
 };
 use disklessset_kit::{
+    anonymise,
     initramfs_facts::Support,
     live::needs,
     os_tree::{self, KernelChoice},
     space::{Need, Plan},
     squashfs::Layout,
+    tree_files::TreeFiles,
 };
 use disklessset_plugin_api::{Error, Hold, Host, Image, Kernel, Result};
 
@@ -33,6 +35,10 @@ pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> R
     needs::check_drivers(image, &root.format.drivers, &settled, &tree, host)?;
     let layout = choose_layout(&root, wanted.layout, needs::boots_flat(&settled, &tree, host)?, host)?;
 
+    let of_one_machine = anonymise::identities(&TreeFiles::open(&tree)?)?;
+    if !of_one_machine.is_empty() {
+        image.set(unmount::OF_ONE_MACHINE, of_one_machine);
+    }
     let compression = compression::for_new(image, &settled.kernel, &tree, wanted.compression, &area, host)?;
     os_tree::make_directory(&staging, 0o700)?;
     let packing = Packing {

@@ -64,6 +64,29 @@ pub(crate) fn shell(image: &mut Image, compression: Option<Compression>, host: &
     Ok(Value::Null)
 }
 
+/// Refuses work inside an image that would be refused, or lost, later.
+pub(crate) fn check(image: &Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
+    let places = Places::of(image.name(), host)?;
+    if mount::is_live(&places)? {
+        return compression::refuse_while_mounted(image, compression::wanted(args)?);
+    }
+    check_unmounted(image, &places, &format!("working in image {}", image.name()), host)
+}
+
+/// The same for an image that is mounted for the action and packed again.
+pub(crate) fn check_unmounted(image: &Image, places: &Places, work: &str, host: &Host<'_>) -> Result<()> {
+    let root = Root::of(image, host)?;
+    if image.flag("is_mounted") || of_1x::edited(image, places, host)?.is_some() {
+        return Err(root.lost_mount(image));
+    }
+    if root.is_squashfs() {
+        // What is done inside would be lost for want of it.
+        tools::must_have("mksquashfs", "squashfs-tools")?;
+    }
+    mount::server_can_show(image, &format!("look into image {}", image.name()), host)?;
+    mount::room_for(image, work, host)
+}
+
 /// Runs something in the image's tree: where it is mounted, or mounted for the action. Gives back its exit code.
 fn inside(
     image: &mut Image,
@@ -79,14 +102,7 @@ fn inside(
         host.info("the image is mounted: changes are packed when it is unmounted");
         return Ok(code);
     }
-    if image.flag("is_mounted") || of_1x::edited(image, &places, host)?.is_some() {
-        return Err(Root::of(image, host)?.lost_mount(image));
-    }
-    if Root::of(image, host)?.format.module == "squashfs" {
-        // What is done inside would be lost for want of it.
-        tools::must_have("mksquashfs", "squashfs-tools")?;
-    }
-    mount::room_for(image, &format!("working in image {}", image.name()), host)?;
+    check_unmounted(image, &places, &format!("working in image {}", image.name()), host)?;
     mount::work_area(image, &places, Hold::Action, host)?;
     let packed_with = compression::for_repack(image, how.compression, &places.area, host)?;
     let layout = mount::attach(image, &places, Hold::Action, host)?;

@@ -1,6 +1,6 @@
 //! What is known of an image that exists: its layout, its file, whether a kernel fits it.
 
-use crate::compression;
+use crate::{compression, squashfs::ROOT_IMAGE};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
     live::{
@@ -22,6 +22,11 @@ pub(crate) struct Root {
 }
 
 impl Root {
+    /// Whether it is packed with squashfs, and not by a class that makes another.
+    pub(crate) fn is_squashfs(&self) -> bool {
+        self.path.file_name() == Some(ROOT_IMAGE)
+    }
+
     pub(crate) fn of(image: &Image, host: &Host<'_>) -> Result<Self> {
         let format = root_image::format(image, host)?;
         Ok(Self { path: format.file.of(image), format })

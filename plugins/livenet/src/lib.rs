@@ -1,6 +1,7 @@
 //! Images that nodes download and run from RAM.
 #![forbid(unsafe_code)]
 
+mod checking;
 mod clone;
 mod compression;
 mod create;
@@ -98,6 +99,7 @@ impl ImageClass for LivenetImage {
             // For `kernel add --from-image`.
             os_tree::STEP => mount::show_tree(image, host).map(|tree| tree.as_str().into()),
             "verify" => verify::verify(image, host),
+            "check_action" => checking::check(image, attrs, host).map(|()| Value::Null),
             os_tree::CHECK_ANSWER => os_tree::check_answer(attrs),
             other => Err(Error::not_defined(other)),
         }

@@ -6,7 +6,7 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
-    file_error,
+    drivers, file_error,
     space::{self, Need, Plan},
     squashfs::{INNER_IMAGE, Layout},
 };
@@ -21,14 +21,11 @@ pub(crate) const SYSTEM: [&str; 3] = ["proc", "sys", "dev"];
 /// Mounts the tree for the user: changes go aside, nothing is unpacked, so it costs the same whatever the size.
 pub(crate) fn mount(image: &mut Image, host: &Host<'_>) -> Result<Value> {
     let places = Places::of(image.name(), host)?;
-    if is_live(&places)? {
-        return Err(Error::refused(format!("image {} is mounted already at {}", image.name(), places.tree)));
-    }
+    check(image, &places, host)?;
     let edited = of_1x::edited(image, &places, host)?.is_some();
     if edited || image.flag("is_mounted") && has_changes(&places)? {
         host.info("mounting again what was mounted before, with its changes");
     }
-    room_for(image, &format!("mounting image {}", image.name()), host)?;
     forget_lost_mounts(&places, host);
     work_area(image, &places, Hold::Image, host)?;
     attach(image, &places, Hold::Image, host)?;
@@ -39,6 +36,23 @@ pub(crate) fn mount(image: &mut Image, host: &Host<'_>) -> Result<Value> {
     host.info(format!("image {} is mounted at {}", image.name(), places.tree));
     warn_of_cleaning(&places, host)?;
     Ok(json!({ "mount": places.tree, "inventory": inventory(&places.area) }))
+}
+
+/// Refuses what cannot be mounted.
+pub(crate) fn check(image: &Image, places: &Places, host: &Host<'_>) -> Result<()> {
+    if is_live(places)? {
+        return Err(Error::refused(format!("image {} is mounted already at {}", image.name(), places.tree)));
+    }
+    server_can_show(image, &format!("mount image {}", image.name()), host)?;
+    room_for(image, &format!("mounting image {}", image.name()), host)
+}
+
+/// Refuses where the server's kernel cannot show the tree of an image.
+pub(crate) fn server_can_show(image: &Image, work: &str, host: &Host<'_>) -> Result<()> {
+    let root = Root::of(image, host)?;
+    let squashfs = root.is_squashfs().then_some("squashfs");
+    let of_the_format = root.format.drivers.iter().map(String::as_str).chain(squashfs);
+    drivers::must_have(work, ["loop", "overlay"].into_iter().chain(of_the_format))
 }
 
 /// Shows the tree for the length of the action: where it is mounted already, or mounted for the purpose.
@@ -82,7 +96,7 @@ pub(crate) enum System {
     None,
 }
 
-/// What is there of the system's mounts; those inside of the server's `/dev` are a part of them.
+/// What is there of the system's mounts; `/dev` has mounts inside.
 pub(crate) fn system(places: &Places) -> Result<System> {
     let count = |place: &Utf8Path| {
         mount_table::mounts_below(place).map(|found| found.len()).map_err(file_error::told)
@@ -90,7 +104,7 @@ pub(crate) fn system(places: &Places) -> Result<System> {
     let [proc, sys, dev] = SYSTEM.map(|name| count(&places.tree.join(name)));
     Ok(match (proc?, sys?, dev?) {
         (0, 0, 0) => System::None,
-        (1.., 1.., dev @ 1..) if dev >= count(Utf8Path::new("/dev"))? => System::All,
+        (1.., 1.., 1..) => System::All,
         _ => System::Some,
     })
 }

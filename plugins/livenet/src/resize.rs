@@ -2,6 +2,7 @@
 
 use crate::{
     compression,
+    exec::check_unmounted,
     existing::{Places, Root, recorded_layout},
     mount, of_1x, pack,
     unmount::{How, aside, repack},
@@ -19,30 +20,16 @@ pub(crate) fn resize(
     host: &Host<'_>,
 ) -> Result<Value> {
     let places = Places::of(image.name(), host)?;
+    check(image, wanted, compression, host)?;
     if mount::is_live(&places)? {
-        compression::refuse_while_mounted(image, compression)?;
-        if recorded_layout(image) == Layout::Classic {
-            let (name, module) = (image.name(), Root::of(image, host)?.format.module);
-            let wanted = match wanted {
-                SizeOrAuto::Fixed(size) => size.to_string(),
-                SizeOrAuto::Auto => "auto".to_owned(),
-            };
-            return Err(Error::refused(format!(
-                "image {name} is mounted: its file system cannot change its size"
-            ))
-            .hint(format!("disklessset {module} unmount {name} --size {wanted}")));
-        }
         let needed = pack::needed(&pack::measure(&places.tree)?, Layout::Flat);
         return record(image, wanted, needed, false);
-    }
-    if image.flag("is_mounted") || of_1x::edited(image, &places, host)?.is_some() {
-        return Err(Root::of(image, host)?.lost_mount(image));
     }
     let layout = Root::of(image, host)?.layout(image, host)?;
     if let (Layout::Flat, None, Ok(Some(content))) = (layout, compression, image.get::<u64>("content_size")) {
         return record(image, wanted, Size::mebibytes(content), false);
     }
-    mount::room_for(image, &format!("resizing image {}", image.name()), host)?;
+    check_unmounted(image, &places, &format!("resizing image {}", image.name()), host)?;
     mount::work_area(image, &places, Hold::Action, host)?;
     let packed_with = compression::for_repack(image, compression, &places.area, host)?;
     mount::attach(image, &places, Hold::Action, host)?;
@@ -56,6 +43,40 @@ pub(crate) fn resize(
     let how = How { layout, wanted: SizeOrAuto::Fixed(size), compression: packed_with };
     repack(image, &lower, &places.tree, &places.area, how, host)?;
     Ok(json!({ "livenet_size": size.as_mebibytes(), "packed": true }))
+}
+
+/// Refuses a new size that cannot be given as the image is now.
+pub(crate) fn check(
+    image: &Image,
+    wanted: SizeOrAuto,
+    compression: Option<Compression>,
+    host: &Host<'_>,
+) -> Result<()> {
+    let places = Places::of(image.name(), host)?;
+    let root = Root::of(image, host)?;
+    if mount::is_live(&places)? {
+        compression::refuse_while_mounted(image, compression)?;
+        if recorded_layout(image) == Layout::Classic {
+            let (name, module) = (image.name(), root.format.module);
+            let wanted = match wanted {
+                SizeOrAuto::Fixed(size) => size.to_string(),
+                SizeOrAuto::Auto => "auto".to_owned(),
+            };
+            return Err(Error::refused(format!(
+                "image {name} is mounted: its file system cannot change its size"
+            ))
+            .hint(format!("disklessset {module} unmount {name} --size {wanted}")));
+        }
+        return Ok(());
+    }
+    if image.flag("is_mounted") || of_1x::edited(image, &places, host)?.is_some() {
+        return Err(root.lost_mount(image));
+    }
+    // A flat image whose content is known changes its record alone.
+    if recorded_layout(image) == Layout::Classic || compression.is_some() {
+        check_unmounted(image, &places, &format!("resizing image {}", image.name()), host)?;
+    }
+    Ok(())
 }
 
 fn record(image: &mut Image, wanted: SizeOrAuto, needed: Size, packed: bool) -> Result<Value> {

@@ -8,7 +8,7 @@ use disklessset_kit::{
 use disklessset_plugin_api::{Host, Image, Result};
 
 /// The root image's name, fixed by the boot files of 1.x and ours.
-const ROOT_IMAGE: &str = "squashfs.img";
+pub(crate) const ROOT_IMAGE: &str = "squashfs.img";
 
 /// The tree, or a file system image of it, in a squashfs file.
 pub(crate) struct Squashfs;

@@ -10,11 +10,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
     anonymise, file_error,
     squashfs::{Compression, INNER_IMAGE, Layout},
+    tools,
     tree_files::TreeFiles,
 };
 use disklessset_plugin_api::{Arguments, Error, ErrorKind, Hold, Host, Image, Result, Size, SizeOrAuto};
 use disklessset_system::mount_table;
 use serde_json::{Value, json};
+
+/// The attribute for what a tree has of one machine.
+pub(crate) const OF_ONE_MACHINE: &str = "of_one_machine";
 
 /// What becomes of the changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,14 +51,11 @@ impl Edits {
 
 /// Unmounts an image. The image in service stays until the new one is whole; when anything fails, the changes stay mounted.
 pub(crate) fn unmount(image: &mut Image, edits: &Edits, host: &Host<'_>) -> Result<Value> {
+    check(image, edits, host)?;
     let places = Places::of(image.name(), host)?;
     let live = mount::is_live(&places)?;
     let backup = of_1x::whole_backup(image, host)?;
     let edited = of_1x::edited(image, &places, host)?.is_some();
-    if !live && !image.flag("is_mounted") && !places.are_used() && backup.is_none() {
-        return Err(Error::refused(format!("image {} is not mounted", image.name())));
-    }
-    refuse_foreign_mounts(&places)?;
     match (edits, backup) {
         (Edits::Pack(wanted), None) => pack_changes(image, &places, live, *wanted, host),
         (Edits::Pack(wanted), Some(_)) if edited => pack_changes(image, &places, live, *wanted, host),
@@ -66,6 +67,21 @@ pub(crate) fn unmount(image: &mut Image, edits: &Edits, host: &Host<'_>) -> Resu
         }
         (Edits::Discard, None) => discard(image, &places, host),
     }
+}
+
+/// Refuses an unmount that could not be done, or whose changes could not be packed.
+pub(crate) fn check(image: &Image, edits: &Edits, host: &Host<'_>) -> Result<()> {
+    let places = Places::of(image.name(), host)?;
+    let live = mount::is_live(&places)?;
+    let has_backup = of_1x::whole_backup(image, host)?.is_some();
+    if !live && !image.flag("is_mounted") && !places.are_used() && !has_backup {
+        return Err(Error::refused(format!("image {} is not mounted", image.name())));
+    }
+    refuse_foreign_mounts(&places)?;
+    if matches!(edits, Edits::Pack(_)) && Root::of(image, host)?.is_squashfs() {
+        tools::must_have("mksquashfs", "squashfs-tools")?;
+    }
+    Ok(())
 }
 
 /// What the user, or a session of his, mounted inside the tree must neither be packed nor be lost.
@@ -272,6 +288,7 @@ pub(crate) fn repack(
     if !gone.is_empty() {
         host.warn(format!("left out, for they are one machine's own: {}", gone.join(", ")));
     }
+    record_identities(image, tree, host)?;
     let scratch = area.join("scratch");
     host.remove(&scratch)?;
     host.acquire_directory(&scratch, Hold::Action)?;
@@ -293,6 +310,24 @@ pub(crate) fn repack(
             Err(error)
         }
     }
+}
+
+/// Puts on record, for `show`, what the tree has of one machine, and warns of what is new of it.
+pub(crate) fn record_identities(image: &mut Image, tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    let files = TreeFiles::open(tree)?;
+    let all = anonymise::identities(&files)?;
+    let known: Vec<String> = image.get(OF_ONE_MACHINE)?.unwrap_or_default();
+    if all.is_empty() {
+        image.unset(OF_ONE_MACHINE);
+        return Ok(());
+    }
+    if anonymise::given(&files)?.iter().any(|words| !known.iter().any(|known| known == words))
+        && let Some(remark) = anonymise::remark(&files)?
+    {
+        host.warn(remark);
+    }
+    image.set(OF_ONE_MACHINE, all);
+    Ok(())
 }
 
 /// The image in service.

@@ -136,6 +136,21 @@ fn method(args: &Arguments) -> Result<Wanted> {
     text.parse().map_err(|cause: trees::UnknownMethod| Error::usage(cause.to_string()))
 }
 
+/// Refuses a golden image that could not be made.
+pub(crate) fn check(args: &Arguments, host: &Host<'_>) -> Result<()> {
+    method(args)?;
+    let staging = host.image(&args.need::<ImageName>("staging")?)?;
+    let tree = Staging::of(staging.name(), host)?.tree;
+    if !tree.is_dir() {
+        return Err(Error::failed(format!("image {} has no tree {tree}", staging.name())));
+    }
+    staging.kernel().map(drop).ok_or_else(|| no_kernel(&staging))
+}
+
+fn no_kernel(staging: &Image) -> Error {
+    Error::failed(format!("image {} has no kernel", staging.name()))
+}
+
 /// The directories of a new golden image. All of it is one entry on the host's record.
 fn begin(places: &Golden, host: &Host<'_>) -> Result<()> {
     host.acquire_directory(&places.base, Hold::Image)?;
@@ -145,8 +160,7 @@ fn begin(places: &Golden, host: &Host<'_>) -> Result<()> {
 
 fn create(image: &mut Image, staging: &Image, wanted: Wanted, host: &Host<'_>) -> Result<()> {
     let (from, to) = (Staging::of(staging.name(), host)?, Golden::of(image.name(), host)?);
-    let kernel =
-        staging.kernel().ok_or_else(|| Error::failed(format!("image {} has no kernel", staging.name())))?;
+    let kernel = staging.kernel().ok_or_else(|| no_kernel(staging))?;
     begin(&to, host)?;
     let choice = trees::choose(&from.tree, &to.work, wanted, host)?;
     host.info(format!("making the tree by {} ({})", choice.method, choice.why));

@@ -6,7 +6,7 @@ use disklessset_plugin_api::{Host, Result};
 
 /// Takes it away from a tree that many nodes will have, and says so.
 pub(crate) fn forget(tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
-    let gone = anonymise::forget_identities(&TreeFiles::open(tree)?, &[])?;
+    let gone = anonymise::forget_machine(&TreeFiles::open(tree)?)?;
     tell(&gone, host);
     if gone.is_empty() { Ok(()) } else { trees::flush(tree) }
 }
@@ -18,7 +18,13 @@ pub(crate) fn of(tree: &Utf8Path) -> Vec<&'static str> {
 
 /// Takes away what is new since `before`: packages and services made it while something ran inside.
 pub(crate) fn forget_new(tree: &Utf8Path, before: &[&str], host: &Host<'_>) -> Result<()> {
-    tell(&anonymise::forget_identities(&TreeFiles::open(tree)?, before)?, host);
+    let files = TreeFiles::open(tree)?;
+    tell(&anonymise::forget_identities(&files, before)?, host);
+    if anonymise::given(&files)?.iter().any(|words| !before.contains(words))
+        && let Some(remark) = anonymise::remark(&files)?
+    {
+        host.warn(remark);
+    }
     Ok(())
 }
 

@@ -86,6 +86,8 @@ const PACKAGES: &[Package] = &[
     both(Purpose::Tests, "bsdutils", "util-linux"), // script
     both(Purpose::Tests, "python3-minimal", "python3"),
     both(Purpose::Tests, "xfsprogs", "xfsprogs"),
+    both(Purpose::Tests, "nfs-kernel-server", "nfs-utils"), // exportfs, the judge of export lines; nothing is started
+    debian(Purpose::Tests, "busybox-static"),               // the programs of trees that mean harm
     debian(Purpose::Tests, "umoci"),
     both(Purpose::LongTests, "g++", "gcc-c++"),       // libFuzzer
     debian(Purpose::LongTests, "mmdebstrap"),         // a clean root, on every family

@@ -3,7 +3,7 @@
 use super::{image_name, word};
 use crate::cli::request::{Effect, Request, Session};
 use clap::{ArgMatches, Command};
-use disklessset_plugin_api::{Error, ImageName, Result};
+use disklessset_plugin_api::{ImageName, Result};
 
 pub(crate) fn command() -> Command {
     Command::new("clone").about("Clone an image").arg(word("name", "NAME", "The image")).arg(word(
@@ -29,11 +29,11 @@ impl Request for Clone {
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
-        session.images().get_created_image(&self.name)?;
-        if session.images().list()?.iter().any(|image| image.name == self.new.as_str())
-            && !session.images().to_clean()?.contains(&self.new)
-        {
-            return Err(Error::usage(format!("there is an image {} already", self.new)));
+        let images = session.images();
+        if images.to_clean()?.contains(&self.new) {
+            images.get_created_image(&self.name)?;
+        } else {
+            images.check_clone(&self.name, &self.new)?;
         }
         Ok(vec![format!("clone image {} as {}", self.name, self.new)])
     }

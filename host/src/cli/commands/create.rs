@@ -37,7 +37,7 @@ impl Request for Create {
         let creation = images.creation(&file.image_class)?;
         if !images.to_clean()?.contains(&file.name) {
             images
-                .check_action(&file.image_class, &creation.words, &file.name, file.given)
+                .rehearse(&file.image_class, &creation.words, &file.name, file.given)
                 .map_err(|error| error.context(format!("cannot use parameters file {}", self.from)))?;
         }
         Ok(vec![format!("create image {} ({})", file.name, file.image_class)])

@@ -121,17 +121,13 @@ impl Request for AddKernel {
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
-        let there = |path: &Utf8PathBuf| {
-            path.metadata().map_err(|cause| Error::usage(format!("cannot use {path}")).because(cause))
-        };
         Ok(vec![match self {
             Self::File { vmlinuz, modules } => {
-                there(vmlinuz)?;
-                modules.as_ref().map(there).transpose()?;
-                format!("add the kernel {vmlinuz}")
+                let (kernel, _) = session.kernels().check_file(vmlinuz, modules.as_deref())?;
+                format!("add the kernel {vmlinuz}, version {}", kernel.version)
             }
             Self::FromTree(tree) => {
-                there(tree)?;
+                session.kernels().check_tree(tree)?;
                 format!("add the kernel of the tree {tree}")
             }
             Self::FromImage(name) => {
@@ -169,7 +165,7 @@ impl Request for GenerateInitramfs {
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
-        must_be_there(session, &self.version)?;
+        session.kernels().check_initramfs(&self.version)?;
         Ok(vec![format!("generate the initramfs of kernel {}", self.version)])
     }
 

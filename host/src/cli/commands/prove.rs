@@ -122,6 +122,9 @@ impl Prove {
         let boot_path = boot_file
             .strip_prefix(&http_root)
             .map_err(|_| Error::usage(format!("{boot_file} is not below the HTTP root {http_root}")))?;
+        for directory in [layout.logs_dir(), layout.locks_dir()] {
+            session.site.make_usable(&directory)?;
+        }
         // No image can be named so that its own log is this file.
         let console = layout.logs_dir().join(format!("{}.console", self.name));
         let mut request = ProveRequest::new(&http_root, boot_path.as_str(), console);

@@ -159,7 +159,7 @@ impl Operation<'_> {
         self.withdraw(&paths, &[])
     }
 
-    fn warn(&self, text: &str) {
+    pub(in crate::images) fn warn(&self, text: &str) {
         self.site.observer.line(Level::Warning, text);
     }
 

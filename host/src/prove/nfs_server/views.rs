@@ -15,6 +15,8 @@ use nix::sched::{CloneFlags, unshare};
 use crate::prove::exported::{Exported, View};
 use crate::prove::report::ProveError;
 use crate::system::command::{Isolation, Tool};
+use crate::system::mount_flags::{self, Depth};
+use crate::system::tree_mounts::WITHOUT_POWERS;
 
 /// Where everything of the server lies. What services of the machine have there is hidden from it: over sockets in `/run`
 /// it would enter itself with rpcbind and dbus, in whose lists the machine's own NFS server stands.
@@ -35,8 +37,8 @@ pub(super) fn prepare(exported: &[Exported]) -> Result<Vec<Utf8PathBuf>, ProveEr
             .map_err(ProveError::io(format!("open {}", export.directory)))
     };
     let trees = exported.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount(Some("disklessset"), PLACE, Some("tmpfs"), flags, Some("mode=0755"))
+    // Nobody but root comes in, by `/proc` for instance: the trees are not for the server's own users.
+    mount(Some("disklessset"), PLACE, Some("tmpfs"), WITHOUT_POWERS, Some("mode=0700"))
         .map_err(|cause| ProveError::io(format!("cover {PLACE}"))(cause.into()))?;
     (1..)
         .zip(exported.iter().zip(&trees))
@@ -59,8 +61,13 @@ fn show(number: u32, export: &Exported, tree: &File) -> Result<Utf8PathBuf, Prov
     match export.view {
         View::AsItIs => {
             let none = None::<&str>;
-            mount(Some(source.as_str()), view.as_std_path(), none, MsFlags::MS_BIND, none)
-                .map_err(|cause| ProveError::io(format!("show {}", export.directory))(cause.into()))?;
+            let at = view.as_std_path();
+            mount(Some(source.as_str()), at, none, MsFlags::MS_BIND, none)
+                .map_err(io::Error::from)
+                .and_then(|()| {
+                    mount_flags::change(view.as_str(), WITHOUT_POWERS, MsFlags::empty(), Depth::Alone)
+                })
+                .map_err(ProveError::io(format!("show {}", export.directory)))?;
         }
         View::ThrowAway => match overlay(&source, &own, &view) {
             Ok(()) => {}
@@ -82,14 +89,13 @@ fn overlay(lower: &str, own: &Utf8Path, view: &Utf8Path) -> io::Result<()> {
     let memory = own.join("memory");
     let (upper, work) = (memory.join("upper"), memory.join("work"));
     std::fs::create_dir(&memory)?;
-    mount(Some("disklessset"), memory.as_std_path(), Some("tmpfs"), MsFlags::empty(), None::<&str>)?;
+    mount(Some("disklessset"), memory.as_std_path(), Some("tmpfs"), WITHOUT_POWERS, None::<&str>)?;
     for directory in [&upper, &work] {
         std::fs::create_dir(directory)?;
     }
     let options = format!("lowerdir={lower},upperdir={upper},workdir={work},index=on,nfs_export=on,xino=on");
     let target = view.as_std_path();
-    let mounted =
-        mount(Some("disklessset"), target, Some("overlay"), MsFlags::empty(), Some(options.as_str()));
+    let mounted = mount(Some("disklessset"), target, Some("overlay"), WITHOUT_POWERS, Some(options.as_str()));
     umount2(memory.as_std_path(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)?;
     mounted?;
     // A file system that cannot do it gets a mount without, and a line in the kernel's log.

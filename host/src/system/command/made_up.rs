@@ -7,14 +7,17 @@
 
 use std::os::fd::OwnedFd;
 
+use camino::Utf8Path;
 use nix::errno::Errno;
+use nix::libc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{Mode, SFlag, makedev, mknodat};
 use nix::unistd::symlinkat;
 
 use super::isolation::{StepError, step};
-use super::mount_flags::{self, Depth};
-use super::places::{bind, create_file, directory, magic, mount_on, set_mode};
+use super::places::{bind, create_file, directory, magic, mount_on, open_directory, set_mode};
+use crate::system::FileError;
+use crate::system::mount_flags::{self, Depth};
 
 /// Character devices of every `/dev`: name, major, minor.
 const NODES: [(&str, u64, u64); 6] =
@@ -25,6 +28,19 @@ const LINKS: [(&str, &str); 4] = [
     ("stdout", "/proc/self/fd/1"),
     ("stderr", "/proc/self/fd/2"),
 ];
+
+/// Mounts such a `/dev` into a tree that people come into by themselves, in the calling thread's own mounts. `/dev` and `/sys` are
+/// directories of the tree, and `/sys` is covered for a moment.
+///
+/// # Errors
+/// What the system refuses; what was mounted before that stays.
+pub(in crate::system) fn mount_dev_into(tree: &Utf8Path) -> Result<(), FileError> {
+    let root = open_directory(libc::AT_FDCWD, tree.as_str()).map_err(FileError::of("open tree", tree))?;
+    mount_dev(&root, tree.as_str(), true).map_err(|StepError { step, source }| {
+        let source = std::io::Error::new(source.kind(), format!("{step}: {source}"));
+        FileError { act: "mount", path: tree.join("dev"), source }
+    })
+}
 
 /// Mounts a `/dev` below `root`, a directory that is called `name` in messages and has a `sys`.
 pub(super) fn mount_dev(root: &OwnedFd, name: &str, links: bool) -> Result<(), StepError> {

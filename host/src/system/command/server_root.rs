@@ -14,8 +14,8 @@ use nix::sys::stat::Mode;
 
 use super::isolation::{Installing, StepError, step};
 use super::made_up;
-use super::mount_flags::{self, Depth};
 use super::places::{bind, bind_on_itself, create_file, directory, magic, mount_on, open_directory};
+use crate::system::mount_flags::{self, Depth};
 
 /// What answers for names below `/run`: `/etc/resolv.conf` is often a link to one of them, or the C library asks them.
 const RESOLVERS: [&str; 5] =

@@ -18,11 +18,11 @@ use nix::unistd::{chroot, fchdir, pivot_root};
 
 use super::isolation::{Access, Bind, Chroot, NameResolution, StepError, step};
 use super::made_up;
-use super::mount_flags::{self, Depth};
 use super::places::{
     bind, bind_on_itself, create_file, directory, kind_of, magic, make_read_only, mount_on, open_at,
     open_directory,
 };
+use crate::system::mount_flags::{self, Depth};
 
 /// Makes the tree this thread's root directory, with everything mounted but `/proc`, which only a process of the new pid
 /// namespace can mount.

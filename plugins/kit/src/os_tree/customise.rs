@@ -43,11 +43,19 @@ pub(super) fn customise(
     describe_image(&files, &ImageFacts { image, kernel: kernel.as_str(), date: &today() })?;
     warn_of_local_disks(&files, host)?;
     first_boot::make_host_keys_at_boot(&files)?;
+    // Before the script: what an administrator puts in by himself stays.
+    let gone = anonymise::forget_machine(&files)?;
+    if !gone.is_empty() {
+        host.info(format!("left out, for they are one machine's own: {}", gone.join(", ")));
+    }
     if let Some((path, text)) = &wish.script {
         host.info(format!("running {path} inside the tree"));
         run_script(&files, text, host)?;
     }
     anonymise::anonymise(&files)?;
+    if let Some(remark) = anonymise::remark(&files)? {
+        host.warn(remark);
+    }
     if wish.selinux == Selinux::On {
         // Last: every file that is made has to have its label.
         selinux::label(&files, host)?;

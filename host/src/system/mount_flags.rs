@@ -1,4 +1,4 @@
-//! Changes how mounts of a private namespace may be used.
+//! Changes how mounts may be used.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use crate::system::syscalls::{MountAttributes, mount_setattr};
 
 /// Which mounts are changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Depth {
+pub(crate) enum Depth {
     /// The one at the place.
     Alone,
     /// It and all below it.
@@ -19,7 +19,7 @@ pub(super) enum Depth {
 }
 
 /// Sets and clears flags (`RDONLY`, `NODEV`, `NOSUID`, `NOEXEC`) of the mount at a place; others stay.
-pub(super) fn change(place: &str, set: MsFlags, clear: MsFlags, depth: Depth) -> io::Result<()> {
+pub(crate) fn change(place: &str, set: MsFlags, clear: MsFlags, depth: Depth) -> io::Result<()> {
     let recursive = depth == Depth::AllBelow;
     let wanted = MountAttributes { set: attributes(set), clear: attributes(clear), recursive };
     match mount_setattr(place, wanted) {
