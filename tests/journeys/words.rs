@@ -124,9 +124,17 @@ fn a_module_of_another_author_is_not_replaced_for_its_name() {
     assert!(found > 0, "the module does not name its class");
     put(&other, &bytes);
     let said = root.disklessset(&["module", "install", other.as_str()]).run().expect_refusal(&[1, 5]);
-    let _ = said.expect_said("is another one").expect_said("module remove demo");
-    std::fs::remove_file(&other).unwrap();
+    let _ = said
+        .expect_said("is another one")
+        .expect_said("disklessset module remove demo, then install this one");
+    std::fs::rename(&other, root.beside().join("libdemo_module.so")).unwrap();
     before.assert_same_as_now(&root);
+    // As it is said there.
+    let _ = root.disklessset(&["module", "remove", "demo", "--yes"]).run().expect_done();
+    let other = root.beside().join("libdemo_module.so");
+    let _ = root.disklessset(&["module", "install", other.as_str()]).run().expect_done();
+    let listed = root.disklessset(&["module", "list"]).run().expect_done();
+    assert!(listed.stdout.contains("OmedImage"), "{listed}");
 }
 
 #[test]

@@ -16,20 +16,44 @@ pub struct Failed {
 }
 
 /// Installs a copy of `from` as `to` with exactly the mode given; the directory of `to` must exist.
+///
+/// # Errors
+/// When it cannot be copied, made durable or renamed.
 pub fn file(from: &Utf8Path, to: &Utf8Path, mode: u32) -> Result<(), Failed> {
-    copy_aside_and_rename(from, to, mode).map_err(|cause| Failed {
+    put(from, to, mode, Lasting::Durable)
+}
+
+/// The same for what goes with a test, and need not outlive a power failure: modules are large, and every test has its own.
+///
+/// # Errors
+/// When it cannot be copied or renamed.
+pub fn for_a_test(from: &Utf8Path, to: &Utf8Path, mode: u32) -> Result<(), Failed> {
+    put(from, to, mode, Lasting::AsLongAsTheTest)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lasting {
+    Durable,
+    AsLongAsTheTest,
+}
+
+fn put(from: &Utf8Path, to: &Utf8Path, mode: u32, lasting: Lasting) -> Result<(), Failed> {
+    copy_aside_and_rename(from, to, mode, lasting).map_err(|cause| Failed {
         from: from.to_owned(),
         to: to.to_owned(),
         cause,
     })
 }
 
-fn copy_aside_and_rename(from: &Utf8Path, to: &Utf8Path, mode: u32) -> io::Result<()> {
+fn copy_aside_and_rename(from: &Utf8Path, to: &Utf8Path, mode: u32, lasting: Lasting) -> io::Result<()> {
     let dir = to.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let mut source = File::open(from)?;
     let mut aside = tempfile::Builder::new().prefix(".new-").tempfile_in(dir)?;
     io::copy(&mut source, aside.as_file_mut())?;
     aside.as_file().set_permissions(Permissions::from_mode(mode))?;
+    if lasting == Lasting::AsLongAsTheTest {
+        return aside.persist(to).map(drop).map_err(Into::into);
+    }
     aside.as_file().sync_all()?;
     aside.persist(to)?;
     File::open(dir)?.sync_all()

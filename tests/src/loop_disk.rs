@@ -100,12 +100,20 @@ impl LoopDisk {
         Ok(filling)
     }
 
+    /// Has all of it written, and nothing of the disks that others write to.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn flush(&self) -> io::Result<()> {
+        tool("sync", &["--file-system", self.path.as_str()]).map(drop)
+    }
+
     fn settled(&self) -> io::Result<()> {
         if self.kind == Disk::Btrfs {
             // A subvolume that was deleted gives its room back some time later.
             tool("btrfs", &["--quiet", "subvolume", "sync", "-s", "1", self.path.as_str()])?;
         }
-        tool("sync", &["--file-system", self.path.as_str()]).map(drop)
+        self.flush()
     }
 
     /// Bytes in use in it, after all is written. Some file systems count a while later.

@@ -56,7 +56,7 @@ pub(crate) fn built_for_all(file: Utf8PathBuf) -> std::io::Result<Utf8PathBuf> {
     let age = |path: &Utf8Path| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
     if age(&copy).is_none_or(|copied| age(&file).is_none_or(|built| copied < built)) {
         make_all([run_dir.parent().unwrap_or(&run_dir), &run_dir, &copies])?;
-        install::file(&file, &copy, 0o755).map_err(std::io::Error::other)?;
+        install::for_a_test(&file, &copy, 0o755).map_err(std::io::Error::other)?;
         sources_beside(&copies)?;
     }
     Ok(copy)
@@ -154,7 +154,8 @@ impl TestRoot {
     /// Drops a built module into the modules directory, as a sysadmin would, and says where it is.
     pub fn drop_in(&self, module: &str) -> Utf8PathBuf {
         let to = self.modules_dir().join(install::module_file_name(&format!("{module}_module")));
-        install::file(&run::built_module(module), &to, 0o644).unwrap_or_else(|failed| panic!("{failed}"));
+        install::for_a_test(&run::built_module(module), &to, 0o644)
+            .unwrap_or_else(|failed| panic!("{failed}"));
         to
     }
 

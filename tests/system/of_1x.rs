@@ -25,15 +25,15 @@ fn record(name: &str, mounted: &str) -> String {
 }
 
 /// A site of 1.x.
-struct Site(Small);
+pub(crate) struct Site(pub(crate) Small);
 
 impl Site {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Small::new())
     }
 
     /// A classic image packed with gzip, and its record.
-    fn image(&self, name: &str, mounted: &str) {
+    pub(crate) fn image(&self, name: &str, mounted: &str) {
         let (root, work) = (&self.0.root, self.0.root.beside().join(format!("of-1x-{name}")));
         let inner = work.join("LiveOS/rootfs.img");
         std::fs::create_dir_all(inner.parent().unwrap()).unwrap();
@@ -61,7 +61,7 @@ impl Site {
     }
 
     /// Mounts an image as 1.x does, and edits it.
-    fn mount(&self, name: &str) {
+    pub(crate) fn mount(&self, name: &str) {
         let (root, area) = (&self.0.root, self.area(name));
         std::fs::create_dir_all(area.join("mnt")).unwrap();
         let (unpacked, squashfs) = (area.join("squashfs-root"), self.0.squashfs(name));
@@ -76,7 +76,7 @@ impl Site {
     }
 
     /// Takes the mounts away and nothing else, as a reboot does.
-    fn reboot(&self, name: &str) {
+    pub(crate) fn reboot(&self, name: &str) {
         for place in ["mnt/proc", "mnt/sys", "mnt"] {
             let _ = self.0.root.tool("umount", &[self.area(name).join(place).as_str()]).run().expect_done();
         }
@@ -93,7 +93,7 @@ impl Site {
 }
 
 #[test]
-fn one_that_is_mounted_is_unmounted_with_its_edits_or_without() {
+fn case_38_one_that_is_mounted_is_unmounted_with_its_edits_or_without() {
     disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
     let site = Site::new();
     for name in ["a", "b"] {
@@ -111,7 +111,7 @@ fn one_that_is_mounted_is_unmounted_with_its_edits_or_without() {
 }
 
 #[test]
-fn one_that_was_mounted_before_a_reboot_is_unmounted_or_mounted_again() {
+fn case_38_one_that_was_mounted_before_a_reboot_is_unmounted_or_mounted_again() {
     disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
     let site = Site::new();
     for name in ["a", "b"] {
@@ -147,7 +147,7 @@ fn edits_that_outgrew_the_image_stay_and_the_hint_packs_them() {
 }
 
 #[test]
-fn one_whose_unmount_was_killed_keeps_the_edits_or_gets_the_state_before() {
+fn case_38_one_whose_unmount_was_killed_keeps_the_edits_or_gets_the_state_before() {
     disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
     let site = Site::new();
     for name in ["a", "b"] {
@@ -166,7 +166,7 @@ fn one_whose_unmount_was_killed_keeps_the_edits_or_gets_the_state_before() {
 }
 
 #[test]
-fn what_its_selinux_step_bound_is_cleaned_and_what_others_bound_is_not() {
+fn case_38_what_its_selinux_step_bound_is_cleaned_and_what_others_bound_is_not() {
     disklessset_tests::need!(need::root());
     let root = TestRoot::with_modules(&["livenet"]);
     let generated = root.path().join("var/tmp/diskless/workdir/a/generated_os");
@@ -216,7 +216,7 @@ fn read_by_1x(root: &TestRoot, name: &str) -> serde_json::Value {
 }
 
 #[test]
-fn clones_can_be_read_by_1x_which_finds_their_own_directories() {
+fn case_38_clones_can_be_read_by_1x_which_finds_their_own_directories() {
     disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
     let site = Site::new();
     site.image("a", "False");
@@ -284,7 +284,7 @@ fn register(root: &TestRoot, pid: u32) {
 }
 
 #[test]
-fn a_creation_under_way_is_known_by_when_its_process_began_whatever_its_name() {
+fn case_38_a_creation_under_way_is_known_by_when_its_process_began_whatever_its_name() {
     let root = TestRoot::with_modules(&["demo"]);
     let script = living(&root, "a-script-of-the-site");
     register(&root, script.pid());

@@ -90,7 +90,7 @@ fn done(root: &TestRoot, command: &[&str]) {
 }
 
 #[test]
-fn another_user_beside_every_action_gets_nothing_and_stops_nothing() {
+fn case_32_another_user_beside_every_action_gets_nothing_and_stops_nothing() {
     disklessset_tests::need!(need::root(), need::tool("setpriv"), need::tool("mksquashfs"));
     let (root, tree) = shared_root(&["livenet", "nfs"]);
     let precious = root.beside().join("precious");
@@ -208,7 +208,7 @@ fn another_user_beside_a_check_of_a_module_does_not_come_into_its_throw_away_roo
 }
 
 #[test]
-fn what_another_user_planted_is_moved_aside_with_a_line_and_nothing_stops() {
+fn case_32_what_another_user_planted_is_moved_aside_with_a_line_and_nothing_stops() {
     disklessset_tests::need!(need::root());
     let (root, _) = shared_root(&["demo"]);
     let precious = root.beside().join("precious");

@@ -84,7 +84,7 @@ fn word(of: &str) -> String {
 }
 
 #[test]
-fn scripts_of_packages_that_dnf_installs_do_not_reach_the_server() {
+fn case_37_scripts_of_packages_that_dnf_installs_do_not_reach_the_server() {
     disklessset_tests::need!(
         need::root(),
         need::tool("dnf"),
@@ -120,7 +120,7 @@ fn scripts_of_packages_that_dnf_installs_do_not_reach_the_server() {
 }
 
 #[test]
-fn the_scripts_of_a_user_and_of_exec_do_not_reach_the_server() {
+fn case_37_the_scripts_of_a_user_and_of_exec_do_not_reach_the_server() {
     disklessset_tests::need!(need::root(), need::tool("losetup"), need::tool("mknod"));
     let small = Small::new();
     let disk = Disk::attach(&small.root);

@@ -11,11 +11,11 @@ use disklessset_tests::root::TestRoot;
 use disklessset_tests::run::{Outcome, Program};
 
 /// The registered kernel.
-pub(super) const KERNEL: &str = "6.1.0-small";
+pub(crate) const KERNEL: &str = "6.1.0-small";
 
 /// Writes a file with a mode, its directories made.
 #[track_caller]
-pub(super) fn put(path: &Utf8Path, text: &[u8], mode: u32) {
+pub(crate) fn put(path: &Utf8Path, text: &[u8], mode: u32) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     File::create(path).unwrap().write_all(text).unwrap();
     std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
@@ -24,12 +24,12 @@ pub(super) fn put(path: &Utf8Path, text: &[u8], mode: u32) {
 /// A root with the module, the kernel and the tree.
 pub(crate) struct Small {
     pub(crate) root: TestRoot,
-    pub(super) tree: Utf8PathBuf,
+    pub(crate) tree: Utf8PathBuf,
 }
 
 impl Small {
     #[track_caller]
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root = TestRoot::with_modules(&["livenet"]);
         let tree = root.beside().join("small tree");
         make_tree(&root, &tree);
@@ -44,7 +44,7 @@ impl Small {
     }
 
     /// A creation from the small tree.
-    pub(super) fn create(&self, name: &str, more: &[&str]) -> Program {
+    pub(crate) fn create(&self, name: &str, more: &[&str]) -> Program {
         let source = format!("tree:{}", self.tree);
         self.create_from(name, &source, more)
     }
@@ -57,7 +57,7 @@ impl Small {
 
     /// Runs a command to its end.
     #[track_caller]
-    pub(super) fn run(&self, args: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, args: &[&str]) -> Outcome {
         self.root.disklessset(args).run()
     }
 
@@ -105,7 +105,7 @@ pub(super) fn kernels(root: &TestRoot) -> Utf8PathBuf {
 }
 
 /// Puts a pair there as 1.x would have left it; its initramfs can boot images of all classes.
-pub(super) fn register_kernel(root: &TestRoot, version: &str) {
+pub(crate) fn register_kernel(root: &TestRoot, version: &str) {
     register_kernel_with(root, version, &[]);
 }
 

@@ -24,11 +24,17 @@ pub(crate) fn of_every_image() -> Vec<ActionSpec> {
             .needs_terminal(),
         ActionSpec::change("export", "Export an image to its nodes")
             .help("Write the lines that let nodes mount an image, and tell the NFS server")
+            // Asked first: with it nobody is named.
+            .param(ParamSpec::flag(
+                "per_node",
+                ParamKind::Flag,
+                "One line for each node of a golden image, for that node alone",
+            ))
             .param(
                 ParamSpec::flag(
                     "client",
                     ParamKind::Text,
-                    "Who may mount it: ADDRESS/BITS, a host name, @NETGROUP, * for everybody; must be given unless per-node is",
+                    "Who may mount it: ADDRESS/BITS, a host name, @NETGROUP, * for everybody; left out with per-node, and only then",
                 )
                 .repeated()
                 .sample(vec!["127.0.0.1"]),
@@ -37,12 +43,7 @@ pub(crate) fn of_every_image() -> Vec<ActionSpec> {
                 ParamSpec::flag("option", ParamKind::Text, "An export option, in place of the default ones")
                     .repeated()
                     .default(OPTIONS.to_vec()),
-            )
-            .param(ParamSpec::flag(
-                "per_node",
-                ParamKind::Flag,
-                "One line for each node of a golden image, for that node alone",
-            )),
+            ),
         ActionSpec::change("unexport", "Withdraw the export of an image"),
         ActionSpec::overview("exports", "List what is exported"),
     ]

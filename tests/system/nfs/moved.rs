@@ -13,7 +13,7 @@ fn at(nfs: &Nfs, root: &camino::Utf8Path, args: &[&str]) {
 }
 
 #[test]
-fn a_root_reached_by_a_link_is_the_same_root() {
+fn case_35_a_root_reached_by_a_link_is_the_same_root() {
     disklessset_tests::need!(need::root());
     let nfs = Nfs::new();
     let link = nfs.root.beside().join("link");
@@ -29,7 +29,7 @@ fn a_root_reached_by_a_link_is_the_same_root() {
 }
 
 #[test]
-fn records_follow_a_root_that_was_moved_those_of_older_versions_too() {
+fn case_35_records_follow_a_root_that_was_moved_those_of_older_versions_too() {
     disklessset_tests::need!(need::root());
     for older in [false, true] {
         let nfs = Nfs::with_golden();
@@ -50,6 +50,29 @@ fn records_follow_a_root_that_was_moved_those_of_older_versions_too() {
         std::fs::rename(&moved, nfs.root.path()).unwrap();
         nfs.done(&["remove", "g", "st", "--yes"]);
     }
+}
+
+#[test]
+fn case_35_a_root_that_is_bound_elsewhere_is_worked_with_or_left_as_it_is() {
+    disklessset_tests::need!(need::root(), need::tool("unshare"));
+    let nfs = Nfs::with_golden();
+    nfs.done(&["nfs", "nodes", "add", "g", "c1"]);
+    let bound = nfs.root.beside().join("bound");
+    std::fs::create_dir(&bound).unwrap();
+    let (program, modules) = (disklessset_tests::run::disklessset(), nfs.root.modules_dir());
+    let bind = format!("mount --bind '{}' '{bound}' && exec \"$0\" \"$@\"", nfs.root.path());
+    let there = |args: &[&str]| {
+        let places = ["--root", bound.as_str(), "--modules-dir", modules.as_str()];
+        let program = nfs.root.tool(program.as_str(), &[&places[..], args].concat());
+        let _ = program.behind("unshare", &["--mount", "sh", "-c", &bind]).run().expect_done();
+    };
+    there(&["verify"]);
+    there(&["nfs", "nodes", "add", "g", "c2"]);
+    assert_eq!(nfs.nodes("g"), ["c1", "c2"]);
+    there(&["remove", "g", "--yes"]);
+    assert!(!nfs.golden("g").exists());
+    nfs.done(&["nfs", "create-golden", "g", "--from", "st"]);
+    nfs.done(&["remove", "g", "st", "--yes"]);
 }
 
 #[test]

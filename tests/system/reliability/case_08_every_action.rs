@@ -25,7 +25,7 @@ struct Action<'a> {
 #[track_caller]
 fn signalled(root: &TestRoot, actions: &[Action<'_>]) {
     let full = std::env::var(need::FULL).is_ok_and(|full| full == "1");
-    let moments: u32 = if full { 9 } else { 2 };
+    let moments: u32 = if full { 9 } else { 1 };
     let mut taken_back = 0;
     for (number, Action { command, again }) in actions.iter().enumerate() {
         for moment in 0..moments {

@@ -176,19 +176,19 @@ fn every_success(kind: Disk) {
 }
 
 #[test]
-fn case_13_all_is_there_after_every_success_on_ext4() {
+fn case_13_34_all_is_there_after_every_success_on_ext4() {
     disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
     every_success(Disk::Ext4);
 }
 
 #[test]
-fn case_13_all_is_there_after_every_success_on_xfs() {
+fn case_13_34_all_is_there_after_every_success_on_xfs() {
     disklessset_tests::need!(need::root(), need::tool("mkfs.xfs"), need::full());
     every_success(Disk::Xfs);
 }
 
 #[test]
-fn case_13_all_is_there_after_every_success_on_btrfs() {
+fn case_13_34_all_is_there_after_every_success_on_btrfs() {
     disklessset_tests::need!(need::root(), need::tool("mkfs.btrfs"), need::full());
     every_success(Disk::Btrfs);
 }

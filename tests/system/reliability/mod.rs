@@ -26,5 +26,6 @@ mod case_30_secrets;
 mod case_31_upgrade;
 mod case_33_after_its_work;
 mod case_36_nothing_to_be_had;
+mod case_39_many_nodes;
 mod table;
 mod tools;

@@ -4,6 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_tests::{facts, kill_table, need, place, root, run};
 use nix::sys::statvfs::statvfs;
 
+use super::disk;
 use crate::failure::{self, Failure};
 
 /// What a run may need at its largest: a few OS trees, their images, and a build.
@@ -12,6 +13,8 @@ const NEEDED_GIB: u64 = 6;
 /// The directory of a run.
 #[derive(Debug)]
 pub(crate) struct Area {
+    /// What is made for the run, with the file of its disk.
+    base: Utf8PathBuf,
     dir: Utf8PathBuf,
     /// What processes of the run are marked with.
     marks: [String; 2],
@@ -22,16 +25,18 @@ impl Area {
     /// that was killed has left goes first. `mark` is what the task's own programs are marked with.
     pub(crate) fn open(build_dir: &Utf8Path, mark: &str) -> Result<Self, Failure> {
         std::fs::create_dir_all(build_dir).map_err(failure::file("make", build_dir))?;
-        let dir = place::for_test_run(build_dir, &std::process::id().to_string());
-        let parent = dir.parent().unwrap_or(build_dir);
+        let base = place::for_test_run(build_dir, &std::process::id().to_string());
+        let parent = base.parent().unwrap_or(build_dir);
         std::fs::create_dir_all(parent).map_err(failure::file("make", parent))?;
         sweep(parent);
         for dir in [build_dir, parent] {
             enough_room(dir)?;
         }
+        place::make_dir(&base).map_err(failure::file("make", &base))?;
+        let dir = disk::mount(&base)?;
         let marks = [format!("{dir}/"), mark.to_owned()];
-        let area = Self { dir, marks };
-        for dir in [area.dir.clone(), area.skips(), area.tmp()] {
+        let area = Self { base, dir, marks };
+        for dir in [area.skips(), area.tmp()] {
             place::make_dir(&dir).map_err(failure::file("make", &dir))?;
         }
         let for_all = std::os::unix::fs::PermissionsExt::from_mode(0o1777);
@@ -78,10 +83,10 @@ impl Area {
             run::end_marked(mark);
         }
         let mounts = facts::mount_points().unwrap_or_default();
-        let mounts = mounts.iter().filter(|point| point.starts_with(&self.dir));
+        let mounts = mounts.iter().filter(|point| point.starts_with(&self.dir) && **point != self.dir);
         left.extend(mounts.map(|point| format!("still mounted: {}", point.display())));
         let loops = facts::loop_devices().unwrap_or_default();
-        let loops = loops.iter().filter(|(_, file)| file.starts_with(self.dir.as_str()));
+        let loops = loops.iter().filter(|(_, file)| Utf8Path::new(file).starts_with(&self.dir));
         left.extend(loops.map(|(device, file)| format!("loop device {device} is still on {file}")));
         left
     }
@@ -89,11 +94,11 @@ impl Area {
     /// Removes it, whatever is in it, and says what should not have been.
     pub(crate) fn close(self) -> Vec<String> {
         let mut left = self.left_behind();
-        if let Err(cause) = place::remove_with_mounts(&self.dir) {
-            left.push(format!("cannot remove {}: {cause}", self.dir));
+        if let Err(cause) = place::remove_with_mounts(&self.base) {
+            left.push(format!("cannot remove {}: {cause}", self.base));
         }
         // The parent itself, unless another run is in it; /var/tmp is never ours.
-        let _ = self.dir.parent().filter(|dir| *dir != "/var/tmp").map(std::fs::remove_dir);
+        let _ = self.base.parent().filter(|dir| *dir != "/var/tmp").map(std::fs::remove_dir);
         left
     }
 }

@@ -1,4 +1,6 @@
-//! README.md keeps its word: its commands are run as they are written, in its order.
+//! Documents keep their word: their commands are run as they are written, in their order.
+
+mod documents;
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -8,6 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_tests::need;
 use disklessset_tests::readme::{Block, When, blocks};
 use disklessset_tests::root::TestRoot;
+use disklessset_tests::run::Outcome;
 
 fn source_tree() -> Utf8PathBuf {
     Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the source tree").to_owned()
@@ -46,37 +49,66 @@ fn covered_srv(srv: &Utf8Path, source: &Utf8Path) -> String {
     format!("{held}mount --bind '{srv}' /srv\n{back}")
 }
 
-/// The commands of the blocks that are run now, each introduced by where it stands.
-fn script(blocks: &[Block], full: bool, srv: &Utf8Path) -> String {
-    let source = source_tree();
-    let mut script = format!("set -euo pipefail\n{}cd '{source}'\n", covered_srv(srv, &source));
-    for block in blocks {
-        let now = match block.when {
+/// A document of the source tree, the blocks of it that are run now.
+struct Document {
+    name: &'static str,
+    blocks: Vec<Block>,
+}
+
+impl Document {
+    #[track_caller]
+    fn read(name: &'static str) -> Self {
+        let text = std::fs::read_to_string(source_tree().join(name)).unwrap();
+        let mut blocks = blocks(&text).unwrap_or_else(|unclear| panic!("{name} {unclear}"));
+        blocks.retain(|block| match block.when {
             When::Always => true,
-            When::Full => full,
+            When::Full => is_full(),
             When::Never(_) => false,
-        };
-        if now {
-            script +=
-                &format!("echo '--- README.md line {}' >&2\n{}\n", block.line, block.commands.join("\n"));
+        });
+        Self { name, blocks }
+    }
+
+    fn sign(&self, block: &Block) -> String {
+        format!("--- {} line {}", self.name, block.line)
+    }
+
+    /// Its commands, each block of them introduced by where it stands.
+    fn script(&self) -> String {
+        let commands = |block| format!("echo '{}' >&2\n{}\n", self.sign(block), block.commands.join("\n"));
+        self.blocks.iter().map(commands).collect()
+    }
+
+    #[track_caller]
+    fn must_have_been_run(&self, outcome: &Outcome) {
+        assert!(!self.blocks.is_empty(), "nothing of {} is run", self.name);
+        for block in &self.blocks {
+            let sign = format!("{}\n", self.sign(block));
+            assert!(outcome.stderr.contains(&sign), "line {} was not reached: {outcome}", block.line);
         }
     }
-    script
+}
+
+fn is_full() -> bool {
+    std::env::var(need::FULL).is_ok_and(|value| value == "1")
+}
+
+/// Puts a file there that holds commands, for root alone.
+fn put_script(file: &Utf8Path, text: &str, mode: u32) {
+    std::fs::File::create_new(file).unwrap().write_all(text.as_bytes()).unwrap();
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
 #[test]
 fn its_commands_work_as_written() {
     disklessset_tests::need!(need::root());
-    let readme = std::fs::read_to_string(source_tree().join("README.md")).unwrap();
-    let blocks = blocks(&readme).unwrap_or_else(|unclear| panic!("README.md {unclear}"));
-    let full = std::env::var(need::FULL).is_ok_and(|value| value == "1");
-    let root = TestRoot::bare();
+    let readme = Document::read("README.md");
+    let (root, source) = (TestRoot::bare(), source_tree());
     // What the commands put below /srv lands in the test's own directory: they run in a mount namespace of their own.
     let srv = root.beside().join("srv");
     disklessset_tests::place::make_dir(&srv).unwrap();
     let file = root.beside().join("commands.sh");
-    std::fs::File::create_new(&file).unwrap().write_all(script(&blocks, full, &srv).as_bytes()).unwrap();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let before = format!("set -euo pipefail\n{}cd '{source}'\n", covered_srv(&srv, &source));
+    put_script(&file, &(before + &readme.script()), 0o600);
     let mut run = root.tool("unshare", &["--mount", "--propagation", "private", "bash", file.as_str()]);
     // cargo and its registry are the developer's own; the rest of the surroundings stays clean.
     for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "CARGO_TARGET_DIR"] {
@@ -84,16 +116,14 @@ fn its_commands_work_as_written() {
             run = run.env(name, value);
         }
     }
-    if !full {
+    if !is_full() {
         run = run.env("DISKLESSSET_DIST_PROFILE", "dev"); // built already
+        // So is all that the module needs.
+        let target = disklessset_tests::run::build_dir().parent().map(Utf8Path::to_owned).unwrap();
+        run = run.env("CARGO_BUILD_BUILD_DIR", target).env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
     }
-    let limit = if full { 60 * 60 } else { 9 * 60 };
-    let outcome = run.limit(Duration::from_secs(limit)).run().expect_done();
-    let wanted = blocks.iter().filter(|block| block.when == When::Always || full && block.when == When::Full);
-    for block in wanted {
-        let sign = format!("--- README.md line {}\n", block.line);
-        assert!(outcome.stderr.contains(&sign), "line {} was not reached: {outcome}", block.line);
-    }
+    let limit = if is_full() { 60 * 60 } else { 9 * 60 };
+    readme.must_have_been_run(&run.limit(Duration::from_secs(limit)).run().expect_done());
 }
 
 #[test]

@@ -1,0 +1,60 @@
+//! The documents for sysadmins, each at a site as it says: `disklessset` there is the program, about that site's root.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
+
+use std::time::Duration;
+
+use disklessset_tests::need;
+use disklessset_tests::root::TestRoot;
+use disklessset_tests::run::{SYSTEM_PATH, disklessset};
+
+use super::{Document, put_script};
+use crate::system::of_1x;
+use crate::system::small::{KERNEL, Small, put, register_kernel};
+
+/// Runs what a document has to type.
+#[track_caller]
+fn run_as_written(name: &'static str, root: &TestRoot) {
+    let document = Document::read(name);
+    let bin = root.beside().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let (program, at, modules) = (disklessset(), root.path(), root.modules_dir());
+    let about = format!("#!/bin/sh\nexec '{program}' --root '{at}' --modules-dir '{modules}' \"$@\"\n");
+    put_script(&bin.join("disklessset"), &about, 0o755);
+    let file = root.beside().join("commands.sh");
+    put_script(&file, &format!("set -euo pipefail\n{}", document.script()), 0o600);
+    let run = root.tool("bash", &[file.as_str()]).env("PATH", format!("{bin}:{SYSTEM_PATH}"));
+    document.must_have_been_run(&run.limit(Duration::from_secs(1800)).run().expect_done());
+}
+
+#[test]
+fn daily_use_works_as_written() {
+    disklessset_tests::need!(need::root(), need::tool("mksquashfs"));
+    let small = Small::new();
+    small.root.drop_in("nfs");
+    let other = "6.1.0-42-amd64";
+    register_kernel(&small.root, other);
+    put(&small.tree.join("usr/lib/modules").join(other).join("modules.dep"), b"", 0o644);
+    let _ = small.create("web01", &[]).run().expect_done();
+    let source = format!("tree:{}", small.tree);
+    for command in [
+        &["nfs", "create-staging", "base", "--kernel", KERNEL, "--source", &source][..],
+        &["nfs", "create-golden", "pool", "--from", "base"],
+        &["nfs", "nodes", "add", "pool", "c001"],
+    ] {
+        let _ = small.run(command).expect_done();
+    }
+    run_as_written("docs/daily-use.md", &small.root);
+}
+
+#[test]
+fn the_way_from_1x_works_as_written() {
+    disklessset_tests::need!(need::root(), need::tool("mksquashfs"));
+    let site = of_1x::Site::new();
+    site.image("web01", "False");
+    for mounted in ["web02", "web03", "web04"] {
+        site.image(mounted, "True");
+        site.mount(mounted);
+    }
+    site.reboot("web04");
+    run_as_written("docs/upgrade-from-1x.md", &site.0.root);
+}
