@@ -20,7 +20,7 @@ pub use crate::system::busy::{BusyProcess, processes_in};
 use crate::system::command::Access;
 use crate::system::loop_device::LoopDevice;
 pub use crate::system::loop_device::loop_devices_of;
-pub use crate::system::mountinfo::{Mount, mount_at, mounts, mounts_at, mounts_below};
+pub use crate::system::mountinfo::{Mount, Table, mount_at, mounts, mounts_at, mounts_below};
 use crate::system::{FileError, failpoint::failpoint};
 
 /// Why a mount was not made or undone.
