@@ -149,6 +149,10 @@ pub mod services {
     pub const EXPORTS: &str = "exports";
     /// [`super::StandingRequest`] → null: an overlay that stays, on record first (since 1.1).
     pub const STANDING_OVERLAY: &str = "standing_overlay";
+    /// [`super::Overlays`] → null: the same for many (since 1.3).
+    pub const STANDING_OVERLAYS: &str = "standing_overlays";
+    /// [`super::Overlays`] → null: overlays that stay no longer (since 1.3).
+    pub const TAKE_DOWN_OVERLAYS: &str = "take_down_overlays";
 }
 
 /// One line for the log.
@@ -213,6 +217,13 @@ pub struct ExportRequest {
 pub struct StandingRequest {
     /// Of what, and where.
     pub overlay: StandingOverlay,
+}
+
+/// Overlays to make, or to take away.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Overlays {
+    /// Of what, and where.
+    pub overlays: Vec<StandingOverlay>,
 }
 
 /// A directory that is offered.

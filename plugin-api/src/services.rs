@@ -295,6 +295,23 @@ impl<'a> Host<'a> {
         self.call(services::STANDING_OVERLAY, &messages::StandingRequest { overlay: overlay.clone() })
     }
 
+    /// The same for many, which cost little more than one: in their order, up to the first that cannot stand.
+    ///
+    /// # Errors
+    /// As [`Self::standing_overlay`]. Nothing is left of that one and of those that follow; those before it stand.
+    pub fn standing_overlays(&self, overlays: &[StandingOverlay]) -> Result<()> {
+        self.call(services::STANDING_OVERLAYS, &messages::Overlays { overlays: overlays.to_vec() })
+    }
+
+    /// Takes standing overlays away, with what mounts them again after a reboot, whether or not they are on record: in their order, up to
+    /// the first that is busy. One that does not stand is fine.
+    ///
+    /// # Errors
+    /// When a mount is busy (the processes are named), or a path lies outside disklessset's directories. Those before it are gone.
+    pub fn take_down_overlays(&self, overlays: &[StandingOverlay]) -> Result<()> {
+        self.call(services::TAKE_DOWN_OVERLAYS, &messages::Overlays { overlays: overlays.to_vec() })
+    }
+
     /// Undoes what was acquired at this path: unmounts a target, removes a file or directory.
     ///
     /// # Errors

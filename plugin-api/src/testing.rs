@@ -284,6 +284,18 @@ impl TestHost {
             services::STANDING_OVERLAY => {
                 reply(self.stand(read::<messages::StandingRequest>(request)?.overlay)?)
             }
+            services::STANDING_OVERLAYS => {
+                let overlays = read::<messages::Overlays>(request)?.overlays;
+                reply(overlays.into_iter().try_for_each(|overlay| self.stand(overlay))?)
+            }
+            services::TAKE_DOWN_OVERLAYS => {
+                for overlay in read::<messages::Overlays>(request)?.overlays {
+                    if self.state().open.iter().any(|open| open.path == overlay.target) {
+                        self.release(&overlay.target)?;
+                    }
+                }
+                reply(())
+            }
             services::EXPORT => {
                 let export = read::<messages::ExportRequest>(request)?.export;
                 self.state().exports.insert(export.path.clone(), export);

@@ -124,6 +124,20 @@ pub fn record_own_below(root: &TestRoot, below: &Utf8Path, program: Program) -> 
     recorded(root, below, program, Whose::Own)
 }
 
+/// Runs a program and counts the calls of these names that it, its threads and its tools made.
+pub fn count(root: &TestRoot, program: Program, names: &[&str]) -> (Outcome, usize) {
+    let trace = trace_file(root);
+    let set = format!("trace={}", names.join(","));
+    let outcome = program.behind("strace", &arguments(Whose::Everyones, &trace, &[&set])).run();
+    let text = std::fs::read_to_string(&trace).unwrap_or_else(|cause| panic!("no trace {trace}: {cause}"));
+    let _ = std::fs::remove_file(&trace);
+    // A call that another process came between has two lines.
+    (outcome, text.lines().filter(|line| line.contains('(') && !line.contains("resumed>")).count())
+}
+
+/// The calls that make something durable.
+pub const FLUSHES: [&str; 3] = ["fsync", "fdatasync", "syncfs"];
+
 fn recorded(root: &TestRoot, below: &Utf8Path, program: Program, whose: Whose) -> (Outcome, Vec<Call>) {
     let trace = trace_file(root);
     let set = format!("trace={}", CHANGING.map(|name| format!("?{name}")).join(","));

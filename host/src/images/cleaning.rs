@@ -1,8 +1,9 @@
 //! Cleaning: undoing what crashed actions left, from the records alone.
 
 use super::{
+    corrupted,
     led::Led,
-    manager::{ImageManager, being_created, no_such_image},
+    manager::{ImageManager, no_such_image},
     operation::{Operation, Subject, lock_image},
     settling::{Turn, is_for_the_class, to_settle},
 };
@@ -132,64 +133,58 @@ impl ImageManager<'_> {
         if !chosen.is_empty() {
             self.site.prepare()?;
         }
-        for name in chosen {
-            match self.clean_one(&name) {
-                Ok(Cleaned::Nothing) => {}
-                Ok(Cleaned::Done) => report.cleaned.push(name.to_string()),
-                Ok(Cleaned::Settled(said)) => {
-                    report.cleaned.push(name.to_string());
-                    report.settled.extend(said.map(|said| (name.to_string(), said)));
+        for names in chosen.chunks(corrupted::AT_A_TIME) {
+            let mut crashed = Vec::new();
+            for (name, lock, entry) in self.hold_to_clean(names, &mut report)? {
+                match entry {
+                    Some(entry) => crashed.push((name, lock, entry)),
+                    None => self.clean_created(&name, lock, &mut report),
                 }
-                Err(error) => report.kept.push((name.to_string(), error)),
             }
+            self.clean_corrupted(crashed, &mut report);
         }
         self.sweep();
         Ok(report)
     }
 
-    /// Cleans one image.
-    fn clean_one(&self, name: &ImageName) -> Result<Cleaned> {
-        let lock = lock_image(self.site, name, Led::Clean.name(), Wait::No)?;
-        let entry = self.entries()?.images.remove(name);
+    /// Cleans an image that is not CORRUPTED.
+    fn clean_created(&self, name: &ImageName, lock: Lock, report: &mut CleanReport) {
+        match self.after_an_action(name, lock) {
+            Ok(Cleaned::Nothing) => {}
+            Ok(Cleaned::Done) => report.cleaned.push(name.to_string()),
+            Ok(Cleaned::Settled(said)) => {
+                report.cleaned.push(name.to_string());
+                report.settled.extend(said.map(|said| (name.to_string(), said)));
+            }
+            Err(error) => report.kept.push((name.to_string(), error)),
+        }
+    }
+
+    /// Undoes or finishes an action on a created image that did not come to its end.
+    fn after_an_action(&self, name: &ImageName, lock: Lock) -> Result<Cleaned> {
         let path = journal::place(&self.site.layout, name.as_str());
         let state = journal::read(&path).map_err(failure::of)?;
-        let Some(entry) = entry else {
-            if !state.needs_recovery() {
-                if !self.can_be_settled(name, &state) {
-                    return Ok(Cleaned::Nothing);
-                }
-                return self.settle(name, &to_settle(&state), lock).map(Cleaned::Settled);
+        if !state.needs_recovery() {
+            if !self.can_be_settled(name, &state) {
+                return Ok(Cleaned::Nothing);
             }
-            let led = state.unfinished.as_deref().and_then(Led::named);
-            let removal = matches!(led, Some(Led::Remove | Led::Clear));
-            if removal && !self.exists(name) {
-                // Out of service already: what is left of it goes too.
-                self.clear_locked(name, state.class, lock)?;
-                return Ok(Cleaned::Done);
-            }
-            let action = to_settle(&state);
-            // One whose module is gone has nothing to settle of what the host led, and nothing to wait for.
-            let turn = self
-                .class_of(name)
-                .map(|class| Turn { action: &action, gone: self.is_gone(&class).then_some(class) })
-                .filter(|turn| turn.gone.is_none() || is_for_the_class(&state));
-            self.undo_journal(&path, direction(&state), &Subject::Image(name.clone()), turn)?;
-            return self.settle(name, &action, lock).map(Cleaned::Settled);
-        };
-        if entry.is_legacy() && self.site.installations.is_running(name, &entry) {
-            return Err(being_created(name, &entry));
+            return self.settle(name, &to_settle(&state), lock).map(Cleaned::Settled);
         }
-        if path.exists() {
-            self.undo_journal(&path, Which::Unsettled, &Subject::Image(name.clone()), None)?;
+        let led = state.unfinished.as_deref().and_then(Led::named);
+        let removal = matches!(led, Some(Led::Remove | Led::Clear));
+        if removal && !self.exists(name) {
+            // Out of service already: what is left of it goes too.
+            self.clear_locked(name, state.class, lock)?;
+            return Ok(Cleaned::Done);
         }
-        let lock = self.clean_by_class(name, &entry.image_class, lock)?;
-        if entry.is_legacy() {
-            // 1.x kept no journal: what it may have left follows from the name.
-            self.remove_by_name(name)?;
-        }
-        self.site.installations.end(name).map_err(failure::of)?;
-        drop(lock);
-        Ok(Cleaned::Done)
+        let action = to_settle(&state);
+        // One whose module is gone has nothing to settle of what the host led, and nothing to wait for.
+        let turn = self
+            .class_of(name)
+            .map(|class| Turn { action: &action, gone: self.is_gone(&class).then_some(class) })
+            .filter(|turn| turn.gone.is_none() || is_for_the_class(&state));
+        self.undo_journal(&path, direction(&state), &Subject::Image(name.clone()), turn)?;
+        self.settle(name, &action, lock).map(Cleaned::Settled)
     }
 
     /// Undoes an interrupted change of kernels; false when there was none.

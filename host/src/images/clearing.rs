@@ -10,7 +10,7 @@ use super::{
 use crate::{
     failure,
     installations::{Effect, journal, undo},
-    system::lock::Lock,
+    system::{flush::Together, lock::Lock},
 };
 use disklessset_plugin_api::{Hold, ImageName, Result};
 
@@ -91,10 +91,10 @@ impl ImageManager<'_> {
     }
 
     /// Removes all that a name can have, outside of any record; what is mounted there stops it.
-    pub(super) fn remove_by_name(&self, name: &ImageName) -> Result<()> {
+    pub(super) fn remove_by_name(&self, name: &ImageName, others: &Together) -> Result<()> {
         mounts_of_1x::unmount_all(&self.site.layout, name)?;
         for directory in self.site.layout.directories_of(name.as_str()) {
-            undo::remove(&directory, &self.site.layout).map_err(undo::UndoError::told)?;
+            undo::remove_together(&directory, &self.site.layout, others).map_err(undo::UndoError::told)?;
         }
         Ok(())
     }

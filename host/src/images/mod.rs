@@ -14,6 +14,7 @@ mod actions;
 mod activity;
 mod cleaning;
 mod clearing;
+mod corrupted;
 mod creation;
 mod led;
 mod listing;

@@ -45,7 +45,7 @@ impl HostService for Operation<'_> {
 
 /// The services that change something: what a module does by itself lies between its calls of these.
 #[cfg(feature = "failpoints")]
-const CHANGING: [&str; 8] = [
+const CHANGING: [&str; 10] = [
     services::RUN,
     services::ACQUIRE,
     services::RELEASE,
@@ -54,6 +54,8 @@ const CHANGING: [&str; 8] = [
     services::EXPORT,
     services::UNEXPORT,
     services::STANDING_OVERLAY,
+    services::STANDING_OVERLAYS,
+    services::TAKE_DOWN_OVERLAYS,
 ];
 
 impl Operation<'_> {
@@ -97,7 +99,11 @@ impl Operation<'_> {
                 answer(self.export(ExportLine::new(path, &request.export.clients, &request.export.options)?))
             }
             services::STANDING_OVERLAY => {
-                answer(self.stand(&read::<messages::StandingRequest>(request)?.overlay))
+                answer(self.stand(&[read::<messages::StandingRequest>(request)?.overlay]))
+            }
+            services::STANDING_OVERLAYS => answer(self.stand(&read::<messages::Overlays>(request)?.overlays)),
+            services::TAKE_DOWN_OVERLAYS => {
+                answer(self.take_down(&read::<messages::Overlays>(request)?.overlays))
             }
             services::UNEXPORT => {
                 let path = self.site.layout.published(&read::<messages::OnePath>(request)?.path);

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     installations::{Journal, State},
-    system::lock::Lock,
+    system::{flush::Together, lock::Lock},
 };
 use disklessset_plugin_api::{Error, ErrorKind, ImageName, Level, Result, messages::steps};
 
@@ -114,16 +114,21 @@ impl ImageManager<'_> {
     }
 
     /// Lets the class clean what it alone knows of, in an operation of its own, so that this too is on record.
-    pub(super) fn clean_by_class(&self, name: &ImageName, class: &str, lock: Lock) -> Result<Option<Lock>> {
+    pub(super) fn clean_by_class(
+        &self,
+        name: &ImageName,
+        class: &str,
+        (lock, journal): (Lock, Journal),
+        others: &Together,
+    ) -> Result<Option<(Lock, Journal)>> {
         if self.site.classes.module_of(class).is_none() {
             let text =
                 format!("the module of class {class} is gone: image {name} is cleaned from the record alone");
             self.site.observer.line(Level::Info, &text);
-            return Ok(Some(lock));
+            return Ok(Some((lock, journal)));
         }
-        let operation = Operation::begin(self.site, name, lock, Led::Clean.name(), class)?;
+        let operation = Operation::go_on(self.site, name, lock, journal, Led::Clean.name(), class)?;
         self.clean_class(&operation, class, name);
-        operation.succeed()?;
-        Ok(operation.into_lock())
+        operation.hand_back(others)
     }
 }

@@ -3,8 +3,8 @@
 use super::{manager::ImageManager, operation::Operation, services};
 use crate::{
     failure,
-    installations::Effect,
-    system::{interrupt, mounts, mounts::MountError},
+    installations::{Effect, undo},
+    system::{interrupt, mounts::MountError},
     units::{self, UnitError, overlay},
 };
 use disklessset_plugin_api::{Error, ErrorKind, Hold, Level, Result, StandingOverlay};
@@ -12,36 +12,78 @@ use disklessset_plugin_api::{Error, ErrorKind, Hold, Level, Result, StandingOver
 impl Operation<'_> {
     /// Mounts an overlay and has the system mount it again after a reboot, on record first. What is there of it already is fine, and
     /// what is made stays though the action fails: a thousand nodes are not taken away because of the last one.
-    pub(super) fn stand(&self, overlay: &StandingOverlay) -> Result<()> {
-        let StandingOverlay { lower, upper, work, target } = overlay;
-        [lower, upper, work, target].into_iter().try_for_each(|path| self.must_be_ours(path))?;
+    ///
+    /// Many go together: one flush of the record, two looks into the kernel's table, one flush of units. Up to the first that cannot stand;
+    /// those before it do.
+    pub(super) fn stand(&self, overlays: &[StandingOverlay]) -> Result<()> {
+        self.overlays_must_be_ours(overlays)?;
         let created = self.subject.image().is_some_and(|name| ImageManager::new(self.site).exists(name));
         if !created {
             return Err(Error::refused("an image that is being made has no overlays that stay"));
         }
         self.units_changed.set(true);
-        let effect = Effect::StandingOverlay { overlay: overlay.clone() };
-        match self.on_record(target)? {
-            Some((_, there, _)) if there == effect => self.make_stand(overlay),
-            _ => self.acquire(effect, Hold::Image, || self.make_stand(overlay)),
+        let mut numbers = Vec::with_capacity(overlays.len());
+        let mut new = Vec::new();
+        for overlay in overlays {
+            let effect = Effect::StandingOverlay { overlay: overlay.clone() };
+            let there = self.on_record(&overlay.target)?.is_some_and(|(_, there, _)| there == effect);
+            numbers.push(None);
+            if !there {
+                self.say(Level::Debug, &format!("{}: on record: {}", self.subject, effect.in_words()));
+                new.push((numbers.len() - 1, (effect, Hold::Image)));
+            }
         }
+        let (at, effects): (Vec<usize>, Vec<_>) = new.into_iter().unzip();
+        let given = self.on_journal(|journal| journal.intend_all(effects))?.map_err(failure::of)?;
+        at.into_iter().zip(given).for_each(|(at, number)| numbers[at] = Some(number));
+        let (done, outcome) = self.make_stand(&overlays.iter().collect::<Vec<_>>());
+        if outcome.is_err() {
+            // Of these nothing is there that was not before.
+            let undone: Vec<u64> = numbers[done..].iter().copied().flatten().collect();
+            self.on_journal(|journal| journal.all_undone(&undone))?;
+        }
+        outcome
     }
 
-    fn make_stand(&self, overlay: &StandingOverlay) -> Result<()> {
-        let mounted = overlay::mount(overlay).map_err(|error| match error {
-            MountError::NotExportable { .. }
-            | MountError::OtherLower { .. }
-            | MountError::UnusablePath { .. }
-            | MountError::Occupied { .. } => failure::refused(error),
-            other => failure::of(other),
-        })?;
-        units::put(&self.site.layout, overlay, &|text| self.warn(text)).map_err(|error| {
-            if mounted {
-                // Made a moment ago and used by nobody; the first error is the one to tell.
-                let _ = mounts::unmount(&overlay.target);
-                let _ = units::take(&self.site.layout, &overlay.target);
+    /// Makes them stand; gives back how many of them do, from the first on, and why no more.
+    fn make_stand(&self, overlays: &[&StandingOverlay]) -> (usize, Result<()>) {
+        let overlay::Outcome { mounted, failed } = match overlay::mount_all(overlays) {
+            Ok(outcome) => outcome,
+            Err(error) => return (0, Err(failure::of(error))),
+        };
+        let (put, outcome) =
+            units::put_all(&self.site.layout, &overlays[..mounted.len()], &|text| self.warn(text));
+        if let Err(error) = outcome {
+            // Made a moment ago and used by nobody; the first error is the one to tell.
+            overlay::unmount_from(put, overlays, &mounted);
+            let new = overlays.iter().zip(&mounted).skip(put).filter(|(_, mounted)| **mounted);
+            for (overlay, _) in new {
+                let _ = units::take_all(&self.site.layout, [overlay.target.as_path()]);
             }
-            unit_failed(error)
+            return (put, Err(unit_failed(error)));
+        }
+        (put, failed.map_or(Ok(()), |error| Err(mount_failed(error))))
+    }
+
+    /// Takes overlays away, whether or not they are on record, up to the first that is busy. Those before it are gone.
+    pub(super) fn take_down(&self, overlays: &[StandingOverlay]) -> Result<()> {
+        self.overlays_must_be_ours(overlays)?;
+        self.units_changed.set(true);
+        let (down, outcome) = undo::take_down(&overlays.iter().collect::<Vec<_>>(), &self.site.layout);
+        let mut gone = Vec::new();
+        for overlay in &overlays[..down] {
+            if let Some((number, Effect::StandingOverlay { .. }, _)) = self.on_record(&overlay.target)? {
+                gone.push(number);
+            }
+        }
+        self.on_journal(|journal| journal.all_undone(&gone))?;
+        outcome.map_err(undo::UndoError::told)
+    }
+
+    fn overlays_must_be_ours(&self, overlays: &[StandingOverlay]) -> Result<()> {
+        overlays.iter().try_for_each(|overlay| {
+            let StandingOverlay { lower, upper, work, target } = overlay;
+            [lower, upper, work, target].into_iter().try_for_each(|path| self.must_be_ours(path))
         })
     }
 
@@ -51,9 +93,9 @@ impl Operation<'_> {
         let layout = &self.site.layout;
         let offered: Vec<_> = standing.iter().map(|overlay| layout.published(&overlay.target)).collect();
         self.withdraw(&offered, &[])?;
-        for overlay in standing {
+        for some in standing.chunks(undo::OVERLAYS_AT_A_TIME) {
             interrupt::check().map_err(services::interrupted)?;
-            self.release(&overlay.target)?;
+            self.take_down(some)?;
         }
         Ok(())
     }
@@ -73,6 +115,16 @@ impl Operation<'_> {
         if self.units_changed.take() {
             units::reload(&self.site.layout, &|text| self.say(Level::Warning, text));
         }
+    }
+}
+
+fn mount_failed(error: MountError) -> Error {
+    match error {
+        MountError::NotExportable { .. }
+        | MountError::OtherLower { .. }
+        | MountError::UnusablePath { .. }
+        | MountError::Occupied { .. } => failure::refused(error),
+        other => failure::of(other),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::system::{
     FileError, atomic_file,
     failpoint::failpoint,
     files,
+    flush::Together,
     layout::Layout,
     lock::{self, LockProbe},
 };
@@ -93,6 +94,20 @@ pub struct Journal {
     file: File,
     state: State,
     has_room: bool,
+    tempo: Tempo,
+}
+
+/// When lines are flushed that announce nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tempo {
+    /// At once.
+    Strict,
+    /// With the next line that announces something: of a cleaning that does all of it again where it is killed. What it takes away is on
+    /// another record, too.
+    Relaxed {
+        /// Whether the file may be one that was made a moment ago, whose name is not on disk.
+        fresh: bool,
+    },
 }
 
 impl Journal {
@@ -132,17 +147,36 @@ impl Journal {
     /// # Errors
     /// When it cannot be read or written.
     pub fn reopen(path: &Place) -> Result<Self, FileError> {
+        Self::reopen_as(path, Tempo::Strict)
+    }
+
+    fn reopen_as(path: &Place, tempo: Tempo) -> Result<Self, FileError> {
         let state = read(path)?;
         let mut journal = Self::held(path, files::open_append(path, 0o600)?, state)?;
+        journal.tempo = tempo;
         // A writer killed in the middle of an end left its file aside; nobody begins before somebody came through here.
         files::sweep_asides(path)?;
         journal.end_torn_line()?;
         Ok(journal)
     }
 
+    /// Opens a journal, made when missing, to clean what is on another record as well, which stays until this one is gone: lines that
+    /// announce nothing are flushed with the next that does, if one comes.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn reopen_relaxed(path: &Place) -> Result<Self, FileError> {
+        let fresh = !path.exists();
+        if let Some(parent) = path.parent().filter(|_| fresh) {
+            atomic_file::create_dir_all(parent, 0o755)?;
+        }
+        Self::reopen_as(path, Tempo::Relaxed { fresh })
+    }
+
     fn held(path: &Place, file: File, state: State) -> Result<Self, FileError> {
         if lock::hold(&file, path)? {
-            return Ok(Self { path: path.clone(), file, state, has_room: false });
+            let path = path.clone();
+            return Ok(Self { path, file, state, has_room: false, tempo: Tempo::Strict });
         }
         let source = io::Error::new(io::ErrorKind::ResourceBusy, "another process is at it");
         Err(FileError { act: "go on with", path: path.to_path_buf(), source })
@@ -217,7 +251,7 @@ impl Journal {
     pub fn all_undone(&mut self, numbers: &[u64]) {
         let facts: Vec<Fact> = numbers.iter().map(|number| Fact::Undone { number: *number }).collect();
         if !facts.is_empty() {
-            let _ = self.append(&lines(&facts));
+            let _ = self.note(&lines(&facts));
         }
         self.state.undone(&numbers.iter().copied().collect());
     }
@@ -271,6 +305,17 @@ impl Journal {
         }
     }
 
+    /// The same, durable once the others are whose removal is flushed with it.
+    ///
+    /// # Errors
+    /// As [`Journal::end`].
+    pub fn end_together(self, others: &Together) -> Result<(), FileError> {
+        match self.state.tidy(&self.path.home) {
+            None => files::remove_file_together(&self.path, others),
+            Some(_) => self.end(),
+        }
+    }
+
     /// Keeps room for the lines of an action beyond the end of the file, once: an action that runs out of room there half way could
     /// not put on record what it gives back to its user.
     fn keep_room(&mut self) -> Result<(), FileError> {
@@ -286,16 +331,32 @@ impl Journal {
         if !std::mem::take(&mut self.state.torn) {
             return Ok(());
         }
-        self.append(b"\n")
+        self.note(b"\n")
     }
 
     fn write(&mut self, fact: Fact) -> Result<(), FileError> {
-        self.append(&lines(std::slice::from_ref(&fact)))?;
+        let line = lines(std::slice::from_ref(&fact));
+        match fact {
+            Fact::Begin { .. } | Fact::Undone { .. } => self.note(&line)?,
+            _ => self.append(&line)?,
+        }
         self.state.apply(fact);
         Ok(())
     }
 
+    /// Writes lines that announce nothing.
+    fn note(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        if self.tempo == Tempo::Strict {
+            return self.append(bytes);
+        }
+        self.file.write_all(bytes).map_err(FileError::of("write", &self.path))
+    }
+
     fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        if self.tempo == (Tempo::Relaxed { fresh: true }) {
+            atomic_file::sync_dir(self.path.parent().unwrap_or(Utf8Path::new("/")))?;
+            self.tempo = Tempo::Relaxed { fresh: false };
+        }
         sudden_end::pass();
         failpoint!(
             "journal: half a line written", String::from_utf8_lossy(bytes),

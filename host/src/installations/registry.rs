@@ -100,6 +100,18 @@ impl Installations {
         })
     }
 
+    /// Takes creations off the record, all at once.
+    ///
+    /// # Errors
+    /// As [`Self::update`].
+    pub fn end_all<'n>(&self, names: impl IntoIterator<Item = &'n ImageName>) -> Result<(), RegistryError> {
+        self.update(|entries| {
+            for name in names {
+                entries.images.remove(name);
+            }
+        })
+    }
+
     /// Removes what a writer that was killed left beside the file.
     ///
     /// # Errors

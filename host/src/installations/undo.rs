@@ -7,6 +7,7 @@ use crate::{
     modules::install,
     system::{
         FileError, detach_unfinished, files,
+        flush::Together,
         layout::Layout,
         mounts::{self, MountError},
         remove_tree::{self, RemoveError},
@@ -17,6 +18,9 @@ use crate::{
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, ErrorKind, Hold, Mount, StandingOverlay};
 use std::os::unix::fs::MetadataExt;
+
+/// So many overlays go together: a stop is heard between two times.
+pub const OVERLAYS_AT_A_TIME: usize = 64;
 
 /// Why something could not be undone. What is left stays on record.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +80,41 @@ pub fn undo(
     which: Which,
     kernel_in_use: &dyn Fn(&str) -> bool,
 ) -> Result<(), UndoError> {
+    undo_chosen(journal, which, &Means { layout, kernel_in_use, others: None })
+}
+
+/// The same, durable once the others are whose removal is flushed with it. Only for what is on another record until then.
+///
+/// # Errors
+/// As [`undo`].
+pub fn undo_together(
+    journal: &mut Journal,
+    layout: &Layout,
+    which: Which,
+    kernel_in_use: &dyn Fn(&str) -> bool,
+    others: &Together,
+) -> Result<(), UndoError> {
+    undo_chosen(journal, which, &Means { layout, kernel_in_use, others: Some(others) })
+}
+
+/// What undoing takes.
+struct Means<'a> {
+    layout: &'a Layout,
+    kernel_in_use: &'a dyn Fn(&str) -> bool,
+    /// Whose removal is flushed with that of these.
+    others: Option<&'a Together>,
+}
+
+impl Means<'_> {
+    fn remove(&self, path: &Utf8Path) -> Result<(), UndoError> {
+        match self.others {
+            Some(others) => remove_together(path, self.layout, others),
+            None => remove(path, self.layout),
+        }
+    }
+}
+
+fn undo_chosen(journal: &mut Journal, which: Which, means: &Means<'_>) -> Result<(), UndoError> {
     let chosen: Vec<Open> = journal
         .state()
         .open
@@ -91,27 +130,27 @@ pub fn undo(
         .cloned()
         .collect();
     let units = chosen.iter().any(|open| matches!(open.effect, Effect::StandingOverlay { .. }));
-    let undone = undo_each(journal, layout, which, kernel_in_use, chosen);
+    let undone = undo_each(journal, which, means, chosen);
     if units {
         // A system that could not be told learns of it with the next change, or when it boots.
-        units::reload(layout, &|_| {});
+        units::reload(means.layout, &|_| {});
     }
     undone
 }
 
 fn undo_each(
     journal: &mut Journal,
-    layout: &Layout,
     which: Which,
-    kernel_in_use: &dyn Fn(&str) -> bool,
+    means: &Means<'_>,
     chosen: Vec<Open>,
 ) -> Result<(), UndoError> {
-    let chosen = end_exports(journal, layout, which, chosen)?;
+    let chosen = end_exports(journal, means.layout, which, chosen)?;
+    let chosen = end_overlays(journal, means.layout, chosen)?;
     for open in chosen {
         // What waits for the commit of an action that has none.
         let spared = which == Which::Unsettled && open.effect.waits_for_commit();
         if !spared {
-            undo_effect(&open.to_undo(), layout, kernel_in_use)?;
+            undo_by(&open.to_undo(), means)?;
         }
         journal.undone(open.number);
     }
@@ -152,6 +191,23 @@ fn end_exports(
     Ok(others)
 }
 
+/// Takes overlays away, for many nodes at a time; gives back the others. What they are made of is on record before them, and goes after them.
+fn end_overlays(journal: &mut Journal, layout: &Layout, chosen: Vec<Open>) -> Result<Vec<Open>, UndoError> {
+    let (standing, others): (Vec<Open>, Vec<Open>) =
+        chosen.into_iter().partition(|open| matches!(open.effect, Effect::StandingOverlay { .. }));
+    for some in standing.chunks(OVERLAYS_AT_A_TIME) {
+        let overlays = some.iter().filter_map(|open| match &open.effect {
+            Effect::StandingOverlay { overlay } => Some(overlay),
+            _ => None,
+        });
+        let (down, outcome) = take_down(&overlays.collect::<Vec<_>>(), layout);
+        let gone: Vec<u64> = some[..down].iter().map(|open| open.number).collect();
+        journal.all_undone(&gone);
+        outcome?;
+    }
+    Ok(others)
+}
+
 /// Undoes one effect. An effect that never happened, or is undone already, is fine.
 ///
 /// # Errors
@@ -161,13 +217,18 @@ pub fn undo_effect(
     layout: &Layout,
     kernel_in_use: &dyn Fn(&str) -> bool,
 ) -> Result<(), UndoError> {
+    undo_by(effect, &Means { layout, kernel_in_use, others: None })
+}
+
+fn undo_by(effect: &Effect, means: &Means<'_>) -> Result<(), UndoError> {
+    let layout = means.layout;
     match effect {
         Effect::Directory { path }
         | Effect::File { path }
         | Effect::Trash { path }
-        | Effect::Doomed { path } => remove(path, layout),
+        | Effect::Doomed { path } => means.remove(path),
         Effect::Mount { mount } => unmount(mount),
-        Effect::StandingOverlay { overlay } => take_down(overlay, layout),
+        Effect::StandingOverlay { overlay } => take_down(&[overlay], layout).1,
         Effect::Next { path, aside, inode } => put_next(path, aside, *inode).map_err(UndoError::File),
         Effect::ModuleAside { path } => install::remove_aside(path).map_err(UndoError::File),
         Effect::ModuleIn { path, aside, inode, record } => {
@@ -182,10 +243,10 @@ pub fn undo_effect(
             exports::change(layout, &[(path.clone(), None)], Check::None, &|_| {})?;
             Ok(())
         }
-        Effect::Published { kernel: Some(version), .. } if kernel_in_use(version) => Ok(()),
+        Effect::Published { kernel: Some(version), .. } if (means.kernel_in_use)(version) => Ok(()),
         Effect::Published { path, device, inode, .. } => {
             let ours = std::fs::symlink_metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (*device, *inode));
-            if ours { remove(path, layout) } else { Ok(()) }
+            if ours { means.remove(path) } else { Ok(()) }
         }
     }
 }
@@ -208,6 +269,15 @@ pub fn remove(path: &Utf8Path, layout: &Layout) -> Result<(), UndoError> {
     Ok(())
 }
 
+/// The same, durable once the others are whose removal is flushed with it.
+///
+/// # Errors
+/// As [`remove`].
+pub fn remove_together(path: &Utf8Path, layout: &Layout, others: &Together) -> Result<(), UndoError> {
+    remove_tree::remove_tree_together(path, &layout.owned_roots(), others)?;
+    Ok(())
+}
+
 /// Takes one of our mounts away, and nothing that others mounted inside it.
 ///
 /// # Errors
@@ -227,10 +297,29 @@ pub fn unmount(mount: &Mount) -> Result<(), UndoError> {
     Ok(())
 }
 
-/// Takes an overlay away, and the unit that would mount it again. One that is busy keeps both.
-fn take_down(overlay: &StandingOverlay, layout: &Layout) -> Result<(), UndoError> {
-    if units::overlay::stands(overlay)? {
-        mounts::unmount(&overlay.target)?;
+/// Takes overlays away, and the units that would mount them again, up to the first that is busy: that keeps both. Gives back how many
+/// are gone; the kernel's table is read once for all of them, and what is removed is flushed once.
+///
+/// # Errors
+/// With fewer than all, why.
+pub fn take_down(overlays: &[&StandingOverlay], layout: &Layout) -> (usize, Result<(), UndoError>) {
+    let table = match mounts::Table::read() {
+        Ok(table) => table,
+        Err(error) => return (0, Err(error.into())),
+    };
+    let mut outcome = Ok(());
+    let mut down = 0;
+    for overlay in overlays {
+        if units::overlay::stands_in(&table, overlay)
+            && let Err(error) = mounts::unmount(&overlay.target)
+        {
+            outcome = Err(error.into());
+            break;
+        }
+        down += 1;
     }
-    Ok(units::take(layout, &overlay.target)?)
+    match units::take_all(layout, overlays[..down].iter().map(|overlay| overlay.target.as_path())) {
+        Ok(()) => (down, outcome),
+        Err(error) => (0, Err(error.into())),
+    }
 }

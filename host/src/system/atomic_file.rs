@@ -15,7 +15,12 @@ use nix::libc;
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use crate::system::{FileError, failpoint::failpoint, trusted_path};
+use crate::system::{
+    FileError,
+    failpoint::failpoint,
+    flush::{self, Together},
+    trusted_path,
+};
 
 /// Makes `path` hold exactly `content` with the permission bits `mode`, durably: after a crash at any point the
 /// file is the old one or the new one. A link at `path` is replaced, not followed.
@@ -41,6 +46,37 @@ pub fn replace(path: &Utf8Path, content: &[u8], mode: u32) -> Result<(), FileErr
     sync_dir(parent_of(path))
 }
 
+/// Makes files of one directory hold exactly these contents, as [`replace`] does one, with one flush before the renames. The renames are
+/// durable once the others are whose changes are flushed with them.
+///
+/// # Errors
+/// Whatever the system refuses. Some of the files may be new ones then, and nothing is left beside them.
+pub fn replace_together(files: &[(&Utf8Path, &[u8])], mode: u32, others: &Together) -> Result<(), FileError> {
+    let mut asides = Vec::new();
+    let done = (|| {
+        for (path, content) in files {
+            let (aside, mut file) = create_aside(path, mode)?;
+            asides.push(aside);
+            file.write_all(content).map_err(FileError::of("write", path))?;
+            failpoint!("file aside: written", path);
+        }
+        flush::sync_files(&asides.iter().map(Utf8PathBuf::as_path).collect::<Vec<_>>())?;
+        for ((path, _), aside) in files.iter().zip(&asides) {
+            std::fs::rename(aside, path).map_err(FileError::of("replace", path))?;
+            failpoint!("file aside: in its place", path);
+            others.add(parent_of(path));
+        }
+        Ok(())
+    })();
+    if done.is_err() {
+        for aside in &asides {
+            // Ours alone, or in its place; the first error is the one to tell.
+            let _ = std::fs::remove_file(aside);
+        }
+    }
+    done
+}
+
 /// Creates a new empty file beside `path`, named after it with a leading dot, for content that is renamed to `path`
 /// when it is whole. The mode is exact, whatever the umask.
 ///
@@ -48,11 +84,9 @@ pub fn replace(path: &Utf8Path, content: &[u8], mode: u32) -> Result<(), FileErr
 /// Whatever the system refuses.
 pub fn create_aside(path: &Utf8Path, mode: u32) -> Result<(Utf8PathBuf, File), FileError> {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
-    let name = path.file_name().unwrap_or("file");
+    let stem = aside_stem(path);
     for _ in 0..1000 {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        // Long names are cut so that the name aside still fits into 255 bytes.
-        let stem: String = name.chars().take(50).collect();
         let aside = parent_of(path).join(format!(".{stem}.{}-{number}.new", std::process::id()));
         match create_new(&aside, mode) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -62,6 +96,16 @@ pub fn create_aside(path: &Utf8Path, mode: u32) -> Result<(Utf8PathBuf, File), F
     }
     let source = io::Error::from(io::ErrorKind::AlreadyExists);
     Err(FileError { act: "find a free name beside", path: path.to_owned(), source })
+}
+
+/// What the names of files aside have of their file's name: all of it, unless it is too long for a name with more to it.
+pub(super) fn aside_stem(path: &Utf8Path) -> &str {
+    let name = path.file_name().unwrap_or("file");
+    let mut end = name.len().min(200);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    &name[..end]
 }
 
 /// Creates a file that must not exist, with exactly the permission bits `mode`.

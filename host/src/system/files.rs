@@ -1,6 +1,6 @@
 //! Small acts on files that are about to be, or no longer, somebody's.
 
-use super::{FileError, failpoint::failpoint};
+use super::{FileError, atomic_file::aside_stem, failpoint::failpoint, flush::Together};
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::{
     errno::Errno,
@@ -10,6 +10,7 @@ use nix::{
     libc,
 };
 use std::{
+    collections::HashSet,
     fs::{self, File, Permissions},
     io,
     os::{
@@ -93,6 +94,20 @@ pub fn remove_file(path: &Utf8Path) -> Result<(), FileError> {
     }
 }
 
+/// Removes a file, durably once the others are whose removal is flushed with it; one that is not there is fine.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub fn remove_file_together(path: &Utf8Path, others: &Together) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        removed => removed.map_err(FileError::of("remove", path))?,
+    }
+    failpoint!("file: removed", path);
+    others.add(path.parent().unwrap_or(Utf8Path::new("/")));
+    Ok(())
+}
+
 /// Whether there are files beside `path` that its writers make: of one that was killed, or is at it.
 pub fn has_asides(path: &Utf8Path) -> bool {
     asides(path).is_ok_and(|found| !found.is_empty())
@@ -107,15 +122,35 @@ pub fn sweep_asides(path: &Utf8Path) -> Result<(), FileError> {
     asides(path)?.iter().try_for_each(|aside| remove_file(aside))
 }
 
+/// The same for several files of one directory, which is read once.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub fn sweep_asides_of(
+    directory: &Utf8Path,
+    files: &[&Utf8Path],
+    others: &Together,
+) -> Result<(), FileError> {
+    let stems: HashSet<&str> = files.iter().map(|file| aside_stem(file)).collect();
+    let found = asides_in(directory, &|stem| stems.contains(stem))?;
+    found.iter().try_for_each(|aside| remove_file_together(aside, others))
+}
+
 fn asides(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, FileError> {
-    let parent = path.parent().unwrap_or(Utf8Path::new("/"));
-    let prefix = format!(".{}.", path.file_name().unwrap_or_default());
+    let wanted = aside_stem(path);
+    asides_in(path.parent().unwrap_or(Utf8Path::new("/")), &|stem| stem == wanted)
+}
+
+fn asides_in(parent: &Utf8Path, is_wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Utf8PathBuf>, FileError> {
     let entries = match parent.read_dir_utf8() {
         Ok(entries) => entries,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(cause) => return Err(FileError::of("read directory", parent)(cause)),
     };
-    let ours = |name: &str| name.starts_with(&prefix) && name.ends_with(".new");
+    // `.STEM.PROCESS-NUMBER.new`
+    let stem =
+        |name: &str| Some(name.strip_prefix('.')?.strip_suffix(".new")?.rsplit_once('.')?.0.to_owned());
+    let ours = |name: &str| stem(name).is_some_and(|stem| is_wanted(&stem));
     Ok(entries.flatten().filter(|entry| ours(entry.file_name())).map(|entry| entry.into_path()).collect())
 }
 

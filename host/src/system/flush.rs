@@ -1,15 +1,40 @@
-//! Has what is about to be published on disk: a rename that survives a power cut must not publish empty files.
+//! Has on disk what is about to be published, and what was removed: a rename that survives a power cut must not publish empty files, nor
+//! may what goes off the record come back.
 
 use super::{
     FileError,
+    atomic_file::sync_dir,
     failpoint::failpoint,
     files::{open_nofollow, sync_path},
 };
 use camino::{Utf8Path, Utf8PathBuf};
+use std::{cell::RefCell, collections::BTreeSet};
 
 /// Up to so many files are flushed one by one: what others write to the same file system is not waited for. Beyond, all of the file
 /// system costs a twentieth of that.
 const FEW: usize = 64;
+/// The same for small new files, of which each one is a write to the file system's journal.
+const A_FEW_NEW: usize = 4;
+
+/// Directories out of which something was removed, for one flush of each in the end: what many removals have in common is paid once.
+#[derive(Debug, Default)]
+pub struct Together(RefCell<BTreeSet<Utf8PathBuf>>);
+
+impl Together {
+    /// Something was removed here.
+    pub fn add(&self, directory: &Utf8Path) {
+        self.0.borrow_mut().insert(directory.to_owned());
+    }
+
+    /// Makes all of it durable.
+    ///
+    /// # Errors
+    /// Whatever the system refuses.
+    pub fn flush(&self) -> Result<(), FileError> {
+        // One that was removed itself is durably gone with the one it was in.
+        self.0.take().iter().filter(|directory| directory.is_dir()).try_for_each(|at| sync_dir(at))
+    }
+}
 
 /// Flushes to disk what is about to be published: a file, or a directory with all that is in it. After a power cut none of it may be empty.
 ///
@@ -38,6 +63,19 @@ fn sync_tree(top: &Utf8Path) -> Result<(), FileError> {
     }
     // What a directory holds before itself.
     parts.iter().rev().try_for_each(|part| sync_path(part))
+}
+
+/// Flushes files of one directory: a few one by one, many with all of the file system.
+///
+/// # Errors
+/// As [`sync_all_of`].
+pub fn sync_files(files: &[&Utf8Path]) -> Result<(), FileError> {
+    match files {
+        [first, ..] if files.len() > A_FEW_NEW && syncfs_tells() => {
+            nix::unistd::syncfs(&open_nofollow(first)?).map_err(FileError::of("flush", first))
+        }
+        _ => files.iter().try_for_each(|file| sync_path(file)),
+    }
 }
 
 /// All directories and regular files below a directory, each after the one it is in; nothing is followed.

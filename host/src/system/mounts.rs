@@ -21,7 +21,7 @@ use crate::system::command::Access;
 use crate::system::loop_device::LoopDevice;
 pub use crate::system::loop_device::loop_devices_of;
 use crate::system::mount_flags::{self, Depth};
-pub use crate::system::mountinfo::{Mount, mount_at, mounts, mounts_at, mounts_below};
+pub use crate::system::mountinfo::{Mount, Table, mount_at, mounts, mounts_at, mounts_below};
 use crate::system::{FileError, failpoint::failpoint};
 
 /// Why a mount was not made or undone.

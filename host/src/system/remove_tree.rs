@@ -20,7 +20,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 use crate::system::trusted_path::{self, TrustError};
 use disklessset_system::subvolume::is_open_subvolume;
 
-use crate::system::{FileError, failpoint::failpoint, mountinfo, subvolume, syscalls};
+use crate::system::{FileError, failpoint::failpoint, flush::Together, mountinfo, subvolume, syscalls};
 
 /// Descriptors kept open on the way down; deeper trees are climbed again by `..`, with a check.
 const KEPT_OPEN: usize = 64;
@@ -112,6 +112,26 @@ pub enum RemoveError {
 /// # Errors
 /// See [`RemoveError`]; the messages say whether anything was deleted.
 pub fn remove_tree(path: &Utf8Path, allowed: &[Utf8PathBuf]) -> Result<Removed, RemoveError> {
+    remove(path, allowed, None)
+}
+
+/// The same, durable once the others are whose removal is flushed with it.
+///
+/// # Errors
+/// As [`remove_tree`].
+pub fn remove_tree_together(
+    path: &Utf8Path,
+    allowed: &[Utf8PathBuf],
+    others: &Together,
+) -> Result<Removed, RemoveError> {
+    remove(path, allowed, Some(others))
+}
+
+fn remove(
+    path: &Utf8Path,
+    allowed: &[Utf8PathBuf],
+    others: Option<&Together>,
+) -> Result<Removed, RemoveError> {
     let Some((parent, name)) = open_parent(path, allowed)? else { return Ok(Removed::default()) };
     let mut walk = Removal { path, removed: Removed::default(), stack: Vec::new() };
     let stat = match fstatat(&parent, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
@@ -128,6 +148,10 @@ pub fn remove_tree(path: &Utf8Path, allowed: &[Utf8PathBuf]) -> Result<Removed, 
         walk.file(&parent, &name)?;
     }
     failpoint!("removal: all gone", path);
+    if let (Some(others), Some(directory)) = (others, path.parent()) {
+        others.add(directory);
+        return Ok(walk.removed);
+    }
     // The next boot must not find it again.
     let directory =
         openat(&parent, ".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())

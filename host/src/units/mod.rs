@@ -14,6 +14,7 @@ use crate::system::{
     command::{Isolation, Tool},
     failpoint::failpoint,
     files,
+    flush::Together,
     layout::Layout,
     own_directory, trusted_path,
 };
@@ -91,12 +92,15 @@ impl Place {
     }
 }
 
-/// Has the system mount an overlay again when it boots. One that is written already is fine. `warn` hears of what another user had put
-/// in the way.
-///
-/// # Errors
-/// When the overlay cannot stand in a unit, a unit of others is in its place, or a file cannot be written.
-pub fn put(layout: &Layout, overlay: &StandingOverlay, warn: &dyn Fn(&str)) -> Result<(), UnitError> {
+/// A unit that is to be written.
+struct Planned {
+    place: Place,
+    text: String,
+    aim: String,
+}
+
+/// Looks whether an overlay can have a unit.
+fn plan(layout: &Layout, overlay: &StandingOverlay) -> Result<Planned, UnitError> {
     let unit = MountUnit::new(&StandingOverlay {
         lower: layout.published(&overlay.lower),
         upper: layout.published(&overlay.upper),
@@ -110,25 +114,68 @@ pub fn put(layout: &Layout, overlay: &StandingOverlay, warn: &dyn Fn(&str)) -> R
     if !place.ours()? {
         return Err(UnitError::Foreign { file: place.file });
     }
-    files::sweep_asides(&place.file)?;
-    let text = unit.to_string();
-    let written = atomic_file::read_bounded(&place.file, MOST_BYTES).is_ok_and(|is| is == text.as_bytes());
-    if !written {
-        if let Some(wants) = place.link.parent() {
-            let made = own_directory::make_usable(wants, trusted_path::From::of(layout), 0o755)
-                .map_err(|error| error.into_file_error("rely on", wants))?;
-            made.iter().for_each(|moved| warn(&moved.to_string()));
-        }
-        atomic_file::replace(&place.file, text.as_bytes(), 0o644)?;
-    }
     let aim = format!("../{}", place.name);
-    if place.link.read_link_utf8().is_ok_and(|found| found == aim.as_str()) {
-        return Ok(());
+    Ok(Planned { place, text: unit.to_string(), aim })
+}
+
+/// Has the system mount overlays again when it boots. Those that are written already are fine. Gives back how many of them, from the first
+/// on, can be relied on; they have their flushes in common.
+/// `warn` hears of what another user had put in the way.
+///
+/// # Errors
+/// With fewer than all, why: the overlay cannot stand in a unit, a unit of others is in its place, or a file cannot be written.
+pub fn put_all(
+    layout: &Layout,
+    overlays: &[&StandingOverlay],
+    warn: &dyn Fn(&str),
+) -> (usize, Result<(), UnitError>) {
+    let mut planned = Vec::new();
+    let mut outcome = Ok(());
+    for overlay in overlays {
+        match plan(layout, overlay) {
+            Ok(unit) => planned.push(unit),
+            Err(error) => {
+                outcome = Err(error);
+                break;
+            }
+        }
     }
-    files::remove_file(&place.link)?;
-    std::os::unix::fs::symlink(&aim, &place.link).map_err(FileError::of("link", &place.link))?;
-    failpoint!("unit: its link made", place.link);
-    Ok(atomic_file::sync_dir(place.link.parent().unwrap_or(&place.link))?)
+    match write(layout, &planned, warn) {
+        Ok(()) => (planned.len(), outcome),
+        Err(error) => (0, Err(error.into())),
+    }
+}
+
+fn write(layout: &Layout, units: &[Planned], warn: &dyn Fn(&str)) -> Result<(), FileError> {
+    let Some(Place { file, link, .. }) = units.first().map(|unit| &unit.place) else { return Ok(()) };
+    let (directory, wants) = (file.parent().unwrap_or(file), link.parent().unwrap_or(link));
+    let others = Together::default();
+    let files: Vec<&Utf8Path> = units.iter().map(|unit| unit.place.file.as_path()).collect();
+    files::sweep_asides_of(directory, &files, &others)?;
+    let is_written = |unit: &Planned| {
+        atomic_file::read_bounded(&unit.place.file, MOST_BYTES).is_ok_and(|is| is == unit.text.as_bytes())
+    };
+    let new: Vec<(&Utf8Path, &[u8])> = units
+        .iter()
+        .filter(|unit| !is_written(unit))
+        .map(|unit| (unit.place.file.as_path(), unit.text.as_bytes()))
+        .collect();
+    if !new.is_empty() {
+        let made = own_directory::make_usable(wants, trusted_path::From::of(layout), 0o755)
+            .map_err(|error| error.into_file_error("rely on", wants))?;
+        made.iter().for_each(|moved| warn(&moved.to_string()));
+        atomic_file::replace_together(&new, 0o644, &others)?;
+    }
+    for Planned { place, aim, .. } in units {
+        if place.link.read_link_utf8().is_ok_and(|found| found == aim.as_str()) {
+            continue;
+        }
+        files::remove_file_together(&place.link, &others)?;
+        std::os::unix::fs::symlink(aim, &place.link).map_err(FileError::of("link", &place.link))?;
+        failpoint!("unit: its link made", place.link);
+        others.add(wants);
+    }
+    others.flush()
 }
 
 /// A link on the way stops systemd, and only at the next boot.
@@ -137,22 +184,34 @@ fn must_be_real(target: &Utf8Path) -> Result<(), UnitError> {
     if real == target { Ok(()) } else { Err(UnitError::Link { path: target.to_owned(), real }) }
 }
 
-/// Has the system mount nothing at a place any more; a unit that others wrote stays, and one that is not there is fine.
+/// Has the system mount nothing at these places any more; units that others wrote stay, and those that are not there are fine.
 ///
 /// # Errors
 /// When a file cannot be removed.
-pub fn take(layout: &Layout, target: &Utf8Path) -> Result<(), UnitError> {
-    let place = match Place::of(layout, target) {
-        // There cannot have been one.
-        Err(UnitError::TooLong { .. }) => return Ok(()),
-        place => place?,
-    };
-    if !place.ours()? {
-        return Ok(());
+pub fn take_all<'t>(
+    layout: &Layout,
+    targets: impl IntoIterator<Item = &'t Utf8Path>,
+) -> Result<(), UnitError> {
+    let others = Together::default();
+    let mut places = Vec::new();
+    for target in targets {
+        match Place::of(layout, target) {
+            // There cannot have been one.
+            Err(UnitError::TooLong { .. }) => {}
+            place => places.push(place?),
+        }
     }
-    files::remove_file(&place.link)?;
-    files::sweep_asides(&place.file)?;
-    Ok(files::remove_file(&place.file)?)
+    let files: Vec<&Utf8Path> = places.iter().map(|place| place.file.as_path()).collect();
+    if let Some(directory) = files.first().and_then(|file| file.parent()) {
+        files::sweep_asides_of(directory, &files, &others)?;
+    }
+    for place in &places {
+        if place.ours()? {
+            files::remove_file_together(&place.link, &others)?;
+            files::remove_file_together(&place.file, &others)?;
+        }
+    }
+    Ok(others.flush()?)
 }
 
 /// Whether a unit of ours is there for a place, or a part of one.

@@ -2,7 +2,7 @@
 
 use crate::system::{
     FileError,
-    mounts::{self, MountError},
+    mounts::{self, MountError, Table},
     tree_mounts,
 };
 use disklessset_plugin_api::StandingOverlay;
@@ -23,41 +23,94 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// # Errors
 /// When the table of mounts cannot be read.
 pub fn stands(overlay: &StandingOverlay) -> Result<bool, FileError> {
+    Ok(stands_in(&Table::read()?, overlay))
+}
+
+/// The same by a table that was read for many.
+pub fn stands_in(table: &Table, overlay: &StandingOverlay) -> bool {
     let upper = format!("upperdir={}", overlay.upper);
-    let there = mounts::mount_at(&overlay.target)?;
-    Ok(there.is_some_and(|mount| mount.kind == "overlay" && has(&mount, &upper)))
+    table.at(&overlay.target).is_some_and(|mount| mount.kind == "overlay" && has(mount, &upper))
 }
 
 fn has(mount: &mounts::Mount, option: &str) -> bool {
     mount.options.split(',').any(|found| found == option)
 }
 
-/// Mounts an overlay, unless it stands; tells whether it had to.
+/// What came of mounting overlays in their order.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Of those that stand now, the first ones: whether it had to be mounted.
+    pub mounted: Vec<bool>,
+    /// Why there are no more: something else is mounted there, the file system cannot do it, or what the system refused. Nothing of
+    /// that one stays mounted, nor of those that follow, unless they stood before.
+    pub failed: Option<MountError>,
+}
+
+/// Mounts overlays, unless they stand, up to the first that cannot be mounted. The kernel's table is read twice, however many they are.
 ///
 /// # Errors
-/// When something else is mounted there, the file system cannot do it, and what the system refuses; nothing stays mounted then.
-pub fn mount(overlay: &StandingOverlay) -> Result<bool, MountError> {
-    if stands(overlay)? {
-        return Ok(false);
+/// When that cannot be read; then nothing is mounted that was not before.
+pub fn mount_all(overlays: &[&StandingOverlay]) -> Result<Outcome, FileError> {
+    let before = Table::read()?;
+    let mut outcome = Outcome { mounted: Vec::new(), failed: None };
+    for overlay in overlays {
+        let target = &overlay.target;
+        if stands_in(&before, overlay) {
+            outcome.mounted.push(false);
+        } else if before.at(target).is_some() {
+            outcome.failed = Some(MountError::Occupied { target: target.clone() });
+            break;
+        } else if let Err(error) = mount(overlay) {
+            outcome.failed = Some(error);
+            break;
+        } else {
+            outcome.mounted.push(true);
+        }
     }
+    if !outcome.mounted.contains(&true) {
+        return Ok(outcome);
+    }
+    // Where a layer's file system cannot, the kernel mounts without and says so in its log only.
+    let after = Table::read().inspect_err(|_| unmount_from(0, overlays, &outcome.mounted))?;
+    let able = |overlay: &StandingOverlay| {
+        after.at(&overlay.target).is_some_and(|mount| EXPORTABLE.iter().all(|option| has(mount, option)))
+    };
+    let unable = (0..outcome.mounted.len()).find(|at| outcome.mounted[*at] && !able(overlays[*at]));
+    if let Some(at) = unable {
+        unmount_from(at, overlays, &outcome.mounted);
+        outcome.mounted.truncate(at);
+        outcome.failed = Some(not_exportable(overlays[at]));
+    }
+    Ok(outcome)
+}
+
+/// Unmounts those again that were mounted a moment ago, from one on. Used by nobody; the first error is the one to tell.
+pub fn unmount_from(at: usize, overlays: &[&StandingOverlay], mounted: &[bool]) {
+    for (overlay, _) in overlays.iter().zip(mounted).skip(at).filter(|(_, mounted)| **mounted) {
+        let _ = mounts::unmount(&overlay.target);
+    }
+}
+
+fn not_exportable(overlay: &StandingOverlay) -> MountError {
+    let StandingOverlay { lower, upper, target, .. } = overlay.clone();
+    MountError::NotExportable { target, lower, upper }
+}
+
+/// Mounts one where nothing is mounted.
+fn mount(overlay: &StandingOverlay) -> Result<(), MountError> {
     let StandingOverlay { lower, upper, work, target } = overlay;
-    if mounts::mount_at(target)?.is_some() {
-        return Err(MountError::Occupied { target: target.clone() });
-    }
-    let not_exportable =
-        || MountError::NotExportable { target: target.clone(), lower: lower.clone(), upper: upper.clone() };
     let begun = Instant::now();
     loop {
         let kind =
             match mounts::mount_overlay(lower, upper, work, target, &EXPORTABLE, tree_mounts::WITHOUT_POWERS)
             {
-                Ok(()) => break,
+                Ok(()) => return Ok(()),
                 Err(MountError::File(error)) => error,
                 Err(other) => return Err(other),
             };
         match kind.kind() {
             // What can be no layer at all: another overlay, say.
-            ErrorKind::InvalidInput => return Err(not_exportable()),
+            ErrorKind::InvalidInput => return Err(not_exportable(overlay)),
             ErrorKind::StaleNetworkFileHandle => {
                 let (lower, upper) = (lower.clone(), upper.clone());
                 return Err(MountError::OtherLower { target: target.clone(), lower, upper });
@@ -67,11 +120,4 @@ pub fn mount(overlay: &StandingOverlay) -> Result<bool, MountError> {
             _ => return Err(kind.into()),
         }
     }
-    // Where a layer's file system cannot, the kernel mounts without and says so in its log only.
-    let able = mounts::mount_at(target)?.is_some_and(|mount| EXPORTABLE.iter().all(|o| has(&mount, o)));
-    if able {
-        return Ok(true);
-    }
-    mounts::unmount(target)?;
-    Err(not_exportable())
 }

@@ -45,7 +45,7 @@ fn units_come_and_go_and_name_no_root() {
     let world = World::new();
     let overlay = world.overlay("c-1");
     for _ in 0..2 {
-        put(&world.layout, &overlay, &|_| {}).unwrap();
+        put_all(&world.layout, &[&overlay], &|_| {}).1.unwrap();
         assert_eq!(world.names().len(), 2);
     }
     let name = r"diskless-images-nfsimages-golden-el9\x2dgpu-nodes-c\x2d1.mount";
@@ -53,7 +53,7 @@ fn units_come_and_go_and_name_no_root() {
     assert!(text.contains("\nWhere=/diskless/images/nfsimages/golden/el9-gpu/nodes/c-1\n"), "{text}");
     assert!(!text.contains(world.layout.root().as_str()), "{text}");
     for _ in 0..2 {
-        take(&world.layout, &overlay.target).unwrap();
+        take_all(&world.layout, [overlay.target.as_path()]).unwrap();
         assert_eq!(world.names(), Vec::<String>::new());
     }
 }
@@ -62,11 +62,11 @@ fn units_come_and_go_and_name_no_root() {
 fn a_unit_of_others_is_neither_replaced_nor_removed() {
     let world = World::new();
     let overlay = world.overlay("c1");
-    put(&world.layout, &overlay, &|_| {}).unwrap();
+    put_all(&world.layout, &[&overlay], &|_| {}).1.unwrap();
     let file = world.units().join(r"diskless-images-nfsimages-golden-el9\x2dgpu-nodes-c1.mount");
     std::fs::write(&file, "[Mount]\n").unwrap();
-    assert!(matches!(put(&world.layout, &overlay, &|_| {}), Err(UnitError::Foreign { .. })));
-    take(&world.layout, &overlay.target).unwrap();
+    assert!(matches!(put_all(&world.layout, &[&overlay], &|_| {}).1, Err(UnitError::Foreign { .. })));
+    take_all(&world.layout, [overlay.target.as_path()]).unwrap();
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "[Mount]\n");
 }
 
@@ -74,7 +74,7 @@ fn a_unit_of_others_is_neither_replaced_nor_removed() {
 fn systemd_finds_no_fault_in_a_unit_and_takes_it_as_enabled() {
     let world = World::new();
     let overlay = world.overlay("c-1");
-    put(&world.layout, &overlay, &|_| {}).unwrap();
+    put_all(&world.layout, &[&overlay], &|_| {}).1.unwrap();
     let name = r"diskless-images-nfsimages-golden-el9\x2dgpu-nodes-c\x2d1.mount";
     let file = world.units().join(name);
     let run = |program: &str, arguments: &[&str]| {

@@ -3,6 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::FileError;
+use std::collections::HashMap;
 
 /// One mount as this process sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,26 @@ pub fn mounts_of_this_thread() -> Result<Vec<Mount>, FileError> {
 fn read(path: &Utf8Path) -> Result<Vec<Mount>, FileError> {
     let table = std::fs::read(path).map_err(FileError::of("read", path))?;
     Ok(table.split(|byte| *byte == b'\n').filter_map(parse_line).collect())
+}
+
+/// The table, read once for looks at many places: it is as long as there are nodes with mounts, and reading it costs as much.
+#[derive(Debug)]
+pub struct Table(HashMap<Utf8PathBuf, Mount>);
+
+impl Table {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When `/proc` is not there or not readable.
+    pub fn read() -> Result<Self, FileError> {
+        // Of several at one place the last is the visible one.
+        Ok(Self(mounts()?.into_iter().map(|mount| (mount.target.clone(), mount)).collect()))
+    }
+
+    /// The mount that is visible at exactly this place, if there is one.
+    pub fn at(&self, path: &Utf8Path) -> Option<&Mount> {
+        self.0.get(&real(path))
+    }
 }
 
 /// The mount that is visible at exactly this place, if there is one.

@@ -54,6 +54,12 @@ impl Golden {
         })
     }
 
+    /// What was taken out of service and is about to be deleted.
+    pub(crate) fn retired(&self) -> Utf8PathBuf {
+        // No node has a name with a leading dot.
+        self.work.join(".retired")
+    }
+
     /// What a node wrote whose tree is an overlay.
     pub(crate) fn overlay(&self, node: &NodeName) -> Utf8PathBuf {
         self.overlays.join(node.as_ref())

@@ -80,9 +80,9 @@ fn overlays_come_and_go_and_their_identities_last() {
     for tree in [places.node(&other), places.tree.clone()] {
         assert_eq!(std::fs::read_to_string(tree.join("file")).unwrap(), "golden");
     }
-    overlays::remove(&one, &places, &host).unwrap();
+    overlays::remove(std::slice::from_ref(&one), &places, &host).unwrap();
     assert!(!places.node(&one).exists() && places.node(&other).join("file").exists());
-    overlays::remove(&other, &places, &host).unwrap();
+    overlays::remove(std::slice::from_ref(&other), &places, &host).unwrap();
     assert!(!places.overlays.exists() && test.open().is_empty());
 
     // Whoever changes how it is made takes mounted roots away from nodes.

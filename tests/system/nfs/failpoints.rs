@@ -128,7 +128,7 @@ const REMOVE: Change = Change {
     before: &["c1", "c2", "c3"],
     after: &["c1"],
     one_by_one: &["c2", "c3"],
-    place: ".work",
+    place: ".retired",
 };
 
 #[test]

@@ -7,6 +7,7 @@ mod failpoints;
 mod file_systems;
 mod images;
 mod legacy;
+mod many_nodes;
 mod moved;
 mod nodes;
 mod overlay;

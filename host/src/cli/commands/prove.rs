@@ -21,17 +21,12 @@ pub(crate) fn command() -> Command {
         .about("Boot an image in a throw-away virtual machine, as a node would")
         .arg(word("name", "NAME", "The image"))
         .arg(
-            Arg::new("memory")
-                .long("memory")
-                .value_name("SIZE")
-                .help("Memory of each machine [default: 1G]"),
+            Arg::new("memory").long("memory").value_name("SIZE").help("Memory of each machine [default: 1G]"),
         )
         .arg(
-            Arg::new("node")
-                .long("node")
-                .value_name("NODE")
-                .action(ArgAction::Append)
-                .help("Boot this node from its own tree. The boot changes the tree. Several nodes boot at once"),
+            Arg::new("node").long("node").value_name("NODE").action(ArgAction::Append).help(
+                "Boot this node from its own tree. The boot changes the tree. Several nodes boot at once",
+            ),
         )
         .arg(
             Arg::new("timeout")

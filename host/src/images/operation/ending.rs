@@ -8,6 +8,7 @@ use crate::{
         undo::{self, Which},
     },
     kernels, no_room,
+    system::{flush::Together, lock::Lock},
 };
 use disklessset_plugin_api::{Error, Level, Result};
 
@@ -41,6 +42,22 @@ impl Operation<'_> {
         journal.end().map_err(failure::of)?;
         self.say(Level::Info, &format!("{}: done", self.subject));
         Ok(())
+    }
+
+    /// Ends the class's part of a cleaning: what was held for its length is undone, and lock and journal go back to who leads the cleaning.
+    pub(in crate::images) fn hand_back(self, others: &Together) -> Result<Option<(Lock, Journal)>> {
+        drop(self.spare.take());
+        self.tell_of_units();
+        self.offer()?;
+        self.end_offering()?;
+        let journal = self.journal.take();
+        let subject = self.subject.clone();
+        let (site, lock) = (self.site, self.into_lock());
+        let Some((lock, mut journal)) = lock.zip(journal) else { return Ok(None) };
+        let in_use = |version: &str| kernels::is_used(site, version, subject.image());
+        undo::undo_together(&mut journal, &site.layout, Which::HeldForAction, &in_use, others)
+            .map_err(undo::UndoError::told)?;
+        Ok(Some((lock, journal)))
     }
 
     /// Ends an action after which nothing is left of its subject: all that is on record is undone.

@@ -140,7 +140,7 @@ pub fn copy_tree(source: &Utf8Path, target: &Utf8Path, method: Method, host: &Ho
 }
 
 /// The same for one of many trees from the same source: the user hears of no progress and of nothing lost, which the caller
-/// tells once for all of them.
+/// tells once for all of them. When it returns, a tree that is no snapshot is not on disk: that is [`flush`]'s, for several at once.
 ///
 /// # Errors
 /// As [`copy_tree`].

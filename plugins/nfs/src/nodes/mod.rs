@@ -1,9 +1,13 @@
 //! The nodes of a golden image. A node is there when its tree is in `nodes/`, and trees come there whole, by one rename.
 
 mod add;
+mod batches;
+mod making;
 mod remove;
 
-pub(crate) use add::{How, Room, add, check as check_addition, make_trees};
+pub(crate) use add::{How, add, check as check_addition};
+pub(crate) use batches::Batches;
+pub(crate) use making::{Room, make_trees};
 pub(crate) use remove::{check as check_removal, remove};
 
 use crate::{exporting, overlays, places::Golden};

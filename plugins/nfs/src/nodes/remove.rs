@@ -1,11 +1,14 @@
-//! Removing nodes: out of service by one rename each, deleted at the end.
+//! Removing nodes: out of service by one rename each, and deleted, by as many as take a moment.
 
-use super::{present, typed};
+use super::{batches::Batches, present, typed};
 use crate::{
     exporting, overlays,
     places::{self, Golden},
 };
-use disklessset_kit::{file_error, node_set::NodeSet};
+use disklessset_kit::{
+    file_error,
+    node_set::{NodeName, NodeSet},
+};
 use disklessset_plugin_api::{Error, ErrorKind, Hold, Host, Image, Result};
 use disklessset_system::mount_table;
 use serde_json::{Value, json};
@@ -43,7 +46,7 @@ pub(crate) fn check(image: &Image, nodes: &str, host: &Host<'_>) -> Result<()> {
     Removal::of(image, nodes, &Golden::of(image.name(), host)?).map(drop)
 }
 
-/// Removes the trees of nodes. Killed in the middle, those that are out of service go, the others stay.
+/// Removes the trees of nodes. Killed or stopped in the middle, those that are out of service go, the others stay.
 pub(crate) fn remove(image: &mut Image, nodes: &str, host: &Host<'_>) -> Result<Value> {
     let places = Golden::of(image.name(), host)?;
     let Removal { there, gone, absent, views } = Removal::of(image, nodes, &places)?;
@@ -52,20 +55,40 @@ pub(crate) fn remove(image: &mut Image, nodes: &str, host: &Host<'_>) -> Result<
     }
     host.acquire_directory(&places.work, Hold::Action)?;
     let total = gone.len() as u64;
-    for (done, node) in (0_u64..).zip(gone.iter()) {
+    let mut done = 0;
+    for batch in Batches::of(&gone) {
         host.checkpoint()?;
         host.progress("removing the trees of nodes", done, total);
-        exporting::unexport_node(image, &node, &places, host)?;
-        if views.contains(&node) {
-            overlays::remove(&node, &places, host)?;
-            continue;
+        done += batch.len() as u64;
+        let (of_views, of_trees): (Vec<_>, Vec<_>) = batch.into_iter().partition(|node| views.contains(node));
+        for node in of_views.iter().chain(&of_trees) {
+            exporting::unexport_node(image, node, &places, host)?;
         }
-        // The work area is on record and goes at the end, however the action ends.
-        places::put_new(&places.node(&node), &places.work.join(node.as_ref()), host)?;
+        overlays::remove(&of_views, &places, host)?;
+        for node in &of_trees {
+            retire(node, &places, host)?;
+        }
+        delete_retired(&places, host)?;
     }
-    places::flush_parent(&places.nodes.join("any"))?;
     image.set("nodes", there.difference(&gone).to_string());
     Ok(json!({ "removed": gone.to_string() }))
+}
+
+/// Takes a tree out of service. The work area is on record and goes at the end, however the action ends.
+fn retire(node: &NodeName, places: &Golden, host: &Host<'_>) -> Result<()> {
+    places::make_directory(&places.retired(), 0o700)?;
+    places::put_new(&places.node(node), &places.retired().join(node.as_ref()), host)
+}
+
+/// Deletes what is out of service.
+fn delete_retired(places: &Golden, host: &Host<'_>) -> Result<()> {
+    // Not before that is on disk: after a power cut no node may have half a tree.
+    for parent in [&places.nodes, &places.overlays] {
+        if parent.is_dir() {
+            places::flush_parent(&parent.join("any"))?;
+        }
+    }
+    host.remove(&places.retired())
 }
 
 /// What is mounted in a tree is somebody's: it would keep the tree from being deleted.

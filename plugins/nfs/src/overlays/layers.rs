@@ -14,7 +14,7 @@ const LARGEST: usize = 64 * 1024;
 /// Attributes by which overlays know their own layers.
 const OF_OVERLAYS: &[u8] = b"trusted.overlay.";
 
-/// Makes both below a new directory. What they hold is on disk when this returns.
+/// Makes both below a new directory. To have them on disk is the caller's, for many at once.
 pub(super) fn make(tree: &Utf8Path, directory: &Utf8Path) -> Result<()> {
     let (upper, work) = (directory.join("upper"), directory.join("work"));
     [directory, &upper, &work].into_iter().try_for_each(|path| places::make_directory(path, 0o700))?;
@@ -55,6 +55,5 @@ fn give(from: &Utf8Path, to: &Utf8Path) -> rustix::io::Result<()> {
             last_access: time(facts.atime(), facts.atime_nsec()),
             last_modification: time(facts.mtime(), facts.mtime_nsec()),
         },
-    )?;
-    rustix::fs::fsync(&to)
+    )
 }

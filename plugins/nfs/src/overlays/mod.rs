@@ -6,7 +6,7 @@
 mod layers;
 
 use crate::{
-    nodes,
+    nodes::{self, Batches},
     places::{self, Golden},
 };
 use camino::Utf8PathBuf;
@@ -14,8 +14,9 @@ use disklessset_kit::{
     node_set::{NodeName, NodeSet},
     trees,
 };
-use disklessset_plugin_api::{Error, ErrorKind, Host, Image, Result, StandingOverlay};
+use disklessset_plugin_api::{Error, Host, Image, Result, StandingOverlay};
 use disklessset_system::{FileError, mount_table};
+use std::collections::HashSet;
 
 fn of(places: &Golden, node: &NodeName) -> StandingOverlay {
     let own = places.overlay(node);
@@ -34,9 +35,14 @@ pub(crate) fn present(places: &Golden) -> Result<NodeSet> {
 
 /// Those that are not mounted: after a reboot without systemd, or because somebody unmounted them.
 pub(crate) fn unmounted(places: &Golden) -> Result<NodeSet> {
+    let mounted = mounted(places)?;
+    Ok(present(places)?.iter().filter(|node| !mounted.contains(&places.node(node))).collect())
+}
+
+/// What is mounted among the nodes.
+fn mounted(places: &Golden) -> Result<HashSet<Utf8PathBuf>> {
     let mounted = mount_table::mounts_below(&places.nodes).map_err(unreadable)?;
-    let is_mounted = |node: &NodeName| mounted.iter().any(|mount| mount.target == places.node(node));
-    Ok(present(places)?.iter().filter(|node| !is_mounted(node)).collect())
+    Ok(mounted.into_iter().map(|mount| mount.target).collect())
 }
 
 fn unreadable(cause: FileError) -> Error {
@@ -48,16 +54,17 @@ pub(crate) fn add(nodes: &NodeSet, places: &Golden, host: &Host<'_>) -> Result<(
     let total = nodes.len() as u64;
     // What nodes wrote is theirs and the server's root's.
     places::make_directory(&places.overlays, 0o700)?;
-    for (done, node) in (0_u64..).zip(nodes.iter()) {
+    let mut done = 0;
+    for batch in Batches::of(nodes) {
         host.checkpoint()?;
         host.progress("making the overlays of nodes", done, total);
-        let made = places.work.join(node.as_ref());
-        let outcome = layers::make(&places.tree, &made)
-            .and_then(|()| places::put_new(&made, &places.overlay(&node), host))
-            .and_then(|()| stand(&node, places, host));
-        if let Err(error) = outcome {
-            take_away(&node, places, host);
-            return Err(error.context(format!("cannot make an overlay for node {node}")));
+        done += batch.len() as u64;
+        if let Err(error) = add_some(&batch, places, host) {
+            let failed = unfinished(&batch, places);
+            failed.iter().for_each(|node| take_away(node, places, host));
+            forget_empty(places);
+            let of = failed.first().or(batch.first()).map(|node| format!(" for node {node}"));
+            return Err(error.context(format!("cannot make an overlay{}", of.unwrap_or_default())));
         }
     }
     host.progress("making the overlays of nodes", total, total);
@@ -65,17 +72,36 @@ pub(crate) fn add(nodes: &NodeSet, places: &Golden, host: &Host<'_>) -> Result<(
     trees::flush(&places.base)
 }
 
-/// Makes the mount point and mounts, as far as that is not so.
-fn stand(node: &NodeName, places: &Golden, host: &Host<'_>) -> Result<()> {
-    places::make_directory(&places.node(node), 0o755)?;
-    host.standing_overlay(&of(places, node))
+/// Makes some: their directories, on disk before they come into their places, then the mounts.
+fn add_some(nodes: &[NodeName], places: &Golden, host: &Host<'_>) -> Result<()> {
+    for node in nodes {
+        layers::make(&places.tree, &places.work.join(node.as_ref()))?;
+    }
+    trees::flush(&places.work)?;
+    for node in nodes {
+        places::put_new(&places.work.join(node.as_ref()), &places.overlay(node), host)?;
+    }
+    stand(nodes, places, host)
+}
+
+/// Those of a set that failed which do not stand. Where nobody can tell, none: all that have directories are made to stand later.
+fn unfinished(nodes: &[NodeName], places: &Golden) -> Vec<NodeName> {
+    let Ok(mounted) = mounted(places) else { return Vec::new() };
+    nodes.iter().filter(|node| !mounted.contains(&places.node(node))).cloned().collect()
+}
+
+/// Makes mount points and mounts, as far as that is not so.
+fn stand(nodes: &[NodeName], places: &Golden, host: &Host<'_>) -> Result<()> {
+    for node in nodes {
+        places::make_directory(&places.node(node), 0o755)?;
+    }
+    host.standing_overlays(&nodes.iter().map(|node| of(places, node)).collect::<Vec<_>>())
 }
 
 /// Moves what there is of a node to where it is unfinished. Best effort: its error is not the one to tell.
 fn take_away(node: &NodeName, places: &Golden, host: &Host<'_>) {
     let _ = std::fs::remove_dir(places.node(node));
     let _ = places::put_new(&places.overlay(node), &places.work.join(node.as_ref()), host);
-    forget_empty(places);
 }
 
 /// The directory of overlays is there while there are some.
@@ -85,9 +111,13 @@ fn forget_empty(places: &Golden) {
 
 /// Mounts those again that are not mounted.
 pub(crate) fn mount_again(nodes: &NodeSet, places: &Golden, host: &Host<'_>) -> Result<()> {
-    for node in nodes.intersection(&unmounted(places)?).iter() {
-        stand(&node, places, host)?;
-        host.warn(format!("{node}: its overlay was not mounted, and is again"));
+    let gone = nodes.intersection(&unmounted(places)?);
+    for batch in Batches::of(&gone) {
+        host.checkpoint()?;
+        stand(&batch, places, host)?;
+    }
+    if !gone.is_empty() {
+        host.warn(format!("{gone}: its overlay was not mounted, and is again"));
     }
     Ok(())
 }
@@ -96,9 +126,14 @@ pub(crate) fn mount_again(nodes: &NodeSet, places: &Golden, host: &Host<'_>) -> 
 /// stops no other.
 pub(crate) fn recovered(places: &Golden, host: &Host<'_>) -> Result<()> {
     let present = present(places)?;
-    for node in present.iter() {
-        if let Err(error) = stand(&node, places, host) {
-            host.warn(format!("{node}: its overlay cannot be mounted: {error}"));
+    for batch in Batches::of(&present) {
+        if stand(&batch, places, host).is_ok() {
+            continue;
+        }
+        for node in batch {
+            if let Err(error) = stand(&[node.clone()], places, host) {
+                host.warn(format!("{node}: its overlay cannot be mounted: {error}"));
+            }
         }
     }
     if present.is_empty() {
@@ -107,23 +142,22 @@ pub(crate) fn recovered(places: &Golden, host: &Host<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Takes a node out of service: its mount with its unit, its mount point, and last what says that it is there. The work area is there.
-pub(crate) fn remove(node: &NodeName, places: &Golden, host: &Host<'_>) -> Result<()> {
-    if is_mounted(node, places)? {
-        // Not on record where a cleaning without this module came in between.
-        host.standing_overlay(&of(places, node))?;
-        host.release(&places.node(node))?;
-    } else if let Err(error) = host.release(&places.node(node))
-        && error.kind != ErrorKind::REFUSED
-    {
-        // Refused is what is not on record: then there is no unit either.
-        return Err(error);
+/// Takes nodes out of service: their mounts with their units, their mount points, and last what says that they are there. The work area
+/// is there.
+pub(crate) fn remove(nodes: &[NodeName], places: &Golden, host: &Host<'_>) -> Result<()> {
+    if nodes.is_empty() {
+        return Ok(());
     }
-    let point = places.node(node);
-    if point.symlink_metadata().is_ok() {
-        places::put_new(&point, &places.work.join(format!(".{node}")), host)?;
+    host.take_down_overlays(&nodes.iter().map(|node| of(places, node)).collect::<Vec<_>>())?;
+    let retired = places.retired();
+    places::make_directory(&retired, 0o700)?;
+    for node in nodes {
+        let point = places.node(node);
+        if point.symlink_metadata().is_ok() {
+            places::put_new(&point, &retired.join(format!(".{node}")), host)?;
+        }
+        places::put_new(&places.overlay(node), &retired.join(node.as_ref()), host)?;
     }
-    places::put_new(&places.overlay(node), &places.work.join(node.as_ref()), host)?;
     forget_empty(places);
     Ok(())
 }

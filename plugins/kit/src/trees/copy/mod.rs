@@ -50,12 +50,12 @@ pub(super) enum Sharing {
     Never,
 }
 
-/// What the user hears of a copy.
+/// What comes with a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Telling {
-    /// How far it is, what is odd, what is lost.
+    /// The user hears how far it is, what is odd, what is lost; in the end it is on disk.
     All,
-    /// Nothing: it is one of many that are alike, and the caller tells.
+    /// Nothing: it is one of many that are alike, and the caller tells, and flushes.
     Nothing,
 }
 
@@ -97,6 +97,9 @@ pub(super) fn copy(
         supervise(&task, telling, host)
     })?;
     task.finish()?;
+    if telling == Telling::All {
+        task.flush()?;
+    }
     let (entries, bytes) = (task.entries.load(Ordering::Relaxed), task.bytes.load(Ordering::Relaxed));
     host.debug(format!("copied {entries} entries with {bytes} bytes from {source} to {target}"));
     if telling == Telling::All {
@@ -195,7 +198,7 @@ impl<'a> Task<'a> {
         })
     }
 
-    /// What comes after the last file: the names in the way go, the topmost directory gets its attributes, all is flushed.
+    /// What comes after the last file: the names in the way go, the topmost directory gets its attributes.
     fn finish(&self) -> Result<()> {
         if let Some(fault) = self.queue.fault() {
             return Err(fault.into());
@@ -203,7 +206,11 @@ impl<'a> Task<'a> {
         let fault = |act| move |cause| Fault::new(act, self.source_path, cause);
         self.links.remove(&self.target, &self.lost).map_err(fault("finish the hard links of"))?;
         walk::finish_root(self)?;
-        rustix::fs::syncfs(&self.target).map_err(fault("flush the copy of"))?;
         Ok(())
+    }
+
+    fn flush(&self) -> Result<()> {
+        let fault = |cause| Fault::new("flush the copy of", self.source_path, cause);
+        Ok(rustix::fs::syncfs(&self.target).map_err(fault)?)
     }
 }
