@@ -72,7 +72,9 @@ fn search_in<T>(mut input: impl BufRead, look: &mut Look<'_, T>, end: AtTheEnd) 
                 }
                 return Ok(found);
             }
-            _ => return Err(Error::other("it is no archive")),
+            _ if end == AtTheEnd::ReadOn => return Err(Error::other("it is no archive")),
+            // Who only looks for something in it cannot tell: it may be in a compression of later years.
+            _ => return Err(Error::new(ErrorKind::Unsupported, "in a compression that is not known here")),
         }
         archives += 1;
     }
@@ -194,6 +196,10 @@ mod tests {
             }
         }
         whole(&b"BZh9 is not read here"[..]).unwrap();
+        // What nobody knows is not whole, and who looks into it cannot tell.
+        assert!(whole(&b"initramfs\n"[..]).is_err());
+        let look = search_in(&b"initramfs\n"[..], &mut |_, _, _| Ok(None::<()>), AtTheEnd::Stop);
+        assert_eq!(look.unwrap_err().kind(), ErrorKind::Unsupported);
         assert!(whole(&[0u8; 5000][..]).is_err());
         assert!(whole(&b"a text"[..]).is_err());
     }
