@@ -1,4 +1,5 @@
 //! Many CORRUPTED images at once: what they cost together, and what a kill in the midst of their cleaning leaves.
+#![allow(clippy::disallowed_methods, reason = "tests put state where the program finds it")]
 
 use std::collections::BTreeSet;
 use std::fs;

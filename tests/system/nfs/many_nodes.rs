@@ -45,7 +45,6 @@ fn is_linear(more: &[&str], sizes: [usize; 2]) {
         })
     });
     assert_eq!(nfs.nodes("g").len(), 0);
-    println!("{sizes:?} nodes {more:?}: {seconds:.2?} s");
     let times = sizes[1] as f64 / sizes[0] as f64;
     for (at, command) in COMMANDS.iter().enumerate() {
         let (few, many) = (seconds[0][at], seconds[1][at]);

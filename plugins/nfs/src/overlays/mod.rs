@@ -131,7 +131,7 @@ pub(crate) fn recovered(places: &Golden, host: &Host<'_>) -> Result<()> {
             continue;
         }
         for node in batch {
-            if let Err(error) = stand(&[node.clone()], places, host) {
+            if let Err(error) = stand(std::slice::from_ref(&node), places, host) {
                 host.warn(format!("{node}: its overlay cannot be mounted: {error}"));
             }
         }
