@@ -57,7 +57,7 @@ const fn making(name: &'static str, case: &'static Case, turn: Turn) -> Operatio
 /// the other operations, and all that lie around its work.
 fn some(name: &str, steps: usize, turn: usize) -> Vec<usize> {
     let full = std::env::var(need::FULL).is_ok_and(|full| full == "1");
-    sampled(name, steps, turn, if full { 16 } else { 2 })
+    sampled(name, steps, turn, if full { 16 } else { 1 })
 }
 
 #[test]
