@@ -24,7 +24,7 @@ const UNIT: &str =
     "[Unit]\nBefore=multi-user.target\n[Service]\nType=oneshot\nExecStart=/usr/local/sbin/witness\n";
 const TREES: &str = "diskless/images/nfsimages";
 
-/// Roots with images of 1.x: a staging one, a golden one with two nodes.
+/// A root with images of 1.x: a staging one, and a golden one, whose nodes who boots them makes.
 struct World {
     root: TestRoot,
 }
@@ -91,12 +91,6 @@ fn world() -> &'static World {
         let wanted = staging.join("etc/systemd/system/multi-user.target.wants");
         std::fs::create_dir_all(&wanted).unwrap();
         symlink("../witness.service", wanted.join("witness.service")).unwrap();
-        for node in ["c001", "c002"] {
-            let to = root.path().join(TREES).join("golden/pool/nodes").join(node);
-            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-            let _ =
-                root.tool("cp", &["-a", "--reflink=auto", staging.as_str(), to.as_str()]).run().expect_done();
-        }
         lay_out(&root, &version);
         World { root }
     })
@@ -167,6 +161,12 @@ fn two_nodes_boot_at_once_and_each_writes_to_its_own_tree() {
     // Two nodes of an image of ours boot in every run.
     disklessset_tests::need!(need::full(), needs());
     let world = world();
+    for node in ["c001", "c002"] {
+        let (from, to) = (world.tree("staging/base"), world.tree("golden/pool/nodes").join(node));
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        let copy = ["-a", "--reflink=auto", from.as_str(), to.as_str()];
+        let _ = world.root.tool("cp", &copy).run().expect_done();
+    }
     let args = ["pool", "--node", "c001", "--node", "c002", "--format", "json"];
     let proof = prove(&world.root, &args).expect_done().json()["proof"].clone();
     assert_eq!(proof["boots"], true);
