@@ -8,6 +8,7 @@ use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
 
+use super::kernels::real_kernel;
 use super::small::{Small, kernels, make_tree, put};
 use super::verify::cpio;
 
@@ -167,4 +168,58 @@ fn a_hostile_oci_image_reaches_nothing_of_the_server() {
         assert_eq!(std::fs::read_to_string(victim.join("file")).unwrap(), "keep", "{tag}");
         Snapshot::assert_nothing_held(root);
     }
+}
+
+/// A driver as the server's dracut takes it, but for one line of what it says of itself.
+fn poisoned(driver: &Utf8Path, line: &str) {
+    let mut bytes = std::fs::read(driver).unwrap();
+    let begins = b"description=";
+    let at = bytes.windows(begins.len()).position(|found| found == begins).unwrap();
+    let length = bytes[at..].iter().position(|byte| *byte == 0).unwrap();
+    assert!(line.len() <= length, "{line:?} is longer than {length} bytes");
+    bytes[at..at + length].fill(0);
+    bytes[at..at + line.len()].copy_from_slice(line.as_bytes());
+    put(driver, &bytes, 0o644);
+}
+
+#[test]
+fn modules_that_name_files_of_the_server_bring_none_into_an_initramfs() {
+    disklessset_tests::need!(need::root(), need::tool("dracut"));
+    let (version, vmlinuz, from) = real_kernel();
+    let small = Small::new();
+    let root = &small.root;
+    // Directories that an initramfs has, too: there a name that climbs is the same in both.
+    let secrets = ["/etc", "/root"].map(|place| {
+        let secret = tempfile::Builder::new().prefix("s").tempfile_in(place).unwrap();
+        std::io::Write::write_all(&mut secret.as_file(), b"SECRET-OF-THE-SERVER").unwrap();
+        secret
+    });
+    let modules = root.beside().join("modules").join(&version);
+    std::fs::create_dir_all(modules.parent().unwrap()).unwrap();
+    let _ = root.tool("cp", &["-a", from.as_str(), modules.as_str()]).run().expect_done();
+    for (driver, secret) in
+        ["kernel/fs/squashfs/squashfs.ko", "kernel/fs/erofs/erofs.ko"].iter().zip(&secrets)
+    {
+        let climbing = format!("firmware=../../..{}", secret.path().to_str().unwrap());
+        poisoned(&modules.join(driver), &climbing);
+    }
+    let add = ["kernel", "add", "--vmlinuz", vmlinuz.as_str(), "--modules", modules.as_str()];
+    let _ = small.run(&add).expect_done();
+    let make =
+        root.disklessset(&["kernel", "initramfs", &version]).limit(std::time::Duration::from_secs(240));
+    let _ = make.run().expect_done();
+    let made = kernels(root).join(format!("initramfs-kernel-{version}"));
+    let mut files = 0;
+    let found = made.exists().then(|| {
+        disklessset_system::initramfs::search(&made, &mut |name, _, content| {
+            files += 1;
+            let mut bytes = Vec::new();
+            content.read_to_end(&mut bytes)?;
+            let has = bytes.windows(20).any(|part| part == b"SECRET-OF-THE-SERVER");
+            Ok(has.then(|| String::from_utf8_lossy(name).into_owned()))
+        })
+        .unwrap()
+    });
+    assert_eq!(found.flatten(), None, "a file of the server is in the initramfs");
+    assert!(files > 500, "an initramfs was made, of {files} files");
 }

@@ -27,7 +27,7 @@ fn listed(small: &Small, version: &str) -> serde_json::Value {
 }
 
 /// The version, the file and the modules of the kernel in the shared tree.
-fn real_kernel() -> (String, Utf8PathBuf, Utf8PathBuf) {
+pub(super) fn real_kernel() -> (String, Utf8PathBuf, Utf8PathBuf) {
     let modules = shared().tree().join("usr/lib/modules");
     let version = modules.read_dir_utf8().unwrap().next().unwrap().unwrap().file_name().to_owned();
     let modules = modules.join(&version);

@@ -6,7 +6,7 @@ use crate::{
     images::services::tool_failed,
     system::{
         atomic_file,
-        command::{Access, Chroot, Isolation, NameResolution, Rights, Tool},
+        command::{Access, Chroot, Isolation, NameResolution, Public, Rights, Tool},
         failpoint::failpoint,
     },
 };
@@ -37,7 +37,8 @@ pub(super) enum Dracut<'a> {
 impl Dracut<'_> {
     fn isolation(&self, out: &Utf8Path) -> Isolation {
         match self {
-            Self::OfServer { .. } => Isolation::Private,
+            // What it makes is published, and the modules may be a stranger's: their names of firmware can lead anywhere.
+            Self::OfServer { modules } => Isolation::Public(Public::default().show(*modules).show(out)),
             Self::OfTree { tree } => {
                 let chroot =
                     Chroot::new(*tree).name_resolution(NameResolution::OfTheTree).rights(Rights::Tool);

@@ -14,7 +14,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 
 use super::confine::Confinement;
 use super::rights::Rights;
-use super::{server_root, tree_root};
+use super::{public_root, server_root, tree_root};
 
 /// How far a tool is kept apart from the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,11 +25,29 @@ pub enum Isolation {
     /// Its own mounts and processes; files are the machine's. Users other than root get no more than [`Isolation::None`].
     #[default]
     Private,
+    /// As `Private`, and it sees none of the server's files that not everybody may read. For programs that make something public of what
+    /// a stranger brought.
+    Public(Public),
     /// As `Private`, and the tree is its root directory, with `/proc`, `/sys`, `/dev` and `/run` of its own, and few rights.
     Chroot(Chroot),
     /// For a program of the machine that runs programs of a tree, as package managers do: it sees the machine's files without being
     /// able to change them, and has `/proc`, `/dev` and `/run` of its own, few rights, and `/proc`, `/sys` and `/dev` in the tree.
     Installing(Installing),
+}
+
+/// What a program that makes something public sees beside the system's own files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Public {
+    pub(super) shows: Vec<Utf8PathBuf>,
+}
+
+impl Public {
+    /// A directory that it sees as it is.
+    #[must_use]
+    pub fn show(mut self, directory: impl Into<Utf8PathBuf>) -> Self {
+        self.shows.push(directory.into());
+        self
+    }
 }
 
 /// A tree to install into.
@@ -160,7 +178,7 @@ impl PrivateNamespace {
         let before = File::open("/proc/thread-self/ns/mnt")
             .map_err(step("remembering the machine's mount namespace"))?;
         let rights = match isolation {
-            Isolation::None | Isolation::Private => None,
+            Isolation::None | Isolation::Private | Isolation::Public(_) => None,
             Isolation::Chroot(chroot) => Some(chroot.rights),
             Isolation::Installing(_) => Some(Rights::Packages),
         };
@@ -180,6 +198,7 @@ impl PrivateNamespace {
             .map_err(step("making the mounts private"))?;
         match isolation {
             Isolation::None | Isolation::Private => {}
+            Isolation::Public(plan) => public_root::enter(plan)?,
             Isolation::Chroot(chroot) => tree_root::enter(chroot)?,
             Isolation::Installing(plan) => entered.trees_proc = Some(server_root::enter(plan)?),
         }

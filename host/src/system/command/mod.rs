@@ -24,6 +24,7 @@ pub(in crate::system) mod made_up;
 mod output;
 mod packages;
 mod places;
+mod public_root;
 mod rights;
 mod run;
 mod server_root;
@@ -32,7 +33,7 @@ mod tree_root;
 
 pub(crate) use disklessset_system::programs::find;
 pub use error::{CommandError, Ending};
-pub use isolation::{Access, Chroot, Installing, Isolation, NameResolution};
+pub use isolation::{Access, Chroot, Installing, Isolation, NameResolution, Public};
 #[cfg(test)]
 pub(crate) use packages::debian_package;
 pub use rights::Rights;

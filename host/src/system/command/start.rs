@@ -74,7 +74,7 @@ impl Plan {
         let root = may_isolate();
         match &self.isolation {
             Isolation::None => Ok(false),
-            Isolation::Private => Ok(root),
+            Isolation::Private | Isolation::Public(_) => Ok(root),
             Isolation::Chroot(_) | Isolation::Installing(_) if root => Ok(true),
             Isolation::Chroot(Chroot { tree, .. }) | Isolation::Installing(Installing { tree, .. }) => {
                 let (tool, tree) = (self.name(), tree.clone());

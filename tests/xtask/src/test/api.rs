@@ -29,6 +29,7 @@ pub(crate) fn check(tree: &SourceTree, cargo: &Tool, report: &mut Report) {
 
 /// Packs it and the kit for authors of OS images, which depends on it, and builds what was packed.
 fn package(cargo: &Tool) -> Result<(), Failure> {
-    let both = ["--package", public_api::PACKAGE, "--package", "disklessset-kit"];
+    let both =
+        ["--package", public_api::PACKAGE, "--package", "disklessset-system", "--package", "disklessset-kit"];
     cargo.clone().arg("package").args(both).arg("--allow-dirty").minutes(20).run().map(|_| ())
 }
