@@ -184,7 +184,7 @@ fn poisoned(driver: &Utf8Path, line: &str) {
 
 #[test]
 fn modules_that_name_files_of_the_server_bring_none_into_an_initramfs() {
-    disklessset_tests::need!(need::root(), need::tool("dracut"));
+    disklessset_tests::need!(need::root(), need::tool("dracut"), need::full());
     let (version, vmlinuz, from) = real_kernel();
     let small = Small::new();
     let root = &small.root;

@@ -222,3 +222,38 @@ fn a_tool_of_a_tree_has_no_network() {
     };
     assert_eq!(links(Rights::Tool), "1", "the loop of its own alone");
 }
+
+#[test]
+fn what_makes_something_public_sees_no_private_file_of_the_server() {
+    if !is_root("what_makes_something_public_sees_no_private_file_of_the_server") {
+        return;
+    }
+    let place = tempfile::tempdir_in("/var/tmp").unwrap();
+    let place = Utf8Path::from_path(place.path()).unwrap();
+    std::fs::create_dir(place.join("shown")).unwrap();
+    let put = |path: &Utf8Path| std::fs::File::create(path).unwrap().write_all(b"SEEN").unwrap();
+    put(&place.join("shown/file"));
+    put(&place.join("beside"));
+    let private = ["/etc", "/root"].map(|directory| {
+        let secret = tempfile::Builder::new().prefix("s").tempfile_in(directory).unwrap();
+        secret.as_file().write_all(b"SEEN").unwrap();
+        secret.into_temp_path()
+    });
+    let sees = |path: &str| {
+        let isolation = Isolation::Public(Public::default().show(place.join("shown")));
+        let done = Tool::new("cat").arg(path).isolation(isolation).capture_stdout(1 << 20).run();
+        done.map(|done| String::from_utf8(done.stdout).unwrap()).unwrap_or_default()
+    };
+    for secret in &private {
+        assert_eq!(sees(secret.to_str().unwrap()), "", "{}", secret.display());
+    }
+    assert_eq!(sees(place.join("beside").as_str()), "");
+    assert_eq!(sees(place.join("shown/file").as_str()), "SEEN");
+    assert_ne!(sees("/etc/passwd"), "");
+    // It works in what it is shown, and nothing of that is seen outside of it.
+    let write = ["-c", "echo made > shown/new && echo made > beside"];
+    let isolation = Isolation::Public(Public::default().show(place.join("shown")));
+    let _ = Tool::new("sh").args(write).current_dir(place).isolation(isolation).run().unwrap();
+    assert_eq!(std::fs::read_to_string(place.join("shown/new")).unwrap(), "made\n");
+    assert_eq!(std::fs::read_to_string(place.join("beside")).unwrap(), "SEEN");
+}
