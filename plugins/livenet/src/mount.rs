@@ -96,15 +96,16 @@ pub(crate) enum System {
     None,
 }
 
-/// What is there of the system's mounts; `/dev` has mounts inside.
+/// What is there of the system's mounts. `/dev` has mounts inside, of which `/dev/shm` comes last and goes first: with it all are there.
 pub(crate) fn system(places: &Places) -> Result<System> {
     let count = |place: &Utf8Path| {
         mount_table::mounts_below(place).map(|found| found.len()).map_err(file_error::told)
     };
     let [proc, sys, dev] = SYSTEM.map(|name| count(&places.tree.join(name)));
-    Ok(match (proc?, sys?, dev?) {
-        (0, 0, 0) => System::None,
-        (1.., 1.., 1..) => System::All,
+    let shm = count(&places.tree.join("dev/shm"))?;
+    Ok(match (proc?, sys?, dev?, shm) {
+        (0, 0, 0, _) => System::None,
+        (1.., 1.., 1.., 1..) => System::All,
         _ => System::Some,
     })
 }

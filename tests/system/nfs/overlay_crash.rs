@@ -56,7 +56,7 @@ fn kill_a_change(command: &[&str], before: &str, after: &[&str]) {
             || ["mount", "umount2"].contains(&call.name.as_str())
             || call.line.contains("nodes/c3")
     };
-    let (mut partly, mut killed, mut back) = (0, 0, 0);
+    let (mut partly, mut killed, mut back, mut missed) = (0, 0, 0, 0);
     for (number, point) in points.iter().enumerate().filter(chosen) {
         let all = nfs.nodes("g").join(",");
         if !all.is_empty() {
@@ -65,7 +65,12 @@ fn kill_a_change(command: &[&str], before: &str, after: &[&str]) {
         bare.assert_same_as_now(&nfs.root);
         begin();
         let ended = strace::killed_at(nfs.root.disklessset(command), point).run();
-        assert!(!ended.status.success(), "{point} was not reached");
+        if ended.status.success() {
+            // How many nodes are done at once depends on how long they take, and so do the calls.
+            missed += 1;
+            assert_eq!(settled(&nfs, &point.to_string()), after, "{point} was not reached");
+            continue;
+        }
         killed += 1;
         if number % 2 == 0 {
             let _ = nfs.run(&["clean", "--yes"]).expect_done();
@@ -80,6 +85,7 @@ fn kill_a_change(command: &[&str], before: &str, after: &[&str]) {
     nfs.done(&["remove", "g", "--yes"]);
     assert!(killed > 5, "only {killed} of {} points", points.len());
     assert!(partly > 0, "never in the middle: {killed} kills");
+    assert!(missed < killed, "{missed} of {} points were not reached", killed + missed);
     // Some were led to a part of the nodes, which is neither.
     let on = killed - back - partly;
     kill_table::add(&command.join(" "), "system calls", points.len(), killed, back, on);

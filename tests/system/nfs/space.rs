@@ -88,8 +88,11 @@ fn a_disk_that_fills_up_meanwhile_costs_the_nodes_that_are_not_finished() {
     disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
     let (nfs, disk) = with_golden(400);
     let add = ["nfs", "nodes", "add", "g", "c[1-30]"];
-    let (adding, ()) =
-        nfs.root.disklessset(&add).start().wait_until(|| nfs.node("g", "c2").exists().then_some(()));
+    let (adding, ()) = nfs
+        .root
+        .disklessset(&add)
+        .start()
+        .wait_until(|| nfs.golden("g").join(".work/c2").exists().then_some(()));
     let filling = disk.fill_but(0);
     let failed = adding.wait().expect_code(1).expect_said("No space left on device");
     let place = nfs.root.path().join("diskless");
@@ -97,7 +100,7 @@ fn a_disk_that_fills_up_meanwhile_costs_the_nodes_that_are_not_finished() {
         .expect_said(&format!("the file system {place} (ext4)"))
         .expect_said("cannot make the tree of node c");
     let finished = nfs.nodes("g");
-    assert!(finished.len() >= 2 && finished.len() < 30, "{finished:?}");
+    assert!(!finished.is_empty() && finished.len() < 30, "{finished:?}");
     let whole: BTreeSet<_> = files_below(&nfs.golden("g").join("image")).unwrap().into_keys().collect();
     for node in &finished {
         let tree: BTreeSet<_> = files_below(&nfs.node("g", node)).unwrap().into_keys().collect();
