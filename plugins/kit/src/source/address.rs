@@ -10,7 +10,6 @@ use std::{fmt, str::FromStr};
 pub struct Address {
     /// Everything but the login.
     shown: String,
-    local: bool,
     login: Option<Login>,
 }
 
@@ -69,7 +68,7 @@ impl FromStr for Address {
         let port =
             authority.and_then(|authority| authority.port()).map_or(String::new(), |port| format!(":{port}"));
         let login = authority.map(login_of).transpose()?.flatten();
-        Ok(Self { shown: format!("{scheme}://{host}{port}{}", uri.path()), local, login })
+        Ok(Self { shown: format!("{scheme}://{host}{port}{}", uri.path()), login })
     }
 }
 
@@ -89,11 +88,6 @@ impl Address {
     /// The login, if there is one.
     pub(super) fn login(&self) -> Option<&Login> {
         self.login.as_ref()
-    }
-
-    /// Whether it lies on this server's own disk.
-    pub(super) fn is_local(&self) -> bool {
-        self.local
     }
 
     /// The address of something below this one.

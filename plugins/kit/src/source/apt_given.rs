@@ -3,7 +3,7 @@
 use super::{
     address::Address,
     apt_settings, apt_sources,
-    repositories::{Repositories, TextFile, Trust, write_private},
+    repositories::{Repositories, Trust, write_private},
 };
 use crate::tree_files::{NewFile, TreeFiles};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -17,8 +17,8 @@ const OPTIONS_IN_TREE: &str = "etc/apt/apt.conf.d/99mmdebstrap";
 const OURS: [&str; 3] =
     ["Dir::Etc::netrc", "Acquire::AllowInsecureRepositories", "APT::Get::AllowUnauthenticated"];
 
-/// Shows repositories on this server's disk to dpkg, which works inside the tree.
-const LOCAL_FILES: &str = "/usr/share/mmdebstrap/hooks/file-mirror-automount";
+/// Where a tree has its sources.
+const SOURCES_IN_TREE: &str = "etc/apt/sources.list.d";
 
 /// What mmdebstrap is told.
 #[derive(Debug, Default)]
@@ -49,12 +49,12 @@ pub(super) fn write(
     }
     if !stanzas.is_empty() {
         let file = scratch.join("disklessset.sources");
-        write_private(&file, &stanzas.join("\n"))?;
+        write_private(&file, &copied(&stanzas.join("\n")))?;
         given.files.push(file);
     }
     for (number, file) in repositories.files.iter().enumerate() {
         let copy = scratch.join(format!("given-{number}.{}", file.path.extension().unwrap_or("list")));
-        write_private(&copy, &file.text)?;
+        write_private(&copy, &copied(&file.text))?;
         given.files.push(copy);
     }
     let addresses = || repositories.repos.iter().map(|repo| &repo.address).chain(&repositories.mirror);
@@ -67,15 +67,12 @@ pub(super) fn write(
     if repositories.trust == Trust::Unsigned {
         given.options.extend(OURS[1..].iter().map(|option| format!("--aptopt={option} \"true\"")));
     }
-    let in_file = |file: &TextFile| file.text.contains("file:/");
-    let local = addresses().any(Address::is_local) || repositories.files.iter().any(in_file);
-    given.options.extend(local_files(local));
     Ok(given)
 }
 
-/// The option that shows repositories on this server's disk, where there are some.
-fn local_files(there: bool) -> Option<String> {
-    (there && Utf8Path::new(LOCAL_FILES).is_dir()).then(|| format!("--hook-dir={LOCAL_FILES}"))
+/// Has apt copy the packages of repositories on this server's disk: dpkg works inside the tree, and nothing is mounted there.
+fn copied(sources: &str) -> String {
+    sources.replace("file:/", "copy:/")
 }
 
 /// Writes sources of the server's own into `scratch`, in a file with this ending; logins that its addresses have go to a private file, with
@@ -88,7 +85,7 @@ pub(super) fn write_own(
 ) -> Result<Given> {
     let (text, mut logins) = apt_sources::without_logins(text);
     let sources = scratch.join(format!("disklessset.{ending}"));
-    write_private(&sources, &text)?;
+    write_private(&sources, &copied(&text))?;
     let mut given = Given { files: vec![sources], ..Given::default() };
     if !logins.is_empty() {
         logins.push_str(&auth_conf.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default());
@@ -96,7 +93,6 @@ pub(super) fn write_own(
         write_private(&file, &logins)?;
         given.options.push(format!("--aptopt={} \"{file}\"", OURS[0]));
     }
-    given.options.extend(local_files(text.contains("file:/") || text.contains("copy:/")));
     Ok(given)
 }
 
@@ -141,6 +137,12 @@ fn netrc(address: &Address) -> Option<String> {
 
 /// Takes out of a tree what was meant for its making alone.
 pub(super) fn forget(files: &TreeFiles) -> Result<()> {
+    for name in files.list(SOURCES_IN_TREE)? {
+        let file = format!("{SOURCES_IN_TREE}/{name}");
+        if let Some(text) = files.read_text(&file)?.filter(|text| text.contains("copy:/")) {
+            files.replace(&file, text.replace("copy:/", "file:/").as_bytes(), NewFile::of_root(0o644))?;
+        }
+    }
     let Some(all) = files.read_text(OPTIONS_IN_TREE)? else { return Ok(()) };
     let text = apt_settings::without(&all);
     let kept: Vec<&str> = text.lines().filter(|line| !OURS.iter().any(|own| line.contains(own))).collect();
@@ -161,6 +163,7 @@ pub(super) fn forget(files: &TreeFiles) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::repositories::TextFile;
     use super::*;
 
     fn scratch() -> (tempfile::TempDir, Utf8PathBuf) {
