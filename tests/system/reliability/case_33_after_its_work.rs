@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use super::case_08_signals::program;
 use super::case_10_tools::{USES, Use, World, finish, meet, meets};
 use super::tools::Fault;
-use crate::system::small::Small;
+use crate::system::small::{Small, kernels};
 
 /// How a tool ends that has done its work: it fails, or somebody kills it.
 pub(super) const ENDS: [&str; 2] = ["echo \"$0: broken on purpose\" >&2; exit 1", "kill -9 $$"];
@@ -55,7 +55,10 @@ fn case_33_a_stop_is_asked_for_when_a_tool_has_done_its_work() {
     disklessset_tests::need!(need::root(), need::tool("dracut"), need::tool("mmdebstrap"), need::tool("dnf"));
     let world = World::new();
     let done = world.small.root.beside().join("has-done-its-work");
-    let waits = format!("touch '{done}'; sleep 60");
+    // Who makes something public sees nothing of the server, but for the directory of what it makes.
+    let waits = format!(
+        "touch '{done}' || while [ $# -gt 0 ]; do [ \"$1\" = --tmpdir ] && touch \"$2/has-done-its-work\"; shift; done; sleep 60"
+    );
     // A package manager writes to its tree alone.
     let in_tree = "touch \"$dir/has-done-its-work\"; sleep 60";
     let trees = world.small.root.path().join("var/tmp/diskless/workdir");
@@ -63,7 +66,12 @@ fn case_33_a_stop_is_asked_for_when_a_tool_has_done_its_work() {
     for (number, used) in uses().enumerate() {
         let (signal, code) = stops[number % stops.len()];
         let asked = |slow: Program| -> Outcome {
-            let is_done = || done.exists() || trees.join("new/tree/has-done-its-work").exists();
+            let beside_its_work = || {
+                let asides = kernels(&world.small.root).read_dir_utf8().unwrap().flatten();
+                asides.into_iter().any(|aside| aside.path().join("has-done-its-work").exists())
+            };
+            let is_done =
+                || done.exists() || trees.join("new/tree/has-done-its-work").exists() || beside_its_work();
             let (running, ()) = slow.start().wait_until(|| is_done().then_some(()));
             kill(program(&world.small.root).unwrap(), signal).unwrap();
             let ended = running.wait();

@@ -20,6 +20,9 @@ pub(super) enum Fault<'a> {
     AfterItsWork(&'a str),
 }
 
+/// Where a stand-in finds the tool itself.
+const REAL: &str = "/usr/bin/.real-tool-of-a-test";
+
 /// The program on a server that has this in the place of a tool.
 pub(super) fn with_faulty(root: &TestRoot, tool: &str, fault: Fault<'_>, program: Program) -> Program {
     let real = need::find_tool(tool).unwrap_or_else(|| format!("/usr/bin/{tool}").into());
@@ -29,8 +32,8 @@ pub(super) fn with_faulty(root: &TestRoot, tool: &str, fault: Fault<'_>, program
         Fault::Missing => None,
         Fault::Fails => Some("echo \"$0: broken on purpose\" >&2\nexit 1".to_owned()),
         Fault::DoesNothing => Some("exit 0".to_owned()),
-        Fault::AfterItsWork(end) => Some(format!("{place}/real \"$@\"\n{end}")),
-        Fault::StopsHalfWay(script) => Some(format!("real={place}/real\n{script}\nexit 0")),
+        Fault::AfterItsWork(end) => Some(format!("{REAL} \"$@\"\n{end}")),
+        Fault::StopsHalfWay(script) => Some(format!("real={REAL}\n{script}\nexit 0")),
     };
     // In overlays: a file that is not there cannot be made by a bind mount, and others use the same directories meanwhile.
     let mut set_up = format!(
@@ -39,6 +42,8 @@ pub(super) fn with_faulty(root: &TestRoot, tool: &str, fault: Fault<'_>, program
          mount -t overlay -o lowerdir=$d,upperdir={place}/u$d,workdir={place}/w$d none $d; done; \
          rm -f /usr/bin/{tool} /usr/sbin/{tool}; "
     );
+    // Where programs see it that see little of the server.
+    set_up.push_str(&format!("cat {place}/real >{REAL}; chmod 755 {REAL}; "));
     if let Some(script) = script {
         let file = root.beside().join(format!("faulty-{tool}"));
         super::super::small::put(&file, format!("#!/bin/sh\n{script}\n").as_bytes(), 0o755);

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what things cost, beside the tools that do the same. Ratios hold between machines, seconds do not.
 
+mod clean;
 mod modules;
 mod program;
 mod samples;
@@ -19,11 +20,13 @@ pub(crate) enum Subject {
     Modules,
     /// Making an OS tree from another.
     Trees,
+    /// Cleaning images whose creation crashed.
+    Clean,
 }
 
 impl Subject {
     /// All, in the order they are measured.
-    pub(crate) const ALL: [Self; 3] = [Self::Program, Self::Modules, Self::Trees];
+    pub(crate) const ALL: [Self; 4] = [Self::Program, Self::Modules, Self::Trees, Self::Clean];
 
     /// The name on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -31,6 +34,7 @@ impl Subject {
             Self::Program => "program",
             Self::Modules => "modules",
             Self::Trees => "trees",
+            Self::Clean => "clean",
         }
     }
 }
@@ -42,5 +46,6 @@ pub(crate) fn task(subjects: &[Subject], strictness: Strictness) -> Result<(), F
         Subject::Program => program::task(),
         Subject::Modules => modules::task(strictness),
         Subject::Trees => trees::task(strictness),
+        Subject::Clean => clean::task(strictness),
     })
 }
