@@ -2,7 +2,7 @@
 
 /// A key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key {
+pub(crate) struct Key {
     /// Its name; a dot leads into a mapping.
     pub name: &'static str,
     /// What its value is.
@@ -18,7 +18,7 @@ const fn key(name: &'static str, value: &'static str, default: &'static str, hel
 }
 
 /// All keys, in the order of the page.
-pub const KEYS: [Key; 15] = [
+pub(crate) const KEYS: [Key; 15] = [
     key(
         "images_directory",
         "directory",

@@ -9,7 +9,7 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use http_base_url::HttpBaseUrl;
-pub use keys::{KEYS, Key};
+pub(crate) use keys::KEYS;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

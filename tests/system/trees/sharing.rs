@@ -59,7 +59,7 @@ fn a_snapshot_of_fifteen_thousand_files_takes_no_time() {
     });
     // Other tests run beside this one: the best of some tells what it costs. A copy takes seconds.
     let best = times.min().unwrap();
-    assert!(best < 300, "{best} ms");
+    assert!(best < 50, "{best} ms");
     assert!(disk.path().join("node4/usr/299/14999").exists());
 }
 

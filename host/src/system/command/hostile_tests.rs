@@ -234,7 +234,7 @@ fn what_makes_something_public_sees_no_private_file_of_the_server() {
     let put = |path: &Utf8Path| std::fs::File::create(path).unwrap().write_all(b"SEEN").unwrap();
     put(&place.join("shown/file"));
     put(&place.join("beside"));
-    let private = ["/etc", "/root"].map(|directory| {
+    let private = ["/etc", "/root", "/"].map(|directory| {
         let secret = tempfile::Builder::new().prefix("s").tempfile_in(directory).unwrap();
         secret.as_file().write_all(b"SEEN").unwrap();
         secret.into_temp_path()

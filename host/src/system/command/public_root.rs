@@ -4,8 +4,10 @@
 //! What is nobody else's business is out of its sight then: all directories at the top but those of the system itself, and in these what
 //! other users cannot read.
 
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::Metadata;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use camino::Utf8PathBuf;
@@ -23,6 +25,8 @@ const OF_THE_SYSTEM: [&str; 10] =
     ["usr", "bin", "sbin", "lib", "lib32", "lib64", "etc", "dev", "proc", "sys"];
 /// Those of them in which administrators keep files that are private.
 const MAY_HAVE_SECRETS: [&str; 2] = ["/etc", "/usr/local"];
+/// A place that is covered, and never what a link there leads to.
+const PLACE: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 const SHARES: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
 
 /// Prepares this thread's private mount namespace.
@@ -41,13 +45,16 @@ pub(super) fn enter(plan: &Public) -> Result<(), StepError> {
         cover_private(Path::new(place))?;
     }
     let root = open_directory(libc::AT_FDCWD, "/").map_err(step("opening /"))?;
-    for entry in std::fs::read_dir("/").map_err(step("reading /"))?.flatten() {
-        let name = entry.file_name();
-        let Some(name) = name.to_str().filter(|name| !OF_THE_SYSTEM.contains(name)) else { continue };
-        // A link leads to something that is covered itself, or into the system.
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            let place = open_directory(root.as_raw_fd(), name).map_err(step(format!("opening /{name}")))?;
-            mount_on(&place, "tmpfs", SHARES, Some("mode=1777,size=50%"))?;
+    for entry in std::fs::read_dir("/").map_err(step("reading /"))? {
+        let entry = entry.map_err(step("reading /"))?;
+        let (name, path) = (entry.file_name(), entry.path());
+        let is_of_the_system = name.to_str().is_some_and(|name| OF_THE_SYSTEM.contains(&name));
+        match kind(&path)? {
+            Some(found) if found.is_dir() && !is_of_the_system => cover_directory(&path)?,
+            // A file to swap to, say.
+            Some(found) if found.is_file() => cover_file(&path)?,
+            // A link leads to something that is covered itself, or into the system.
+            _ => {}
         }
     }
     made_up::mount_dev(&root, "", true)?;
@@ -66,26 +73,48 @@ fn show(path: &Utf8PathBuf, source: &OwnedFd) -> Result<(), StepError> {
     bind(&magic(source), &place, path.as_str())
 }
 
-/// Covers what others than its owner and group cannot read. Links are not followed.
+/// Covers what others than its owner and group cannot read, in a directory and below. Links are not followed. What cannot be looked at
+/// cannot be covered: then nothing is run.
 fn cover_private(top: &Path) -> Result<(), StepError> {
     let mut todo: Vec<PathBuf> = vec![top.to_owned()];
     while let Some(directory) = todo.pop() {
-        let Ok(entries) = std::fs::read_dir(&directory) else { continue };
-        for entry in entries.flatten() {
-            let (path, Ok(found)) = (entry.path(), entry.metadata()) else { continue };
-            let (mode, name) = (found.permissions().mode(), path.to_string_lossy().into_owned());
-            let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-            if found.is_dir() && mode & 0o005 == 0o005 {
-                todo.push(path);
-            } else if found.is_dir() {
-                let place = open(&path, flags | OFlag::O_DIRECTORY, Mode::empty());
-                let place = place.map_err(step(format!("opening {name}")))?;
-                mount_on(&place, "tmpfs", SHARES, Some("mode=0755,size=1m"))?;
-            } else if found.is_file() && mode & 0o004 == 0 {
-                let place = open(&path, flags, Mode::empty()).map_err(step(format!("opening {name}")))?;
-                bind("/dev/null", &place, &name)?;
+        let reading = || step(format!("reading {}", directory.display()));
+        let entries = match std::fs::read_dir(&directory) {
+            Err(gone) if gone.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries.map_err(reading())?,
+        };
+        for entry in entries {
+            let path = entry.map_err(reading())?.path();
+            match kind(&path)? {
+                Some(found) if found.is_dir() && found.mode() & 0o005 == 0o005 => todo.push(path),
+                Some(found) if found.is_dir() => cover_directory(&path)?,
+                Some(found) if found.is_file() && found.mode() & 0o004 == 0 => cover_file(&path)?,
+                _ => {}
             }
         }
     }
     Ok(())
+}
+
+/// What is at a place; nothing when somebody took it away meanwhile.
+fn kind(path: &Path) -> Result<Option<Metadata>, StepError> {
+    match path.symlink_metadata() {
+        Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map(Some).map_err(step(format!("looking at {}", path.display()))),
+    }
+}
+
+fn cover_directory(path: &Path) -> Result<(), StepError> {
+    let place = open(path, PLACE | OFlag::O_DIRECTORY, Mode::empty());
+    mount_on(
+        &place.map_err(step(format!("opening {}", path.display())))?,
+        "tmpfs",
+        SHARES,
+        Some("mode=1777,size=50%"),
+    )
+}
+
+fn cover_file(path: &Path) -> Result<(), StepError> {
+    let place = open(path, PLACE, Mode::empty()).map_err(step(format!("opening {}", path.display())))?;
+    bind("/dev/null", &place, &path.to_string_lossy())
 }

@@ -135,7 +135,7 @@ fn netrc(address: &Address) -> Option<String> {
     Some(format!("machine {address} login {} password {}\n", login.user, login.password))
 }
 
-/// Takes out of a tree what was meant for its making alone.
+/// Takes out of a tree what was meant for its making alone. Whoever wrote `copy:` himself gets `file:`: apt reads the same with both.
 pub(super) fn forget(files: &TreeFiles) -> Result<()> {
     for name in files.list(SOURCES_IN_TREE)? {
         let file = format!("{SOURCES_IN_TREE}/{name}");

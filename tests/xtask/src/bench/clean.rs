@@ -9,11 +9,10 @@ use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::Installed;
 use super::samples::{Demands, Samples, Strictness};
-use crate::dist::{self, Built};
 use crate::failure::{self, Failure};
 use crate::say;
-use crate::source_tree::SourceTree;
 
 /// Images that crashed, of each run.
 const IMAGES: usize = 200;
@@ -25,21 +24,13 @@ const PLACE: &str = "var/www/html/preboot_execution_environment/diskless/images"
 
 /// Builds with optimisation, measures, prints, compares with what was demanded.
 pub(super) fn task(strictness: Strictness) -> Result<(), Failure> {
-    let tree = SourceTree::find()?;
-    let built = dist::build(&tree)?;
-    let place = tempfile::Builder::new()
-        .prefix("disklessset-bench-")
-        .tempdir_in("/var/tmp")
-        .map_err(|cause| Failure::Plain(format!("cannot make a directory in /var/tmp: {cause}")))?;
-    let place = Utf8Path::from_path(place.path()).expect("the prefix is plain text");
-    let modules = place.join("modules.d");
-    std::fs::create_dir(&modules).map_err(failure::file("make", &modules))?;
-    dist::install_modules(&built, &modules)?;
+    let installed = Installed::build()?;
+    let place = &installed.place;
     let config = place.join("config.yml");
     // The next creation is not to clean what the one before left.
     std::fs::write(&config, "autoclean: false\n").map_err(failure::file("write", &config))?;
     say::step(&format!("clean of {IMAGES} images whose creation crashed"));
-    let beyond = Samples::take(RUNS, |run| one(&built, place, &modules, &config, run))?;
+    let beyond = Samples::take(RUNS, |run| one(&installed, &config, run))?;
     let mut demands = Demands::default();
     let holds = beyond.median() <= MOST;
     let demanded = format!("{MOST} ms");
@@ -48,13 +39,8 @@ pub(super) fn task(strictness: Strictness) -> Result<(), Failure> {
 }
 
 /// Milliseconds an image of one run.
-fn one(
-    built: &Built,
-    place: &Utf8Path,
-    modules: &Utf8Path,
-    config: &Utf8Path,
-    run: usize,
-) -> Result<f64, Failure> {
+fn one(installed: &Installed, config: &Utf8Path, run: usize) -> Result<f64, Failure> {
+    let Installed { built, modules, place, .. } = installed;
     let root: Utf8PathBuf = place.join(format!("root-{run}"));
     std::fs::create_dir(&root).map_err(failure::file("make", &root))?;
     let command = |args: &[&str]| {

@@ -9,7 +9,11 @@ mod trees;
 pub(crate) use program::peak;
 pub(crate) use samples::Strictness;
 
-use crate::failure::Failure;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::dist::{self, Built};
+use crate::failure::{self, Failure};
+use crate::source_tree::SourceTree;
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +40,29 @@ impl Subject {
             Self::Trees => "trees",
             Self::Clean => "clean",
         }
+    }
+}
+
+/// The program and the shipped modules, built with optimisation, beside a directory to measure in.
+struct Installed {
+    built: Built,
+    modules: Utf8PathBuf,
+    place: Utf8PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl Installed {
+    fn build() -> Result<Self, Failure> {
+        let built = dist::build(&SourceTree::find()?)?;
+        let directory = tempfile::Builder::new()
+            .prefix("disklessset-bench-")
+            .tempdir_in("/var/tmp")
+            .map_err(|cause| Failure::Plain(format!("cannot make a directory in /var/tmp: {cause}")))?;
+        let place = Utf8Path::from_path(directory.path()).expect("the prefix is plain text").to_owned();
+        let modules = place.join("modules.d");
+        std::fs::create_dir(&modules).map_err(failure::file("make", &modules))?;
+        dist::install_modules(&built, &modules)?;
+        Ok(Self { built, modules, place, _directory: directory })
     }
 }
 

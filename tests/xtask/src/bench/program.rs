@@ -10,27 +10,19 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::sys::resource::{UsageWho, getrusage};
 
-use crate::dist::{self, Built};
+use super::Installed;
+use crate::dist::Built;
 use crate::failure::{self, Failure};
 use crate::say;
-use crate::source_tree::SourceTree;
 
 /// Runs of which the median counts.
 const RUNS: usize = 15;
 
 /// Builds with optimisation, measures, prints.
 pub(super) fn task() -> Result<(), Failure> {
-    let tree = SourceTree::find()?;
-    let built = dist::build(&tree)?;
-    let place = tempfile::Builder::new()
-        .prefix("disklessset-bench-")
-        .tempdir_in("/var/tmp")
-        .map_err(|cause| Failure::Plain(format!("cannot make a directory in /var/tmp: {cause}")))?;
-    let place = Utf8Path::from_path(place.path()).expect("the prefix is plain text");
-    let modules = place.join("modules.d");
-    make_dir(&modules)?;
-    dist::install_modules(&built, &modules)?;
-    let site = Site { built: &built, place, modules: &modules };
+    let installed = Installed::build()?;
+    let Installed { built, place, modules, .. } = &installed;
+    let site = Site { built, place, modules };
     listing(&site)?;
     if nix::unistd::geteuid().is_root() {
         return creation(&site);
