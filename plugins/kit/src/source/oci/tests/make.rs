@@ -10,8 +10,18 @@ use tar::{EntryType, Header};
 
 pub(super) const PLAIN: &str = "application/vnd.oci.image.layer.v1.tar";
 
+/// Bytes that a name has in a header. Longer ones (the tests' own directory may be deep) stand in extended records before it.
+const IN_HEADER: usize = 100;
+
 /// A member with its data, filled up to a block.
 pub(in crate::source::oci) fn member(kind: EntryType, name: &[u8], link: &[u8], data: &[u8]) -> Vec<u8> {
+    let long = [("path", name), ("linkpath", link)].into_iter().filter(|(_, value)| value.len() > IN_HEADER);
+    let long: Vec<_> = long.collect();
+    let before = if long.is_empty() { Vec::new() } else { extended(&long) };
+    [before, with_header(kind, &name[..name.len().min(IN_HEADER)], &link[..link.len().min(IN_HEADER)], data)].concat()
+}
+
+fn with_header(kind: EntryType, name: &[u8], link: &[u8], data: &[u8]) -> Vec<u8> {
     let mut header = Header::new_ustar();
     header.as_old_mut().name[..name.len()].copy_from_slice(name);
     header.as_old_mut().linkname[..link.len()].copy_from_slice(link);
