@@ -17,14 +17,14 @@ pub enum Role {
     Change,
     /// Only reads an existing image; the first parameter is its name, which the host adds itself.
     Read,
-    /// Only reads, and is about no single image: it takes no image's name (since 1.1).
+    /// Only reads, and is about no single image: it takes no image's name.
     Overview,
     /// A role of a newer API: the host refuses the action and says so.
     #[serde(other)]
     Unknown,
 }
 
-/// Whether `disklessset module check` tries an action of existing images (since 1.2).
+/// Whether `disklessset module check` tries an action of existing images.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "when", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -44,7 +44,7 @@ pub enum Trial {
     Unknown,
 }
 
-/// A program of the server that an action cannot do without (since 1.3).
+/// A program of the server that an action cannot do without.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ToolNeed {
@@ -77,10 +77,10 @@ pub struct ActionSpec {
     /// Its parameters beside the image's name, in the order the menu asks for them.
     #[serde(default)]
     pub params: Vec<ParamSpec>,
-    /// Whether `module check` tries it (since 1.2).
+    /// Whether `module check` tries it.
     #[serde(default)]
     pub trial: Trial,
-    /// Programs of the server that it cannot do without (since 1.3).
+    /// Programs of the server that it cannot do without.
     #[serde(default)]
     pub needs: Vec<ToolNeed>,
 }

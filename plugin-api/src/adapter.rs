@@ -3,7 +3,7 @@
 //! A panic can only be caught inside the module that made it, so every entry into a module goes through [`guarded`].
 
 use crate::{
-    ActionSpec, Attributes, DerivedImageClass, Host, Image, ImageClass,
+    ActionCheck, ActionSpec, DerivedImageClass, Host, Image, ImageClass,
     abi::{AbiError, HostRef, Module, Module_TO, ModuleBox},
     error::{Error, ErrorKind, Result},
     messages::{ClassDescription, ModuleDescription, StepReply, StepRequest, steps},
@@ -44,104 +44,69 @@ fn text(request: &StepRequest, name: &str) -> String {
 }
 
 macro_rules! dispatch {
-    ($class:expr, $request:expr, $host:expr, $done:ident) => {{
+    ($class:expr, $request:expr, $host:expr) => {{
         let (class, request, host) = ($class, $request, $host);
         let step = request.step.as_str();
         let words = text(&request, "words");
         if step == steps::CLEAN {
             let name = request.name.as_ref().ok_or_else(|| Error::usage("clean came without a name"))?;
-            return Ok(StepReply { image: None, value: $done(class.clean(name, host)?, step)?.into_value() });
+            return Ok(StepReply { image: None, value: class.clean(name, host)?.into_value()? });
         }
         if step == steps::OVERVIEW {
-            let value = $done(class.overview(&words, &request.arguments, host)?, step)?.into_value();
+            let value = class.overview(&words, &request.arguments, host)?;
             return Ok(StepReply { image: None, value });
         }
         let mut image = subject(request.image.clone(), step)?;
-        let before = image.attributes().clone();
-        let run = |image: &mut Image| {
-            Ok(match step {
-                steps::CREATE => {
-                    $done(class.create_new_image(image, &request.arguments, host)?, step)?.into_value()
-                }
-                steps::REMOVE => $done(class.remove_files(image, host)?, step)?.into_value(),
-                steps::BOOT_FILE => {
-                    let boot =
-                        serde_json::from_value(request.attrs.get("boot").cloned().unwrap_or_default())?;
-                    $done(class.get_boot_file_template(image, &boot, host)?, step)?.into_value()
-                }
-                steps::CLONE => {
-                    let source = subject(request.source.clone(), step)?;
-                    $done(class.clone_image(&source, image, host)?, step)?.into_value()
-                }
-                steps::SET_KERNEL => {
-                    let kernel =
-                        serde_json::from_value(request.attrs.get("kernel").cloned().unwrap_or_default())?;
-                    $done(class.set_kernel(image, &kernel, host)?, step)?.into_value()
-                }
-                steps::CHECK_REMOVAL => $done(class.check_removal(image, host)?, step)?.into_value(),
-                steps::RECOVER => {
-                    let action = text(&request, "action");
-                    $done(class.recovered(image, &action, host)?, step)?.into_value()
-                }
-                steps::SHOW => $done(class.show(image, host)?, step)?.into_value(),
-                steps::ACTION => {
-                    $done(class.action(&words, image, &request.arguments, host)?, step)?.into_value()
-                }
-                other => $done(class.step(other, image, &request.attrs, host)?, step)?.into_value(),
-            })
+        let value = match step {
+            steps::CREATE => class.create_new_image(&mut image, &request.arguments, host)?.into_value()?,
+            steps::REMOVE => class.remove_files(&image, host)?.into_value()?,
+            steps::BOOT_FILE => {
+                let boot = serde_json::from_value(request.attrs.get("boot").cloned().unwrap_or_default())?;
+                class.get_boot_file_template(&image, &boot, host)?.into_value()?
+            }
+            steps::CLONE => {
+                let source = subject(request.source.clone(), step)?;
+                class.clone_image(&source, &mut image, host)?.into_value()?
+            }
+            steps::SET_KERNEL => {
+                let kernel =
+                    serde_json::from_value(request.attrs.get("kernel").cloned().unwrap_or_default())?;
+                class.set_kernel(&mut image, &kernel, host)?.into_value()?
+            }
+            steps::CHECK => {
+                let complete = request.attrs.get("complete").and_then(Value::as_bool).unwrap_or(true);
+                let action = ActionCheck { words: &words, arguments: &request.arguments, complete };
+                class.check(&action, &image, host)?.into_value()?
+            }
+            steps::VERIFY => class.verify(&image, host)?.into_value()?,
+            steps::OS_TREE => class.os_tree(&image, host)?.into_value()?,
+            steps::CHECK_REMOVAL => class.check_removal(&image, host)?.into_value()?,
+            steps::RECOVER => {
+                let action = text(&request, "action");
+                class.recovered(&mut image, &action, host)?.into_value()?
+            }
+            steps::SHOW => class.show(&image, host)?,
+            steps::ACTION => class.action(&words, &mut image, &request.arguments, host)?,
+            other => class.step(other, &mut image, &request.attrs, host)?,
         };
-        let value = run(&mut image).map_err(|error| unless_changed(error, step, &before, &image))?;
         Ok(StepReply { image: Some(image), value })
     }};
 }
 
-trait IntoValue {
-    fn into_value(self) -> Value;
-}
-impl IntoValue for () {
-    fn into_value(self) -> Value {
-        Value::Null
+/// What a step gives back, as it crosses.
+trait IntoValue: serde::Serialize + Sized {
+    fn into_value(self) -> Result<Value> {
+        Ok(serde_json::to_value(self)?)
     }
 }
-impl IntoValue for String {
-    fn into_value(self) -> Value {
-        self.into()
-    }
-}
-impl IntoValue for Option<String> {
-    fn into_value(self) -> Value {
-        self.into()
-    }
-}
-impl IntoValue for Value {
-    fn into_value(self) -> Value {
-        self
-    }
-}
-
-fn own<T>(value: T, _step: &str) -> Result<T> {
-    Ok(value)
-}
-
-fn or_base<T>(value: Option<T>, step: &str) -> Result<T> {
-    value.ok_or_else(|| Error::not_defined(step))
-}
-
-/// What a class leaves to its base the base begins with the image as it was: what was changed before would be lost without a word.
-fn unless_changed(error: Error, step: &str, before: &Attributes, image: &Image) -> Error {
-    if error.kind != ErrorKind::NOT_DEFINED || image.attributes() == before {
-        return error;
-    }
-    Error::failed(format!("the class changed the image in step {step} and then left the step to its base"))
-        .hint("this is a fault of the module: it has to call host.base(), and give back what that gave")
-}
+impl<T: serde::Serialize> IntoValue for T {}
 
 impl<C: ImageClass> Steps for Own<C> {
     fn describe(&self, name: &str) -> ClassDescription {
         ClassDescription { name: name.to_owned(), actions: self.0.actions() }
     }
     fn run(&self, request: StepRequest, host: &Host<'_>) -> Result<StepReply> {
-        dispatch!(&self.0, request, host, own)
+        dispatch!(&self.0, request, host)
     }
 }
 
@@ -156,7 +121,7 @@ impl<C: DerivedImageClass> Steps for Derived<C> {
             let refined: Vec<_> = inherited.into_iter().map(|action| self.0.refine(action)).collect();
             return Ok(StepReply { image: None, value: serde_json::to_value(refined)? });
         }
-        dispatch!(&self.0, request, host, or_base)
+        dispatch!(&self.0, request, host)
     }
 }
 
@@ -290,7 +255,7 @@ macro_rules! declare_module {
 
         #[used]
         // SAFETY: the section holds one plain note and nothing reads it at run time.
-        #[unsafe(link_section = ".note.disklessset")]
+        #[unsafe(link_section = ".note.disklessset.api")]
         static DISKLESSSET_ELF_NOTE: $crate::note::ElfNote<{ DISKLESSSET_NOTE.len().next_multiple_of(4) }> =
             $crate::note::ElfNote::new(DISKLESSSET_NOTE);
 

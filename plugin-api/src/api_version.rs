@@ -5,7 +5,7 @@
 #[macro_export]
 macro_rules! api_version {
     () => {
-        "1.3.0"
+        "1.0.0"
     };
 }
 

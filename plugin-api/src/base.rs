@@ -1,10 +1,11 @@
 //! What the base of a class does, for the class that is built on it.
 
 use crate::{
-    Arguments, Attributes, BootContext, Host, Image, Kernel,
-    error::{Error, ErrorKind, Result},
+    ActionCheck, Arguments, Attributes, BootContext, Finding, Host, Image, Kernel, Refusal,
+    error::Result,
     messages::{StepCall, StepReply, StepRequest, services, steps},
 };
+use camino::Utf8PathBuf;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -19,10 +20,10 @@ use serde_json::{Value, json};
 /// # use disklessset_plugin_api::{Arguments, Host, Image, Result};
 /// # struct Tuned;
 /// # impl Tuned {
-/// fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Option<()>> {
+/// fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
 ///     host.base().create_new_image(image, args)?;
 ///     image.set("profile", args.need::<String>("profile")?);
-///     Ok(Some(()))
+///     Ok(())
 /// }
 /// # }
 /// ```
@@ -127,11 +128,35 @@ impl<'h, 'a> Base<'h, 'a> {
     /// See [`crate::ImageClass::overview`].
     ///
     /// # Errors
-    /// The base's own; of the kind `USAGE` from hosts of API 1.1, which run no overview of a base.
+    /// The base's own.
     pub fn overview(&self, words: &str, args: &Arguments) -> Result<Value> {
         let attrs = Attributes::from([("words".to_owned(), words.into())]);
         self.run(StepRequest { arguments: args.clone(), attrs, ..StepRequest::new("", steps::OVERVIEW) })
             .map(|reply| reply.value)
+    }
+
+    /// See [`crate::ImageClass::check`]. The base looks at the arguments that it knows.
+    ///
+    /// # Errors
+    /// The base's own.
+    pub fn check(&self, action: &ActionCheck<'_>, image: &Image) -> Result<Vec<Refusal>> {
+        read(self.look(image, StepRequest::check(action))?)
+    }
+
+    /// See [`crate::ImageClass::verify`].
+    ///
+    /// # Errors
+    /// The base's own.
+    pub fn verify(&self, image: &Image) -> Result<Vec<Finding>> {
+        read(self.look(image, StepRequest::new("", steps::VERIFY))?)
+    }
+
+    /// See [`crate::ImageClass::os_tree`].
+    ///
+    /// # Errors
+    /// The base's own; [`crate::ErrorKind::NOT_DEFINED`] when no class below has one.
+    pub fn os_tree(&self, image: &Image) -> Result<Utf8PathBuf> {
+        read(self.look(image, StepRequest::new("", steps::OS_TREE))?)
     }
 
     /// See [`crate::ImageClass::check_removal`].
@@ -139,7 +164,7 @@ impl<'h, 'a> Base<'h, 'a> {
     /// # Errors
     /// The base's objection.
     pub fn check_removal(&self, image: &Image) -> Result<()> {
-        unless_undefined(self.look(image, StepRequest::new("", steps::CHECK_REMOVAL))).map(drop)
+        self.look(image, StepRequest::new("", steps::CHECK_REMOVAL)).map(drop)
     }
 
     /// See [`crate::ImageClass::recovered`].
@@ -148,23 +173,14 @@ impl<'h, 'a> Base<'h, 'a> {
     /// The base's own.
     pub fn recovered(&self, image: &mut Image, action: &str) -> Result<Option<String>> {
         let attrs = Attributes::from([("action".to_owned(), action.into())]);
-        let told = self.change(image, StepRequest { attrs, ..StepRequest::new("", steps::RECOVER) });
-        read(unless_undefined(told)?)
+        read(self.change(image, StepRequest { attrs, ..StepRequest::new("", steps::RECOVER) })?)
     }
 
     /// See [`crate::ImageClass::step`].
     ///
     /// # Errors
-    /// The base's own; [`ErrorKind::NOT_DEFINED`] when no class below defines it.
+    /// The base's own; [`crate::ErrorKind::NOT_DEFINED`] when no class below defines it.
     pub fn step(&self, step: &str, image: &mut Image, attrs: Attributes) -> Result<Value> {
         self.change(image, StepRequest { attrs, ..StepRequest::new("", step) })
-    }
-}
-
-/// A base of an API that did not have the step has nothing to say.
-fn unless_undefined(told: Result<Value>) -> Result<Value> {
-    match told {
-        Err(Error { kind: ErrorKind::NOT_DEFINED, .. }) => Ok(Value::Null),
-        told => told,
     }
 }

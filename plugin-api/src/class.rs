@@ -1,9 +1,12 @@
 //! The traits that authors of image classes write.
 
 use crate::{
-    ActionSpec, Arguments, Attributes, BootContext, Host, Image, ImageName, Kernel,
+    ActionCheck, ActionSpec, Arguments, Attributes, BootContext, Finding, Host, Image, ImageName, Kernel,
+    Refusal,
     error::{Error, Result},
+    messages::steps,
 };
+use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -90,6 +93,32 @@ pub trait ImageClass: Send + Sync + 'static {
         Err(Error::usage(format!("this class has no action {words}")))
     }
 
+    /// Looks at an action before it is run, and says of each argument why it will not do. The menu asks after each answer, a parameters file,
+    /// the command line and `--dry-run` when all is given; under the lock it is asked once more. It changes nothing. A creation comes with
+    /// an image that is not there yet.
+    ///
+    /// # Errors
+    /// What speaks against the action itself, whatever its arguments (the image is mounted, a tool is missing).
+    fn check(&self, _action: &ActionCheck<'_>, _image: &Image, _host: &Host<'_>) -> Result<Vec<Refusal>> {
+        Ok(Vec::new())
+    }
+
+    /// Looks at a created image for `verify`: what only the class can tell. It changes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be found out.
+    fn verify(&self, _image: &Image, _host: &Host<'_>) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
+
+    /// The OS tree of an image, a directory that may be written to and is there until the action ends: for `kernel add --from-image`.
+    ///
+    /// # Errors
+    /// [`Error::not_defined`] for a class without one; others when it cannot be shown.
+    fn os_tree(&self, _image: &Image, _host: &Host<'_>) -> Result<Utf8PathBuf> {
+        Err(Error::not_defined(steps::OS_TREE))
+    }
+
     /// Objects to the removal of an image that something else needs, before anything is touched.
     ///
     /// # Errors
@@ -98,7 +127,7 @@ pub trait ImageClass: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Settles a created image after `action` on it was killed. What was on record is undone already; a class whose attributes
+    /// Recovers a created image after `action` on it was killed. What was on record is undone already; a class whose attributes
     /// follow from what is on disk sets them here. Gives back a sentence about what stays, for the user.
     ///
     /// # Errors
@@ -116,9 +145,24 @@ pub trait ImageClass: Send + Sync + 'static {
     }
 }
 
-/// A class built on another: every method may be left out, the base's is then used. `Ok(None)` leaves a step to the base, with
-/// the image as it was: a class that changes the image and then gives back `Ok(None)` gets an error. [`Host::base`] has the base do its part
-/// within a step of the class's own.
+/// A class built on another: every method may be left out, the base's is then used. A method that is there can have the base do its part
+/// through [`Host::base`], before, after or in the middle of its own.
+///
+/// ```
+/// # use disklessset_plugin_api::{Arguments, DerivedImageClass, Host, Image, Result};
+/// struct Tuned;
+///
+/// impl DerivedImageClass for Tuned {
+///     fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
+///         host.base().create_new_image(image, args)?;
+///         image.set("profile", "low-latency");
+///         Ok(())
+///     }
+/// }
+/// ```
+///
+/// The errors of each method are those of the one of the same name in [`ImageClass`].
+#[allow(clippy::missing_errors_doc, reason = "said once, above")]
 pub trait DerivedImageClass: Send + Sync + 'static {
     /// Its own actions, in place of the base's of the same words and beside the others. One that creates takes the place of the base's
     /// creation whatever its words are.
@@ -129,132 +173,83 @@ pub trait DerivedImageClass: Send + Sync + 'static {
     /// An action that the class has from its base, as it is for this class: with a parameter more or fewer, another default, another
     /// label (`action.with("size", |size| size.default("2G")).without("layout")`). `None` when this class does not have it.
     ///
-    /// Only a creation may get other words. What it is to an image stays ([`crate::Role`]). Hosts of API 1.1 do not ask: under them
-    /// the action is as the base declares it.
+    /// Only a creation may get other words. What it is to an image stays ([`crate::Role`]).
     fn refine(&self, action: ActionSpec) -> Option<ActionSpec> {
         Some(action)
     }
 
     /// See [`ImageClass::create_new_image`].
-    ///
-    /// # Errors
-    /// As there.
-    fn create_new_image(
-        &self,
-        _image: &mut Image,
-        _args: &Arguments,
-        _host: &Host<'_>,
-    ) -> Result<Option<()>> {
-        Ok(None)
+    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
+        host.base().create_new_image(image, args)
     }
 
     /// See [`ImageClass::remove_files`].
-    ///
-    /// # Errors
-    /// As there.
-    fn remove_files(&self, _image: &Image, _host: &Host<'_>) -> Result<Option<()>> {
-        Ok(None)
+    fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<()> {
+        host.base().remove_files(image)
     }
 
-    /// See [`ImageClass::clean`]. The base cleans after it, whatever it gives back (under hosts of API 1.1 only after `Ok(None)`).
-    ///
-    /// # Errors
-    /// As there; the base cleans all the same.
-    fn clean(&self, _name: &ImageName, _host: &Host<'_>) -> Result<Option<()>> {
-        Ok(None)
+    /// See [`ImageClass::clean`]. It cleans what is this class's own; the host has the base clean after it, whatever it gives back.
+    fn clean(&self, _name: &ImageName, _host: &Host<'_>) -> Result<()> {
+        Ok(())
     }
 
     /// See [`ImageClass::get_boot_file_template`].
-    ///
-    /// # Errors
-    /// As there.
-    fn get_boot_file_template(
-        &self,
-        _image: &Image,
-        _boot: &BootContext,
-        _host: &Host<'_>,
-    ) -> Result<Option<String>> {
-        Ok(None)
+    fn get_boot_file_template(&self, image: &Image, boot: &BootContext, host: &Host<'_>) -> Result<String> {
+        host.base().get_boot_file_template(image, boot)
     }
 
     /// See [`ImageClass::clone_image`].
-    ///
-    /// # Errors
-    /// As there.
-    fn clone_image(&self, _source: &Image, _image: &mut Image, _host: &Host<'_>) -> Result<Option<()>> {
-        Ok(None)
+    fn clone_image(&self, source: &Image, image: &mut Image, host: &Host<'_>) -> Result<()> {
+        host.base().clone_image(source, image)
     }
 
     /// See [`ImageClass::set_kernel`].
-    ///
-    /// # Errors
-    /// As there.
-    fn set_kernel(&self, _image: &mut Image, _kernel: &Kernel, _host: &Host<'_>) -> Result<Option<()>> {
-        Ok(None)
+    fn set_kernel(&self, image: &mut Image, kernel: &Kernel, host: &Host<'_>) -> Result<()> {
+        host.base().set_kernel(image, kernel)
     }
 
     /// See [`ImageClass::show`].
-    ///
-    /// # Errors
-    /// As there.
-    fn show(&self, _image: &Image, _host: &Host<'_>) -> Result<Option<Value>> {
-        Ok(None)
+    fn show(&self, image: &Image, host: &Host<'_>) -> Result<Value> {
+        host.base().show(image)
     }
 
     /// See [`ImageClass::action`].
-    ///
-    /// # Errors
-    /// As there.
-    fn action(
-        &self,
-        _words: &str,
-        _image: &mut Image,
-        _args: &Arguments,
-        _host: &Host<'_>,
-    ) -> Result<Option<Value>> {
-        Ok(None)
+    fn action(&self, words: &str, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
+        host.base().action(words, image, args)
     }
 
     /// See [`ImageClass::overview`].
-    ///
-    /// # Errors
-    /// As there.
-    fn overview(&self, _words: &str, _args: &Arguments, _host: &Host<'_>) -> Result<Option<Value>> {
-        Ok(None)
+    fn overview(&self, words: &str, args: &Arguments, host: &Host<'_>) -> Result<Value> {
+        host.base().overview(words, args)
+    }
+
+    /// See [`ImageClass::check`].
+    fn check(&self, action: &ActionCheck<'_>, image: &Image, host: &Host<'_>) -> Result<Vec<Refusal>> {
+        host.base().check(action, image)
+    }
+
+    /// See [`ImageClass::verify`].
+    fn verify(&self, image: &Image, host: &Host<'_>) -> Result<Vec<Finding>> {
+        host.base().verify(image)
+    }
+
+    /// See [`ImageClass::os_tree`].
+    fn os_tree(&self, image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
+        host.base().os_tree(image)
     }
 
     /// See [`ImageClass::check_removal`].
-    ///
-    /// # Errors
-    /// As there.
-    fn check_removal(&self, _image: &Image, _host: &Host<'_>) -> Result<Option<()>> {
-        Ok(None)
+    fn check_removal(&self, image: &Image, host: &Host<'_>) -> Result<()> {
+        host.base().check_removal(image)
     }
 
-    /// See [`ImageClass::recovered`]. `Ok(None)` leaves it to the base, `Ok(Some(None))` has nothing to say.
-    ///
-    /// # Errors
-    /// As there.
-    fn recovered(
-        &self,
-        _image: &mut Image,
-        _action: &str,
-        _host: &Host<'_>,
-    ) -> Result<Option<Option<String>>> {
-        Ok(None)
+    /// See [`ImageClass::recovered`].
+    fn recovered(&self, image: &mut Image, action: &str, host: &Host<'_>) -> Result<Option<String>> {
+        host.base().recovered(image, action)
     }
 
     /// See [`ImageClass::step`].
-    ///
-    /// # Errors
-    /// As there.
-    fn step(
-        &self,
-        _step: &str,
-        _image: &mut Image,
-        _attrs: &Attributes,
-        _host: &Host<'_>,
-    ) -> Result<Option<Value>> {
-        Ok(None)
+    fn step(&self, step: &str, image: &mut Image, attrs: &Attributes, host: &Host<'_>) -> Result<Value> {
+        host.base().step(step, image, attrs.clone())
     }
 }

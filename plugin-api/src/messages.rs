@@ -1,7 +1,8 @@
 //! What is said across the ABI, as JSON. Fields are added with a default, never renamed or removed.
 
 use crate::{
-    ActionSpec, Arguments, Attributes, Export, Hold, Image, ImageName, Level, Mount, StandingOverlay,
+    ActionCheck, ActionSpec, Arguments, Attributes, Export, Hold, Image, ImageName, Level, Mount,
+    StandingOverlay,
 };
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
@@ -25,16 +26,23 @@ pub mod steps {
     pub const SHOW: &str = "show";
     /// Run one of the class's own actions; `attrs["words"]` says which.
     pub const ACTION: &str = "action";
-    /// Run an action about all images of the class; `attrs["words"]` says which (since 1.1).
+    /// Run an action about all images of the class; `attrs["words"]` says which.
     pub const OVERVIEW: &str = "overview";
-    /// Object to a removal before it begins (since 1.1).
+    /// Object to a removal before it begins.
     pub const CHECK_REMOVAL: &str = "check_removal";
     /// Settle a created image whose action `attrs["action"]` was killed, once the host has undone what was on record; the
-    /// value is a sentence about what stays, or null (since 1.1).
+    /// value is a sentence about what stays, or null.
     pub const RECOVER: &str = "recover";
+    /// Look at an action before it is run: `attrs["words"]` says which, `attrs["complete"]` whether the arguments are all there; the value
+    /// is a list of [`crate::Refusal`].
+    pub const CHECK: &str = "check";
+    /// Look at a created image for `verify`; the value is a list of [`crate::Finding`].
+    pub const VERIFY: &str = "verify";
+    /// Show the OS tree of an image, which may be written to and is there until the action ends; the value is its path.
+    pub const OS_TREE: &str = "os_tree";
     /// Say how the actions inherited from the base are for a derived class: `attrs["actions"]` is a list of [`crate::ActionSpec`], the
     /// value a list of as many, null for an action that the class does not have. There is no image and there are no services
-    /// (since 1.2).
+    ///.
     pub const REFINE: &str = "refine_actions";
 }
 
@@ -82,6 +90,15 @@ pub struct StepRequest {
 }
 
 impl StepRequest {
+    /// The step that checks an action.
+    pub fn check(action: &ActionCheck<'_>) -> Self {
+        let attrs = Attributes::from([
+            ("words".to_owned(), action.words.into()),
+            ("complete".to_owned(), action.complete.into()),
+        ]);
+        Self { arguments: action.arguments.clone(), attrs, ..Self::new("", steps::CHECK) }
+    }
+
     /// A step about nothing yet. The class is the host's to fill in where it is empty.
     pub fn new(class: impl Into<String>, step: &str) -> Self {
         Self {
@@ -141,17 +158,15 @@ pub mod services {
     pub const ASK: &str = "ask";
     /// null → null, or the error "interrupted" once the user asked to stop.
     pub const CHECKPOINT: &str = "checkpoint";
-    /// [`super::ExportRequest`] → null: offers a directory to NFS clients, on record first (since 1.1).
+    /// [`super::ExportRequest`] → null: offers a directory to NFS clients, on record first.
     pub const EXPORT: &str = "export";
-    /// [`super::OnePath`] → whether it was offered: no longer offers a directory (since 1.1).
+    /// [`super::OnePath`] → whether it was offered: no longer offers a directory.
     pub const UNEXPORT: &str = "unexport";
-    /// null → list of [`super::Exported`]: what disklessset offers now (since 1.1).
+    /// null → list of [`super::Exported`]: what disklessset offers now.
     pub const EXPORTS: &str = "exports";
-    /// [`super::StandingRequest`] → null: an overlay that stays, on record first (since 1.1).
-    pub const STANDING_OVERLAY: &str = "standing_overlay";
-    /// [`super::Overlays`] → null: the same for many (since 1.3).
+    /// [`super::Overlays`] → null: overlays that stay, on record first.
     pub const STANDING_OVERLAYS: &str = "standing_overlays";
-    /// [`super::Overlays`] → null: overlays that stay no longer (since 1.3).
+    /// [`super::Overlays`] → null: overlays that stay no longer.
     pub const TAKE_DOWN_OVERLAYS: &str = "take_down_overlays";
 }
 
@@ -210,13 +225,6 @@ pub enum Acquired {
 pub struct ExportRequest {
     /// Which, to whom, how.
     pub export: Export,
-}
-
-/// An overlay to make.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct StandingRequest {
-    /// Of what, and where.
-    pub overlay: StandingOverlay,
 }
 
 /// Overlays to make, or to take away.
@@ -288,7 +296,7 @@ pub struct StepCall {
     /// Start at the base of this class instead of at the most derived class.
     #[serde(default)]
     pub base_of: Option<String>,
-    /// The step with its image and attributes; its `class` is filled in by the host. Without an image only of a base (since 1.2).
+    /// The step with its image and attributes; its `class` is filled in by the host. Without an image only of a base.
     pub request: StepRequest,
 }
 

@@ -1,6 +1,6 @@
 //! The identity note: who a module is, readable without running any of it.
 //!
-//! [`crate::declare_module!`] puts it into the ELF section `.note.disklessset`, where it survives stripping and link-time
+//! [`crate::declare_module!`] puts it into the ELF section `.note.disklessset.api`, where it survives stripping and link-time
 //! optimisation. Its descriptor is JSON, so that fields can be added.
 
 use crate::BaseClass;
@@ -8,11 +8,11 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 /// The name of the ELF section.
-pub const SECTION: &str = ".note.disklessset";
+pub const SECTION: &str = ".note.disklessset.api";
 /// The owner name inside the note.
 pub const OWNER: &[u8; 12] = b"disklessset\0";
-/// The type number of the note: identity, as JSON.
-pub const TYPE_IDENTITY: u32 = 1;
+/// The type number of the note: identity, as JSON. The drafts of the API had 1, in a section of another name.
+pub const TYPE_IDENTITY: u32 = 2;
 
 /// What a module's note says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -26,7 +26,7 @@ pub struct Command {
     pub(crate) interactive: bool,
     #[serde(default)]
     pub(crate) show: bool,
-    #[serde(default = "kept")]
+    #[serde(default)]
     pub(crate) capture: bool,
     #[serde(default)]
     pub(crate) accept: Vec<i32>,
@@ -40,11 +40,6 @@ pub struct Command {
     pub(crate) looks_for: Vec<String>,
     #[serde(default)]
     pub(crate) labels: bool,
-}
-
-/// Modules of API 1.0 do not say it, and rely on what programs print.
-fn kept() -> bool {
-    true
 }
 
 impl Command {
@@ -106,14 +101,14 @@ impl Command {
     }
 
     /// Gives a program inside a tree the network with the server's name resolution, for package managers. Without it a program inside
-    /// a tree has no network at all (since hosts of 1.3), and cannot make device nodes.
+    /// a tree has no network at all, and cannot make device nodes.
     #[must_use]
     pub fn with_network(mut self) -> Self {
         self.network = true;
         self
     }
 
-    /// Runs a program of the server that runs programs of this OS tree, as a package manager does (since 1.3). It sees the server's
+    /// Runs a program of the server that runs programs of this OS tree, as a package manager does. It sees the server's
     /// files and writes to none but those of the tree and of what [`Self::may_write`] names. `/proc`, `/sys` and `/dev` are there
     /// in the tree, made for it, and neither the program nor those of the tree can mount or reach devices of the server.
     #[must_use]
@@ -122,7 +117,7 @@ impl Command {
         self
     }
 
-    /// A directory beside the tree that a program may write to, for [`Self::installing_into`] (since 1.3).
+    /// A directory beside the tree that a program may write to, for [`Self::installing_into`].
     #[must_use]
     pub fn may_write(mut self, directory: impl Into<String>) -> Self {
         self.writes.push(directory.into());
@@ -130,7 +125,7 @@ impl Command {
     }
 
     /// Leaves `fd`, `stdin`, `stdout` and `stderr` in `/dev` to the program, for [`Self::installing_into`]: mmdebstrap makes them and
-    /// fails where they are (since 1.3).
+    /// fails where they are.
     #[must_use]
     pub fn makes_links_of_dev(mut self) -> Self {
         self.links_dev = true;
@@ -158,14 +153,14 @@ impl Command {
         self
     }
 
-    /// Keeps standard output for the caller, at most 4 MiB, instead of logging it (since 1.1; before, it was always kept).
+    /// Keeps standard output for the caller, at most 4 MiB, instead of logging it.
     #[must_use]
     pub fn capture(mut self) -> Self {
         self.capture = true;
         self
     }
 
-    /// A program inside a tree that sets labels of SELinux, for which others have no right (since 1.3).
+    /// A program inside a tree that sets labels of SELinux, for which others have no right.
     #[must_use]
     pub fn sets_labels(mut self) -> Self {
         self.labels = true;
@@ -173,7 +168,7 @@ impl Command {
     }
 
     /// Gives back the lines with this text in them, the first hundred, in [`Finished::found`]: for what a program says and does not call
-    /// a failure (since 1.3). They are logged and shown all the same.
+    /// a failure. They are logged and shown all the same.
     #[must_use]
     pub fn look_for(mut self, text: impl Into<String>) -> Self {
         self.looks_for.push(text.into());

@@ -292,7 +292,7 @@ impl<'a> Host<'a> {
     /// When the image is still being made, a path lies outside disklessset's directories or cannot stand in a unit, the file system cannot be exported through an overlay, or
     /// the system refuses. Nothing is left of it then.
     pub fn standing_overlay(&self, overlay: &StandingOverlay) -> Result<()> {
-        self.call(services::STANDING_OVERLAY, &messages::StandingRequest { overlay: overlay.clone() })
+        self.standing_overlays(std::slice::from_ref(overlay))
     }
 
     /// The same for many, which cost little more than one: in their order, up to the first that cannot stand.

@@ -281,9 +281,6 @@ impl TestHost {
                 reply(state.answers.remove(0))
             }
             services::STEP => reply(self.run_call(read(request)?)?),
-            services::STANDING_OVERLAY => {
-                reply(self.stand(read::<messages::StandingRequest>(request)?.overlay)?)
-            }
             services::STANDING_OVERLAYS => {
                 let overlays = read::<messages::Overlays>(request)?.overlays;
                 reply(overlays.into_iter().try_for_each(|overlay| self.stand(overlay))?)

@@ -1,17 +1,42 @@
 //! The one check of parameters: for the menu, the command line, parameters files and completion alike.
 
-use crate::{Arguments, ImageName, KernelVersion, PackageName, ParamKind, ParamSpec, Size};
+use crate::{Arguments, Error, ErrorKind, ImageName, KernelVersion, PackageName, ParamKind, ParamSpec, Size};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Why a value is refused: one line that names the parameter.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{parameter}: {reason}")]
+#[non_exhaustive]
 pub struct Refusal {
-    /// The parameter.
+    /// The parameter, by its name in parameters files.
     pub parameter: String,
     /// The reason.
     pub reason: String,
+    /// Whether it names something that is not there: the program ends with 3 then, with 2 otherwise.
+    #[serde(default)]
+    pub not_found: bool,
+    /// What to do about it, as a sentence or a command.
+    #[serde(default)]
+    pub hint: Option<String>,
+}
+
+impl Refusal {
+    /// The refusal of what was given for a parameter.
+    pub fn new(parameter: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { parameter: parameter.into(), reason: reason.into(), not_found: false, hint: None }
+    }
+
+    /// The refusal that an error is, which what was given for a parameter would end with.
+    pub fn of(parameter: impl Into<String>, error: &Error) -> Self {
+        let reason = std::iter::once(&error.message).chain(&error.causes).map(String::as_str);
+        Self {
+            not_found: error.kind == ErrorKind::NOT_FOUND,
+            hint: error.hint.clone(),
+            ..Self::new(parameter, reason.collect::<Vec<_>>().join(": "))
+        }
+    }
 }
 
 /// A value as a user gave it, before any check.
@@ -125,7 +150,7 @@ pub fn check_arguments(
     let mut refusals = Vec::new();
     let mut checked = Arguments::default();
     for param in params {
-        let refuse = |reason: String| Refusal { parameter: param.name.clone(), reason };
+        let refuse = |reason: String| Refusal::new(param.name.as_str(), reason);
         match given.remove(&param.name) {
             None => match (&param.default, param.required) {
                 (Some(default), _) => {
@@ -145,7 +170,7 @@ pub fn check_arguments(
     for (name, _) in given {
         let known: Vec<&str> = params.iter().map(|p| p.name.as_str()).collect();
         let reason = format!("is not a parameter here; known are {}", known.join(", "));
-        refusals.push(Refusal { parameter: name, reason });
+        refusals.push(Refusal::new(name, reason));
     }
     if refusals.is_empty() { Ok(checked) } else { Err(refusals) }
 }

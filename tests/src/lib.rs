@@ -14,7 +14,6 @@
 //! - [`dying`]: which processes are as good as dead
 //! - [`hostile_tree`]: an OS tree with everything that copies lose
 //! - [`tree_facts`]: all that can be told of a tree, and what differs between two
-//! - [`frozen`]: modules of earlier versions of the module API
 //! - [`canary`]: a tree outside the root that nothing may touch
 //! - [`authors`]: modules of a workspace of their own, built when they are asked for
 //! - [`kill_table`]: what was killed where, and how it ended
@@ -28,7 +27,6 @@ pub mod canary;
 pub mod dying;
 pub mod facts;
 pub mod failpoints;
-pub mod frozen;
 pub mod hostile_tree;
 pub mod install;
 pub mod kill_table;

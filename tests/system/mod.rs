@@ -12,7 +12,6 @@ pub(crate) mod dnf_world;
 mod dry_runs;
 mod errors;
 mod failpoints;
-mod frozen;
 mod full_disk;
 mod hints;
 mod hostile_trees;

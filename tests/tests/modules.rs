@@ -15,8 +15,6 @@ mod forge;
 mod installing;
 #[path = "modules/loading.rs"]
 mod loading;
-#[path = "modules/oldest_host.rs"]
-mod oldest_host;
 #[path = "modules/refusals.rs"]
 mod refusals;
 #[path = "modules/speed.rs"]

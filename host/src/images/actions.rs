@@ -11,25 +11,18 @@ use super::{
     tools,
 };
 use crate::{
-    failure,
     integrity::Digests,
     kernels,
     system::{atomic_file, lock::Lock},
 };
 use camino::Utf8Path;
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, Error, ErrorKind, Image, ImageName, Kernel, KernelVersion, Level, Lookup,
-    ParamKind, Raw, Result, Role, check_arguments, messages::steps,
+    ActionCheck, ActionSpec, Arguments, Error, ErrorKind, Image, ImageName, Kernel, KernelVersion, Level,
+    Lookup, ParamKind, Raw, Refusal, Result, Role, check_arguments,
+    messages::{StepRequest, steps},
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
-
-/// The step of classes with an OS tree: mounts it for the length of the action and gives its path.
-const OS_TREE: &str = "os_tree";
-/// The step of classes that look at single answers: `parameter` and `value` → null, or why the value will not do (wrong usage).
-const CHECK_ANSWER: &str = "check_answer";
-/// The step of classes that can tell what an action would be refused for; with its `words` and `arguments` among the attributes.
-const CHECK_ACTION: &str = "check_action";
 
 impl ImageManager<'_> {
     /// The declaration of an action of a class, its own or one it inherits.
@@ -84,25 +77,23 @@ impl ImageManager<'_> {
         Ok((action, arguments))
     }
 
-    /// Has a class look at one answer to a question of its action, before the others are asked. A class without that step says nothing.
+    /// Has a class look at the answers so far, before more is asked: why it refuses the one for this parameter, if it does.
+    ///
+    /// # Errors
+    /// The reason.
     pub(crate) fn check_answer(
         &self,
-        class: &str,
-        name: &ImageName,
+        (class, words, name): (&str, &str, &ImageName),
         parameter: &str,
-        value: Value,
+        answers: &Arguments,
     ) -> Result<(), String> {
-        let mut request = request(CHECK_ANSWER);
-        let directory = self.site.layout.image_dir(name.as_str());
-        request.class = class.to_owned();
-        request.image = Some(Image::new(name.clone(), class, BTreeMap::new(), directory));
-        request.attrs.insert("parameter".to_owned(), parameter.into());
-        request.attrs.insert("value".to_owned(), value);
-        let operation = Operation::reading(self.site, name, class);
-        match self.site.classes.run_step(class, request, &operation) {
-            Err(error) if error.kind == ErrorKind::USAGE => Err(failure::one_line(&error)),
-            // Whatever else is wrong is told when it is done.
-            _ => Ok(()),
+        let Ok(action) = self.action(class, words) else { return Ok(()) };
+        let look = ActionCheck::new(words, answers).incomplete();
+        // Whatever is wrong with the action itself is told when it is done.
+        let refusals = self.refusals(class, &action, name, &look).unwrap_or_default();
+        match refusals.into_iter().find(|refusal| refusal.parameter == parameter) {
+            Some(refusal) => Err(refusal.reason),
+            None => Ok(()),
         }
     }
 
@@ -118,7 +109,34 @@ impl ImageManager<'_> {
         name: &ImageName,
         given: BTreeMap<String, Raw>,
     ) -> Result<()> {
-        let (action, arguments) = self.check_action(class, words, name, given)?;
+        let (action, arguments) = self.check_action(class, words, name, given.clone())?;
+        self.class_check(class, &action, name, &given, &arguments)
+    }
+
+    /// Has the class check an action whose arguments are all there.
+    fn class_check(
+        &self,
+        class: &str,
+        action: &ActionSpec,
+        name: &ImageName,
+        given: &BTreeMap<String, Raw>,
+        arguments: &Arguments,
+    ) -> Result<()> {
+        let look = ActionCheck::new(&action.words, arguments);
+        match self.refusals(class, action, name, &look)? {
+            none if none.is_empty() => Ok(()),
+            refusals => Err(parameters::refused(&action.params, given, &refusals)),
+        }
+    }
+
+    /// What a class says of an action, argument by argument.
+    fn refusals(
+        &self,
+        class: &str,
+        action: &ActionSpec,
+        name: &ImageName,
+        look: &ActionCheck<'_>,
+    ) -> Result<Vec<Refusal>> {
         let mut image = match action.role {
             Role::Create => {
                 let directory = self.site.layout.image_dir(name.as_str());
@@ -127,12 +145,17 @@ impl ImageManager<'_> {
             _ => self.get_created_image(name)?,
         };
         let operation = Operation::rehearsing(self.site, name, image.class());
-        let mut look = request(CHECK_ACTION);
-        look.attrs.insert("words".to_owned(), words.into());
-        look.attrs.insert("arguments".to_owned(), serde_json::to_value(&arguments)?);
-        match self.step(&operation, &mut image, look) {
-            Err(error) if error.kind != ErrorKind::NOT_DEFINED => Err(error),
-            _ => Ok(()),
+        match self.step(&operation, &mut image, StepRequest::check(look)) {
+            Ok(answer) => serde_json::from_value(answer).map_err(|cause| {
+                Error::failed(format!(
+                    "class {class} gives no answer about {} that can be understood",
+                    action.words
+                ))
+                .because(cause)
+                .hint("tell the author of its module")
+            }),
+            Err(error) if error.kind == ErrorKind::NOT_DEFINED => Ok(Vec::new()),
+            Err(error) => Err(error),
         }
     }
 
@@ -147,7 +170,8 @@ impl ImageManager<'_> {
         name: &ImageName,
         given: BTreeMap<String, Raw>,
     ) -> Result<Value> {
-        let (action, arguments) = self.check_action(class, words, name, given)?;
+        let (action, arguments) = self.check_action(class, words, name, given.clone())?;
+        self.class_check(class, &action, name, &given, &arguments)?;
         match action.role {
             Role::Create => self.create(class, name, &action, arguments).map(|()| Value::Null),
             Role::Change => {
@@ -350,7 +374,7 @@ impl ImageManager<'_> {
         let (lock, mut image) = self.lock_and_load(name, "read the tree of")?;
         self.module_needed(image.class(), name)?;
         let operation = Operation::begin(self.site, name, lock, Led::OsTree.name(), image.class())?;
-        let outcome = self.step(&operation, &mut image, request(OS_TREE)).and_then(|value| {
+        let outcome = self.step(&operation, &mut image, request(steps::OS_TREE)).and_then(|value| {
             let tree = value
                 .as_str()
                 .ok_or_else(|| Error::failed(format!("class {} names no OS tree", image.class())))?;

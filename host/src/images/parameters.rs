@@ -129,12 +129,13 @@ pub(super) fn refused(params: &[ParamSpec], given: &BTreeMap<String, Raw>, refus
         }
     };
     let kind = match refusals {
-        [only] if names_nothing(only) => ErrorKind::NOT_FOUND,
+        [only] if only.not_found || names_nothing(only) => ErrorKind::NOT_FOUND,
         _ => ErrorKind::USAGE,
     };
     let mut lines = refusals.iter().map(ToString::to_string);
     let mut error = Error::new(kind, lines.next().unwrap_or_default());
     error.causes = lines.collect();
+    error.hint = refusals.iter().find_map(|refusal| refusal.hint.clone());
     error
 }
 
@@ -191,7 +192,7 @@ mod tests {
     #[test]
     fn a_good_name_of_nothing_is_not_found_and_a_bad_one_is_wrong_usage() {
         let params = [ParamSpec::flag("kernel", ParamKind::Kernel { from_image: false }, "")];
-        let refusals = [Refusal { parameter: "kernel".into(), reason: "there is none".into() }];
+        let refusals = [Refusal::new("kernel", "there is none")];
         let kind = |text: &str| {
             let given = BTreeMap::from([("kernel".to_owned(), Raw::Text(text.to_owned()))]);
             refused(&params, &given, &refusals).kind

@@ -45,7 +45,7 @@ impl HostService for Operation<'_> {
 
 /// The services that change something: what a module does by itself lies between its calls of these.
 #[cfg(feature = "failpoints")]
-const CHANGING: [&str; 10] = [
+const CHANGING: [&str; 9] = [
     services::RUN,
     services::ACQUIRE,
     services::RELEASE,
@@ -53,7 +53,6 @@ const CHANGING: [&str; 10] = [
     services::REMOVE,
     services::EXPORT,
     services::UNEXPORT,
-    services::STANDING_OVERLAY,
     services::STANDING_OVERLAYS,
     services::TAKE_DOWN_OVERLAYS,
 ];
@@ -97,9 +96,6 @@ impl Operation<'_> {
                 self.must_be_ours(&request.export.path)?;
                 let path = self.site.layout.published(&request.export.path);
                 answer(self.export(ExportLine::new(path, &request.export.clients, &request.export.options)?))
-            }
-            services::STANDING_OVERLAY => {
-                answer(self.stand(&[read::<messages::StandingRequest>(request)?.overlay]))
             }
             services::STANDING_OVERLAYS => answer(self.stand(&read::<messages::Overlays>(request)?.overlays)),
             services::TAKE_DOWN_OVERLAYS => {

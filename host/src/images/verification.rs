@@ -21,25 +21,29 @@ use crate::{
     system::{FileError, atomic_file},
 };
 use camino::Utf8Path;
-use disklessset_plugin_api::{Error, ErrorKind, Image, ImageName, Result, messages::steps};
-use serde::Deserialize;
+use disklessset_plugin_api::{
+    Error, ErrorKind, Finding, Image, ImageName, Result, Severity, messages::steps,
+};
 use serde_json::Value;
 use std::os::unix::fs::MetadataExt;
 
-/// The step of classes that check what they alone know: gives a list of problems, each with what mends it.
-const VERIFY: &str = "verify";
 /// How often an image is looked at that changes meanwhile.
 const LOOKS: usize = 3;
 
 /// What a class answered, whatever its shape. One that cannot be understood is not *good*.
 fn told_by_class(answer: Value, class: &str) -> Vec<Fault> {
-    match serde_json::from_value::<Vec<ClassFault>>(answer) {
-        Ok(told) if told.iter().all(ClassFault::says_something) => {
-            told.into_iter().map(Fault::from).collect()
-        }
-        Ok(_) => vec![wrong_shape(class, "an entry without problem and warning")],
+    match serde_json::from_value::<Vec<Finding>>(answer) {
+        Ok(findings) => findings.into_iter().map(of_class).collect(),
         Err(cause) => vec![wrong_shape(class, &cause.to_string())],
     }
+}
+
+fn of_class(finding: Finding) -> Fault {
+    let fault = match finding.severity {
+        Severity::Problem => Fault::problem(finding.text),
+        Severity::Warning => Fault::warning(finding.text),
+    };
+    Fault { mend: finding.mend, ..fault }
 }
 
 fn wrong_shape(class: &str, cause: &str) -> Fault {
@@ -58,33 +62,6 @@ fn untold(error: Error) -> Fault {
 /// Whether it is merely this user who may not look.
 fn is_forbidden(text: &str) -> bool {
     !nix::unistd::geteuid().is_root() && text.contains("Permission denied")
-}
-
-/// What a class tells of: a problem, or what it cannot tell.
-#[derive(Debug, Deserialize)]
-struct ClassFault {
-    #[serde(default)]
-    problem: Option<String>,
-    #[serde(default)]
-    warning: Option<String>,
-    #[serde(default)]
-    mend: Option<String>,
-}
-
-impl ClassFault {
-    fn says_something(&self) -> bool {
-        self.problem.is_some() || self.warning.is_some()
-    }
-}
-
-impl From<ClassFault> for Fault {
-    fn from(told: ClassFault) -> Self {
-        let fault = match (told.problem, told.warning) {
-            (None, Some(warning)) => Self::warning(warning),
-            (problem, _) => Self::problem(problem.unwrap_or_default()),
-        };
-        Self { mend: told.mend, ..fault }
-    }
 }
 
 impl ImageManager<'_> {
@@ -238,18 +215,8 @@ impl ImageManager<'_> {
     fn class_faults(&self, image: &Image) -> Result<Vec<Fault>> {
         let operation = Operation::reading(self.site, image.name(), image.class());
         let mut copy = image.clone();
-        match self.step(&operation, &mut copy, request(VERIFY)) {
-            Ok(answer) => return Ok(told_by_class(answer, image.class())),
-            Err(error) if error.kind != ErrorKind::NOT_DEFINED => return Ok(vec![untold(error)]),
-            Err(_) => {}
-        }
-        // A class without that step tells of a problem among the facts it shows.
-        match self.step(&operation, &mut copy, request(steps::SHOW)) {
-            Ok(facts) => Ok(match facts.get("problem") {
-                None | Some(Value::Null) => Vec::new(),
-                Some(Value::String(problem)) => vec![Fault::problem(problem)],
-                Some(_) => vec![wrong_shape(image.class(), "its problem is no text")],
-            }),
+        match self.step(&operation, &mut copy, request(steps::VERIFY)) {
+            Ok(answer) => Ok(told_by_class(answer, image.class())),
             Err(error) if error.kind == ErrorKind::NOT_DEFINED => Ok(Vec::new()),
             Err(error) => Ok(vec![untold(error)]),
         }

@@ -109,7 +109,7 @@ impl Menu {
             }
         };
         let class = offered.classes.first().map(String::as_str).unwrap_or_default();
-        let given = self.ask_parameters_for(&spec.params, Some((class, &name)))?;
+        let given = self.ask_parameters_for(&spec.params, Some((class, &spec.words, &name)))?;
         if spec.role == Role::Create && !self.approves(&name, &spec.params, &given)? {
             self.session.output.data("Nothing was done.\n");
             return Ok(());

@@ -1,11 +1,16 @@
 //! Questions made from the declaration of parameters.
 
 use super::{Menu, entries::no_kernel, page::Page, stop::Step};
-use crate::cli::defaults::default_of;
-use disklessset_plugin_api::{Error, ErrorKind, ImageName, ParamKind, ParamSpec, Raw, parse_value};
+use crate::{cli::defaults::default_of, output::plain};
+use disklessset_plugin_api::{
+    Arguments, Error, ErrorKind, ImageName, ParamKind, ParamSpec, Raw, check_arguments, parse_value,
+};
 use std::collections::BTreeMap;
 
 const FROM_IMAGE: &str = "from-image";
+
+/// Whose parameters are asked for: a class, the words of its action, and the image.
+pub(super) type Asked<'a> = (&'a str, &'a str, &'a ImageName);
 
 impl Menu {
     /// Asks for parameters in the order of their declaration; those left to their defaults are not among the answers.
@@ -17,18 +22,43 @@ impl Menu {
     pub(super) fn ask_parameters_for(
         &self,
         params: &[ParamSpec],
-        of: Option<(&str, &ImageName)>,
+        of: Option<Asked<'_>>,
     ) -> Step<BTreeMap<String, Raw>> {
-        let mut given = BTreeMap::new();
+        let (mut given, mut answers) = (BTreeMap::new(), Arguments::default());
         for param in params {
             if !param.asked && !must_be_given(param) {
                 continue;
             }
-            if let Some(raw) = self.ask_parameter(param, of)? {
-                given.insert(param.name.clone(), raw);
+            while let Some(raw) = self.ask_parameter(param)? {
+                match self.objection(param, &raw, of, &mut answers) {
+                    Some(reason) => self.session.output.data(&format!("{}\n", plain(&reason))),
+                    None => {
+                        given.insert(param.name.clone(), raw);
+                        break;
+                    }
+                }
             }
         }
         Ok(given)
+    }
+
+    /// What the class has against an answer, which is one of the answers so far from now on.
+    fn objection(
+        &self,
+        param: &ParamSpec,
+        raw: &Raw,
+        of: Option<Asked<'_>>,
+        answers: &mut Arguments,
+    ) -> Option<String> {
+        let (of, images) = (of?, self.session.images());
+        // A reason may quote what was typed.
+        if param.kind == ParamKind::Secret {
+            return None;
+        }
+        let given = BTreeMap::from([(param.name.clone(), raw.clone())]);
+        let checked = check_arguments(std::slice::from_ref(param), given, &images).ok()?;
+        answers.0.extend(checked.0);
+        images.check_answer(of, &param.name, answers).err()
     }
 
     /// Shows what was answered and asks whether that is it. Secrets stay hidden.
@@ -47,13 +77,13 @@ impl Menu {
                 (Some(Raw::List(list)), _) => list.join(" "),
                 (None, _) => default_of(param).unwrap_or_else(|| "-".to_owned()),
             };
-            text.push_str(&format!("  {}: {}\n", param.flag, crate::output::plain(&value)));
+            text.push_str(&format!("  {}: {}\n", param.flag, plain(&value)));
         }
         output.data(&text);
         Ok(output.ask_yes_no("Create this image?")?)
     }
 
-    fn ask_parameter(&self, param: &ParamSpec, of: Option<(&str, &ImageName)>) -> Step<Option<Raw>> {
+    fn ask_parameter(&self, param: &ParamSpec) -> Step<Option<Raw>> {
         match &param.kind {
             ParamKind::Secret => self.ask_secret(param),
             ParamKind::Choice { choices } => {
@@ -77,7 +107,7 @@ impl Menu {
                 }
                 self.choose_value(param, names)
             }
-            _ => self.ask_text(param, of),
+            _ => self.ask_text(param),
         }
     }
 
@@ -95,7 +125,7 @@ impl Menu {
     }
 
     /// A line, or several words in one; asked again until every value passes the check of its kind.
-    fn ask_text(&self, param: &ParamSpec, of: Option<(&str, &ImageName)>) -> Step<Option<Raw>> {
+    fn ask_text(&self, param: &ParamSpec) -> Step<Option<Raw>> {
         let many = param.repeated || param.kind == ParamKind::Command;
         let mut question = param.help.clone();
         question.push_str(match &param.kind {
@@ -124,15 +154,8 @@ impl Menu {
                 continue;
             }
             let images = self.session.images();
-            let fault = |text: &&str| match (parse_value(param, text, &images), of) {
-                (Err(reason), _) => Some(reason),
-                (Ok(value), Some((class, name))) => {
-                    images.check_answer(class, name, &param.name, value).err()
-                }
-                (Ok(_), None) => None,
-            };
-            match texts.iter().find_map(fault) {
-                Some(reason) => self.session.output.data(&format!("{}\n", crate::output::plain(&reason))),
+            match texts.iter().find_map(|text| parse_value(param, text, &images).err()) {
+                Some(reason) => self.session.output.data(&format!("{}\n", plain(&reason))),
                 None if many => return Ok(Some(Raw::List(texts.into_iter().map(Into::into).collect()))),
                 None => return Ok(Some(Raw::Text(texts[0].to_owned()))),
             }
@@ -156,7 +179,7 @@ impl Menu {
             if let Err(reason) = parse_value(param, &first, &self.session.images()) {
                 // The reason may quote what was typed.
                 let reason = if reason.contains(&first) { "it cannot be used".to_owned() } else { reason };
-                output.data(&format!("{}\n", crate::output::plain(&reason)));
+                output.data(&format!("{}\n", plain(&reason)));
                 continue;
             }
             if output.ask_secret("Once more: ")? == first {

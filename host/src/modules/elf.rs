@@ -18,6 +18,8 @@ use super::refusal::Refusal;
 type Header = FileHeader64<Endianness>;
 
 const HEADER_BYTES: u64 = size_of::<Header>() as u64;
+/// What the drafts of the module API, before its version 1.0, had for identity.
+const TYPE_OF_DRAFTS: u32 = 1;
 /// No module has this much to say of itself; a larger segment is a broken or hostile file.
 const MOST_NOTE_BYTES: u64 = 256 * 1024;
 
@@ -107,8 +109,13 @@ pub(super) fn identity_note(file: &File, length: u64) -> Result<Vec<u8>, Refusal
         let Some(mut notes) = segment.notes(endian, data).map_err(corrupt)? else { continue };
         while let Some(note) = notes.next().map_err(corrupt)? {
             let owner = OWNER.strip_suffix(b"\0").unwrap_or(OWNER);
-            if note.name() != owner || note.n_type(endian).0 != TYPE_IDENTITY {
+            if note.name() != owner {
                 continue;
+            }
+            match note.n_type(endian).0 {
+                TYPE_IDENTITY => {}
+                TYPE_OF_DRAFTS => return Err(Refusal::Draft),
+                _ => continue,
             }
             if found.replace(note.desc().to_vec()).is_some() {
                 return Err(Refusal::MalformedNote { cause: "there are two of them".to_owned() });

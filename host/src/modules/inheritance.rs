@@ -2,16 +2,12 @@
 
 use disklessset_plugin_api::messages::{StepRequest, steps};
 use disklessset_plugin_api::{ActionSpec, Attributes, Error, ErrorKind, Role};
-use semver::Version;
 use serde_json::{Value, json};
 
 use super::action_rules;
 use super::description::Action;
 use super::registry::ChainLink;
 use super::session::HostService;
-
-/// The first API whose derived classes are asked how they have the actions of their base.
-const REFINES_SINCE: Version = Version::new(1, 2, 0);
 
 /// An action of a class.
 #[derive(Debug, Clone)]
@@ -58,8 +54,7 @@ fn takes_the_place(own: &Action, inherited: &Action) -> bool {
 /// The inherited actions as a class has them. Whatever is wrong with its answer disables what it was asked about, with the reason.
 fn refined(link: &ChainLink<'_>, inherited: Vec<ClassAction>) -> Result<Vec<ClassAction>, Error> {
     let asked: Vec<&ActionSpec> = usable(&inherited).map(|inherited| &inherited.action.spec).collect();
-    let knows = link.module.api.as_ref().is_some_and(|api| *api >= REFINES_SINCE);
-    if asked.is_empty() || !knows {
+    if asked.is_empty() {
         return Ok(inherited);
     }
     let request = StepRequest {

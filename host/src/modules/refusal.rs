@@ -53,6 +53,9 @@ pub enum Refusal {
     /// No identity note.
     #[error("not a disklessset module: it has no identity note")]
     NoNote,
+    /// The note of a module of the time before the first release.
+    #[error("built against a draft of the module API")]
+    Draft,
     /// A note that says nothing understandable.
     #[error("malformed identity note: {cause}")]
     MalformedNote {
@@ -159,6 +162,7 @@ impl Refusal {
                     if built_for > here { "or update disklessset" } else { "or use its newer version" };
                 format!("rebuild the module against API {}, {than}", here.major)
             }
+            Self::Draft => "build it again with the plugin-api of this disklessset".to_owned(),
             Self::Untrusted(untrusted) => untrusted.hint()?.to_owned(),
             Self::Unsigned { .. } => {
                 "disklessset module install FILE, with its signature in FILE.sig".to_owned()

@@ -2,8 +2,8 @@
 
 use super::TestHost;
 use crate::{
-    ActionSpec, Arguments, Attributes, DerivedImageClass, Image, ImageClass, ImageName, Kernel,
-    KernelVersion, Lookup, Raw, Role,
+    ActionCheck, ActionSpec, Arguments, Attributes, DerivedImageClass, Image, ImageClass, ImageName, Kernel,
+    KernelVersion, Lookup, Raw, Refusal, Role,
     adapter::{Derived, Own, Steps},
     check_arguments,
     error::{Error, ErrorKind, Result},
@@ -149,6 +149,23 @@ impl TestHost {
         })
     }
 
+    /// Has the class check an action, as the host does before it runs one.
+    ///
+    /// # Errors
+    /// The class's own, or what of the arguments it refuses.
+    pub fn check(&self, image: &Image, words: &str, arguments: &Arguments) -> Result<()> {
+        let look = StepRequest::check(&ActionCheck::new(words, arguments));
+        let look = StepRequest { image: Some(image.clone()), ..look };
+        let reply = self.run_along(&self.chain(image.class())?, &look)?;
+        let refusals: Vec<Refusal> = serde_json::from_value(reply.value)?;
+        let mut lines = refusals.iter().map(ToString::to_string);
+        let Some(first) = lines.next() else { return Ok(()) };
+        let mut error = Error::usage(first);
+        error.causes = lines.collect();
+        error.hint = refusals.iter().find_map(|refusal| refusal.hint.clone());
+        Err(error)
+    }
+
     /// Makes an image by the class's own creation, as the host does: arguments checked, what the class acquired for the action
     /// undone when it is done, all of it when it fails.
     ///
@@ -159,7 +176,10 @@ impl TestHost {
         let words = actions.into_iter().find(|spec| spec.role == Role::Create).map(|spec| spec.words);
         let words = words.ok_or_else(|| Error::usage(format!("class {class} declares no creation")))?;
         let arguments = self.arguments(class, &words, given)?;
-        let mut image = self.new_image(name, class);
+        let name = ImageName::parse(name).map_err(|cause| Error::usage(cause.to_string()))?;
+        let directory = self.places().images.join(name.as_str());
+        self.check(&Image::new(name.clone(), class, BTreeMap::new(), directory), &words, &arguments)?;
+        let mut image = self.new_image(name.as_str(), class);
         let done = self.run_step(&mut image, steps::CREATE, arguments, Attributes::new());
         if done.is_err() {
             let _ = std::fs::remove_dir_all(image.directory());
@@ -175,6 +195,7 @@ impl TestHost {
     /// The class's own, or what of the arguments is refused.
     pub fn run_action(&self, image: &mut Image, words: &str, given: &[(&str, &str)]) -> Result<Value> {
         let arguments = self.arguments(image.class(), words, given)?;
+        self.check(image, words, &arguments)?;
         let attrs = Attributes::from([("words".to_owned(), words.into())]);
         let done = self.run_step(image, steps::ACTION, arguments, attrs);
         let value = self.ended(done)?;

@@ -1,43 +1,7 @@
-//! What image classes tell when they check themselves: the answer to the host's step `verify`, a list of problems with what mends
-//! each.
+//! What image classes with a kernel and an OS tree have in common when they check their images.
 
 use crate::initramfs_facts::facts;
-use disklessset_plugin_api::{Host, Image, Result};
-use serde_json::{Value, json};
-
-/// Something that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    text: String,
-    mend: Option<String>,
-    certain: bool,
-}
-
-impl Fault {
-    /// Something that is wrong, and the command that mends it.
-    pub fn problem(text: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { text: text.into(), mend: Some(mend.into()), certain: true }
-    }
-
-    /// Something that nobody can tell.
-    pub fn unknown(text: impl Into<String>) -> Self {
-        Self { text: text.into(), mend: None, certain: false }
-    }
-
-    /// What is wrong.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-}
-
-/// The answer to the step.
-pub fn answer(faults: &[Fault]) -> Value {
-    let told = |fault: &Fault| {
-        let key = if fault.certain { "problem" } else { "warning" };
-        json!({ key: fault.text, "mend": fault.mend })
-    };
-    Value::Array(faults.iter().map(told).collect())
-}
+use disklessset_plugin_api::{Finding, Host, Image, Result};
 
 /// Whether the kernel of an image, its initramfs and the modules in the image's tree belong together, and the initramfs has the
 /// `parts` (of dracut) that the class needs. `modules` are the versions whose modules the tree has, `None` when that cannot be told;
@@ -51,7 +15,7 @@ pub fn of_kernel(
     modules: Option<&[String]>,
     place: &str,
     host: &Host<'_>,
-) -> Result<Vec<Fault>> {
+) -> Result<Vec<Finding>> {
     let Some(kernel) = image.kernel() else { return Ok(Vec::new()) };
     let (name, version) = (image.name(), &kernel.version);
     let kernels = host.paths()?.kernels;
@@ -62,24 +26,26 @@ pub fn of_kernel(
         // The host tells of what is not there.
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {}
         Err(cause) if cause.kind() == std::io::ErrorKind::Unsupported => {
-            faults.push(Fault::unknown(format!("cannot tell what is in {initramfs}: {cause}")));
+            faults.push(Finding::warning(format!("cannot tell what is in {initramfs}: {cause}")));
         }
-        Err(cause) => faults.push(Fault::problem(format!("{initramfs} cannot be read: {cause}"), &again)),
+        Err(cause) => faults.push(Finding::problem(format!("{initramfs} cannot be read: {cause}"), &again)),
         Ok(found) => {
             if let Some(other) = found.kernel.filter(|other| other != version.as_str()) {
-                faults.push(Fault::problem(format!("{initramfs} was made for kernel {other}"), &again));
+                faults.push(Finding::problem(format!("{initramfs} was made for kernel {other}"), &again));
             }
             let missing = |list: &Vec<String>| {
                 let lacks = |part: &&&str| !list.iter().any(|has| has == **part);
                 parts.iter().filter(lacks).copied().collect::<Vec<_>>().join(", ")
             };
             match found.parts.as_ref().map(missing) {
-                None => faults.push(Fault::unknown(format!("{initramfs} has no list of its dracut modules"))),
+                None => {
+                    faults.push(Finding::warning(format!("{initramfs} has no list of its dracut modules")))
+                }
                 Some(none) if none.is_empty() => {}
                 Some(missing) => {
                     let text =
                         format!("{initramfs} has no dracut module {missing}, and cannot boot this image");
-                    faults.push(Fault::problem(text, &again));
+                    faults.push(Finding::problem(text, &again));
                 }
             }
         }
@@ -97,21 +63,7 @@ pub fn of_kernel(
             ),
         };
         let text = format!("{place} has modules of kernel {}, not of {version}", modules.join(", "));
-        faults.push(Fault::problem(text, mend));
+        faults.push(Finding::problem(text, mend));
     }
     Ok(faults)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_certain_is_a_problem_and_what_is_not_a_warning() {
-        let faults = [Fault::problem("broken", "mend it"), Fault::unknown("perhaps")];
-        assert_eq!(
-            answer(&faults),
-            json!([{"problem": "broken", "mend": "mend it"}, {"warning": "perhaps", "mend": null}])
-        );
-    }
 }

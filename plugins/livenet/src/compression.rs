@@ -8,9 +8,10 @@ use disklessset_kit::{
         root_image,
     },
     squashfs::{Compression, Superblock},
-    verification::Fault,
 };
-use disklessset_plugin_api::{Arguments, Error, Hold, Host, Image, Kernel, ParamKind, ParamSpec, Result};
+use disklessset_plugin_api::{
+    Arguments, Error, Finding, Hold, Host, Image, Kernel, ParamKind, ParamSpec, Result,
+};
 
 /// The parameter.
 const NAME: &str = "compression";
@@ -190,13 +191,13 @@ pub(crate) fn check_kernel(image: &Image, root: &Root, kernel: &Kernel, host: &H
 }
 
 /// What is wrong when the kernel of an image cannot read it.
-pub(crate) fn fault(image: &Image, root: &Root, host: &Host<'_>) -> Result<Option<Fault>> {
+pub(crate) fn fault(image: &Image, root: &Root, host: &Host<'_>) -> Result<Option<Finding>> {
     let (Some(kernel), Some(present)) = (image.kernel(), present(root)) else { return Ok(None) };
     let reads = reads(&kernel, None, host)?;
     Ok(reads.cannot(present).then(|| {
         let file = &root.format.file;
         let text =
             format!("kernel {} cannot read {file}, which is compressed with {present}", kernel.version);
-        Fault::problem(text, mend(image, root, &reads))
+        Finding::problem(text, mend(image, root, &reads))
     }))
 }

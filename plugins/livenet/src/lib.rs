@@ -21,13 +21,11 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-use disklessset_kit::{
-    live::{self, root_image},
-    os_tree,
-};
+use camino::Utf8PathBuf;
+use disklessset_kit::live::{self, root_image};
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, Attributes, BootContext, Error, Host, Image, ImageClass, ImageName, Kernel,
-    Result, declare_module,
+    ActionCheck, ActionSpec, Arguments, Attributes, BootContext, Error, Finding, Host, Image, ImageClass,
+    ImageName, Kernel, Refusal, Result, declare_module,
 };
 use serde_json::Value;
 
@@ -95,14 +93,19 @@ impl ImageClass for LivenetImage {
         if let Some(answer) = root_image::answer(&squashfs::Squashfs, step, image, attrs, host)? {
             return Ok(answer);
         }
-        match step {
-            // For `kernel add --from-image`.
-            os_tree::STEP => mount::show_tree(image, host).map(|tree| tree.as_str().into()),
-            "verify" => verify::verify(image, host),
-            "check_action" => checking::check(image, attrs, host).map(|()| Value::Null),
-            os_tree::CHECK_ANSWER => os_tree::check_answer(attrs),
-            other => Err(Error::not_defined(other)),
-        }
+        Err(Error::not_defined(step))
+    }
+
+    fn check(&self, action: &ActionCheck<'_>, image: &Image, host: &Host<'_>) -> Result<Vec<Refusal>> {
+        checking::check(action, image, host)
+    }
+
+    fn verify(&self, image: &Image, host: &Host<'_>) -> Result<Vec<Finding>> {
+        verify::verify(image, host)
+    }
+
+    fn os_tree(&self, image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
+        mount::show_tree(image, host)
     }
 }
 

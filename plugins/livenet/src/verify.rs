@@ -8,10 +8,9 @@ use crate::{
 use disklessset_kit::{
     initramfs_facts::{Support, driver_support},
     squashfs::Layout,
-    verification::{self, Fault},
+    verification,
 };
-use disklessset_plugin_api::{Host, Image, Result};
-use serde_json::Value;
+use disklessset_plugin_api::{Finding, Host, Image, Result};
 
 /// The parts of dracut that fetch the root image and make it the root.
 const PARTS: [&str; 2] = ["livenet", "dmsquash-live"];
@@ -19,7 +18,7 @@ const PARTS: [&str; 2] = ["livenet", "dmsquash-live"];
 const FLAT: &str = "overlayfs";
 
 /// Checks the root image, whether the record means it, and whether kernel, initramfs and modules belong together.
-pub(crate) fn verify(image: &Image, host: &Host<'_>) -> Result<Value> {
+pub(crate) fn verify(image: &Image, host: &Host<'_>) -> Result<Vec<Finding>> {
     let (name, root) = (image.name(), Root::of(image, host)?);
     let places = Places::of(name, host)?;
     let file = &root.format.file;
@@ -33,14 +32,14 @@ pub(crate) fn verify(image: &Image, host: &Host<'_>) -> Result<Value> {
                 (None, Some(_)) => format!("{unmount} (it puts the state before back)"),
                 (None, None) => "put it back from a copy, or make the image again".to_owned(),
             };
-            faults.push(Fault::problem(fault.to_string(), mend));
+            faults.push(Finding::problem(fault.to_string(), mend));
         }
         Ok(_) => {
             let (layout, recorded) = (root.layout(image, host)?, recorded_layout(image));
             if layout != recorded {
                 let record = image.directory().join("image_data.yml");
                 let text = format!("its record says that {file} is {recorded}, and it is {layout}");
-                faults.push(Fault::problem(text, format!("put `layout: {layout}` into {record}")));
+                faults.push(Finding::problem(text, format!("put `layout: {layout}` into {record}")));
             }
             // What is in the file system of a classic image takes a mount to see.
             if layout == Layout::Flat {
@@ -50,7 +49,7 @@ pub(crate) fn verify(image: &Image, host: &Host<'_>) -> Result<Value> {
     }
     faults.extend(compression::fault(image, &root, host)?);
     if image.flag("is_mounted") && !mount::is_live(&places)? {
-        faults.push(Fault::problem(
+        faults.push(Finding::problem(
             "the mount was lost; mount or unmount the image to get its changes back",
             format!("disklessset {} mount {name}", root.format.module),
         ));
@@ -61,18 +60,18 @@ pub(crate) fn verify(image: &Image, host: &Host<'_>) -> Result<Value> {
     }
     faults.extend(verification::of_kernel(image, &parts, modules.as_deref(), file.as_str(), host)?);
     faults.extend(missing_drivers(image, &root, host)?);
-    Ok(verification::answer(&faults))
+    Ok(faults)
 }
 
 /// Drivers that the root image needs and the initramfs has not.
-fn missing_drivers(image: &Image, root: &Root, host: &Host<'_>) -> Result<Vec<Fault>> {
+fn missing_drivers(image: &Image, root: &Root, host: &Host<'_>) -> Result<Vec<Finding>> {
     let Some(kernel) = image.kernel() else { return Ok(Vec::new()) };
     let (initramfs, kernels) = (kernel.initramfs(), host.paths()?.kernels);
     let lacks = |driver: &&String| driver_support(&kernels.join(&initramfs), driver) == Support::No;
     let missing = root.format.drivers.iter().filter(lacks);
     Ok(missing
         .map(|driver| {
-            Fault::problem(
+            Finding::problem(
                 format!("{initramfs} has no driver {driver}, and cannot boot this image"),
                 format!("disklessset kernel initramfs {}", kernel.version),
             )

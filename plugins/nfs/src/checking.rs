@@ -1,24 +1,41 @@
-//! What an action would be refused for, without doing it: for plans.
+//! What an action would be refused for, without doing it.
 
 use crate::{exporting, golden, inside, nodes, places::STAGING};
-use disklessset_kit::os_tree::{Purpose, Wish};
-use disklessset_plugin_api::{Arguments, Attributes, Host, Image, Result};
+use disklessset_kit::os_tree::{self, Purpose};
+use disklessset_plugin_api::{ActionCheck, Host, Image, Refusal, Result};
 
-/// Refuses what the action would refuse before it changes something.
-pub(crate) fn check(image: &Image, attrs: &Attributes, host: &Host<'_>) -> Result<()> {
-    let words = attrs.get("words").and_then(|words| words.as_str()).unwrap_or_default();
-    let args: Arguments = match attrs.get("arguments") {
-        Some(args) => serde_json::from_value(args.clone())?,
-        None => Arguments::default(),
+/// What of an action's arguments would be refused before it changes something.
+pub(crate) fn check(action: &ActionCheck<'_>, image: &Image, host: &Host<'_>) -> Result<Vec<Refusal>> {
+    let args = action.arguments;
+    let nodes = || args.get::<String>("nodes");
+    let of = |parameter: &str, checked: Result<()>| match checked {
+        Ok(()) => Vec::new(),
+        Err(error) => vec![Refusal::of(parameter, &error)],
     };
-    let nodes = || args.need::<String>("nodes");
-    match words {
-        "create-staging" => Wish::from_arguments(Purpose::Nfs, &args).map(drop),
-        "create-golden" => golden::check(&args, host),
-        "exec" | "shell" => inside::tree_of(image, args.get("node")?, inside::Use::ToLook, host).map(drop),
-        "export" => exporting::check(image, &args, host),
-        "nodes add" if image.class() != STAGING => nodes::check_addition(image, &nodes()?, host),
-        "nodes remove" if image.class() != STAGING => nodes::check_removal(image, &nodes()?, host),
-        _ => Ok(()),
+    let golden = image.class() != STAGING;
+    match action.words {
+        "create-staging" => return os_tree::check(Purpose::Nfs, action),
+        "create-golden" if action.complete => golden::check(args, host)?,
+        "exec" | "shell" => {
+            let tree = |node| inside::tree_of(image, node, inside::Use::ToLook, host).map(drop);
+            match args.get("node")? {
+                None if action.complete => tree(None)?,
+                None => {}
+                node => return Ok(of("node", tree(node))),
+            }
+        }
+        "export" => return exporting::check(image, action, host),
+        "nodes add" if golden => {
+            if let Some(nodes) = nodes()? {
+                return Ok(of("nodes", nodes::check_addition(image, &nodes, host)));
+            }
+        }
+        "nodes remove" if golden => {
+            if let Some(nodes) = nodes()? {
+                return Ok(of("nodes", nodes::check_removal(image, &nodes, host)));
+            }
+        }
+        _ => {}
     }
+    Ok(Vec::new())
 }

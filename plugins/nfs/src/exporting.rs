@@ -6,7 +6,9 @@ use crate::{
 };
 use camino::Utf8PathBuf;
 use disklessset_kit::node_set::{NodeName, NodeSet};
-use disklessset_plugin_api::{Arguments, Error, Export, Host, Image, ImageName, Result};
+use disklessset_plugin_api::{
+    ActionCheck, Arguments, Error, Export, Host, Image, ImageName, Refusal, Result,
+};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -51,19 +53,36 @@ impl Wish {
     }
 }
 
-/// Refuses what [`export`] would refuse, and changes nothing.
-pub(crate) fn check(image: &Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
+/// Who is named where nobody is yet, to look at options alone.
+const SOMEBODY: &str = "127.0.0.1";
+
+/// What of an export would be refused, argument by argument. Nothing is changed: the host only looks while an action is checked.
+pub(crate) fn check(image: &Image, action: &ActionCheck<'_>, host: &Host<'_>) -> Result<Vec<Refusal>> {
+    let (args, path) = (action.arguments, tree_of(image, host)?);
+    let list = |name: &str| -> Result<Vec<String>> { Ok(args.get(name)?.unwrap_or_default()) };
+    let (clients, options) = (list("client")?, list("option")?);
+    let somebody = || vec![SOMEBODY.to_owned()];
+    let mut refusals = Vec::new();
+    for (parameter, clients, options) in [("client", clients, Vec::new()), ("option", somebody(), options)] {
+        if clients.is_empty() || parameter == "option" && options.is_empty() {
+            continue;
+        }
+        if let Err(error) = host.export(&Export { path: path.clone(), clients, options }) {
+            refusals.push(Refusal::of(parameter, &error));
+        }
+    }
+    if !refusals.is_empty() || !action.complete {
+        return Ok(refusals);
+    }
     let wish = Wish::of(image, args)?;
-    let path = tree_of(image, host)?;
-    if !wish.per_node {
-        return host.export(&Export { path, clients: wish.clients, options: wish.options });
+    if wish.per_node {
+        let places = Golden::of(image.name(), host)?;
+        for node in nodes::present(&places)?.iter() {
+            let (path, clients) = (places.node(&node), vec![node.to_string()]);
+            host.export(&Export { path, clients, options: wish.options.clone() })?;
+        }
     }
-    let places = Golden::of(image.name(), host)?;
-    for node in nodes::present(&places)?.iter() {
-        let (path, clients) = (places.node(&node), vec![node.to_string()]);
-        host.export(&Export { path, clients, options: wish.options.clone() })?;
-    }
-    Ok(())
+    Ok(refusals)
 }
 
 /// Writes the lines of an image.

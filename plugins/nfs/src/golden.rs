@@ -7,9 +7,10 @@ use crate::{
     places::{self, Golden, Staging},
     show, trees_room, verify,
 };
+use camino::Utf8PathBuf;
 use disklessset_kit::trees::{self, Wanted};
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, Attributes, BootContext, DerivedImageClass, Error, Hold, Host, Image, ImageName,
+    ActionSpec, Arguments, BootContext, DerivedImageClass, Error, Finding, Hold, Host, Image, ImageName,
     Kernel, Result,
 };
 use serde_json::Value;
@@ -24,27 +25,22 @@ impl DerivedImageClass for NfsGoldenImage {
         all
     }
 
-    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Option<()>> {
+    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
         let staging = host.image(&args.need::<ImageName>("staging")?)?;
-        create(image, &staging, method(args)?, host).map(Some)
+        create(image, &staging, method(args)?, host)
     }
 
-    fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<Option<()>> {
-        host.remove(&Golden::of(image.name(), host)?.base).map(Some)
+    fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<()> {
+        host.remove(&Golden::of(image.name(), host)?.base)
     }
 
-    fn get_boot_file_template(
-        &self,
-        image: &Image,
-        boot: &BootContext,
-        host: &Host<'_>,
-    ) -> Result<Option<String>> {
+    fn get_boot_file_template(&self, image: &Image, boot: &BootContext, host: &Host<'_>) -> Result<String> {
         let nodes = Golden::of(image.name(), host)?.nodes;
         // DHCP tells each node its name.
-        boot_file::template(image, "NFS golden", &nodes, "/${hostname}", boot, host).map(Some)
+        boot_file::template(image, "NFS golden", &nodes, "/${hostname}", boot, host)
     }
 
-    fn clone_image(&self, source: &Image, image: &mut Image, host: &Host<'_>) -> Result<Option<()>> {
+    fn clone_image(&self, source: &Image, image: &mut Image, host: &Host<'_>) -> Result<()> {
         let (from, to) = (Golden::of(source.name(), host)?, Golden::of(image.name(), host)?);
         begin(&to, host)?;
         let choice = trees::choose(&from.tree, &to.work, Wanted::Auto, host)?;
@@ -71,57 +67,42 @@ impl DerivedImageClass for NfsGoldenImage {
         places::record(image, &to.base, host)?;
         image.set("nodes", present.to_string());
         image.unset("export");
-        Ok(Some(()))
+        Ok(())
     }
 
-    fn set_kernel(&self, image: &mut Image, kernel: &Kernel, host: &Host<'_>) -> Result<Option<()>> {
+    fn set_kernel(&self, image: &mut Image, kernel: &Kernel, host: &Host<'_>) -> Result<()> {
         let places = Golden::of(image.name(), host)?;
         show::check_kernel(&places.tree, kernel, host)?;
         image.set_kernel(kernel);
-        places::record(image, &places.base, host).map(Some)
+        places::record(image, &places.base, host)
     }
 
-    fn show(&self, image: &Image, host: &Host<'_>) -> Result<Option<Value>> {
-        show::golden(image, host).map(Some)
+    fn show(&self, image: &Image, host: &Host<'_>) -> Result<Value> {
+        show::golden(image, host)
     }
 
-    fn action(
-        &self,
-        words: &str,
-        image: &mut Image,
-        args: &Arguments,
-        host: &Host<'_>,
-    ) -> Result<Option<Value>> {
+    fn action(&self, words: &str, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
         match words {
-            "nodes list" => nodes::list(image, host).map(Some),
-            "nodes add" => nodes::add(image, &args.need::<String>("nodes")?, how(args)?, host).map(Some),
-            "nodes remove" => nodes::remove(image, &args.need::<String>("nodes")?, host).map(Some),
-            _ => Ok(None),
+            "nodes list" => nodes::list(image, host),
+            "nodes add" => nodes::add(image, &args.need::<String>("nodes")?, how(args)?, host),
+            "nodes remove" => nodes::remove(image, &args.need::<String>("nodes")?, host),
+            _ => host.base().action(words, image, args),
         }
     }
 
-    fn recovered(&self, image: &mut Image, action: &str, host: &Host<'_>) -> Result<Option<Option<String>>> {
-        nodes::recovered(image, action, host).map(Some)
+    fn recovered(&self, image: &mut Image, action: &str, host: &Host<'_>) -> Result<Option<String>> {
+        nodes::recovered(image, action, host)
     }
 
-    fn step(
-        &self,
-        step: &str,
-        image: &mut Image,
-        _attrs: &Attributes,
-        host: &Host<'_>,
-    ) -> Result<Option<Value>> {
-        match step {
-            // For `kernel add --from-image`.
-            "os_tree" => {
-                let places = Golden::of(image.name(), host)?;
-                // An initramfs is made inside of the tree.
-                overlays::must_be_unseen(image, &places)?;
-                Ok(Some(places.tree.as_str().into()))
-            }
-            "verify" => verify::golden(image, host).map(Some),
-            _ => Ok(None),
-        }
+    fn verify(&self, image: &Image, host: &Host<'_>) -> Result<Vec<Finding>> {
+        verify::golden(image, host)
+    }
+
+    fn os_tree(&self, image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
+        let places = Golden::of(image.name(), host)?;
+        // An initramfs is made inside of the tree.
+        overlays::must_be_unseen(image, &places)?;
+        Ok(places.tree)
     }
 }
 

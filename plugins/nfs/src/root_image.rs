@@ -2,7 +2,8 @@
 
 use crate::{checking, exporting, inside, parameters};
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, Attributes, BootContext, Error, Host, Image, ImageClass, ImageName, Result,
+    ActionCheck, ActionSpec, Arguments, BootContext, Error, Host, Image, ImageClass, ImageName, Refusal,
+    Result,
 };
 use serde_json::Value;
 
@@ -57,11 +58,8 @@ impl ImageClass for NfsImage {
         }
     }
 
-    fn step(&self, step: &str, image: &mut Image, attrs: &Attributes, host: &Host<'_>) -> Result<Value> {
-        match step {
-            "check_action" => checking::check(image, attrs, host).map(|()| Value::Null),
-            other => Err(Error::not_defined(other)),
-        }
+    fn check(&self, action: &ActionCheck<'_>, image: &Image, host: &Host<'_>) -> Result<Vec<Refusal>> {
+        checking::check(action, image, host)
     }
 
     fn overview(&self, words: &str, _args: &Arguments, host: &Host<'_>) -> Result<Value> {

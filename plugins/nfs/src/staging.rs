@@ -5,14 +5,14 @@ use crate::{
     places::{self, GOLDEN, Staging},
     show, trees_room, verify,
 };
+use camino::Utf8PathBuf;
 use disklessset_kit::{
     os_tree::{self, Purpose, Wish, params},
     space::Plan,
     trees::{self, Wanted},
 };
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, Attributes, BootContext, DerivedImageClass, Error, Hold, Host, Image, Kernel,
-    Result,
+    ActionSpec, Arguments, BootContext, DerivedImageClass, Error, Finding, Hold, Host, Image, Kernel, Result,
 };
 use serde_json::Value;
 
@@ -24,16 +24,16 @@ impl DerivedImageClass for NfsStagingImage {
         vec![parameters::create_staging()]
     }
 
-    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Option<()>> {
-        create(image, &Wish::from_arguments(Purpose::Nfs, args)?, host).map(Some)
+    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
+        create(image, &Wish::from_arguments(Purpose::Nfs, args)?, host)
     }
 
-    fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<Option<()>> {
+    fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<()> {
         // Images of 1.x are not on record: the name says where the tree is.
-        host.remove(&Staging::of(image.name(), host)?.tree).map(Some)
+        host.remove(&Staging::of(image.name(), host)?.tree)
     }
 
-    fn check_removal(&self, image: &Image, host: &Host<'_>) -> Result<Option<()>> {
+    fn check_removal(&self, image: &Image, host: &Host<'_>) -> Result<()> {
         let mut needers = Vec::new();
         for name in host.images(GOLDEN)? {
             if host.image(&name)?.text("staging").as_deref() == Some(image.name().as_str()) {
@@ -41,24 +41,19 @@ impl DerivedImageClass for NfsStagingImage {
             }
         }
         if needers.is_empty() {
-            return Ok(Some(()));
+            return Ok(());
         }
         let (what, verb) = if needers.len() == 1 { ("image", "is") } else { ("images", "are") };
         Err(Error::refused(format!("golden {what} {} {verb} made from it", needers.join(", ")))
             .hint(format!("remove the golden {what} first")))
     }
 
-    fn get_boot_file_template(
-        &self,
-        image: &Image,
-        boot: &BootContext,
-        host: &Host<'_>,
-    ) -> Result<Option<String>> {
+    fn get_boot_file_template(&self, image: &Image, boot: &BootContext, host: &Host<'_>) -> Result<String> {
         let tree = Staging::of(image.name(), host)?.tree;
-        boot_file::template(image, "NFS staging", &tree, "", boot, host).map(Some)
+        boot_file::template(image, "NFS staging", &tree, "", boot, host)
     }
 
-    fn clone_image(&self, source: &Image, image: &mut Image, host: &Host<'_>) -> Result<Option<()>> {
+    fn clone_image(&self, source: &Image, image: &mut Image, host: &Host<'_>) -> Result<()> {
         let (from, to) = (Staging::of(source.name(), host)?, Staging::of(image.name(), host)?);
         host.acquire_directory(&to.work, Hold::Action)?;
         host.acquire_directory(&to.tree, Hold::Image)?;
@@ -70,34 +65,26 @@ impl DerivedImageClass for NfsStagingImage {
         identities::forget(&made, host)?;
         places::put(&made, &to.tree, host)?;
         places::record(image, &to.tree, host)?;
-        Ok(Some(()))
+        Ok(())
     }
 
-    fn set_kernel(&self, image: &mut Image, kernel: &Kernel, host: &Host<'_>) -> Result<Option<()>> {
+    fn set_kernel(&self, image: &mut Image, kernel: &Kernel, host: &Host<'_>) -> Result<()> {
         let places = Staging::of(image.name(), host)?;
         show::check_kernel(&places.tree, kernel, host)?;
         image.set_kernel(kernel);
-        places::record(image, &places.tree, host).map(Some)
+        places::record(image, &places.tree, host)
     }
 
-    fn show(&self, image: &Image, host: &Host<'_>) -> Result<Option<Value>> {
-        show::staging(image, host).map(Some)
+    fn show(&self, image: &Image, host: &Host<'_>) -> Result<Value> {
+        show::staging(image, host)
     }
 
-    fn step(
-        &self,
-        step: &str,
-        image: &mut Image,
-        attrs: &Attributes,
-        host: &Host<'_>,
-    ) -> Result<Option<Value>> {
-        match step {
-            // For `kernel add --from-image`.
-            "os_tree" => Ok(Some(Staging::of(image.name(), host)?.tree.as_str().into())),
-            "verify" => verify::staging(image, host).map(Some),
-            os_tree::CHECK_ANSWER => os_tree::check_answer(attrs).map(Some),
-            _ => Ok(None),
-        }
+    fn verify(&self, image: &Image, host: &Host<'_>) -> Result<Vec<Finding>> {
+        verify::staging(image, host)
+    }
+
+    fn os_tree(&self, image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
+        Ok(Staging::of(image.name(), host)?.tree)
     }
 }
 

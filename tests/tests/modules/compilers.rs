@@ -4,10 +4,11 @@ use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset::modules::load;
+use disklessset_plugin_api::ErrorKind;
 use disklessset_plugin_api::messages::steps;
-use disklessset_tests::{frozen, need, run};
-use serde_json::json;
+use disklessset_tests::need;
 
+use crate::eras::lay_out;
 use crate::forge::Place;
 use crate::steps::Lab;
 
@@ -37,16 +38,18 @@ impl Compiler {
         told.strip_prefix("rustc ").map(|version| version.trim().to_owned())
     }
 
-    /// Builds a module from frozen sources, with dependencies of its own.
-    fn build(&self, minor: &str, module: &str, place: &Utf8Path) -> Vec<u8> {
+    /// Builds the module of `tests/eras` with the present API, with dependencies of its own.
+    fn build(&self, place: &Utf8Path) -> Vec<u8> {
+        let (project, built) = (place.join("project"), place.join("built"));
+        lay_out(&project);
         let done = self
             .command(env!("CARGO"))
-            .args(["build", "--package", &format!("{module}-module"), "--target-dir", place.as_str()])
-            .current_dir(frozen::sources(minor))
+            .args(["build", "--package", "era-module", "--target-dir", built.as_str()])
+            .current_dir(&project)
             .output()
             .unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        std::fs::read(place.join(format!("debug/lib{module}_module.so"))).unwrap()
+        std::fs::read(built.join("debug/libera_module.so")).unwrap()
     }
 }
 
@@ -71,10 +74,9 @@ fn own_rustc() -> Utf8PathBuf {
     std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned()).into()
 }
 
-/// The sources of 1.0 were released for compilers from 1.91 on.
 fn is_new_enough(version: &str) -> bool {
     let minor = version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
-    minor.is_some_and(|minor| minor >= 91)
+    minor.is_some_and(|minor| minor >= 85)
 }
 
 /// Debian's compiler, unpacked into a directory of the test: nothing is installed.
@@ -102,19 +104,19 @@ fn oldest_from_debian(place: &Utf8Path) -> Option<Compiler> {
     Some(Compiler { rustc: root.join("usr/bin/rustc"), libraries: Some(libraries) })
 }
 
-/// Has a class of the module make an image and describe it.
-fn works(module: &str, class: &str, content: &[u8]) {
+/// Has a class of the module describe an image, and one built on a class of this host's compiler.
+fn works(content: &[u8]) {
     let place = Place::with(&["demo"]);
-    frozen::build();
-    // What the classes of 1.1 are built on.
-    place.put("frozen_module.so", &std::fs::read(run::built_module("frozen")).unwrap());
-    let file = place.put(&format!("{module}_module.so"), content);
-    assert_eq!(load(&file).unwrap().identity().name.as_str(), module);
+    let file = place.put("era_module.so", content);
+    assert_eq!(load(&file).unwrap().identity().name.as_str(), "era");
     let lab = Lab::at(place);
-    assert!(lab.boot_file(class).unwrap().value.as_str().unwrap().starts_with("#!ipxe"));
-    let made = lab.run_args(class, steps::CLONE, json!({}));
-    // A class of 1.1 reads a file that this host does not have: an error that crossed.
-    assert!(made.is_ok() || made.unwrap_err().kind == disklessset_plugin_api::ErrorKind::FAILED);
+    for class in ["EraImage", "EraDemo"] {
+        assert!(lab.boot_file(class).unwrap().value.as_str().unwrap().starts_with("#!ipxe"));
+    }
+    // An error that crosses, and a panic that does not.
+    let error = lab.run("EraImage", steps::REMOVE).unwrap_err();
+    assert_eq!((error.kind, error.hint.as_deref()), (ErrorKind::REFUSED, Some("wait")));
+    assert_eq!(lab.run("EraImage", steps::CLEAN).unwrap_err().kind, ErrorKind::PANICKED);
 }
 
 #[test]
@@ -123,7 +125,7 @@ fn a_module_of_another_compiler_works_in_this_host() {
     let others = others();
     disklessset_tests::need!(if others.is_empty() {
         need::skip(
-            "no other Rust compiler from 1.91 on is on this machine (rustup toolchain install nightly)",
+            "no other Rust compiler from 1.85 on is on this machine (rustup toolchain install nightly)",
         )
     } else {
         need::Verdict::Go
@@ -132,8 +134,7 @@ fn a_module_of_another_compiler_works_in_this_host() {
         println!("rustc {}", other.version().unwrap_or_default());
         let place = tempfile::tempdir().unwrap();
         let place = Utf8Path::from_path(place.path()).unwrap();
-        works("frozen", "FrozenImage", &other.build("1.0", "frozen", place));
-        works("frosted", "FrostedImage", &other.build("1.1", "frosted", place));
+        works(&other.build(place));
     }
 }
 
@@ -150,5 +151,5 @@ fn a_module_of_the_oldest_compiler_works_in_this_host() {
         return;
     };
     assert!(oldest.version().unwrap().starts_with(OLDEST_VERSION));
-    works("frosted", "FrostedImage", &oldest.build("1.1", "frosted", &place.join("build")));
+    works(&oldest.build(&place.join("build")));
 }

@@ -92,7 +92,7 @@ fn what_would_not_be_used_is_not_installed_and_leaves_nothing() {
     let (place, source) = (Place::with(&["demo"]), Place::new());
     let cases = [
         (source.put("text_module.so", b"hello"), "not an ELF file"),
-        (source.forge("demo", "new_module.so", "1.3.0", "2.0.0"), "built against module API 2.0.0"),
+        (source.forge("demo", "new_module.so", "1.0.0", "2.0.0"), "built against module API 2.0.0"),
         (
             source.forge("demo", "demp_module.so", "\"demo\"", "\"demp\""),
             "class DemoImage is taken by module demo (demo_module.so)",

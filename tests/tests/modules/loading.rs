@@ -65,14 +65,14 @@ fn a_file_that_replaced_a_loaded_one_is_loaded_anew_and_one_changed_in_place_is_
 #[test]
 fn what_the_note_refuses_is_never_opened() {
     let place = Place::new();
-    let file = place.forge("demo", "demo_module.so", "1.3.0", "2.0.0");
+    let file = place.forge("demo", "demo_module.so", "1.0.0", "2.0.0");
     let error = load(&file).unwrap_err();
     assert!(
         matches!(&error, LoadError::Refused { refusal, .. } if matches!(**refusal, Refusal::OtherApi { .. }))
     );
     assert_eq!(
         error.to_string(),
-        format!("cannot load {file}: built against module API 2.0.0, this disklessset has 1.3.0")
+        format!("cannot load {file}: built against module API 2.0.0, this disklessset has 1.0.0")
     );
     assert_eq!(error.hint().unwrap(), "rebuild the module against API 1, or update disklessset");
 }
@@ -94,13 +94,13 @@ fn a_version_in_the_header_that_is_another_than_in_the_note_is_found_out() {
     let place = Place::new();
     let mut content = std::fs::read(built("demo")).unwrap();
     let mut at = 4096;
-    while let Some(next) = find(&content[at..], b"1.3.0") {
+    while let Some(next) = find(&content[at..], b"1.0.0") {
         at += next;
         content[at] = b'9';
     }
     let file = place.put("demo_module.so", &content);
     let (line, _) = failure(&file);
-    assert!(line.ends_with("built against module API 9.3.0, this disklessset has 1.3.0"), "{line}");
+    assert!(line.ends_with("built against module API 9.0.0, this disklessset has 1.0.0"), "{line}");
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn shared_object(place: &Place, code: &str, options: &[&str]) -> camino::Utf8Pat
     let length = u32::from_le_bytes(demo[note + 4..note + 8].try_into().unwrap()) as usize;
     let bytes: Vec<String> = demo[note..note + 24 + length].iter().map(u8::to_string).collect();
     let text = format!(
-        "__asm__(\".section .note.disklessset,\\\"a\\\",@note\\n.p2align 2\\n.byte {}\\n.text\\n\");\n{code}",
+        "__asm__(\".section .note.disklessset.api,\\\"a\\\",@note\\n.p2align 2\\n.byte {}\\n.text\\n\");\n{code}",
         bytes.join(",")
     );
     let source = place.put("module.c", text.as_bytes());

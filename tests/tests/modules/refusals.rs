@@ -171,6 +171,18 @@ fn a_shared_object_of_somebody_else_has_no_note() {
 }
 
 #[test]
+fn a_module_of_a_draft_of_the_api_is_refused_with_one_sentence() {
+    let place = Place::new();
+    let mut content = demo();
+    let owner = find(&content, b"disklessset\0{").unwrap();
+    content[owner - 4..owner].copy_from_slice(&1_u32.to_ne_bytes());
+    place.put("demo_module.so", &content);
+    assert_eq!(place.refusal("demo_module.so"), "built against a draft of the module API");
+    let hint = place.entry("demo_module.so").hint.unwrap();
+    assert_eq!(hint, "build it again with the plugin-api of this disklessset");
+}
+
+#[test]
 fn notes_that_break_the_rules_are_refused() {
     let place = Place::new();
     for (from, to, reason) in [
@@ -184,14 +196,14 @@ fn notes_that_break_the_rules_are_refused() {
         ("\"demo\"", "\"show\"", "module name \"show\" is a command of disklessset itself"),
         ("\"demo\"", "\"../x\"", "module name \"../x\" must start with a lower case letter"),
         ("DemoImage", "Demo/Imag", "class name \"Demo/Imag\" may have letters, digits and _ only"),
-        ("1.3.0", "2.0.0", "built against module API 2.0.0, this disklessset has 1.3.0"),
-        ("1.3.0", "0.9.0", "built against module API 0.9.0, this disklessset has 1.3.0"),
+        ("1.0.0", "2.0.0", "built against module API 2.0.0, this disklessset has 1.0.0"),
+        ("1.0.0", "0.9.0", "built against module API 0.9.0, this disklessset has 1.0.0"),
     ] {
         place.forge("demo", "demo_module.so", from, to);
         let refusal = place.refusal("demo_module.so");
         assert!(refusal.starts_with(reason), "{refusal}");
     }
-    place.forge("demo", "demo_module.so", "1.3.0", "2.0.0");
+    place.forge("demo", "demo_module.so", "1.0.0", "2.0.0");
     let hint = place.entry("demo_module.so").hint;
     assert_eq!(hint.as_deref(), Some("rebuild the module against API 1, or update disklessset"));
 }
@@ -230,7 +242,7 @@ fn a_name_or_a_class_that_is_taken_is_refused_naming_the_first() {
     place.forge("demo", "demp_module.so", "\"demo\"", "\"demp\"");
     assert_eq!(place.refusal("demp_module.so"), "class DemoImage is taken by module demo (demo_module.so)");
     // What is refused takes nothing away.
-    place.forge("demo", "aaaa_module.so", "1.3.0", "3.0.0");
+    place.forge("demo", "aaaa_module.so", "1.0.0", "3.0.0");
     assert_eq!(place.entry("demo_module.so").state, ModuleState::Ready);
 }
 
@@ -251,7 +263,7 @@ fn a_class_waits_for_its_base_until_that_comes() {
     assert_eq!(registry.module_of("BetterPackedImage").unwrap().name, "tuned");
     assert_eq!(registry.module_of("Nobodys").unwrap_err().to_string(), "no module here has class Nobodys");
 
-    place.forge("demo", "demo_module.so", "1.3.0", "2.0.0");
+    place.forge("demo", "demo_module.so", "1.0.0", "2.0.0");
     // The note of another major is not read further, so whose class it was is not known.
     assert_eq!(place.entry("tuned_module.so").reason.as_deref(), Some("waiting for class DemoImage"));
     place.copy("demo", "demo_module.so");

@@ -259,16 +259,6 @@ fn a_base_that_is_none_is_refused() {
 }
 
 #[test]
-fn a_class_that_changes_the_image_and_leaves_the_step_to_its_base_is_told() {
-    let lab = Lab::with(&["demo", "tuned"]);
-    let error = lab.run("BetterPackedImage", "forget").unwrap_err();
-    assert_eq!(error.kind, ErrorKind::FAILED);
-    let text = "the class changed the image in step forget and then left the step to its base";
-    assert_eq!(error.message, text);
-    assert!(error.hint.unwrap_or_default().contains("host.base()"));
-}
-
-#[test]
 fn without_an_image_only_a_step_of_a_base_can_be_asked_for() {
     let lab = Lab::with(&["ground", "refined"]);
     let host = TestHost { classes: &lab.classes, asked: RefCell::default() };

@@ -9,7 +9,6 @@ mod failure;
 mod fuzz;
 mod packages;
 mod plugin_api;
-mod public_api;
 mod quickstart;
 mod say;
 mod setup;

@@ -13,7 +13,7 @@ mod wish;
 
 pub use crate::packages::Purpose;
 pub use kernel::{Initramfs, TreesKernel};
-pub use wish::{KernelChoice, Wish, check_answer};
+pub use wish::{KernelChoice, Wish, check, check_given};
 
 use crate::{
     packages::Extras,
@@ -23,13 +23,6 @@ use crate::{
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Host, Result};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-
-/// The step by which the host asks a class for the tree of an image, as a directory that may be written to and is there until the action
-/// ends (a text); for `kernel add --from-image`. A class without it has no tree to take a kernel from.
-pub const STEP: &str = "os_tree";
-
-/// The step by which the menu has a class look at one answer, `parameter` and `value`, before it asks the next question.
-pub const CHECK_ANSWER: &str = "check_answer";
 
 /// Makes the tree of the image `name` in the directory `tree`, which exists and is empty: its files, its kernel, what is the
 /// user's own. `scratch` is a private directory for files beside it.

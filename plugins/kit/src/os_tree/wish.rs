@@ -9,7 +9,7 @@ use crate::{
 };
 use camino::Utf8PathBuf;
 use disklessset_plugin_api::{
-    Arguments, Attributes, Error, ErrorKind, Image, KernelVersion, PackageName, Result, serde_json::Value,
+    ActionCheck, Arguments, Error, ErrorKind, Image, KernelVersion, PackageName, Refusal, Result,
 };
 
 /// Which kernel an image boots.
@@ -129,21 +129,35 @@ impl Wish {
     }
 }
 
-/// Looks at one answer about an OS tree, for the step `check_answer`; what is not about one is fine.
+/// What a value is looked at with.
+type Check = dyn Fn(String) -> Result<()>;
+
+/// Looks at the arguments about an OS tree that are there, one by one, for [`disklessset_plugin_api::ImageClass::check`]: what of them
+/// cannot be used. What goes together only [`Wish::from_arguments`] can tell, once all are there.
+pub fn check_given(args: &Arguments) -> Vec<Refusal> {
+    let checks: [(&str, &Check); 4] = [
+        ("source", &|text| text.parse::<Source>()?.absolute()?.check().map_err(as_usage)),
+        ("ssh_pub_key", &|file| read_keys(file.into()).map(drop)),
+        ("run", &|file| read_script(file.into()).map(drop)),
+        ("kernel_parameters", &|text| Ok(boot_line::check(&text).map(drop)?)),
+    ];
+    let refused = |(name, check): &(&str, &Check)| {
+        let given = args.get::<String>(name).ok().flatten()?;
+        check(given).err().map(|error| Refusal::of(*name, &error))
+    };
+    checks.iter().filter_map(refused).collect()
+}
+
+/// The whole check of an action that makes an OS tree.
 ///
 /// # Errors
-/// Why it cannot be used.
-pub fn check_answer(attrs: &Attributes) -> Result<Value> {
-    let text = |key: &str| attrs.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let value = text("value");
-    match text("parameter").as_str() {
-        "source" => value.parse::<Source>()?.absolute()?.check().map_err(as_usage)?,
-        "ssh_pub_key" => drop(read_keys(value.into())?),
-        "run" => drop(read_script(value.into())?),
-        "kernel_parameters" => drop(boot_line::check(&value)?),
-        _ => {}
+/// What the arguments cannot be used for together.
+pub fn check(purpose: Purpose, action: &ActionCheck<'_>) -> Result<Vec<Refusal>> {
+    let refusals = check_given(action.arguments);
+    if refusals.is_empty() && action.complete {
+        Wish::from_arguments(purpose, action.arguments)?;
     }
-    Ok(Value::Null)
+    Ok(refusals)
 }
 
 /// The same error as wrong usage: it is about what was answered.

@@ -38,21 +38,18 @@ impl DerivedImageClass for ErofsImage {
         }
     }
 
-    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Option<()>> {
+    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
         let compression = Compression::from_arguments(args)?;
         root_image::check_tool(image, compression, host)?;
         compression.record(image);
-        host.base().create_new_image(image, args).map(Some)
+        host.base().create_new_image(image, args)
     }
 
-    fn step(
-        &self,
-        step: &str,
-        image: &mut Image,
-        attrs: &Attributes,
-        host: &Host<'_>,
-    ) -> Result<Option<Value>> {
-        live::root_image::answer(&Erofs, step, image, attrs, host)
+    fn step(&self, step: &str, image: &mut Image, attrs: &Attributes, host: &Host<'_>) -> Result<Value> {
+        match live::root_image::answer(&Erofs, step, image, attrs, host)? {
+            Some(answer) => Ok(answer),
+            None => host.base().step(step, image, attrs.clone()),
+        }
     }
 }
 

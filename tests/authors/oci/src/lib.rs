@@ -10,14 +10,14 @@ mod show;
 mod tree;
 mod verify;
 
+use camino::Utf8PathBuf;
 use disklessset_kit::{
     live::{self, needs},
-    os_tree,
     squashfs::{Layout, Superblock, names_in},
 };
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, Attributes, BootContext, Command, Error, Host, Image, ImageClass, ImageName,
-    Kernel, Result, declare_module,
+    ActionSpec, Arguments, BootContext, Command, Error, Finding, Host, Image, ImageClass, ImageName, Kernel,
+    Result, declare_module,
 };
 use publishing::root_file;
 use serde_json::Value;
@@ -79,12 +79,12 @@ impl ImageClass for OciImage {
         }
     }
 
-    fn step(&self, step: &str, image: &mut Image, _attrs: &Attributes, host: &Host<'_>) -> Result<Value> {
-        match step {
-            "verify" => verify::verify(image, host),
-            os_tree::STEP => tree::show(image, host).map(|tree| tree.as_str().into()),
-            other => Err(Error::not_defined(other)),
-        }
+    fn verify(&self, image: &Image, host: &Host<'_>) -> Result<Vec<Finding>> {
+        verify::verify(image, host)
+    }
+
+    fn os_tree(&self, image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
+        tree::show(image, host)
     }
 }
 

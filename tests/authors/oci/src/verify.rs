@@ -3,15 +3,15 @@
 use crate::publishing::root_file;
 use disklessset_kit::{
     squashfs::{Superblock, names_in},
-    verification::{self, Fault},
+    verification,
 };
-use disklessset_plugin_api::{Host, Image, Result, serde_json::Value};
+use disklessset_plugin_api::{Finding, Host, Image, Result};
 
 /// The parts of dracut that fetch the root image and make it the root.
 const PARTS: [&str; 3] = ["livenet", "dmsquash-live", "overlayfs"];
 
 /// Whether the root image is whole, and kernel, initramfs and modules belong together.
-pub(crate) fn verify(image: &Image, host: &Host<'_>) -> Result<Value> {
+pub(crate) fn verify(image: &Image, host: &Host<'_>) -> Result<Vec<Finding>> {
     let root = root_file()?;
     let file = root.of(image);
     let mut faults = Vec::new();
@@ -20,9 +20,9 @@ pub(crate) fn verify(image: &Image, host: &Host<'_>) -> Result<Value> {
         Ok(_) => modules = Some(names_in(&file, "usr/lib/modules", host)?),
         Err(fault) => {
             let mend = format!("disklessset oci update {} --again", image.name());
-            faults.push(Fault::problem(fault.to_string(), mend));
+            faults.push(Finding::problem(fault.to_string(), mend));
         }
     }
     faults.extend(verification::of_kernel(image, &PARTS, modules.as_deref(), root.as_str(), host)?);
-    Ok(verification::answer(&faults))
+    Ok(faults)
 }

@@ -3,9 +3,8 @@
 #![allow(clippy::disallowed_methods, clippy::exit, clippy::print_stdout, reason = "these are the faults")]
 
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, Attributes, BootContext, Error, Hold, Host, Image, ImageClass, ImageName,
-    ParamKind, ParamSpec, Result, declare_module,
-    serde_json::{Value, json},
+    ActionSpec, Arguments, BootContext, Error, Hold, Host, Image, ImageClass, ImageName, ParamKind,
+    ParamSpec, Result, declare_module, serde_json::Value,
 };
 use std::{
     fs,
@@ -15,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-const FAULTS: [&str; 28] = [
+const FAULTS: [&str; 25] = [
     "none",
     "forgets-a-file-in-clean",
     "forgets-a-file-in-remove",
@@ -41,9 +40,6 @@ const FAULTS: [&str; 28] = [
     "changes-while-reading",
     "changes-the-source-of-a-clone",
     "fails-to-remove",
-    "verifies-with-a-word",
-    "verifies-with-another-list",
-    "verifies-with-nothing",
 ];
 
 /// What an image was made with; gone with the process.
@@ -152,10 +148,6 @@ impl ImageClass for FaultyImage {
         Ok(())
     }
 
-    fn step(&self, step: &str, image: &mut Image, _attrs: &Attributes, _host: &Host<'_>) -> Result<Value> {
-        step_of_verify(image, step)
-    }
-
     fn action(&self, words: &str, image: &mut Image, _args: &Arguments, host: &Host<'_>) -> Result<Value> {
         match (words, fault_of(image).as_str()) {
             ("peek", "changes-while-reading") => {
@@ -168,15 +160,6 @@ impl ImageClass for FaultyImage {
             _ => {}
         }
         Ok(Value::Null)
-    }
-}
-
-fn step_of_verify(image: &Image, step: &str) -> Result<Value> {
-    match (step, fault_of(image).as_str()) {
-        ("verify", "verifies-with-a-word") => Ok(json!("fine")),
-        ("verify", "verifies-with-another-list") => Ok(json!([{ "fault": "a disk is on fire" }])),
-        ("verify", "verifies-with-nothing") => Ok(Value::Null),
-        _ => Err(Error::not_defined(step)),
     }
 }
 

@@ -17,7 +17,7 @@ const NOTE: &str = r#"{"api":"1.0.0","name":"raw","version":"0.1.0","title":"Byp
 
 #[used]
 // SAFETY: the section holds one plain note and nothing reads it at run time.
-#[unsafe(link_section = ".note.disklessset")]
+#[unsafe(link_section = ".note.disklessset.api")]
 static ELF_NOTE: ElfNote<{ NOTE.len().next_multiple_of(4) }> = ElfNote::new(NOTE);
 
 // SAFETY: the name is abi_stable's, exported once.
@@ -77,6 +77,14 @@ impl Module for Raw {
             "host_panics" => {
                 return host.call("panic".into(), "null".into());
             }
+            "create_new_image" | "get_boot_file_template" => json!({ "value": "#!ipxe\n" }).to_string(),
+            // Answers of other shapes than the host asks for; the image says which.
+            "verify" => match request["image"]["attributes"]["verifies_with"].as_str() {
+                Some("a word") => json!({ "value": "fine" }).to_string(),
+                Some("another list") => json!({ "value": [{ "fault": "a disk is on fire" }] }).to_string(),
+                Some("nothing") => json!({ "value": null }).to_string(),
+                _ => json!({ "value": [] }).to_string(),
+            },
             step => {
                 return RResult::RErr(AbiError {
                     kind: if step == "strange_error" { 4242 } else { 100 },

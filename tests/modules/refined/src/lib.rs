@@ -44,77 +44,66 @@ impl DerivedImageClass for RefinedImage {
         }
     }
 
-    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Option<()>> {
+    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
         fs::write(trace(image.name(), host)?, "")?;
         // The user is not asked, for it is always so.
         host.base().create_new_image(image, &args.clone().with("deep", true))?;
         image.set("tone", args.need::<String>("tone")?);
-        Ok(Some(()))
+        Ok(())
     }
 
-    fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<Option<()>> {
+    fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<()> {
         host.remove(&trace(image.name(), host)?)?;
-        host.base().remove_files(image).map(Some)
+        host.base().remove_files(image)
     }
 
-    fn clean(&self, name: &ImageName, host: &Host<'_>) -> Result<Option<()>> {
+    fn clean(&self, name: &ImageName, host: &Host<'_>) -> Result<()> {
         // What is the base's the base cleans, after this.
-        host.remove(&trace(name, host)?).map(Some)
+        host.remove(&trace(name, host)?)
     }
 
-    fn get_boot_file_template(
-        &self,
-        image: &Image,
-        boot: &BootContext,
-        host: &Host<'_>,
-    ) -> Result<Option<String>> {
-        Ok(Some(format!("{}# refined\n", host.base().get_boot_file_template(image, boot)?)))
+    fn get_boot_file_template(&self, image: &Image, boot: &BootContext, host: &Host<'_>) -> Result<String> {
+        Ok(format!("{}# refined\n", host.base().get_boot_file_template(image, boot)?))
     }
 
-    fn clone_image(&self, source: &Image, image: &mut Image, host: &Host<'_>) -> Result<Option<()>> {
+    fn clone_image(&self, source: &Image, image: &mut Image, host: &Host<'_>) -> Result<()> {
         fs::write(trace(image.name(), host)?, "")?;
-        host.base().clone_image(source, image).map(Some)
+        host.base().clone_image(source, image)
     }
 
-    fn set_kernel(&self, image: &mut Image, kernel: &Kernel, host: &Host<'_>) -> Result<Option<()>> {
+    fn set_kernel(&self, image: &mut Image, kernel: &Kernel, host: &Host<'_>) -> Result<()> {
         host.base().set_kernel(image, kernel)?;
         let below = image.text("kernel_of").unwrap_or_default();
         image.set("kernel_of", format!("{below} and refined"));
-        Ok(Some(()))
+        Ok(())
     }
 
-    fn show(&self, image: &Image, host: &Host<'_>) -> Result<Option<Value>> {
+    fn show(&self, image: &Image, host: &Host<'_>) -> Result<Value> {
         let mut shown = host.base().show(image)?;
         shown["refined"] = true.into();
-        Ok(Some(shown))
+        Ok(shown)
     }
 
-    fn action(
-        &self,
-        words: &str,
-        image: &mut Image,
-        args: &Arguments,
-        host: &Host<'_>,
-    ) -> Result<Option<Value>> {
+    fn action(&self, words: &str, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
         if words != "paint" || !args.flag("twice") {
-            return Ok(None);
+            return host.base().action(words, image, args);
         }
         host.base().action(words, image, args)?;
-        host.base().action(words, image, args).map(Some)
+        host.base().action(words, image, args)
     }
 
-    fn overview(&self, words: &str, args: &Arguments, host: &Host<'_>) -> Result<Option<Value>> {
+    fn overview(&self, words: &str, args: &Arguments, host: &Host<'_>) -> Result<Value> {
         let mut counted = host.base().overview(words, args)?;
         counted["refined"] = host.images("RefinedImage")?.into_iter().map(|name| name.to_string()).collect();
-        Ok(Some(counted))
+        Ok(counted)
     }
 
-    fn check_removal(&self, image: &Image, host: &Host<'_>) -> Result<Option<()>> {
-        host.base().check_removal(image).map(Some)
+    fn check_removal(&self, image: &Image, host: &Host<'_>) -> Result<()> {
+        host.base().check_removal(image)
     }
 
-    fn recovered(&self, image: &mut Image, action: &str, host: &Host<'_>) -> Result<Option<Option<String>>> {
-        host.base().recovered(image, action).map(Some)
+    fn recovered(&self, image: &mut Image, action: &str, host: &Host<'_>) -> Result<Option<String>> {
+        host.base().recovered(image, action)
     }
 }
 

@@ -11,21 +11,16 @@ use disklessset_plugin_api::{messages::steps, serde_json::Value, serde_json::jso
 struct TunedDemo;
 
 impl DerivedImageClass for TunedDemo {
-    fn get_boot_file_template(
-        &self,
-        image: &Image,
-        boot: &BootContext,
-        host: &Host<'_>,
-    ) -> Result<Option<String>> {
+    fn get_boot_file_template(&self, image: &Image, boot: &BootContext, host: &Host<'_>) -> Result<String> {
         let attrs = Attributes::from([("boot".to_owned(), json!(boot))]);
         let text = host.base_step(steps::BOOT_FILE, &mut image.clone(), attrs)?;
-        Ok(Some(format!("{}# tuned\n", text.as_str().unwrap_or_default())))
+        Ok(format!("{}# tuned\n", text.as_str().unwrap_or_default()))
     }
 
-    fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<Option<()>> {
+    fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<()> {
         // That nobody defines this step says nothing about the removal itself.
         host.step("nobody_has_this", &mut image.clone(), Attributes::new())?;
-        Ok(Some(()))
+        Ok(())
     }
 }
 
@@ -77,23 +72,12 @@ impl DerivedImageClass for BetterPackedImage {
     fn actions(&self) -> Vec<ActionSpec> {
         vec![ActionSpec::create("Create a better packed image").words("create-better")]
     }
-    fn step(
-        &self,
-        step: &str,
-        image: &mut Image,
-        attrs: &Attributes,
-        host: &Host<'_>,
-    ) -> Result<Option<Value>> {
-        if step == "forget" {
-            // The base would not see it.
-            image.set("forgotten", true);
-            return Ok(None);
-        }
+    fn step(&self, step: &str, image: &mut Image, attrs: &Attributes, host: &Host<'_>) -> Result<Value> {
         if step != "pack" {
-            return Ok(None);
+            return host.base().step(step, image, attrs.clone());
         }
         let base = host.base_step("pack", image, attrs.clone())?;
-        Ok(Some(format!("better {}", base.as_str().unwrap_or_default()).into()))
+        Ok(format!("better {}", base.as_str().unwrap_or_default()).into())
     }
 }
 

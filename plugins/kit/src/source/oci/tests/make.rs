@@ -18,7 +18,8 @@ pub(in crate::source::oci) fn member(kind: EntryType, name: &[u8], link: &[u8], 
     let long = [("path", name), ("linkpath", link)].into_iter().filter(|(_, value)| value.len() > IN_HEADER);
     let long: Vec<_> = long.collect();
     let before = if long.is_empty() { Vec::new() } else { extended(&long) };
-    [before, with_header(kind, &name[..name.len().min(IN_HEADER)], &link[..link.len().min(IN_HEADER)], data)].concat()
+    [before, with_header(kind, &name[..name.len().min(IN_HEADER)], &link[..link.len().min(IN_HEADER)], data)]
+        .concat()
 }
 
 fn with_header(kind: EntryType, name: &[u8], link: &[u8], data: &[u8]) -> Vec<u8> {
