@@ -51,6 +51,11 @@ pub fn of_exports(error: ExportsError) -> Error {
     if matches!(error, ExportsError::Unreadable { .. }) { refused(error) } else { of(error) }
 }
 
+/// The error of an action that a signal stopped.
+pub fn interrupted(cause: Interrupted) -> Error {
+    Error::new(ErrorKind::INTERRUPTED, cause.to_string())
+}
+
 /// An error of any kind, with its causes below.
 pub fn with_kind(kind: ErrorKind, error: impl StdError) -> Error {
     let mut causes = Vec::new();

@@ -5,6 +5,7 @@
 //!
 //! - [`cli`]: the command line, the menu, and all that is printed or asked;
 //! - [`images`], [`kernels`]: what the product is about; they neither print nor prompt, an [`Observer`] hears of them;
+//! - `operation`: one action under way, on record: what it makes, publishes and takes away, and how that is undone;
 //! - [`integrity`]: digests and signatures of what nodes fetch;
 //! - [`installations`]: the records that make every crash clean up;
 //! - [`exports`]: what NFS clients may mount;
@@ -39,6 +40,7 @@ pub mod units;
 mod menu;
 mod needs;
 mod no_room;
+mod operation;
 mod output;
 mod reference;
 mod yaml;

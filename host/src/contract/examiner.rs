@@ -15,10 +15,11 @@ use super::class::Class;
 use super::place::{self, Rooms};
 use super::world::{self, Mounts, World};
 use super::{CHILD, Order, Value, finding, values};
-use crate::images::operation::unique;
+
 use crate::installations::{Effect, journal};
 use crate::modules::check::{Finding, Outcome};
 use crate::modules::{ModuleRegistry, ModuleState};
+use crate::operation::unique;
 use crate::system::command::{CommandError, Ending, Isolation, Tool};
 use crate::system::layout::Layout;
 use crate::system::{atomic_file, interrupt, mounts, tree_mounts};

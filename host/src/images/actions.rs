@@ -2,10 +2,8 @@
 
 use super::{
     boot_file,
-    generation::NewFile,
     led::Led,
     manager::{ImageManager, request},
-    operation::{Operation, lock_image},
     parameters,
     record::{self, ImageRecord},
     tools,
@@ -13,6 +11,7 @@ use super::{
 use crate::{
     integrity::Digests,
     kernels,
+    operation::{NewFile, Operation, lock_image},
     system::{atomic_file, lock::Lock},
 };
 use camino::Utf8Path;

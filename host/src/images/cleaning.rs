@@ -4,16 +4,16 @@ use super::{
     corrupted,
     led::Led,
     manager::{ImageManager, no_such_image},
-    operation::{Operation, Subject, lock_image},
     settling::{Turn, is_for_the_class, to_settle},
 };
 use crate::{
     failure,
-    installations::{
-        Journal, State, image_lock, is_held, journal,
+    installations::{Journal, State, image_lock, is_held, journal},
+    kernels, modules,
+    operation::{
+        Operation, Subject, lock_image,
         undo::{self, Which},
     },
-    kernels, modules,
     system::{
         FileError, files,
         lock::{Lock, LockProbe, Wait},

@@ -4,12 +4,11 @@ use super::{
     cleaning::direction,
     led::Led,
     manager::{ImageManager, being_created, no_such_image},
-    mounts_of_1x,
-    operation::{Operation, Subject, lock_image},
 };
 use crate::{
     failure,
-    installations::{Effect, journal, undo},
+    installations::{Effect, journal},
+    operation::{Operation, Subject, lock_image, mounts_of_1x, undo},
     system::{flush::Together, lock::Lock},
 };
 use disklessset_plugin_api::{Hold, ImageName, Result};

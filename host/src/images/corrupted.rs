@@ -8,15 +8,15 @@ use super::{
     cleaning::CleanReport,
     led::Led,
     manager::{ImageManager, being_created},
-    operation::{Subject, lock_image},
 };
 use crate::{
     failure,
-    installations::{
-        Entries, Installation, Journal, journal,
+    installations::{Entries, Installation, Journal, journal},
+    kernels,
+    operation::{
+        Subject, lock_image,
         undo::{self, Which},
     },
-    kernels,
     system::{
         flush::Together,
         lock::{Lock, Wait},

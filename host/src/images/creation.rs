@@ -5,8 +5,6 @@ use super::{
     boot_file,
     led::Led,
     manager::{ImageManager, being_created, corrupted, request},
-    manifest,
-    operation::{Operation, lock_image},
     record,
     status::ImageStatus,
 };
@@ -14,6 +12,7 @@ use crate::{
     failure,
     installations::Installation,
     kernels,
+    operation::{Operation, lock_image, manifest},
     system::{atomic_file, files, interrupt},
 };
 use disklessset_plugin_api::{
@@ -159,7 +158,7 @@ impl ImageManager<'_> {
             manifest::must_be_of_whole_files(&published, source.directory(), source.name().as_str())?;
         }
         kernels::publish_staged(operation)?;
-        interrupt::check().map_err(super::services::interrupted)?;
+        interrupt::check().map_err(failure::interrupted)?;
         files::set_mode(&staging, 0o755).map_err(failure::of)?;
         operation.publish_new(&staging, &self.site.layout.image_dir(name.as_str()), None)
     }

@@ -4,12 +4,15 @@ use super::{
     activity::Activity,
     boot_file,
     manager::{ImageManager, no_such_image, request},
-    manifest,
-    operation::Operation,
     record::{self, ImageRecord, RecordError},
     status::ImageStatus,
 };
-use crate::{failure, installations::Entries, system::process};
+use crate::{
+    failure,
+    installations::Entries,
+    operation::{Operation, manifest},
+    system::process,
+};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Attributes, Error, ErrorKind, ImageName, Level, Result, messages::steps};
 use serde::Serialize;

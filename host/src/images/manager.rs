@@ -2,9 +2,7 @@
 
 use super::{
     boot_file,
-    operation::{Operation, lock_image},
     record::{ImageRecord, RecordError},
-    services::interrupted,
     status::{ImageStatus, Running, status},
 };
 use crate::{
@@ -12,6 +10,7 @@ use crate::{
     installations::{Entries, Installation},
     kernels,
     modules::Unavailable,
+    operation::{Operation, lock_image},
     site::Site,
     system::{interrupt, lock::Wait, process},
 };
@@ -55,7 +54,7 @@ impl<'s> ImageManager<'s> {
         while self.status_of(name, &self.entries()?) == ImageStatus::InCreation
             && started.elapsed() < Duration::from_secs(seconds)
         {
-            interrupt::check().map_err(interrupted)?;
+            interrupt::check().map_err(failure::interrupted)?;
             std::thread::sleep(Duration::from_millis(50));
         }
         Ok(())

@@ -1,10 +1,8 @@
 //! Images: their records, statuses and boot files, and the manager that leads every action on them.
 
 pub mod boot_file;
-pub mod generation;
 pub mod legacy_record;
 pub mod manager;
-pub(crate) mod operation;
 pub mod parameters;
 pub mod record;
 pub mod status;
@@ -18,12 +16,9 @@ mod corrupted;
 mod creation;
 mod led;
 mod listing;
-mod manifest;
-mod mounts_of_1x;
 mod removal;
-pub(crate) mod services;
+mod services;
 mod settling;
-mod standing;
 mod verification;
 
 pub use activity::{Activity, ActivityState};

@@ -3,9 +3,8 @@
 use super::{
     led::Led,
     manager::{ImageManager, request},
-    operation::Operation,
 };
-use crate::{failure, installations::Effect};
+use crate::{failure, installations::Effect, operation::Operation};
 use disklessset_plugin_api::{Error, ErrorKind, Hold, Image, ImageName, Result, messages::steps};
 
 impl ImageManager<'_> {

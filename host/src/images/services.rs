@@ -1,17 +1,13 @@
 //! What a class asks of the host while it is at work.
 
-use super::{
-    generation::{self, NewFile},
-    manager::ImageManager,
-    operation::Operation,
-};
-pub(crate) use crate::failure::of_tool as tool_failed;
+use super::manager::ImageManager;
 use crate::{
     exports::ExportLine,
     failure,
-    installations::{Effect, undo},
+    installations::Effect,
     kernels,
     modules::HostService,
+    operation::{NewFile, Operation, next_state, undo},
     system::{
         atomic_file,
         command::{
@@ -23,7 +19,7 @@ use crate::{
 };
 use camino::Utf8Path;
 use disklessset_plugin_api::{
-    Command, Error, ErrorKind, Finished, Hold, Image, Level, Mount, Paths, Result,
+    Command, Error, ErrorKind, Finished, Hold, Image, Mount, Paths, Result,
     messages::{self, Acquired, services},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -90,7 +86,7 @@ impl Operation<'_> {
             }
             services::CONFIG => answer(Ok(self.site.configuration.of_module(&self.module))),
             services::ASK => answer(self.ask(&read(request)?)),
-            services::CHECKPOINT => answer(interrupt::check().map_err(interrupted)),
+            services::CHECKPOINT => answer(interrupt::check().map_err(failure::interrupted)),
             services::EXPORT => {
                 let request: messages::ExportRequest = read(request)?;
                 self.must_be_ours(&request.export.path)?;
@@ -141,11 +137,6 @@ fn answer(reply: Result<impl Serialize>) -> Result<String> {
     Ok(serde_json::to_string(&reply?)?)
 }
 
-/// The error of an action that a signal stopped.
-pub(crate) fn interrupted(cause: interrupt::Interrupted) -> Error {
-    Error::new(ErrorKind::INTERRUPTED, cause.to_string())
-}
-
 impl Operation<'_> {
     fn log_line(&self, line: messages::LogLine) -> Result<()> {
         // Where a module does several things by itself it says so between them, for who looks for a fault.
@@ -180,7 +171,7 @@ impl Operation<'_> {
     }
 
     /// Runs a program for a class: in namespaces of its own, its output to the observer and the image's log.
-    pub(crate) fn run(&self, command: &Command) -> Result<Finished> {
+    fn run(&self, command: &Command) -> Result<Finished> {
         let isolation = isolation_of(command);
         let mut tool = Tool::new(command.program()).args(command.arguments()).isolation(isolation);
         for (name, value) in command.environment() {
@@ -190,7 +181,7 @@ impl Operation<'_> {
             tool = tool.current_dir(directory);
         }
         if command.is_interactive() {
-            let ending = tool.run_interactive().map_err(tool_failed)?;
+            let ending = tool.run_interactive().map_err(failure::of_tool)?;
             return Ok(Finished::new(code_of(ending), String::new()));
         }
         if let Some(input) = command.input() {
@@ -237,7 +228,7 @@ impl Operation<'_> {
         let finished = match finished {
             // For a command of the user, how it ended is an answer, not a failure: a shell's numbers say it.
             Err(error) if command.is_shown() => return self.ended(error),
-            finished => finished.map_err(tool_failed)?,
+            finished => finished.map_err(failure::of_tool)?,
         };
         self.took(&name, finished.duration);
         let stdout = String::from_utf8_lossy(&finished.stdout).into_owned();
@@ -255,7 +246,7 @@ impl Operation<'_> {
                 self.site.observer.error_output(&error.to_string());
                 127
             }
-            error => return Err(tool_failed(error)),
+            error => return Err(failure::of_tool(error)),
         };
         Ok(Finished::new(code, String::new()))
     }
@@ -317,15 +308,6 @@ impl Operation<'_> {
         }
     }
 
-    pub(super) fn must_be_ours(&self, path: &Utf8Path) -> Result<()> {
-        let climbs = path.components().any(|part| part.as_str() == "..");
-        let ours = self.site.layout.owned_roots().iter().any(|root| path.starts_with(root) && path != root);
-        if ours && !climbs {
-            return Ok(());
-        }
-        Err(Error::refused(format!("{path} lies outside of what disklessset manages")))
-    }
-
     /// The directories of NFS trees are made when the first one is.
     fn prepare_tree_place(&self, path: &Utf8Path) -> Result<()> {
         let layout = &self.site.layout;
@@ -375,7 +357,7 @@ impl Operation<'_> {
             // An image being created: its directory is private still.
             _ => {
                 self.must_be_ours(&request.to)?;
-                generation::publishable(&request.from).map_err(failure::of)?;
+                next_state::publishable(&request.from).map_err(failure::of)?;
                 atomic_file::rename_replacing(&request.from, &request.to).map_err(failure::of)
             }
         }
@@ -395,21 +377,6 @@ impl Operation<'_> {
         }
         self.must_be_ours(path)?;
         undo::remove(path, &self.site.layout).map_err(undo::UndoError::told)
-    }
-
-    /// Tells how long a tool took; what is left of the wall time is our own.
-    pub(crate) fn took(&self, tool: &str, duration: std::time::Duration) {
-        self.say(Level::Debug, &format!("{tool} took {:.2} s", duration.as_secs_f64()));
-    }
-
-    /// Passes on a line that a tool printed.
-    pub(crate) fn tool_line(&self, tool: &str, line: &str) {
-        self.site.observer.tool_line(tool, line);
-    }
-
-    /// Tells the observer.
-    pub(crate) fn say(&self, level: Level, text: &str) {
-        self.site.observer.line(level, text);
     }
 }
 

@@ -3,10 +3,10 @@
 use super::{
     led::Led,
     manager::{ImageManager, request},
-    operation::Operation,
 };
 use crate::{
     installations::{Journal, State},
+    operation::Operation,
     system::{flush::Together, lock::Lock},
 };
 use disklessset_plugin_api::{Error, ErrorKind, ImageName, Level, Result, messages::steps};

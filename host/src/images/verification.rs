@@ -7,8 +7,6 @@ use super::{
     legacy_record,
     listing::ListedImage,
     manager::{ImageManager, no_such_image, request},
-    manifest,
-    operation::Operation,
     record::{self, MOST_BYTES},
     status::ImageStatus,
 };
@@ -18,6 +16,7 @@ use crate::{
     integrity::{Checked, Digests, Fault, Kind, Signer},
     kernels::{self, KernelManager},
     modules::Unavailable,
+    operation::{Operation, manifest},
     system::{FileError, atomic_file},
 };
 use camino::Utf8Path;

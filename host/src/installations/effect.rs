@@ -107,7 +107,7 @@ pub enum Effect {
 
 impl Effect {
     /// Whether it happens when its action is committed, and not at all when it is not.
-    pub(super) fn waits_for_commit(&self) -> bool {
+    pub(crate) fn waits_for_commit(&self) -> bool {
         matches!(
             self,
             Self::Doomed { .. }

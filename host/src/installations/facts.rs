@@ -57,7 +57,7 @@ pub struct Open {
 
 impl Open {
     /// The effect as it is to be undone: what a settled export replaced is long gone.
-    pub(super) fn to_undo(&self) -> Effect {
+    pub(crate) fn to_undo(&self) -> Effect {
         match &self.effect {
             Effect::Export { path, .. } if self.settled => {
                 Effect::Export { path: path.clone(), previous: None }

@@ -6,9 +6,7 @@ pub mod format;
 mod home;
 pub mod journal;
 pub mod registry;
-pub(crate) mod seen;
 pub(crate) mod sudden_end;
-pub mod undo;
 
 pub use effect::Effect;
 pub use facts::{Open, State};

@@ -11,9 +11,10 @@ use super::{
 };
 use crate::{
     failure,
-    images::{ImageManager, operation::Operation},
+    images::ImageManager,
     integrity::Digests,
     needs,
+    operation::Operation,
     system::{FileError, files},
 };
 use camino::{Utf8Path, Utf8PathBuf};

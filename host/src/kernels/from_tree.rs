@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     failure,
-    images::{operation::Operation, services::tool_failed},
     integrity::{Digest, Digests},
+    operation::{Operation, StagedKernel},
     system::{FileError, atomic_file, command::Tool, failpoint::failpoint, files, layout::Layout},
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -24,15 +24,6 @@ use disklessset_system::{
     free_space::{FreeSpace, bytes_below},
 };
 use std::{fs::File, io::Read};
-
-/// A kernel made ready aside, to be published when its action commits.
-#[derive(Debug)]
-pub(crate) struct StagedKernel {
-    pub(crate) kernel: Kernel,
-    vmlinuz: Utf8PathBuf,
-    initramfs: Option<Utf8PathBuf>,
-    modules: Option<Utf8PathBuf>,
-}
 
 /// Whether to make the initramfs, or leave that to `kernel initramfs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +89,7 @@ pub(super) fn stage_modules(
         .args(["--archive", "--reflink=auto", "--no-target-directory"])
         .args([from.as_str(), inside.join(version.as_str()).as_str()])
         .run()
-        .map_err(tool_failed)?;
+        .map_err(failure::of_tool)?;
     operation.took("cp", copied.duration);
     let copy = inside.join(version.as_str());
     copied::must_be_whole(from, &copy)?;

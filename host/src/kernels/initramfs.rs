@@ -2,8 +2,7 @@
 
 use crate::{
     failure,
-    images::operation::Operation,
-    images::services::tool_failed,
+    operation::Operation,
     system::{
         atomic_file,
         command::{Access, Chroot, Isolation, NameResolution, Public, Rights, Tool},
@@ -152,7 +151,7 @@ fn run(
         failpoint!("initramfs: dracut is at it", line, when: line.contains("Creating image file"));
     };
     let tool = tool.arg(inside.join("initramfs").as_str()).isolation(dracut.isolation(out));
-    let finished = tool.log_to(&log).on_line(&mut on_line).run().map_err(tool_failed)?;
+    let finished = tool.log_to(&log).on_line(&mut on_line).run().map_err(failure::of_tool)?;
     operation.took("dracut", finished.duration);
     Ok(())
 }
@@ -180,7 +179,7 @@ fn parts(
         tool = tool.args(["--kmoddir", modules.as_str()]);
     }
     let listed =
-        tool.capture_stdout(64 * 1024).isolation(dracut.isolation(out)).run().map_err(tool_failed)?;
+        tool.capture_stdout(64 * 1024).isolation(dracut.isolation(out)).run().map_err(failure::of_tool)?;
     operation.took("dracut", listed.duration);
     Ok(String::from_utf8_lossy(&listed.stdout).split_whitespace().map(str::to_owned).collect())
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     failure,
-    images::{operation::Operation, services::tool_failed},
+    operation::Operation,
     system::{FileError, command::Tool, files},
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -76,7 +76,7 @@ pub(super) fn carry(operation: &Operation<'_>, origin: &Origin<'_>, copy: &Utf8P
                     .args(["--archive", "--reflink=auto", "--no-target-directory"])
                     .args([file.as_str(), place.as_str()])
                     .run()
-                    .map_err(tool_failed)?;
+                    .map_err(failure::of_tool)?;
                 operation.took("cp", copied.duration);
                 if file.is_dir() {
                     super::copied::must_be_whole(&file, &place)?;

@@ -5,8 +5,8 @@
 
 use crate::{
     failure,
-    images::operation::Operation,
     integrity::{Digest, Digests, Manifest, Signer},
+    operation::Operation,
     system::{atomic_file, layout::Layout},
 };
 use camino::{Utf8Path, Utf8PathBuf};

@@ -9,8 +9,8 @@ use super::install::{self, InstallError, InstallPlan, RemovePlan};
 use super::installed::{Installed, Register};
 use super::registry::ModuleEntry;
 use super::signature::{NAMESPACE, Signature, SignatureError, TrustedKeys};
-use crate::images::operation::{Operation, Subject};
-use crate::installations::{Effect, Journal, journal, undo};
+use crate::installations::{Effect, Journal, journal};
+use crate::operation::{Operation, Subject, undo};
 use crate::site::Site;
 use crate::system::{
     FileError,

@@ -1,9 +1,9 @@
 //! Overlays that stay: nodes of NFS images have them as their roots.
 
-use super::{manager::ImageManager, operation::Operation, services};
+use super::{Operation, undo};
 use crate::{
     failure,
-    installations::{Effect, undo},
+    installations::Effect,
     system::{interrupt, mounts::MountError},
     units::{self, UnitError, overlay},
 };
@@ -15,9 +15,12 @@ impl Operation<'_> {
     ///
     /// Many go together: one flush of the record, two looks into the kernel's table, one flush of units. Up to the first that cannot stand;
     /// those before it do.
-    pub(super) fn stand(&self, overlays: &[StandingOverlay]) -> Result<()> {
+    pub(crate) fn stand(&self, overlays: &[StandingOverlay]) -> Result<()> {
         self.overlays_must_be_ours(overlays)?;
-        let created = self.subject.image().is_some_and(|name| ImageManager::new(self.site).exists(name));
+        let created = self
+            .subject
+            .image()
+            .is_some_and(|name| self.site.layout.image_dir(name.as_str()).symlink_metadata().is_ok());
         if !created {
             return Err(Error::refused("an image that is being made has no overlays that stay"));
         }
@@ -66,7 +69,7 @@ impl Operation<'_> {
     }
 
     /// Takes overlays away, whether or not they are on record, up to the first that is busy. Those before it are gone.
-    pub(super) fn take_down(&self, overlays: &[StandingOverlay]) -> Result<()> {
+    pub(crate) fn take_down(&self, overlays: &[StandingOverlay]) -> Result<()> {
         self.overlays_must_be_ours(overlays)?;
         self.units_changed.set(true);
         let (down, outcome) = undo::take_down(&overlays.iter().collect::<Vec<_>>(), &self.site.layout);
@@ -88,20 +91,20 @@ impl Operation<'_> {
     }
 
     /// Takes away the overlays on record with the exports of their places, newest first. Whoever works in one is named.
-    pub(super) fn take_down_overlays(&self) -> Result<()> {
+    pub(crate) fn take_down_overlays(&self) -> Result<()> {
         let standing = self.standing()?;
         let layout = &self.site.layout;
         let offered: Vec<_> = standing.iter().map(|overlay| layout.published(&overlay.target)).collect();
         self.withdraw(&offered, &[])?;
         for some in standing.chunks(undo::OVERLAYS_AT_A_TIME) {
-            interrupt::check().map_err(services::interrupted)?;
+            interrupt::check().map_err(failure::interrupted)?;
             self.take_down(some)?;
         }
         Ok(())
     }
 
     /// The overlays on record, newest first.
-    pub(super) fn standing(&self) -> Result<Vec<StandingOverlay>> {
+    pub(crate) fn standing(&self) -> Result<Vec<StandingOverlay>> {
         let open = self.on_journal(|journal| journal.state().open.clone())?;
         let overlay = |effect| match effect {
             Effect::StandingOverlay { overlay } => Some(overlay),
@@ -111,7 +114,7 @@ impl Operation<'_> {
     }
 
     /// Tells systemd of the units that came and went.
-    pub(super) fn tell_of_units(&self) {
+    pub(crate) fn tell_of_units(&self) {
         if self.units_changed.take() {
             units::reload(&self.site.layout, &|text| self.say(Level::Warning, text));
         }

@@ -10,7 +10,7 @@ use crate::{
     installations::{Effect, Open},
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::{Hold, Level, Result, messages::Exported};
+use disklessset_plugin_api::{Hold, Result, messages::Exported};
 use std::collections::HashMap;
 
 /// What an action has asked for.
@@ -41,7 +41,7 @@ impl Wanted {
 
 impl Operation<'_> {
     /// Offers a directory to NFS clients from the end of the action on, until the image goes.
-    pub(in crate::images) fn export(&self, line: ExportLine) -> Result<()> {
+    pub(crate) fn export(&self, line: ExportLine) -> Result<()> {
         if self.rehearsal {
             return Ok(());
         }
@@ -52,7 +52,7 @@ impl Operation<'_> {
     }
 
     /// What is offered when the action is committed.
-    pub(in crate::images) fn exports(&self) -> Result<Vec<Exported>> {
+    pub(crate) fn exports(&self) -> Result<Vec<Exported>> {
         let mut now = exports::list(&self.site.layout).map_err(failure::of)?;
         let wanted = self.wanted.borrow();
         now.retain(|entry| wanted.of(&entry.path).is_none_or(Option::is_some));
@@ -74,7 +74,7 @@ impl Operation<'_> {
 
     /// No longer offers a directory once the action is committed: what the record says of exports and what is offered come
     /// to be together. Tells whether it was offered.
-    pub(in crate::images) fn withdraw_at_the_end(&self, path: &Utf8Path) -> Result<bool> {
+    pub(crate) fn withdraw_at_the_end(&self, path: &Utf8Path) -> Result<bool> {
         self.on_journal(|_| ())?;
         let mut wanted = self.wanted.borrow_mut();
         if wanted.before.is_none() {
@@ -137,7 +137,7 @@ impl Operation<'_> {
     }
 
     /// No longer offers directories, at once, whether or not they are on record; what else the record has of it goes with that.
-    pub(in crate::images) fn withdraw(&self, paths: &[Utf8PathBuf], more: &[u64]) -> Result<()> {
+    pub(crate) fn withdraw(&self, paths: &[Utf8PathBuf], more: &[u64]) -> Result<()> {
         // A reader that may not acquire anything may not change exports either.
         self.on_journal(|_| ())?;
         if paths.is_empty() {
@@ -150,17 +150,13 @@ impl Operation<'_> {
     }
 
     /// No longer offers anything below the directories of an image.
-    pub(in crate::images) fn withdraw_below(&self, directories: &[Utf8PathBuf]) -> Result<()> {
+    pub(crate) fn withdraw_below(&self, directories: &[Utf8PathBuf]) -> Result<()> {
         let layout = &self.site.layout;
         let own: Vec<_> = directories.iter().map(|directory| layout.published(directory)).collect();
         let entries = exports::list(layout).map_err(failure::of)?;
         let below = |path: &Utf8PathBuf| own.iter().any(|directory| path.starts_with(directory));
         let paths: Vec<_> = entries.into_iter().map(|entry| entry.path).filter(below).collect();
         self.withdraw(&paths, &[])
-    }
-
-    pub(in crate::images) fn warn(&self, text: &str) {
-        self.site.observer.line(Level::Warning, text);
     }
 
     fn is_exported_on_record(&self, path: &Utf8Path) -> Result<bool> {

@@ -1,15 +1,13 @@
 //! How what an action made comes into service, and what it replaces goes: by renames.
 
 use super::{
-    super::{
-        generation::{self, NewFile},
-        manifest,
-    },
-    Operation,
+    Operation, manifest,
+    next_state::{self, NewFile},
+    undo,
 };
 use crate::{
     failure,
-    installations::{Effect, Open, undo},
+    installations::{Effect, Open},
     system::{atomic_file, files, flush},
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -35,7 +33,7 @@ impl Operation<'_> {
     /// only on: an interrupted removal is finished by the next cleaning.
     ///
     /// When it fails with the thing in service still, the action has ended.
-    pub(in crate::images) fn retire(&self, path: &Utf8Path, directory: &Utf8Path) -> Result<()> {
+    pub(crate) fn retire(&self, path: &Utf8Path, directory: &Utf8Path) -> Result<()> {
         let trash = self.aside(directory, "trash");
         let renamed = self.acquire(Effect::Trash { path: trash.clone() }, Hold::Action, || {
             atomic_file::rename_noreplace(path, &trash).map_err(failure::of)
@@ -52,7 +50,7 @@ impl Operation<'_> {
     /// Builds the next state of an image's directory, with its manifest, in a directory aside.
     fn build_next(&self, image: &Image, files: &[(&str, NewFile<'_>)]) -> Result<Utf8PathBuf> {
         let aside = self.staging(&self.site.layout.images_dir(), "next")?;
-        generation::prepare(image.directory(), &aside, files).map_err(failure::of)?;
+        next_state::prepare(image.directory(), &aside, files).map_err(failure::of)?;
         let new: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
         let signer = self.site.signer();
         let say = |level, text: &str| self.say(level, text);
@@ -61,7 +59,7 @@ impl Operation<'_> {
     }
 
     /// Brings an image's directory to its next state in one step.
-    pub(in crate::images) fn replace_files(&self, image: &Image, new: &[(&str, NewFile<'_>)]) -> Result<()> {
+    pub(crate) fn replace_files(&self, image: &Image, new: &[(&str, NewFile<'_>)]) -> Result<()> {
         let aside = self.build_next(image, new)?;
         files::exchange(&aside, image.directory()).map_err(failure::of)?;
         self.replaced.set(true);
@@ -72,7 +70,7 @@ impl Operation<'_> {
 
     /// Builds the next state of an image's directory, which comes into service when the action is committed: then what the
     /// action did elsewhere and what the record says of it cannot disagree.
-    pub(in crate::images) fn prepare_next(&self, image: &Image, files: &[(&str, NewFile<'_>)]) -> Result<()> {
+    pub(crate) fn prepare_next(&self, image: &Image, files: &[(&str, NewFile<'_>)]) -> Result<()> {
         let aside = self.build_next(image, files)?;
         self.exchange_at_end(&aside, image.directory())
     }

@@ -10,7 +10,7 @@ use std::fs;
 
 /// A file of the next state.
 #[derive(Debug)]
-pub enum NewFile<'a> {
+pub(crate) enum NewFile<'a> {
     /// This text with this mode.
     Text(&'a str, u32),
     /// A finished file, which is moved in with mode 0644.
@@ -22,7 +22,7 @@ pub enum NewFile<'a> {
 ///
 /// # Errors
 /// When building fails.
-pub fn prepare(
+pub(crate) fn prepare(
     directory: &Utf8Path,
     aside: &Utf8Path,
     files: &[(&str, NewFile<'_>)],
@@ -51,7 +51,7 @@ pub fn prepare(
 ///
 /// # Errors
 /// When it cannot be opened or flushed.
-pub fn publishable(file: &Utf8Path) -> Result<(), FileError> {
+pub(crate) fn publishable(file: &Utf8Path) -> Result<(), FileError> {
     files::set_mode(file, 0o644)?;
     fs::File::open(file).and_then(|open| open.sync_all()).map_err(FileError::of("flush", file))
 }

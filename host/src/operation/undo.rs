@@ -1,9 +1,9 @@
 //! Undoes what a journal has, from the journal alone.
 
-use super::{effect::Effect, facts::Open, journal::Journal};
 use crate::{
     exports::{self, Check, ExportsError},
     failure,
+    installations::{Effect, Journal, Open},
     modules::install,
     system::{
         FileError, detach_unfinished, files,
@@ -20,11 +20,11 @@ use disklessset_plugin_api::{Error, ErrorKind, Hold, Mount, StandingOverlay};
 use std::os::unix::fs::MetadataExt;
 
 /// So many overlays go together: a stop is heard between two times.
-pub const OVERLAYS_AT_A_TIME: usize = 64;
+pub(crate) const OVERLAYS_AT_A_TIME: usize = 64;
 
 /// Why something could not be undone. What is left stays on record.
 #[derive(Debug, thiserror::Error)]
-pub enum UndoError {
+pub(crate) enum UndoError {
     /// A mount stays.
     #[error(transparent)]
     Mount(#[from] MountError),
@@ -44,7 +44,7 @@ pub enum UndoError {
 
 impl UndoError {
     /// The error of the API: a refusal where something of others is in the way, a failure where the system failed.
-    pub fn told(self) -> Error {
+    pub(crate) fn told(self) -> Error {
         let failed = matches!(
             &self,
             Self::File(_)
@@ -59,7 +59,7 @@ impl UndoError {
 
 /// Which effects to undo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub(crate) enum Which {
     /// What is held for the length of an action that ended well.
     HeldForAction,
     /// All of an action that failed or was killed: everything not settled by an earlier action.
@@ -74,7 +74,7 @@ pub enum Which {
 ///
 /// # Errors
 /// The first that could not be undone; it and all older ones stay on record.
-pub fn undo(
+pub(crate) fn undo(
     journal: &mut Journal,
     layout: &Layout,
     which: Which,
@@ -87,7 +87,7 @@ pub fn undo(
 ///
 /// # Errors
 /// As [`undo`].
-pub fn undo_together(
+pub(crate) fn undo_together(
     journal: &mut Journal,
     layout: &Layout,
     which: Which,
@@ -212,7 +212,7 @@ fn end_overlays(journal: &mut Journal, layout: &Layout, chosen: Vec<Open>) -> Re
 ///
 /// # Errors
 /// When something stays.
-pub fn undo_effect(
+pub(crate) fn undo_effect(
     effect: &Effect,
     layout: &Layout,
     kernel_in_use: &dyn Fn(&str) -> bool,
@@ -255,7 +255,7 @@ fn undo_by(effect: &Effect, means: &Means<'_>) -> Result<(), UndoError> {
 ///
 /// # Errors
 /// When the two cannot be exchanged; the old state is then still in service.
-pub fn put_next(path: &Utf8Path, aside: &Utf8Path, inode: u64) -> Result<(), FileError> {
+pub(crate) fn put_next(path: &Utf8Path, aside: &Utf8Path, inode: u64) -> Result<(), FileError> {
     let waits = std::fs::symlink_metadata(aside).is_ok_and(|found| found.ino() == inode);
     if waits { files::exchange(aside, path) } else { Ok(()) }
 }
@@ -264,7 +264,7 @@ pub fn put_next(path: &Utf8Path, aside: &Utf8Path, inode: u64) -> Result<(), Fil
 ///
 /// # Errors
 /// When it lies outside of our directories, or something is mounted in it.
-pub fn remove(path: &Utf8Path, layout: &Layout) -> Result<(), UndoError> {
+pub(crate) fn remove(path: &Utf8Path, layout: &Layout) -> Result<(), UndoError> {
     remove_tree::remove_tree(path, &layout.owned_roots())?;
     Ok(())
 }
@@ -273,7 +273,7 @@ pub fn remove(path: &Utf8Path, layout: &Layout) -> Result<(), UndoError> {
 ///
 /// # Errors
 /// As [`remove`].
-pub fn remove_together(path: &Utf8Path, layout: &Layout, others: &Together) -> Result<(), UndoError> {
+pub(crate) fn remove_together(path: &Utf8Path, layout: &Layout, others: &Together) -> Result<(), UndoError> {
     remove_tree::remove_tree_together(path, &layout.owned_roots(), others)?;
     Ok(())
 }
@@ -282,7 +282,7 @@ pub fn remove_together(path: &Utf8Path, layout: &Layout, others: &Together) -> R
 ///
 /// # Errors
 /// When it is busy, or something else is mounted inside: both are named.
-pub fn unmount(mount: &Mount) -> Result<(), UndoError> {
+pub(crate) fn unmount(mount: &Mount) -> Result<(), UndoError> {
     match mount {
         Mount::System { target } => tree_mounts::unmount_system(target)?,
         other if mounts::mount_at(other.target())?.is_none() => {
@@ -302,7 +302,7 @@ pub fn unmount(mount: &Mount) -> Result<(), UndoError> {
 ///
 /// # Errors
 /// With fewer than all, why.
-pub fn take_down(overlays: &[&StandingOverlay], layout: &Layout) -> (usize, Result<(), UndoError>) {
+pub(crate) fn take_down(overlays: &[&StandingOverlay], layout: &Layout) -> (usize, Result<(), UndoError>) {
     let table = match mounts::Table::read() {
         Ok(table) => table,
         Err(error) => return (0, Err(error.into())),

@@ -3,9 +3,9 @@
 //! 1.x mounts the file system of an image at `mnt`, and binds the server's own `/proc`, `/sys` and `/dev` there and, in its
 //! SELinux step, in `generated_os`.
 
+use super::undo;
 use crate::{
     failure,
-    installations::undo,
     system::{layout::Layout, mounts, tree_mounts},
 };
 use camino::Utf8Path;
@@ -15,7 +15,7 @@ use disklessset_plugin_api::{ImageName, Result};
 ///
 /// # Errors
 /// When something is busy, or the mount table cannot be read.
-pub(super) fn unmount_all(layout: &Layout, name: &ImageName) -> Result<()> {
+pub(crate) fn unmount_all(layout: &Layout, name: &ImageName) -> Result<()> {
     let area = layout.image_workdir(name.as_str());
     // A link instead of the work area leads to somebody else's mounts.
     if !area.symlink_metadata().is_ok_and(|found| found.is_dir()) {
@@ -33,7 +33,7 @@ pub(super) fn unmount_all(layout: &Layout, name: &ImageName) -> Result<()> {
 ///
 /// # Errors
 /// As [`unmount_all`].
-pub(super) fn unmount_tree(tree: &Utf8Path) -> Result<()> {
+pub(crate) fn unmount_tree(tree: &Utf8Path) -> Result<()> {
     let told = |error: mounts::MountError| undo::UndoError::from(error).told();
     tree_mounts::unmount_system(tree).map_err(told)?;
     if is_at(tree)? { mounts::unmount(tree).map_err(told) } else { Ok(()) }
@@ -43,7 +43,7 @@ pub(super) fn unmount_tree(tree: &Utf8Path) -> Result<()> {
 ///
 /// # Errors
 /// When the mount table cannot be read.
-pub(super) fn is_at(tree: &Utf8Path) -> Result<bool> {
+pub(crate) fn is_at(tree: &Utf8Path) -> Result<bool> {
     let whole = |mount: mounts::Mount| mount.source.starts_with("/dev/loop") && mount.subtree == "/";
     Ok(mounts::mount_at(tree).map_err(failure::of)?.is_some_and(whole))
 }

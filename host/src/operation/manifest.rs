@@ -3,9 +3,9 @@
 //! All of them are in it but `image_data.yml`, which nodes do not fetch. It tells only of what disklessset itself published: a
 //! file that stays while others change keeps the digest it had, or goes on without one.
 
-use super::{boot_file, record};
 use crate::{
     failure,
+    images::{boot_file, record},
     integrity::{
         Digest, Manifest, Signer,
         manifest::{Digests, FILE_NAME, files_in},
@@ -20,15 +20,15 @@ const SIGNATURE: &str = "SHA256SUMS.sig";
 /// The signature of the boot file, for boot loaders that run only what is signed.
 const BOOT_SIGNATURE: &str = "boot.ipxe.sig";
 /// What is signed, with its signature.
-pub(super) const SIGNED: [(&str, &str); 2] = [(FILE_NAME, SIGNATURE), (boot_file::FILE_NAME, BOOT_SIGNATURE)];
+pub(crate) const SIGNED: [(&str, &str); 2] = [(FILE_NAME, SIGNATURE), (boot_file::FILE_NAME, BOOT_SIGNATURE)];
 /// What tells of the other files, and is written anew with every change.
-pub(super) const FILES: [&str; 3] = [FILE_NAME, SIGNATURE, BOOT_SIGNATURE];
+pub(crate) const FILES: [&str; 3] = [FILE_NAME, SIGNATURE, BOOT_SIGNATURE];
 
 /// The files in an image's directory that belong into its manifest.
 ///
 /// # Errors
 /// When it cannot be read.
-pub(super) fn files_of(directory: &Utf8Path) -> Result<Vec<String>> {
+pub(crate) fn files_of(directory: &Utf8Path) -> Result<Vec<String>> {
     files_in(directory, &|name| name == record::FILE_NAME || FILES.contains(&name))
 }
 
@@ -36,7 +36,7 @@ pub(super) fn files_of(directory: &Utf8Path) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// When it cannot be read.
-pub(super) fn load(directory: &Utf8Path) -> Result<Option<Manifest>> {
+pub(crate) fn load(directory: &Utf8Path) -> Result<Option<Manifest>> {
     Manifest::load(&directory.join(FILE_NAME))
 }
 
@@ -44,7 +44,7 @@ pub(super) fn load(directory: &Utf8Path) -> Result<Option<Manifest>> {
 ///
 /// # Errors
 /// When a file cannot be read or written, or signing fails.
-pub(super) fn write_next(
+pub(crate) fn write_next(
     before: &Utf8Path,
     next: &Utf8Path,
     new: &[&str],
@@ -77,7 +77,7 @@ pub(super) fn write_next(
 ///
 /// # Errors
 /// As [`write_next`].
-pub(super) fn write_new(directory: &Utf8Path, signer: Option<&Signer>) -> Result<Manifest> {
+pub(crate) fn write_new(directory: &Utf8Path, signer: Option<&Signer>) -> Result<Manifest> {
     let mut manifest = Manifest::default();
     for name in files_of(directory)? {
         let digest = Digest::of_file(&directory.join(&name))?;
@@ -103,7 +103,7 @@ fn write(directory: &Utf8Path, manifest: &Manifest, signer: Option<&Signer>) -> 
 ///
 /// # Errors
 /// The file that is not as it was published.
-pub(super) fn must_be_of_whole_files(copy: &Manifest, source: &Utf8Path, name: &str) -> Result<()> {
+pub(crate) fn must_be_of_whole_files(copy: &Manifest, source: &Utf8Path, name: &str) -> Result<()> {
     let Some(published) = load(source)? else { return Ok(()) };
     for (file, digest) in copy.entries() {
         let Some(wanted) = published.get(file) else { continue };

@@ -1,8 +1,9 @@
 //! What can be seen of an effect, in the kernel's own table and in the files: whether it happened is told by that, and not by how its
 //! maker ended. What was killed, stopped or failed may have happened all the same.
 
-use super::{effect::Effect, undo::UndoError};
+use super::undo::UndoError;
 use crate::{
+    installations::Effect,
     system::{layout::Layout, mounts},
     units,
 };

@@ -1,12 +1,12 @@
 //! How an action ends: well, badly, or with nothing left of its subject.
 
-use super::Operation;
+use super::{
+    Operation,
+    undo::{self, Which},
+};
 use crate::{
     failure,
-    installations::{
-        Journal,
-        undo::{self, Which},
-    },
+    installations::Journal,
     kernels, no_room,
     system::{flush::Together, lock::Lock},
 };
@@ -45,7 +45,7 @@ impl Operation<'_> {
     }
 
     /// Ends the class's part of a cleaning: what was held for its length is undone, and lock and journal go back to who leads the cleaning.
-    pub(in crate::images) fn hand_back(self, others: &Together) -> Result<Option<(Lock, Journal)>> {
+    pub(crate) fn hand_back(self, others: &Together) -> Result<Option<(Lock, Journal)>> {
         drop(self.spare.take());
         self.tell_of_units();
         self.offer()?;
@@ -61,7 +61,7 @@ impl Operation<'_> {
     }
 
     /// Ends an action after which nothing is left of its subject: all that is on record is undone.
-    pub(in crate::images) fn undo_everything(&self) -> Result<()> {
+    pub(crate) fn undo_everything(&self) -> Result<()> {
         drop(self.spare.take());
         self.tell_of_units();
         let Some(mut journal) = self.journal.take() else { return Ok(()) };

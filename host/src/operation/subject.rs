@@ -16,7 +16,7 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    pub(in crate::images) fn image(&self) -> Option<&ImageName> {
+    pub(crate) fn image(&self) -> Option<&ImageName> {
         match self {
             Self::Image(name) => Some(name),
             Self::Kernels | Self::Modules | Self::Overview => None,
