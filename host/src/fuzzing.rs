@@ -5,9 +5,10 @@ use crate::{
     exports::block::Block,
     installations::{Home, State},
     modules::{Identity, Refusal, note},
+    records::ImageRecord,
 };
 use camino::Utf8Path;
-use disklessset_plugin_api::messages::Exported;
+use disklessset_plugin_api::{ImageName, messages::Exported};
 
 /// The text of a configuration file.
 ///
@@ -23,6 +24,14 @@ pub fn configuration(text: &str) -> Result<Configuration, String> {
 /// Why it is none of this host's.
 pub fn identity(descriptor: &[u8]) -> Result<Identity, Refusal> {
     note::parse(descriptor)
+}
+
+/// The text of a record of an image of this name, as it would be written again.
+///
+/// # Errors
+/// What is wrong with it, and then why it could not be kept.
+pub fn image_record(text: &str, name: &ImageName) -> Result<Result<String, String>, String> {
+    ImageRecord::parse(text).map(|record| record.kept_text(name))
 }
 
 /// The content of a journal.

@@ -6,6 +6,7 @@
 //! - [`cli`]: the command line, the menu, and all that is printed or asked;
 //! - [`images`], [`kernels`]: what the product is about; they neither print nor prompt, an [`Observer`] hears of them;
 //! - `operation`: one action under way, on record: what it makes, publishes and takes away, and how that is undone;
+//! - `records`: what is on record of images, read: attributes, statuses, boot files, listings;
 //! - [`integrity`]: digests and signatures of what nodes fetch;
 //! - [`installations`]: the records that make every crash clean up;
 //! - [`exports`]: what NFS clients may mount;
@@ -32,6 +33,7 @@ pub mod kernels;
 pub mod modules;
 pub mod observer;
 pub mod prove;
+mod records;
 pub mod serve;
 pub mod site;
 pub mod system;
@@ -45,7 +47,8 @@ mod output;
 mod reference;
 mod yaml;
 
-pub use images::{ImageManager, ImageStatus, ListedImage};
+pub use images::{ImageManager, ShownImage};
 pub use kernels::KernelManager;
 pub use observer::{Observer, Silent};
+pub use records::{Activity, ActivityState, ImageStatus, ListedImage};
 pub use site::{Site, SiteOptions};

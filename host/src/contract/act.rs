@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::Value;
 use super::probe::Probe;
 use super::values::{KERNEL, OTHER_KERNEL};
-use crate::images::{ImageManager, ImageStatus, ParametersFile};
+use crate::images::{ImageManager, ParametersFile};
 use crate::installations::sudden_end;
 use crate::modules::HostService;
 use crate::observer::Observer;
+use crate::records::ImageStatus;
 use crate::site::{Site, SiteOptions};
 use crate::system::{atomic_file, interrupt};
 use crate::{

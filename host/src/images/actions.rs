@@ -1,23 +1,19 @@
 //! The actions that modules declare, and changes of created images.
 
 use super::{
-    boot_file,
     led::Led,
     manager::{ImageManager, request},
-    parameters,
-    record::{self, ImageRecord},
-    tools,
+    parameters, tools,
 };
 use crate::{
     integrity::Digests,
-    kernels,
     operation::{NewFile, Operation, lock_image},
+    records::{ImageRecord, MOST_BYTES, file_names},
     system::{atomic_file, lock::Lock},
 };
-use camino::Utf8Path;
 use disklessset_plugin_api::{
-    ActionCheck, ActionSpec, Arguments, Error, ErrorKind, Image, ImageName, Kernel, KernelVersion, Level,
-    Lookup, ParamKind, Raw, Refusal, Result, Role, check_arguments,
+    ActionCheck, ActionSpec, Arguments, Error, ErrorKind, Image, ImageName, Level, Lookup, ParamKind, Raw,
+    Refusal, Result, Role, check_arguments,
     messages::{StepRequest, steps},
 };
 use serde_json::Value;
@@ -254,27 +250,6 @@ impl ImageManager<'_> {
         })
     }
 
-    /// Changes the kernel of an image: kernel and initramfs together, in record and boot file.
-    ///
-    /// # Errors
-    /// When image or kernel are not there, or the kernel has no initramfs.
-    pub fn set_kernel(&self, name: &ImageName, version: &KernelVersion) -> Result<()> {
-        self.get_created_image(name)?;
-        let _kernels = kernels::lock(self.site)?;
-        let kernel: Kernel = kernels::KernelManager::new(self.site).usable(version)?;
-        self.changing(name, Led::SetKernel.name(), |operation, image| {
-            let mut request = request(steps::SET_KERNEL);
-            request.attrs.insert("kernel".to_owned(), serde_json::to_value(&kernel)?);
-            match self.step(operation, image, request) {
-                Err(error) if error.kind == ErrorKind::NOT_DEFINED => {
-                    image.set_kernel(&kernel);
-                    Ok(())
-                }
-                other => other.map(drop),
-            }
-        })
-    }
-
     /// Saves the attributes of an image that was loaded and changed: its record and its boot file, in one step.
     ///
     /// # Errors
@@ -325,22 +300,22 @@ impl ImageManager<'_> {
     pub(super) fn save(&self, operation: &Operation<'_>, image: &Image) -> Result<()> {
         let boot = self.boot_file(operation, image)?;
         let is_now = |file: &str, wanted: &str| {
-            atomic_file::read_bounded(&image.directory().join(file), record::MOST_BYTES)
+            atomic_file::read_bounded(&image.directory().join(file), MOST_BYTES)
                 .is_ok_and(|bytes| bytes == wanted.as_bytes())
         };
-        let unchanged = ImageManager::new(self.site).load(image.name())?.attributes() == image.attributes();
+        let unchanged = self.records.load(image.name())?.attributes() == image.attributes();
         let same_digests = operation.digests.get() == Digests::Carried;
         if unchanged && same_digests && operation.failed_inside.get() {
             return Ok(());
         }
-        if unchanged && same_digests && is_now(boot_file::FILE_NAME, &boot) {
+        if unchanged && same_digests && is_now(file_names::BOOT_FILE, &boot) {
             return Ok(());
         }
         let record = Self::record(image);
         let text = kept_text(&record, image.name())?;
         let next = [
-            (record::FILE_NAME, NewFile::Text(&text, record.mode())),
-            (boot_file::FILE_NAME, NewFile::Text(&boot, 0o644)),
+            (file_names::RECORD, NewFile::Text(&text, record.mode())),
+            (file_names::BOOT_FILE, NewFile::Text(&boot, 0o644)),
         ];
         operation.prepare_next(image, &next)
     }
@@ -357,32 +332,11 @@ impl ImageManager<'_> {
         let text = kept_text(&record, image.name())?;
         let boot = self.boot_file(operation, image)?;
         let mut next = vec![
-            (record::FILE_NAME, NewFile::Text(&text, record.mode())),
-            (boot_file::FILE_NAME, NewFile::Text(&boot, 0o644)),
+            (file_names::RECORD, NewFile::Text(&text, record.mode())),
+            (file_names::BOOT_FILE, NewFile::Text(&boot, 0o644)),
         ];
         next.extend(files);
         operation.replace_files(image, &next)
-    }
-
-    /// Shows the OS tree of an image to `run`, for as long as that takes, through the step `os_tree` of its class.
-    pub(crate) fn with_tree<T>(
-        &self,
-        name: &ImageName,
-        run: impl FnOnce(&Operation<'_>, &Utf8Path) -> Result<T>,
-    ) -> Result<T> {
-        let (lock, mut image) = self.lock_and_load(name, "read the tree of")?;
-        self.module_needed(image.class(), name)?;
-        let operation = Operation::begin(self.site, name, lock, Led::OsTree.name(), image.class())?;
-        let outcome = self.step(&operation, &mut image, request(steps::OS_TREE)).and_then(|value| {
-            let tree = value
-                .as_str()
-                .ok_or_else(|| Error::failed(format!("class {} names no OS tree", image.class())))?;
-            run(&operation, Utf8Path::new(tree))
-        });
-        match outcome {
-            Ok(value) => operation.succeed().map(|()| value),
-            Err(error) => Err(operation.fail(error)),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     corrupted,
     led::Led,
-    manager::{ImageManager, no_such_image},
+    manager::ImageManager,
     settling::{Turn, is_for_the_class, to_settle},
 };
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
         Operation, Subject, lock_image,
         undo::{self, Which},
     },
+    records::{self, refusals::no_such_image},
     system::{
         FileError, files,
         lock::{Lock, LockProbe, Wait},
@@ -59,8 +60,8 @@ impl ImageManager<'_> {
     /// # Errors
     /// When the records cannot be read.
     pub fn to_clean(&self) -> Result<Vec<ImageName>> {
-        let mut names: BTreeSet<ImageName> = self.corrupted_images()?.into_iter().collect();
-        for name in self.journalled()? {
+        let mut names: BTreeSet<ImageName> = self.records.corrupted()?.into_iter().collect();
+        for name in self.records.journalled()? {
             let path = journal::place(&self.site.layout, name.as_str());
             let left = || -> Result<bool> {
                 let state = journal::read(&path).map_err(failure::of)?;
@@ -79,23 +80,11 @@ impl ImageManager<'_> {
     /// # Errors
     /// When the register cannot be read.
     pub fn corrupted(&self) -> Result<Vec<String>> {
-        Ok(self.corrupted_images()?.iter().map(ToString::to_string).collect())
+        Ok(self.records.corrupted()?.iter().map(ToString::to_string).collect())
     }
 
     fn is_locked(&self, name: &ImageName) -> Result<bool> {
         is_held(&self.site.layout, name).map_err(failure::of)
-    }
-
-    pub(super) fn journalled(&self) -> Result<Vec<ImageName>> {
-        let directory = self.site.layout.journal_dir();
-        let found = match directory.read_dir_utf8() {
-            Ok(found) => found,
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(cause) => return Err(Error::failed(format!("cannot read {directory}")).because(cause)),
-        };
-        let name_of =
-            |entry: &camino::Utf8DirEntry| ImageName::parse(entry.file_name().strip_suffix(".jsonl")?).ok();
-        Ok(found.flatten().filter_map(|entry| name_of(&entry)).collect())
     }
 
     /// Cleans the named images, or all there is to clean. One that cannot be cleaned does not stop the others.
@@ -104,10 +93,11 @@ impl ImageManager<'_> {
     /// When the records cannot be read, or a named image is nowhere.
     pub fn clean(&self, names: &[ImageName]) -> Result<CleanReport> {
         let chosen = if names.is_empty() { self.to_clean()? } else { names.to_vec() };
-        let entries = self.entries()?;
+        let entries = self.records.entries()?;
         for name in names {
-            let known =
-                self.exists(name) || entries.images.contains_key(name) || self.journalled()?.contains(name);
+            let known = self.records.exists(name)
+                || entries.images.contains_key(name)
+                || self.records.journalled()?.contains(name);
             if !known {
                 return Err(no_such_image(name));
             }
@@ -172,7 +162,7 @@ impl ImageManager<'_> {
         }
         let led = state.unfinished.as_deref().and_then(Led::named);
         let removal = matches!(led, Some(Led::Remove | Led::Clear));
-        if removal && !self.exists(name) {
+        if removal && !self.records.exists(name) {
             // Out of service already: what is left of it goes too.
             self.clear_locked(name, state.class, lock)?;
             return Ok(Cleaned::Done);
@@ -180,6 +170,7 @@ impl ImageManager<'_> {
         let action = to_settle(&state);
         // One whose module is gone has nothing to settle of what the host led, and nothing to wait for.
         let turn = self
+            .records
             .class_of(name)
             .map(|class| Turn { action: &action, gone: self.is_gone(&class).then_some(class) })
             .filter(|turn| turn.gone.is_none() || is_for_the_class(&state));
@@ -218,7 +209,7 @@ impl ImageManager<'_> {
         subject: &Subject,
     ) -> Result<Journal> {
         let mut journal = Journal::reopen(path).map_err(failure::of)?;
-        let in_use = |version: &str| kernels::is_used(self.site, version, subject.image());
+        let in_use = |version: &str| records::is_kernel_used(self.site, version, subject.image());
         undo::undo(&mut journal, &self.site.layout, which, &in_use)
             .map_err(|error| error.told().context(format!("cannot clean {subject}")))?;
         Ok(journal)
@@ -266,7 +257,7 @@ impl ImageManager<'_> {
         let _ = crate::exports::sweep(&self.site.layout);
         crate::modules::install::remove_leftovers(&self.site.layout.modules_dir());
         let locks = self.site.layout.locks_dir();
-        for name in self.journalled().unwrap_or_default() {
+        for name in self.records.journalled().unwrap_or_default() {
             let path = journal::place(&self.site.layout, name.as_str());
             let untidy = || journal::is_untidy(&path).unwrap_or(false);
             if untidy()

@@ -1,14 +1,11 @@
 //! The last resort: whatever there is of an image goes, without its class if need be.
 
-use super::{
-    cleaning::direction,
-    led::Led,
-    manager::{ImageManager, being_created, no_such_image},
-};
+use super::{cleaning::direction, led::Led, manager::ImageManager};
 use crate::{
     failure,
     installations::{Effect, journal},
     operation::{Operation, Subject, lock_image, mounts_of_1x, undo},
+    records::refusals::{being_created, no_such_image},
     system::{flush::Together, lock::Lock},
 };
 use disklessset_plugin_api::{Hold, ImageName, Result};
@@ -19,9 +16,9 @@ impl ImageManager<'_> {
     /// # Errors
     /// That there is no such image, or what cannot be read.
     pub(crate) fn must_be_known(&self, name: &ImageName) -> Result<()> {
-        let known = self.exists(name)
-            || self.entries()?.images.contains_key(name)
-            || self.journalled()?.contains(name)
+        let known = self.records.exists(name)
+            || self.records.entries()?.images.contains_key(name)
+            || self.records.journalled()?.contains(name)
             || self.site.layout.image_workdir(name.as_str()).symlink_metadata().is_ok();
         if known { Ok(()) } else { Err(no_such_image(name)) }
     }
@@ -34,7 +31,7 @@ impl ImageManager<'_> {
         self.must_be_known(name)?;
         self.site.prepare()?;
         let lock = lock_image(self.site, name, Led::Clear.name(), self.site.wait)?;
-        let entry = self.entries()?.images.remove(name);
+        let entry = self.records.entries()?.images.remove(name);
         if let Some(entry) = &entry
             && entry.is_legacy()
             && self.site.installations.is_running(name, entry)
@@ -43,7 +40,7 @@ impl ImageManager<'_> {
         }
         let class = entry
             .map(|entry| entry.image_class)
-            .or_else(|| self.load(name).ok().map(|image| image.class().to_owned()));
+            .or_else(|| self.records.load(name).ok().map(|image| image.class().to_owned()));
         self.clear_locked(name, class, lock)
     }
 
@@ -54,7 +51,7 @@ impl ImageManager<'_> {
         let path = journal::place(layout, name.as_str());
         let left = journal::read(&path).map_err(failure::of)?;
         let (class, clear) = (class.unwrap_or_default(), Led::Clear.name());
-        let (subject, in_service) = (Subject::Image(name.clone()), self.exists(name));
+        let (subject, in_service) = (Subject::Image(name.clone()), self.records.exists(name));
         let operation = if left.needs_recovery() && !in_service {
             // Only the record tells of it: that has no end before all is gone.
             let undone = self.undone_journal(&path, direction(&left), &subject)?;

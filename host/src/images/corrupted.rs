@@ -4,19 +4,15 @@
 //! the entry, and all is done again: so the removals of many images are made durable together, then their journals go, then their
 //! entries, and none of that has a flush of its own. Their locks are held until all of it is done.
 
-use super::{
-    cleaning::CleanReport,
-    led::Led,
-    manager::{ImageManager, being_created},
-};
+use super::{cleaning::CleanReport, led::Led, manager::ImageManager};
 use crate::{
     failure,
     installations::{Entries, Installation, Journal, journal},
-    kernels,
     operation::{
         Subject, lock_image,
         undo::{self, Which},
     },
+    records::{self, refusals::being_created},
     system::{
         flush::Together,
         lock::{Lock, Wait},
@@ -47,7 +43,7 @@ impl ImageManager<'_> {
                 Err(error) => report.kept.push((name.to_string(), error)),
             }
         }
-        let mut entries: Entries = self.entries()?;
+        let mut entries: Entries = self.records.entries()?;
         Ok(held
             .into_iter()
             .map(|(name, lock)| {
@@ -96,7 +92,7 @@ impl ImageManager<'_> {
         let place = journal::place(&self.site.layout, name.as_str());
         let mut journal = Journal::reopen_relaxed(&place).map_err(failure::of)?;
         let subject = Subject::Image(name.clone());
-        let in_use = |version: &str| kernels::is_used(self.site, version, subject.image());
+        let in_use = |version: &str| records::is_kernel_used(self.site, version, subject.image());
         undo::undo_together(&mut journal, &self.site.layout, Which::Unsettled, &in_use, others)
             .map_err(|error| error.told().context(format!("cannot clean {subject}")))?;
         let back = self.clean_by_class(name, &entry.image_class, (lock, journal), others)?;

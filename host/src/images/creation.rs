@@ -2,17 +2,18 @@
 
 use super::{
     actions::kept_text,
-    boot_file,
     led::Led,
-    manager::{ImageManager, being_created, corrupted, request},
-    record,
-    status::ImageStatus,
+    manager::{ImageManager, request},
 };
 use crate::{
     failure,
     installations::Installation,
     kernels,
     operation::{Operation, lock_image, manifest},
+    records::{
+        ImageStatus, file_names,
+        refusals::{being_created, corrupted},
+    },
     system::{atomic_file, files, interrupt},
 };
 use disklessset_plugin_api::{
@@ -24,17 +25,19 @@ const IMAGE_DIRECTORY: &str = "IMAGE_DIRECTORY";
 
 impl ImageManager<'_> {
     pub(super) fn must_be_free(&self, name: &ImageName) -> Result<()> {
-        self.wait_for_creation(name)?;
+        self.records.wait_for_creation(name)?;
         self.must_be_free_now(name)
     }
 
     fn must_be_free_now(&self, name: &ImageName) -> Result<()> {
-        let entries = self.entries()?;
-        match (self.status_of(name, &entries), entries.images.get(name)) {
+        let entries = self.records.entries()?;
+        match (self.records.status_of(name, &entries), entries.images.get(name)) {
             (ImageStatus::InCreation, Some(entry)) => Err(being_created(name, entry)),
             (ImageStatus::Corrupted, _) => Err(corrupted(name)),
-            _ if self.exists(name) => Err(Error::refused(format!("there is an image {name} already"))
-                .hint("choose another name, or remove it first")),
+            _ if self.records.exists(name) => {
+                Err(Error::refused(format!("there is an image {name} already"))
+                    .hint("choose another name, or remove it first"))
+            }
             _ => Ok(()),
         }
     }
@@ -151,8 +154,8 @@ impl ImageManager<'_> {
         let record = Self::record(&image);
         let write =
             |file: &str, text: &str, mode| atomic_file::replace(&staging.join(file), text.as_bytes(), mode);
-        write(record::FILE_NAME, &kept_text(&record, name)?, record.mode()).map_err(failure::of)?;
-        write(boot_file::FILE_NAME, &boot, 0o644).map_err(failure::of)?;
+        write(file_names::RECORD, &kept_text(&record, name)?, record.mode()).map_err(failure::of)?;
+        write(file_names::BOOT_FILE, &boot, 0o644).map_err(failure::of)?;
         let published = manifest::write_new(&staging, self.site.signer().as_ref())?;
         if let Some(source) = source {
             manifest::must_be_of_whole_files(&published, source.directory(), source.name().as_str())?;

@@ -1,36 +1,30 @@
 //! `ImageManager`: leads every action on images.
 
-use super::{
-    boot_file,
-    record::{ImageRecord, RecordError},
-    status::{ImageStatus, Running, status},
-};
 use crate::{
-    failure,
-    installations::{Entries, Installation},
     kernels,
     modules::Unavailable,
     operation::{Operation, lock_image},
+    records::{ImageRecord, ListedImage, Records, boot_file, refusals::no_such_image},
     site::Site,
-    system::{interrupt, lock::Wait, process},
+    system::lock::Lock,
 };
 use disklessset_plugin_api::{
     Error, ErrorKind, Image, ImageName, Kernel, KernelVersion, Lookup, Result,
     messages::{StepReply, StepRequest, steps},
 };
 use serde_json::Value;
-use std::time::{Duration, Instant};
 
 /// Manages the images of a site.
 #[derive(Clone, Copy)]
 pub struct ImageManager<'s> {
     pub(super) site: &'s Site,
+    pub(super) records: Records<'s>,
 }
 
 impl<'s> ImageManager<'s> {
     /// A manager for a site.
     pub fn new(site: &'s Site) -> Self {
-        Self { site }
+        Self { site, records: Records::of(site) }
     }
 
     /// Loads a created image.
@@ -38,97 +32,16 @@ impl<'s> ImageManager<'s> {
     /// # Errors
     /// When there is none of that name, it is being created or CORRUPTED, or its record cannot be read.
     pub fn get_created_image(&self, name: &ImageName) -> Result<Image> {
-        self.wait_for_creation(name)?;
-        let entries = self.entries()?;
-        match (self.status_of(name, &entries), entries.images.get(name)) {
-            (ImageStatus::InCreation, Some(entry)) => Err(being_created(name, entry)),
-            (ImageStatus::Corrupted, _) => Err(corrupted(name)),
-            _ => self.load(name),
-        }
+        self.records.created(name)
     }
 
-    /// Waits, as long as the user is willing to, until nobody is creating an image any more.
-    pub(super) fn wait_for_creation(&self, name: &ImageName) -> Result<()> {
-        let Wait::Seconds(seconds) = self.site.wait else { return Ok(()) };
-        let started = Instant::now();
-        while self.status_of(name, &self.entries()?) == ImageStatus::InCreation
-            && started.elapsed() < Duration::from_secs(seconds)
-        {
-            interrupt::check().map_err(failure::interrupted)?;
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
-    }
-
-    /// Reads the record of an image, whatever its status.
-    pub(super) fn load(&self, name: &ImageName) -> Result<Image> {
-        let directory = self.site.layout.image_dir(name.as_str());
-        let record = ImageRecord::load(&directory).map_err(|error| match error {
-            RecordError::File(cause) if cause.is_not_found() => no_such_image(name),
-            other => failure::of(other)
-                .hint(format!("`disklessset clear {name}` removes an image that cannot be read")),
-        })?;
-        Ok(Image::new(name.clone(), record.image_class, record.attributes, directory))
-    }
-
-    /// Whether anything of that name is there or being made.
-    pub(super) fn exists(&self, name: &ImageName) -> bool {
-        self.site.layout.image_dir(name.as_str()).symlink_metadata().is_ok()
-    }
-
-    pub(super) fn entries(&self) -> Result<Entries> {
-        self.site.installations.snapshot().map_err(failure::of)
-    }
-
-    /// The status of an image, given the register of installations.
-    pub(super) fn status_of(&self, name: &ImageName, entries: &Entries) -> ImageStatus {
-        match self.status_at_a_glance(name, entries) {
-            // It may have ended well since the register was read. Then nobody runs any more, and the entry is gone.
-            ImageStatus::Corrupted => match self.entries() {
-                Ok(now) => self.status_at_a_glance(name, &now),
-                Err(_) => ImageStatus::Corrupted,
-            },
-            known => known,
-        }
-    }
-
-    /// The same without a second look at the register, for those who look at many images and take the second look for all
-    /// of them together.
-    pub(super) fn status_at_a_glance(&self, name: &ImageName, entries: &Entries) -> ImageStatus {
-        status(entries.images.get(name).map(|entry| self.running(name, entry)))
-    }
-
-    /// The CORRUPTED images.
-    pub(super) fn corrupted_images(&self) -> Result<Vec<ImageName>> {
-        let entries = self.entries()?;
-        let corrupted = |name: &ImageName, entries: &Entries| {
-            self.status_at_a_glance(name, entries) == ImageStatus::Corrupted
-        };
-        let glanced: Vec<ImageName> =
-            entries.images.keys().filter(|name| corrupted(name, &entries)).cloned().collect();
-        if glanced.is_empty() {
-            return Ok(glanced);
-        }
-        let now = self.entries()?;
-        Ok(glanced.into_iter().filter(|name| corrupted(name, &now)).collect())
-    }
-
-    fn running(&self, name: &ImageName, entry: &Installation) -> Running {
-        if self.site.installations.is_running(name, entry) { Running::Yes } else { Running::No }
-    }
-
-    /// The names of the created images of a class, those of classes built on it included.
-    pub(super) fn names_of_class(&self, class: &str) -> Result<Vec<ImageName>> {
-        let images = self.list()?;
-        let of_class = |listed: &super::ListedImage| {
-            listed.status == ImageStatus::Created
-                && listed.image_class.as_deref().is_some_and(|own| self.site.classes.is_a(own, class))
-        };
-        Ok(images
-            .into_iter()
-            .filter(of_class)
-            .filter_map(|listed| ImageName::parse(&listed.name).ok())
-            .collect())
+    /// All images, sorted by name: created ones, those being created, CORRUPTED ones, and what lies among them without being
+    /// an image, with the problem named.
+    ///
+    /// # Errors
+    /// When the directory of images cannot be read.
+    pub fn list(&self) -> Result<Vec<ListedImage>> {
+        self.records.list()
     }
 
     /// Runs a step of an image's class; the image takes over what the step changed.
@@ -207,19 +120,15 @@ impl<'s> ImageManager<'s> {
     ///
     /// # Errors
     /// When somebody acts on it, for longer than the site waits.
-    pub(crate) fn hold(&self, name: &ImageName, purpose: &str) -> Result<crate::system::lock::Lock> {
+    pub(crate) fn hold(&self, name: &ImageName, purpose: &str) -> Result<Lock> {
         self.site.prepare()?;
         lock_image(self.site, name, purpose, self.site.wait)
     }
 
     /// Takes the image's lock and loads it, for an action that changes it.
-    pub(super) fn lock_and_load(
-        &self,
-        name: &ImageName,
-        action: &str,
-    ) -> Result<(crate::system::lock::Lock, Image)> {
+    pub(super) fn lock_and_load(&self, name: &ImageName, action: &str) -> Result<(Lock, Image)> {
         // Before the lock too: a name that is nowhere should not leave a lock file behind.
-        if !self.exists(name) && !self.entries()?.images.contains_key(name) {
+        if !self.records.exists(name) && !self.records.entries()?.images.contains_key(name) {
             return Err(no_such_image(name));
         }
         self.site.prepare()?;
@@ -232,28 +141,6 @@ impl<'s> ImageManager<'s> {
 /// An empty request for a step.
 pub(super) fn request(step: &str) -> StepRequest {
     StepRequest { attrs: disklessset_plugin_api::Attributes::new(), ..StepRequest::new("", step) }
-}
-
-pub(super) fn being_created(name: &ImageName, entry: &Installation) -> Error {
-    let pid = entry.pid;
-    match process::command(pid).filter(|_| entry.is_legacy()) {
-        // 1.x says no more: its process may be back at its menu, and has the image registered still.
-        Some(command) => {
-            Error::new(ErrorKind::BUSY, format!("image {name} is being created by process {pid}: {command}"))
-                .hint(format!("when that process does not create it: end it, then disklessset clean {name}"))
-        }
-        None => Error::new(ErrorKind::BUSY, format!("image {name} is being created by process {pid}"))
-            .hint("try again when it is done, or with --wait SECONDS"),
-    }
-}
-
-pub(super) fn corrupted(name: &ImageName) -> Error {
-    Error::failed(format!("image {name} is CORRUPTED")).hint(format!("disklessset clean {name}"))
-}
-
-pub(super) fn no_such_image(name: &ImageName) -> Error {
-    Error::new(ErrorKind::NOT_FOUND, format!("there is no image {name}"))
-        .hint("`disklessset list` shows all images")
 }
 
 impl Lookup for ImageManager<'_> {

@@ -8,6 +8,7 @@ use crate::{
     kernels,
     modules::HostService,
     operation::{NewFile, Operation, next_state, undo},
+    records::Records,
     system::{
         atomic_file,
         command::{
@@ -74,11 +75,11 @@ impl Operation<'_> {
             }
             services::IMAGE => {
                 let request: messages::OneImage = read(request)?;
-                answer(ImageManager::new(self.site).get_created_image(&request.name))
+                answer(Records::of(self.site).created(&request.name))
             }
             services::IMAGES => {
                 let request: messages::OfClass = read(request)?;
-                answer(ImageManager::new(self.site).names_of_class(&request.class))
+                answer(Records::of(self.site).names_of_class(&request.class))
             }
             services::STEP => {
                 let call: messages::StepCall = read(request)?;
@@ -338,7 +339,7 @@ impl Operation<'_> {
             // An existing image: its directory goes to the next state in one step.
             (Some(parent), Some(name)) if parent == directory => {
                 let manager = ImageManager::new(self.site);
-                let image = manager.load(own)?;
+                let image = manager.records.load(own)?;
                 let file = (name, NewFile::Moved(request.from.as_path()));
                 match &request.image {
                     None => self.replace_files(&image, &[file]),

@@ -33,7 +33,7 @@ impl ImageManager<'_> {
     /// Lets the class of a created image set what follows from what is on disk, now that an action that came to no good end is undone. Its
     /// record is right as far as the host can tell: a class that is gone, or fails, is told of and stops nothing.
     pub(super) fn settle(&self, name: &ImageName, action: &str, lock: Lock) -> Result<Option<String>> {
-        let Ok(mut image) = self.load(name) else { return Ok(None) };
+        let Ok(mut image) = self.records.load(name) else { return Ok(None) };
         if self.site.classes.module_of(image.class()).is_none() {
             return Ok(None);
         }
@@ -98,11 +98,6 @@ impl ImageManager<'_> {
         self.fail_and_settle(operation, name, action.name(), error).0
     }
 
-    /// The class of a created image.
-    pub(super) fn class_of(&self, name: &ImageName) -> Option<String> {
-        Some(self.load(name).ok()?.class().to_owned())
-    }
-
     /// Whether the module of a class is gone.
     pub(super) fn is_gone(&self, class: &str) -> bool {
         self.site.classes.module_of(class).is_none()
@@ -110,7 +105,7 @@ impl ImageManager<'_> {
 
     /// Whether the class of an image that was cleaned without it can have its turn now.
     pub(super) fn can_be_settled(&self, name: &ImageName, state: &State) -> bool {
-        state.unsettled.is_some() && self.class_of(name).is_some_and(|class| !self.is_gone(&class))
+        state.unsettled.is_some() && self.records.class_of(name).is_some_and(|class| !self.is_gone(&class))
     }
 
     /// Lets the class clean what it alone knows of, in an operation of its own, so that this too is on record.

@@ -1,14 +1,8 @@
 //! Whether images are as they were published and fit together, and what mends them when not.
 
 use super::{
-    activity::ActivityState,
-    boot_file,
     led::Led,
-    legacy_record,
-    listing::ListedImage,
-    manager::{ImageManager, no_such_image, request},
-    record::{self, MOST_BYTES},
-    status::ImageStatus,
+    manager::{ImageManager, request},
 };
 use crate::{
     failure,
@@ -17,6 +11,10 @@ use crate::{
     kernels::{self, KernelManager},
     modules::Unavailable,
     operation::{Operation, manifest},
+    records::{
+        ActivityState, ImageStatus, ListedImage, MOST_BYTES, boot_file, file_names, legacy_record,
+        refusals::no_such_image,
+    },
     system::{FileError, atomic_file},
 };
 use camino::Utf8Path;
@@ -73,7 +71,7 @@ impl ImageManager<'_> {
         let all = self.list()?;
         for name in names {
             // One that is being made may have no directory yet.
-            if !self.exists(name) && !all.iter().any(|listed| listed.name == name.as_str()) {
+            if !self.records.exists(name) && !all.iter().any(|listed| listed.name == name.as_str()) {
                 return Err(no_such_image(name));
             }
         }
@@ -96,7 +94,7 @@ impl ImageManager<'_> {
         let mut site = |name: String, fault: Fault| {
             checked.push(Checked { name, kind: Kind::Site, faults: vec![fault] });
         };
-        if let Err(error) = self.entries() {
+        if let Err(error) = self.records.entries() {
             site("installations.yml".to_owned(), untold(error));
         }
         let listed: Vec<String> =
@@ -187,7 +185,7 @@ impl ImageManager<'_> {
     }
 
     fn faults_of_created(&self, name: &ImageName) -> Result<Vec<Fault>> {
-        let image = self.load(name)?;
+        let image = self.records.load(name)?;
         let mut faults = kernel_faults(self, &image)?;
         if let Err(unavailable) = self.site.classes.registry().module_of(image.class()) {
             let mend = match unavailable {
@@ -204,7 +202,7 @@ impl ImageManager<'_> {
         faults.extend(of_files.into_iter().filter(|fault| {
             // A boot file that is wrong, or a file that is not there, is told once.
             let name = fault.text.split(' ').next().unwrap_or_default();
-            let again = name == boot_file::FILE_NAME || fault.text.ends_with("is missing");
+            let again = name == file_names::BOOT_FILE || fault.text.ends_with("is missing");
             !(again && told.contains(name))
         }));
         Ok(faults)
@@ -234,12 +232,12 @@ impl ImageManager<'_> {
             // Its attributes are at fault, or its kernel, of which enough is said.
             Err(_) if !told.is_empty() => return Vec::new(),
             Err(error) => {
-                let by_hand = format!("mend {}", image.directory().join(record::FILE_NAME));
+                let by_hand = format!("mend {}", image.directory().join(file_names::RECORD));
                 let hint = error.hint.clone().unwrap_or(by_hand);
                 return vec![Fault::from(error).mend(hint)];
             }
         };
-        let file = image.directory().join(boot_file::FILE_NAME);
+        let file = image.directory().join(file_names::BOOT_FILE);
         let found = match atomic_file::read_bounded(&file, MOST_BYTES) {
             Ok(found) => found,
             Err(error) if error.is_not_found() => {
@@ -251,7 +249,7 @@ impl ImageManager<'_> {
         if found != wanted.as_bytes() {
             let text = "boot.ipxe is not what its class would write now";
             // One that 1.x left boots as it did; with the next change it is written anew.
-            let of_1x = atomic_file::read_bounded(&image.directory().join(record::FILE_NAME), MOST_BYTES)
+            let of_1x = atomic_file::read_bounded(&image.directory().join(file_names::RECORD), MOST_BYTES)
                 .is_ok_and(|bytes| legacy_record::parse(&String::from_utf8_lossy(&bytes)).is_some());
             faults.push(if of_1x { Fault::warning(text) } else { Fault::problem(text) }.mend(&mend));
         }
@@ -277,10 +275,10 @@ impl ImageManager<'_> {
             faults.extend(kernels::readable(&directory.join(file))?);
         }
         let mend = |file: &str| match (file, image.kernel()) {
-            (boot_file::FILE_NAME, Some(kernel)) => {
+            (file_names::BOOT_FILE, Some(kernel)) => {
                 format!("disklessset kernel set {name} {}", kernel.version)
             }
-            (boot_file::FILE_NAME, None) => record.clone(),
+            (file_names::BOOT_FILE, None) => record.clone(),
             _ => {
                 format!("put it back from a copy, or make the image again; if the change is meant: {record}")
             }
@@ -292,7 +290,7 @@ impl ImageManager<'_> {
             }
         }
         if let Some(signer) = self.site.signer() {
-            for (file, signature) in manifest::SIGNED {
+            for (file, signature) in file_names::SIGNED {
                 let (file, signature) = (directory.join(file), directory.join(signature));
                 // A file that is not there is told of already.
                 if file.is_file() {
@@ -343,7 +341,7 @@ impl ImageManager<'_> {
 
 fn is_unsigned(directory: &Utf8Path, signer: Option<&Signer>) -> Result<bool> {
     let Some(signer) = signer else { return Ok(false) };
-    for (file, signature) in manifest::SIGNED {
+    for (file, signature) in file_names::SIGNED {
         let file = directory.join(file);
         if !file.is_file() || kernels::signed(signer, &file, &directory.join(signature))?.is_some() {
             return Ok(true);

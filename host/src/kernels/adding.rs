@@ -11,14 +11,13 @@ use super::{
 };
 use crate::{
     failure,
-    images::ImageManager,
     integrity::Digests,
     needs,
     operation::Operation,
     system::{FileError, files},
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::{Error, ErrorKind, ImageName, Kernel, KernelVersion, Result};
+use disklessset_plugin_api::{Error, ErrorKind, Kernel, KernelVersion, Result};
 
 impl KernelManager<'_> {
     /// Adds a kernel file, with the directory of its modules if there is one.
@@ -98,15 +97,7 @@ impl KernelManager<'_> {
     /// When the tree has no kernel or several, or making fails.
     pub fn add_from_tree(&self, tree: &Utf8Path) -> Result<KernelVersion> {
         let tree = real_tree(tree)?;
-        self.changing("add a kernel", |operation| stage_and_publish(operation, &tree))
-    }
-
-    /// Adds the kernel inside an image, with its modules and its initramfs.
-    ///
-    /// # Errors
-    /// When the image's class has no OS tree to look into, or as for trees.
-    pub fn add_from_image(&self, name: &ImageName) -> Result<KernelVersion> {
-        ImageManager::new(self.site).with_tree(name, stage_and_publish)
+        self.changing("add a kernel", |operation| add_of_tree(operation, &tree))
     }
 
     /// Makes (or makes anew) the initramfs of a registered kernel with the server's dracut.
@@ -148,7 +139,11 @@ fn real_tree(tree: &Utf8Path) -> Result<Utf8PathBuf> {
     tree.canonicalize_utf8().map_err(|cause| failure::usage(FileError::of("open", tree)(cause)))
 }
 
-fn stage_and_publish(operation: &Operation<'_>, tree: &Utf8Path) -> Result<KernelVersion> {
+/// Adds the kernel that an OS tree brings, within an action.
+///
+/// # Errors
+/// As [`KernelManager::add_from_tree`].
+pub(crate) fn add_of_tree(operation: &Operation<'_>, tree: &Utf8Path) -> Result<KernelVersion> {
     let has_dracut = ["usr/bin/dracut", "usr/sbin/dracut"].iter().any(|place| tree.join(place).is_file());
     let initramfs = if has_dracut { Initramfs::Make } else { Initramfs::Later };
     let taken = from_tree::stage(operation, tree, initramfs)?;

@@ -3,7 +3,7 @@
 use super::sums;
 use crate::{
     failure,
-    images::ImageManager,
+    records::kernel_users,
     site::Site,
     system::{
         FileError,
@@ -12,9 +12,8 @@ use crate::{
     },
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::{Error, ErrorKind, ImageName, Kernel, KernelVersion, Result};
+use disklessset_plugin_api::{Error, ErrorKind, Kernel, KernelVersion, Result};
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// Manages the kernels of a site.
 #[derive(Clone, Copy)]
@@ -60,43 +59,12 @@ pub(crate) fn is_busy(site: &Site) -> bool {
     LockProbe::look(&site.layout.locks_dir(), LOCK).is_ok_and(|probe| probe.is_held())
 }
 
-/// Whether an image other than `except`, created or being created, uses a kernel.
-pub(crate) fn is_used(site: &Site, version: &str, except: Option<&ImageName>) -> bool {
-    // What cannot be found out is taken for used: a kernel too many does no harm.
-    users(site).map_or(true, |users| {
-        users.get(version).is_some_and(|names| {
-            names.iter().any(|name| Some(name.as_str()) != except.map(ImageName::as_str))
-        })
-    })
-}
-
 /// Where the modules of a kernel lie: those that were registered with it, or the server's own.
 pub(crate) fn modules_of(layout: &Layout, version: &KernelVersion) -> Option<Utf8PathBuf> {
     let ours = layout.kernel_modules_dir().join(version.as_str()).join("lib/modules").join(version.as_str());
     let servers = Utf8Path::new("/lib/modules").join(version.as_str());
     // The index that depmod writes tells a directory of modules from leftovers of a removed kernel.
     [ours, servers].into_iter().find(|dir| dir.join("modules.dep").is_file())
-}
-
-fn users(site: &Site) -> Result<BTreeMap<String, Vec<String>>> {
-    let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for image in ImageManager::new(site).list()? {
-        let kernel =
-            image.attributes.get("kernel").and_then(|value| value.as_str()).and_then(Kernel::from_attribute);
-        if let Some(kernel) = kernel {
-            users.entry(kernel.version.to_string()).or_default().push(image.name);
-        }
-    }
-    for (name, entry) in site.installations.snapshot().map_err(failure::of)?.images {
-        if let Some(version) = entry.kernel {
-            users.entry(version.to_string()).or_default().push(name.to_string());
-        }
-    }
-    users.values_mut().for_each(|names| {
-        names.sort();
-        names.dedup();
-    });
-    Ok(users)
 }
 
 impl<'s> KernelManager<'s> {
@@ -116,7 +84,7 @@ impl<'s> KernelManager<'s> {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(cause) => return Err(failure::of(FileError::of("read directory", &directory)(cause))),
         };
-        let mut users = users(self.site)?;
+        let mut users = kernel_users(self.site)?;
         let mut kernels: Vec<ListedKernel> = found
             .flatten()
             .filter_map(|entry| Kernel::from_file_name(entry.file_name()))
@@ -162,7 +130,7 @@ impl<'s> KernelManager<'s> {
         self.must_exist(&kernel)?;
         self.changing("remove a kernel", |operation| {
             self.must_exist(&kernel)?;
-            let users = users(self.site)?.remove(version.as_str()).unwrap_or_default();
+            let users = kernel_users(self.site)?.remove(version.as_str()).unwrap_or_default();
             if !users.is_empty() {
                 return Err(Error::refused(format!("kernel {version} is used by {}", users.join(", ")))
                     .hint("give them another kernel first: disklessset kernel set NAME VERSION"));

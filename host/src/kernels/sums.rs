@@ -7,6 +7,7 @@ use crate::{
     failure,
     integrity::{Digest, Digests, Manifest, Signer},
     operation::Operation,
+    records::file_names::kernel_signature,
     system::{atomic_file, layout::Layout},
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -15,11 +16,6 @@ use disklessset_plugin_api::{Kernel, Level, Result};
 /// The name of the manifest of a kernel.
 pub(crate) fn manifest_name(kernel: &Kernel) -> String {
     format!("SHA256SUMS-{}", kernel.version)
-}
-
-/// The name of the signature of a file in the directory of kernels.
-pub(crate) fn signature_name(file: &str) -> String {
-    format!("signature-{file}")
 }
 
 /// The two files of a pair.
@@ -31,7 +27,7 @@ pub(super) fn pair(kernel: &Kernel) -> [String; 2] {
 pub(super) fn all(kernel: &Kernel) -> Vec<String> {
     let [vmlinuz, initramfs] = pair(kernel);
     let manifest = manifest_name(kernel);
-    vec![signature_name(&vmlinuz), signature_name(&initramfs), signature_name(&manifest), manifest]
+    vec![kernel_signature(&vmlinuz), kernel_signature(&initramfs), kernel_signature(&manifest), manifest]
 }
 
 /// The manifest of a kernel; `None` when there is none.
@@ -44,7 +40,7 @@ pub(super) fn load(layout: &Layout, kernel: &Kernel) -> Result<Option<Manifest>>
 
 /// Whether both files of a pair have signatures; they may be wrong ones.
 pub(crate) fn are_signatures_there(layout: &Layout, kernel: &Kernel) -> bool {
-    pair(kernel).iter().all(|file| layout.kernels_dir().join(signature_name(file)).is_file())
+    pair(kernel).iter().all(|file| layout.kernels_dir().join(kernel_signature(file)).is_file())
 }
 
 /// A file of a kernel that a change brings: its name in the directory of kernels, and where it is now.
@@ -97,7 +93,7 @@ pub(super) fn publish(
             }
             Some(signer) => sign(operation, signer, &file, &name, aside, version)?,
             // One of an earlier time would be of another file.
-            None if now.is_some() => forget(operation, &signature_name(&name))?,
+            None if now.is_some() => forget(operation, &kernel_signature(&name))?,
             None => {}
         }
     }
@@ -106,7 +102,7 @@ pub(super) fn publish(
     atomic_file::replace(&file, manifest.to_string().as_bytes(), 0o644).map_err(failure::of)?;
     match &signer {
         Some(signer) => sign(operation, signer, &file, &name, aside, version)?,
-        None => forget(operation, &signature_name(&name))?,
+        None => forget(operation, &kernel_signature(&name))?,
     }
     put(operation, &file, &directory.join(name), version)
 }
@@ -119,7 +115,7 @@ fn sign(
     aside: &Utf8Path,
     version: Option<&str>,
 ) -> Result<()> {
-    let name = signature_name(name);
+    let name = kernel_signature(name);
     let made = aside.join(&name);
     signer.sign(file, &made)?;
     put(operation, &made, &operation.site.layout.kernels_dir().join(name), version)

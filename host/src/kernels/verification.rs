@@ -7,6 +7,7 @@ use super::{
 use crate::{
     failure,
     integrity::{Checked, Digests, Fault, Kind, Signer},
+    records::file_names::kernel_signature,
     system::FileError,
 };
 use camino::Utf8Path;
@@ -74,7 +75,7 @@ impl KernelManager<'_> {
             let manifest = sums::manifest_name(kernel);
             for name in files.iter().chain([&manifest]) {
                 let file = directory.join(name);
-                let signature = directory.join(sums::signature_name(name));
+                let signature = directory.join(kernel_signature(name));
                 if file.is_file() {
                     faults.extend(signed(signer, &file, &signature)?.map(|fault| fault.mend(&record)));
                 }
@@ -130,7 +131,7 @@ impl KernelManager<'_> {
                 let is_manifest = name == sums::manifest_name(&kernel);
                 lacking |= !is_manifest && manifest.get(&name).is_none();
                 if let (Some(signer), false) = (&signer, lacking) {
-                    let signature = directory.join(sums::signature_name(&name));
+                    let signature = directory.join(kernel_signature(&name));
                     lacking |= signed(signer, &directory.join(&name), &signature)?.is_some();
                 }
             }

@@ -16,7 +16,7 @@ use crate::system::{
     FileError,
     lock::{Lock, LockError, LockProbe, Wait},
 };
-use crate::{failure, integrity::Digest, kernels};
+use crate::{failure, integrity::Digest, records};
 
 /// The name of the lock of the modules directory.
 pub(crate) const LOCK: &str = "modules";
@@ -255,7 +255,7 @@ fn settle(site: &Site) -> Result<Option<String>> {
         false => (undo::Which::Unsettled, "taken back"),
     };
     let mut journal = Journal::reopen(&path).map_err(failure::of)?;
-    undo::undo(&mut journal, &site.layout, which, &|version| kernels::is_used(site, version, None))
+    undo::undo(&mut journal, &site.layout, which, &|version| records::is_kernel_used(site, version, None))
         .map_err(|error| error.told().context(format!("cannot settle `{action}`")))?;
     journal.end().map_err(failure::of)?;
     Ok(Some(format!("`{action}` had not come to its end and was {became}")))

@@ -5,7 +5,7 @@ use super::{
     seen::{self, Seen},
     undo,
 };
-use crate::{failure, installations::Effect, kernels, system::atomic_file};
+use crate::{failure, installations::Effect, records, system::atomic_file};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, Hold, Level, Result};
 
@@ -120,7 +120,7 @@ impl Operation<'_> {
 
     fn undo_one(&self, effect: &Effect) -> Result<()> {
         undo::undo_effect(effect, &self.site.layout, &|version| {
-            kernels::is_used(self.site, version, self.subject.image())
+            records::is_kernel_used(self.site, version, self.subject.image())
         })
         .map_err(undo::UndoError::told)
     }

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     failure,
     installations::Journal,
-    kernels, no_room,
+    no_room, records,
     system::{flush::Together, lock::Lock},
 };
 use disklessset_plugin_api::{Error, Level, Result};
@@ -54,7 +54,7 @@ impl Operation<'_> {
         let subject = self.subject.clone();
         let (site, lock) = (self.site, self.into_lock());
         let Some((lock, mut journal)) = lock.zip(journal) else { return Ok(None) };
-        let in_use = |version: &str| kernels::is_used(site, version, subject.image());
+        let in_use = |version: &str| records::is_kernel_used(site, version, subject.image());
         undo::undo_together(&mut journal, &site.layout, Which::HeldForAction, &in_use, others)
             .map_err(undo::UndoError::told)?;
         Ok(Some((lock, journal)))
@@ -88,7 +88,7 @@ impl Operation<'_> {
     }
 
     fn undo(&self, journal: &mut Journal, which: Which) -> Result<()> {
-        let in_use = |version: &str| kernels::is_used(self.site, version, self.subject.image());
+        let in_use = |version: &str| records::is_kernel_used(self.site, version, self.subject.image());
         undo::undo(journal, &self.site.layout, which, &in_use).map_err(undo::UndoError::told)
     }
 }

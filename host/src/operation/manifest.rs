@@ -5,31 +5,22 @@
 
 use crate::{
     failure,
-    images::{boot_file, record},
     integrity::{
         Digest, Manifest, Signer,
         manifest::{Digests, FILE_NAME, files_in},
     },
+    records::file_names::{self, SIGNED},
     system::atomic_file,
 };
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Level, Result};
-
-/// The signature of the manifest.
-const SIGNATURE: &str = "SHA256SUMS.sig";
-/// The signature of the boot file, for boot loaders that run only what is signed.
-const BOOT_SIGNATURE: &str = "boot.ipxe.sig";
-/// What is signed, with its signature.
-pub(crate) const SIGNED: [(&str, &str); 2] = [(FILE_NAME, SIGNATURE), (boot_file::FILE_NAME, BOOT_SIGNATURE)];
-/// What tells of the other files, and is written anew with every change.
-pub(crate) const FILES: [&str; 3] = [FILE_NAME, SIGNATURE, BOOT_SIGNATURE];
 
 /// The files in an image's directory that belong into its manifest.
 ///
 /// # Errors
 /// When it cannot be read.
 pub(crate) fn files_of(directory: &Utf8Path) -> Result<Vec<String>> {
-    files_in(directory, &|name| name == record::FILE_NAME || FILES.contains(&name))
+    files_in(directory, &|name| name == file_names::RECORD || file_names::DIGESTS.contains(&name))
 }
 
 /// The manifest in an image's directory; `None` when there is none.
@@ -107,7 +98,7 @@ pub(crate) fn must_be_of_whole_files(copy: &Manifest, source: &Utf8Path, name: &
     let Some(published) = load(source)? else { return Ok(()) };
     for (file, digest) in copy.entries() {
         let Some(wanted) = published.get(file) else { continue };
-        if file == boot_file::FILE_NAME || digest == wanted {
+        if file == file_names::BOOT_FILE || digest == wanted {
             continue;
         }
         // A class may change what it copies; the source tells.

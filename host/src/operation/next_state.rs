@@ -4,6 +4,7 @@
 //! exchanged by one rename. Nodes see the old image or the new one, never a mix of record, boot file and root image; and
 //! after a crash the directory aside is removed, whichever of the two it is.
 
+use crate::records::file_names;
 use crate::system::{FileError, atomic_file, failpoint::failpoint, files};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::fs;
@@ -28,7 +29,7 @@ pub(crate) fn prepare(
     files: &[(&str, NewFile<'_>)],
 ) -> Result<(), FileError> {
     let mut replaced: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-    replaced.extend(super::manifest::FILES);
+    replaced.extend(file_names::DIGESTS);
     // 1.x, killed when it packed an image again, left the state before beside the torn one. Now there is a whole one.
     let kept: Vec<String> = files.iter().map(|(name, _)| format!("{name}.bkp")).collect();
     replaced.extend(kept.iter().map(String::as_str));

@@ -4,6 +4,7 @@ use super::{Operation, undo};
 use crate::{
     failure,
     installations::Effect,
+    records::Records,
     system::{interrupt, mounts::MountError},
     units::{self, UnitError, overlay},
 };
@@ -17,10 +18,7 @@ impl Operation<'_> {
     /// those before it do.
     pub(crate) fn stand(&self, overlays: &[StandingOverlay]) -> Result<()> {
         self.overlays_must_be_ours(overlays)?;
-        let created = self
-            .subject
-            .image()
-            .is_some_and(|name| self.site.layout.image_dir(name.as_str()).symlink_metadata().is_ok());
+        let created = self.subject.image().is_some_and(|name| Records::of(self.site).exists(name));
         if !created {
             return Err(Error::refused("an image that is being made has no overlays that stay"));
         }

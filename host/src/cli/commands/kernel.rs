@@ -142,7 +142,7 @@ impl Request for AddKernel {
         let version = match self {
             Self::File { vmlinuz, modules } => kernels.add(vmlinuz, modules.as_deref())?,
             Self::FromTree(tree) => kernels.add_from_tree(tree)?,
-            Self::FromImage(name) => kernels.add_from_image(name)?,
+            Self::FromImage(name) => session.images().add_kernel_of(name)?,
         };
         session.output.say(&format!("added kernel {version}"));
         let added = kernels.list()?.into_iter().find(|kernel| kernel.version == version.as_str());

@@ -121,8 +121,8 @@ fn attribute(image: &ListedImage, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::images::{Activity, ActivityState};
     use crate::output::{Format, Settings, testing};
+    use crate::{Activity, ActivityState};
     use serde_json::{Value, json};
 
     fn images() -> Vec<ListedImage> {

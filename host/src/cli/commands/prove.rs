@@ -113,7 +113,7 @@ impl Prove {
         session.images().get_created_image(&self.name)?;
         let layout = session.site.layout();
         let http_root = layout.http_root();
-        let boot_file = layout.image_dir(self.name.as_str()).join(crate::images::boot_file::FILE_NAME);
+        let boot_file = layout.image_dir(self.name.as_str()).join(crate::records::file_names::BOOT_FILE);
         let boot_path = boot_file
             .strip_prefix(&http_root)
             .map_err(|_| Error::usage(format!("{boot_file} is not below the HTTP root {http_root}")))?;

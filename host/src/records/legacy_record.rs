@@ -9,7 +9,7 @@ use disklessset_plugin_api::Attributes;
 use serde_json::Value;
 
 /// Reads a record of 1.x; `None` when the text is not one.
-pub fn parse(text: &str) -> Option<Attributes> {
+pub(crate) fn parse(text: &str) -> Option<Attributes> {
     let mut lines = text.lines();
     if lines.next()?.trim_end() != "image_data:" {
         return None;

@@ -1,6 +1,6 @@
 //! `image_data.yml`: all attributes of an image.
 
-use super::legacy_record;
+use super::{file_names, legacy_record};
 use crate::{
     system::{FileError, atomic_file},
     yaml,
@@ -10,16 +10,14 @@ use disklessset_plugin_api::{Attributes, ImageName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The file's name in the directory of an image.
-pub const FILE_NAME: &str = "image_data.yml";
 /// The most a record may hold, in bytes. Ours have a few hundred; a longer one is no record.
-pub const MOST_BYTES: u64 = 1024 * 1024;
+pub(crate) const MOST_BYTES: u64 = 1024 * 1024;
 /// The format written; 1.x wrote none.
 const FORMAT: u64 = 2;
 
 /// The attributes of one image, as they are on disk.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ImageRecord {
+pub(crate) struct ImageRecord {
     /// The class the image was made with.
     pub image_class: String,
     /// Everything else, by name. The image's own name is that of its directory and not in here.
@@ -28,7 +26,7 @@ pub struct ImageRecord {
 
 /// Why a record cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum RecordError {
+pub(crate) enum RecordError {
     /// It cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -60,8 +58,8 @@ impl ImageRecord {
     ///
     /// # Errors
     /// When there is none, or it cannot be understood; the message names the line.
-    pub fn load(directory: &Utf8Path) -> Result<Self, RecordError> {
-        let path = directory.join(FILE_NAME);
+    pub(crate) fn load(directory: &Utf8Path) -> Result<Self, RecordError> {
+        let path = directory.join(file_names::RECORD);
         let bytes = atomic_file::read_bounded(&path, MOST_BYTES)?;
         // Not read with replacement characters, which the next saving would make the truth.
         let text = std::str::from_utf8(&bytes).map_err(|cause| format!("it is not UTF-8 text: {cause}"));
@@ -72,7 +70,7 @@ impl ImageRecord {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         // Lines of 1.x are not YAML where a value has `: ` or `#` in it, so they are tried first, and only they match.
         let mut attributes = match legacy_record::parse(text) {
             Some(attributes) => attributes,
@@ -96,7 +94,7 @@ impl ImageRecord {
     }
 
     /// The text of the record of an image of this name.
-    pub fn to_text(&self, name: &ImageName) -> String {
+    pub(crate) fn to_text(&self, name: &ImageName) -> String {
         let mut data = self.attributes.clone();
         data.insert("name".to_owned(), name.as_str().into());
         data.insert("image_class".to_owned(), self.image_class.as_str().into());
@@ -109,7 +107,7 @@ impl ImageRecord {
     ///
     /// # Errors
     /// Why it could not be read again.
-    pub fn kept_text(&self, name: &ImageName) -> Result<String, String> {
+    pub(crate) fn kept_text(&self, name: &ImageName) -> Result<String, String> {
         let text = self.to_text(name);
         if text.len() as u64 > MOST_BYTES {
             return Err(format!("they take {} bytes, at most {MOST_BYTES} are allowed", text.len()));
@@ -122,7 +120,7 @@ impl ImageRecord {
 
     /// The mode of the file: 0600 when it has a password or the hash of one in it (records of 1.x do), 0644 otherwise. It
     /// lies where the web server serves from.
-    pub fn mode(&self) -> u32 {
+    pub(crate) fn mode(&self) -> u32 {
         let named = |key: &String| key.ends_with("password") || key.ends_with("secret");
         let secret = self.attributes.keys().any(named) || self.attributes.values().any(has_hash);
         if secret { 0o600 } else { 0o644 }

@@ -1,6 +1,6 @@
 //! What is being done to a created image, or was when its process was killed.
 
-use super::manager::ImageManager;
+use super::store::Records;
 use crate::{
     failure,
     installations::{image_lock, journal},
@@ -42,7 +42,7 @@ impl std::fmt::Display for Activity {
     }
 }
 
-impl ImageManager<'_> {
+impl Records<'_> {
     /// What is being done to an image.
     ///
     /// # Errors

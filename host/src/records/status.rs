@@ -16,7 +16,7 @@ pub enum ImageStatus {
 }
 
 /// Decides the status: whether the image is inside `installations.yml`, and whether its process is running.
-pub fn status(installing: Option<Running>) -> ImageStatus {
+pub(super) fn status(installing: Option<Running>) -> ImageStatus {
     match installing {
         None => ImageStatus::Created,
         Some(Running::Yes) => ImageStatus::InCreation,
@@ -26,7 +26,7 @@ pub fn status(installing: Option<Running>) -> ImageStatus {
 
 /// Whether the process behind an entry of `installations.yml` is running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Running {
+pub(super) enum Running {
     /// That very process is.
     Yes,
     /// It is gone, or another has its number.

@@ -1,17 +1,15 @@
 //! `boot.ipxe`: how a node boots an image.
 
-use crate::{configuration::Configuration, kernels, system::layout::Layout};
+use super::file_names;
+use crate::{configuration::Configuration, system::layout::Layout};
 use camino::{Utf8Component, Utf8PathBuf};
 use disklessset_plugin_api::{BootContext, Error, Image, Result};
-
-/// The file's name in the directory of an image.
-pub const FILE_NAME: &str = "boot.ipxe";
 
 /// What the class of an image needs to write its boot file.
 ///
 /// # Errors
 /// When the images lie where no web server serves them, or the extra parameters are not one plain line.
-pub fn context(image: &Image, layout: &Layout, configuration: &Configuration) -> Result<BootContext> {
+pub(crate) fn context(image: &Image, layout: &Layout, configuration: &Configuration) -> Result<BootContext> {
     let base = configuration.http_base_url();
     let url = |real: camino::Utf8PathBuf| {
         let path = layout.url_path(&real).ok_or_else(|| {
@@ -45,7 +43,7 @@ fn kernel_parameters(image: &Image) -> Result<String> {
 ///
 /// # Errors
 /// When it is not an iPXE script, or names the kernel without its initramfs.
-pub fn check(text: &str, context: &BootContext) -> Result<()> {
+pub(crate) fn check(text: &str, context: &BootContext) -> Result<()> {
     let refuse =
         |reason: &str| Err(Error::failed(format!("the boot file of image {} {reason}", context.image)));
     if !text.starts_with("#!ipxe\n") {
@@ -61,7 +59,7 @@ pub fn check(text: &str, context: &BootContext) -> Result<()> {
 }
 
 /// The files below the HTTP root that a boot file names, as paths below it; what has settings of iPXE in its path is left out.
-pub(super) fn named(text: &str, configuration: &Configuration) -> Vec<Utf8PathBuf> {
+pub(crate) fn named(text: &str, configuration: &Configuration) -> Vec<Utf8PathBuf> {
     let base = format!("{}/", configuration.http_base_url());
     let mut found = Vec::new();
     for word in
@@ -98,7 +96,7 @@ fn decoded(path: &str) -> String {
 ///
 /// # Errors
 /// When the boot file fetches them in a way that is not known here.
-pub(super) fn with_signatures(text: &str, context: &BootContext) -> Result<String> {
+pub(crate) fn with_signatures(text: &str, context: &BootContext) -> Result<String> {
     let mut lines = Vec::new();
     let mut added = 0;
     for line in text.lines() {
@@ -112,7 +110,7 @@ pub(super) fn with_signatures(text: &str, context: &BootContext) -> Result<Strin
         let Some((kernels, file)) = fetched.and_then(|url| url.rsplit_once('/')) else { continue };
         let named = words.iter().position(|word| matches!(*word, "--name" | "-n"));
         let name = named.and_then(|at| words.get(at + 1)).copied().unwrap_or(file);
-        lines.push(format!("imgverify {name} {kernels}/{}", kernels::signature_name(file)));
+        lines.push(format!("imgverify {name} {kernels}/{}", file_names::kernel_signature(file)));
         added += 1;
     }
     match added {

@@ -2,21 +2,16 @@
 
 use super::{
     activity::Activity,
-    boot_file,
-    manager::{ImageManager, no_such_image, request},
-    record::{self, ImageRecord, RecordError},
+    file_names,
+    record::{ImageRecord, RecordError},
+    refusals::no_such_image,
     status::ImageStatus,
+    store::Records,
 };
-use crate::{
-    failure,
-    installations::Entries,
-    operation::{Operation, manifest},
-    system::process,
-};
+use crate::{failure, installations::Entries, system::process};
 use camino::Utf8Path;
-use disklessset_plugin_api::{Attributes, Error, ErrorKind, ImageName, Level, Result, messages::steps};
+use disklessset_plugin_api::{Attributes, Error, ImageName, Level, Result};
 use serde::Serialize;
-use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// One image as a listing shows it.
@@ -48,24 +43,13 @@ pub struct ListedImage {
     pub problem: Option<String>,
 }
 
-/// One image with what its class adds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ShownImage {
-    /// What the listing shows.
-    #[serde(flatten)]
-    pub listed: ListedImage,
-    /// Facts from the class, an object or null.
-    #[serde(skip_serializing_if = "Value::is_null")]
-    pub facts: Value,
-}
-
-impl ImageManager<'_> {
+impl Records<'_> {
     /// All images, sorted by name: created ones, those being created, CORRUPTED ones, and what lies among them without being
     /// an image, with the problem named.
     ///
     /// # Errors
     /// When the directory of images cannot be read.
-    pub fn list(&self) -> Result<Vec<ListedImage>> {
+    pub(crate) fn list(&self) -> Result<Vec<ListedImage>> {
         // A broken register must not hide the images: they are listed, and whoever changes something is refused.
         let entries = self.entries().unwrap_or_else(|error| {
             let text =
@@ -123,11 +107,11 @@ impl ImageManager<'_> {
         Ok(listed)
     }
 
-    /// One image, with facts from its class.
+    /// One image as the listing shows it.
     ///
     /// # Errors
     /// When there is none of that name, or the register cannot be read.
-    pub fn show(&self, name: &ImageName) -> Result<ShownImage> {
+    pub(crate) fn listed(&self, name: &ImageName) -> Result<ListedImage> {
         let entries = self.entries()?;
         if !self.exists(name) && !entries.images.contains_key(name) {
             return Err(no_such_image(name));
@@ -137,17 +121,7 @@ impl ImageManager<'_> {
             listed = self.look_at(name.as_str(), &self.entries()?);
         }
         self.add_activities(std::slice::from_mut(&mut listed));
-        let mut facts = Value::Null;
-        if listed.status == ImageStatus::Created && listed.problem.is_none() && listed.module.is_some() {
-            let mut image = self.load(name)?;
-            let operation = Operation::reading(self.site, name, image.class());
-            match self.step(&operation, &mut image, request(steps::SHOW)) {
-                Ok(value) => facts = value,
-                Err(error) if error.kind == ErrorKind::NOT_DEFINED => {}
-                Err(error) => listed.problem = Some(error.to_string()),
-            }
-        }
-        Ok(ShownImage { listed, facts })
+        Ok(listed)
     }
 
     /// Fills in what is being done to listed images. Nobody is told of journals they may not read.
@@ -217,7 +191,7 @@ impl ImageManager<'_> {
 /// The bytes of the files in an image's directory that are its own; a listing does not fail for one that it cannot see.
 fn size_in(directory: &Utf8Path) -> Option<u64> {
     let small = |name: &str| {
-        name == record::FILE_NAME || name == boot_file::FILE_NAME || manifest::FILES.contains(&name)
+        [file_names::RECORD, file_names::BOOT_FILE].contains(&name) || file_names::DIGESTS.contains(&name)
     };
     let files = directory.read_dir_utf8().ok()?.flatten().filter(|entry| !small(entry.file_name()));
     let sizes = files.filter_map(|entry| entry.metadata().ok()).filter(std::fs::Metadata::is_file);

@@ -1,0 +1,64 @@
+//! The kernel of an image: the one it boots, and the one that its own OS tree brings.
+
+use super::{
+    led::Led,
+    manager::{ImageManager, request},
+};
+use crate::{
+    kernels::{self, KernelManager},
+    operation::Operation,
+};
+use camino::Utf8Path;
+use disklessset_plugin_api::{Error, ErrorKind, ImageName, Kernel, KernelVersion, Result, messages::steps};
+
+impl ImageManager<'_> {
+    /// Changes the kernel of an image: kernel and initramfs together, in record and boot file.
+    ///
+    /// # Errors
+    /// When image or kernel are not there, or the kernel has no initramfs.
+    pub fn set_kernel(&self, name: &ImageName, version: &KernelVersion) -> Result<()> {
+        self.get_created_image(name)?;
+        let _kernels = kernels::lock(self.site)?;
+        let kernel: Kernel = KernelManager::new(self.site).usable(version)?;
+        self.changing(name, Led::SetKernel.name(), |operation, image| {
+            let mut request = request(steps::SET_KERNEL);
+            request.attrs.insert("kernel".to_owned(), serde_json::to_value(&kernel)?);
+            match self.step(operation, image, request) {
+                Err(error) if error.kind == ErrorKind::NOT_DEFINED => {
+                    image.set_kernel(&kernel);
+                    Ok(())
+                }
+                other => other.map(drop),
+            }
+        })
+    }
+
+    /// Registers the kernel inside an image, with its modules and its initramfs.
+    ///
+    /// # Errors
+    /// When the image's class has no OS tree to look into, or as for trees.
+    pub fn add_kernel_of(&self, name: &ImageName) -> Result<KernelVersion> {
+        self.with_tree(name, kernels::add_of_tree)
+    }
+
+    /// Shows the OS tree of an image to `run`, for as long as that takes, through the step `os_tree` of its class.
+    fn with_tree<T>(
+        &self,
+        name: &ImageName,
+        run: impl FnOnce(&Operation<'_>, &Utf8Path) -> Result<T>,
+    ) -> Result<T> {
+        let (lock, mut image) = self.lock_and_load(name, "read the tree of")?;
+        self.module_needed(image.class(), name)?;
+        let operation = Operation::begin(self.site, name, lock, Led::OsTree.name(), image.class())?;
+        let outcome = self.step(&operation, &mut image, request(steps::OS_TREE)).and_then(|value| {
+            let tree = value
+                .as_str()
+                .ok_or_else(|| Error::failed(format!("class {} names no OS tree", image.class())))?;
+            run(&operation, Utf8Path::new(tree))
+        });
+        match outcome {
+            Ok(value) => operation.succeed().map(|()| value),
+            Err(error) => Err(operation.fail(error)),
+        }
+    }
+}
