@@ -11,7 +11,9 @@
 //! - [`installations`]: the records that make every crash clean up;
 //! - [`exports`]: what NFS clients may mount;
 //! - [`contract`]: tries a module's classes in a throw-away root;
+//! - [`module_changes`]: installs and removes modules;
 //! - [`modules`]: finds, checks and loads what was dropped into the modules directory;
+//! - `module_files`: the files of modules, and what is remembered of installed ones;
 //! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`]: the HTTP tree as a web server gives it;
 //! - [`configuration`], [`site`]: where everything is;
 //! - [`units`]: what systemd mounts again after a reboot;
@@ -30,6 +32,8 @@ pub mod images;
 pub mod installations;
 pub mod integrity;
 pub mod kernels;
+pub mod module_changes;
+mod module_files;
 pub mod modules;
 pub mod observer;
 pub mod prove;

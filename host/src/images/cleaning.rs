@@ -9,7 +9,7 @@ use super::{
 use crate::{
     failure,
     installations::{Journal, State, image_lock, is_held, journal},
-    kernels, modules,
+    kernels, module_changes, module_files,
     operation::{
         Operation, Subject, lock_image,
         undo::{self, Which},
@@ -111,7 +111,7 @@ impl ImageManager<'_> {
             }
         }
         if names.is_empty() {
-            match modules::clean(self.site) {
+            match module_changes::clean(self.site) {
                 Ok(Some(said)) => {
                     report.cleaned.push(MODULES.to_owned());
                     report.settled.push((MODULES.to_owned(), said));
@@ -255,7 +255,7 @@ impl ImageManager<'_> {
     fn sweep(&self) {
         let _ = self.site.installations.sweep();
         let _ = crate::exports::sweep(&self.site.layout);
-        crate::modules::install::remove_leftovers(&self.site.layout.modules_dir());
+        module_files::remove_leftovers(&self.site.layout.modules_dir());
         let locks = self.site.layout.locks_dir();
         for name in self.records.journalled().unwrap_or_default() {
             let path = journal::place(&self.site.layout, name.as_str());

@@ -1,6 +1,6 @@
 //! What an action makes or takes away, as the journal has it.
 
-use crate::modules::installed::Installed;
+use crate::module_files::Installed;
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Mount, StandingOverlay};
 use serde::{Deserialize, Serialize};

@@ -181,6 +181,6 @@ impl Refusal {
 }
 
 /// The file's name for messages; the whole path when it has none.
-pub(super) fn file_name(path: &Utf8Path) -> &str {
+pub(crate) fn file_name(path: &Utf8Path) -> &str {
     path.file_name().unwrap_or(path.as_str())
 }

@@ -7,10 +7,10 @@ use std::{fs::File, io::Write};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::installed::{Register, Signer};
 use super::refusal::Refusal;
 use super::trust::{Trust, Untrusted};
 use crate::failure;
+use crate::module_files::{Register, Signer};
 use crate::system::{
     FileError, atomic_file,
     command::{CommandError, Tool},

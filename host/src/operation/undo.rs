@@ -4,7 +4,7 @@ use crate::{
     exports::{self, Check, ExportsError},
     failure,
     installations::{Effect, Journal, Open},
-    modules::install,
+    module_files,
     system::{
         FileError, detach_unfinished, files,
         flush::Together,
@@ -230,11 +230,13 @@ fn undo_by(effect: &Effect, means: &Means<'_>) -> Result<(), UndoError> {
         Effect::Mount { mount } => unmount(mount),
         Effect::StandingOverlay { overlay } => take_down(&[overlay], layout).1,
         Effect::Next { path, aside, inode } => put_next(path, aside, *inode).map_err(UndoError::File),
-        Effect::ModuleAside { path } => install::remove_aside(path).map_err(UndoError::File),
+        Effect::ModuleAside { path } => module_files::remove_aside(path).map_err(UndoError::File),
         Effect::ModuleIn { path, aside, inode, record } => {
-            install::put_in(layout, path, aside, *inode, record).map_err(UndoError::File)
+            module_files::put_in(layout, path, aside, *inode, record).map_err(UndoError::File)
         }
-        Effect::ModuleOut { path, inode } => install::take_out(layout, path, *inode).map_err(UndoError::File),
+        Effect::ModuleOut { path, inode } => {
+            module_files::take_out(layout, path, *inode).map_err(UndoError::File)
+        }
         Effect::Export { path, previous } => {
             exports::change(layout, &[(path.clone(), previous.clone())], Check::None, &|_| {})?;
             Ok(())

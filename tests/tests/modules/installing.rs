@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset::modules::check::{Outcome, check};
-use disklessset::modules::install::load_here;
+use disklessset::module_changes::{ModuleManager, load_here};
 use disklessset::modules::new::{PluginApi, create};
-use disklessset::modules::{ModuleEntry, ModuleManager, ModuleName, ModuleState, load};
+use disklessset::modules::{ModuleEntry, ModuleName, ModuleState, load};
 use disklessset::{Silent, Site, SiteOptions};
 use disklessset_tests::root::TestRoot;
 

@@ -3,7 +3,8 @@
 use super::{boxed, module_change, text, word};
 use crate::{
     cli::request::{Effect, Request, Session},
-    modules::{ModuleEntry, ModuleFacts, ModuleManager, ModuleState, OfferedAction},
+    module_changes::{ModuleFacts, ModuleManager},
+    modules::{ModuleEntry, ModuleState, OfferedAction},
     output::{Field, Mood},
 };
 use clap::{ArgMatches, Command};

@@ -11,10 +11,10 @@ use crate::{
     contract::{self, CHILD, Wishes},
     failure,
     images::ParametersFile,
+    module_changes::{self, ModuleManager},
     modules::{
-        ModuleEntry, ModuleManager, ModuleName, ModuleRegistry, ModuleState,
+        ModuleEntry, ModuleName, ModuleRegistry, ModuleState,
         check::{self, Finding, Outcome},
-        install,
         new::{self, PluginApi},
         note,
     },
@@ -381,7 +381,7 @@ pub(crate) fn as_child(arguments: &[OsString], output: &Output) -> Option<Result
             return Some(contract::examiner::examine(file, &emit).map_err(Error::failed));
         }
         "check" => json!(check::check(file, &ModuleRegistry::scan(Utf8Path::new(directory))).findings),
-        _ => match install::load_here(file) {
+        _ => match module_changes::load_here(file) {
             Ok(()) => Value::Null,
             Err(reason) => Value::String(reason),
         },

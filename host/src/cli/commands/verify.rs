@@ -5,7 +5,7 @@ use crate::{
     cli::request::{Effect, Request, Session},
     failure,
     integrity::{Checked, Digests, Fault, Kind, Weight},
-    modules::ModuleManager,
+    module_changes::ModuleManager,
     output::{Field, Mood, Output},
 };
 use clap::{Arg, ArgAction, ArgMatches, Command};

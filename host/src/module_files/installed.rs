@@ -67,16 +67,16 @@ impl Stamp {
 }
 
 impl Installed {
-    /// A record of a file that is about to be installed.
+    /// A record of the file of a module of this name and version that is about to be installed.
     pub fn new(
-        identity: &super::Identity,
+        (name, version): (String, String),
         origin: &Utf8Path,
         sha256: String,
         signed_by: Option<Signer>,
     ) -> Self {
         Self {
-            name: identity.name.to_string(),
-            version: identity.version.to_string(),
+            name,
+            version,
             origin: origin.to_owned(),
             sha256,
             when: jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
@@ -101,7 +101,7 @@ impl Installed {
 
 /// The records, by the file each is about.
 #[derive(Debug, Clone, Default)]
-pub struct Register {
+pub(crate) struct Register {
     path: Utf8PathBuf,
     records: BTreeMap<Utf8PathBuf, Installed>,
 }
@@ -111,7 +111,7 @@ impl Register {
     ///
     /// # Errors
     /// When it is there and cannot be read or understood.
-    pub fn read(layout: &Layout) -> Result<Self, FileError> {
+    pub(crate) fn read(layout: &Layout) -> Result<Self, FileError> {
         let path = layout.modules_register();
         let records = match atomic_file::read_bounded(&path, MOST_BYTES) {
             Ok(bytes) => records_of(&bytes).map_err(|reason| FileError {
@@ -126,7 +126,7 @@ impl Register {
     }
 
     /// The record of a file.
-    pub fn of(&self, file: &Utf8Path) -> Option<&Installed> {
+    pub(crate) fn of(&self, file: &Utf8Path) -> Option<&Installed> {
         self.records.get(file)
     }
 
@@ -134,7 +134,7 @@ impl Register {
     ///
     /// # Errors
     /// When the file is not there, or the register cannot be written.
-    pub fn put(mut self, file: &Utf8Path, mut record: Installed) -> Result<(), FileError> {
+    pub(crate) fn put(mut self, file: &Utf8Path, mut record: Installed) -> Result<(), FileError> {
         let seen = std::fs::metadata(file).map_err(FileError::of("inspect", file))?;
         record.stamp = Stamp::of(&seen);
         if self.records.get(file) != Some(&record) {
@@ -150,7 +150,7 @@ impl Register {
     ///
     /// # Errors
     /// When the register cannot be written.
-    pub fn drop_stale(mut self) -> Result<(), FileError> {
+    pub(crate) fn drop_stale(mut self) -> Result<(), FileError> {
         let before = self.records.len();
         self.forget_gone();
         if self.records.len() == before { Ok(()) } else { self.write() }

@@ -3,25 +3,21 @@
 use std::os::unix::fs::MetadataExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::{Error, ErrorKind, Hold, Level, Result};
+use disklessset_plugin_api::{Error, Hold, Level, Result};
 
-use super::install::{self, InstallError, InstallPlan, RemovePlan};
-use super::installed::{Installed, Register};
-use super::registry::ModuleEntry;
-use super::signature::{NAMESPACE, Signature, SignatureError, TrustedKeys};
-use crate::installations::{Effect, Journal, journal};
-use crate::operation::{Operation, Subject, undo};
+use super::error::{InstallError, told};
+use super::lock::lock;
+use super::plan::{self, InstallPlan, RemovePlan};
+use super::recovery::clean;
+use crate::failure;
+use crate::installations::Effect;
+use crate::integrity::Digest;
+use crate::module_files::{self, Installed, Register, Signer};
+use crate::modules::ModuleEntry;
+use crate::modules::signature::{NAMESPACE, Signature, SignatureError, TrustedKeys};
+use crate::operation::Operation;
 use crate::site::Site;
-use crate::system::{
-    FileError,
-    lock::{Lock, LockError, LockProbe, Wait},
-};
-use crate::{failure, integrity::Digest, records};
-
-/// The name of the lock of the modules directory.
-pub(crate) const LOCK: &str = "modules";
-/// How long one waits who did not say: an installation is a copy of some megabytes and a look at it.
-const PATIENCE_SECONDS: u64 = 30;
+use crate::system::{FileError, atomic_file, lock::Lock};
 
 /// Manages the files of a site's modules directory.
 #[derive(Clone, Copy)]
@@ -50,13 +46,13 @@ impl<'s> ModuleManager<'s> {
     /// When the file would not be used, or nobody may put it there.
     pub fn plan_install(&self, file: &Utf8Path) -> Result<InstallPlan> {
         let directory = self.site.layout.modules_dir();
-        install::must_be_writable(&directory).map_err(told)?;
-        install::plan_install(file, &directory).map_err(told)
+        plan::must_be_writable(&directory).map_err(told)?;
+        plan::plan_install(file, &directory).map_err(told)
     }
 
     /// Installs a module: copies it aside into the modules directory (made when missing), has the copy checked, and renames it
     /// into its place. `check` gets the copy, under a name that no scan takes for a module; it may load it here
-    /// ([`install::load_here`]) or in a child process. Its error is one line.
+    /// ([`super::load_here`]) or in a child process. Its error is one line.
     ///
     /// `signature` is the file of its signature; `FILE.sig`, where that is there, unless one is named.
     ///
@@ -72,12 +68,12 @@ impl<'s> ModuleManager<'s> {
     ) -> Result<ModuleEntry> {
         let plan = self.plan_install(file)?;
         let what = format!("install module {}", plan.identity().name);
-        let lock = self.lock(&what)?;
+        let lock = lock(self.site, &what)?;
         // Again, now that nobody else can be at it.
         let plan = self.plan_install(file)?;
         let directory = self.site.layout.modules_dir();
-        crate::system::atomic_file::create_dir_all(&directory, 0o755).map_err(failure::of)?;
-        install::remove_leftovers(&directory);
+        atomic_file::create_dir_all(&directory, 0o755).map_err(failure::of)?;
+        module_files::remove_leftovers(&directory);
         let target = plan.target().to_owned();
         self.changing(lock, &what, |operation| {
             let aside = plan.aside();
@@ -89,7 +85,12 @@ impl<'s> ModuleManager<'s> {
             let seen = std::fs::symlink_metadata(&aside)
                 .map_err(|cause| failure::of(FileError::of("inspect", &aside)(cause)))?;
             let digest = Digest::of_file(&aside)?.to_string();
-            let record = Box::new(Installed::new(plan.identity(), plan.origin(), digest, signed_by));
+            let record = Box::new(Installed::new(
+                (plan.identity().name.to_string(), plan.identity().version.to_string()),
+                plan.origin(),
+                digest,
+                signed_by,
+            ));
             let effect = Effect::ModuleIn { path: target.clone(), aside, inode: seen.ino(), record };
             operation.acquire(effect, Hold::Action, || Ok(()))
         })?;
@@ -104,8 +105,8 @@ impl<'s> ModuleManager<'s> {
     /// When there is no such module, or nobody may take it away.
     pub fn plan_remove(&self, name: &str) -> Result<RemovePlan> {
         let directory = self.site.layout.modules_dir();
-        let plan = install::plan_remove(name, &directory).map_err(told)?;
-        install::must_be_writable(&directory).map_err(told)?;
+        let plan = plan::plan_remove(name, &directory).map_err(told)?;
+        plan::must_be_writable(&directory).map_err(told)?;
         Ok(plan)
     }
 
@@ -120,7 +121,7 @@ impl<'s> ModuleManager<'s> {
             self.warn(&said);
         }
         self.plan_remove(name)?;
-        let lock = self.lock(&what)?;
+        let lock = lock(self.site, &what)?;
         let plan = self.plan_remove(name)?;
         let path = plan.file().to_owned();
         let seen = std::fs::symlink_metadata(&path)
@@ -147,7 +148,7 @@ impl<'s> ModuleManager<'s> {
         plan: &InstallPlan,
         given: Option<&Utf8Path>,
         aside: &Utf8Path,
-    ) -> Result<Option<super::installed::Signer>> {
+    ) -> Result<Option<Signer>> {
         let signature = given.map_or_else(|| format!("{}.sig", plan.origin()).into(), Utf8Path::to_owned);
         let refused = |cause: String| {
             let file = plan.origin().to_owned();
@@ -194,32 +195,6 @@ impl<'s> ModuleManager<'s> {
         self.site.observer.line(Level::Warning, text);
     }
 
-    /// Takes the lock of the modules directory; says for whom it waits. What an interrupted change left is settled first.
-    fn lock(&self, what: &str) -> Result<Lock> {
-        self.site.prepare()?;
-        let locks = self.site.layout.locks_dir();
-        let take = |wait| Lock::acquire(&locks, LOCK, "the modules directory", what, wait);
-        let lock = match take(Wait::No) {
-            Err(error @ LockError::Busy { .. }) => {
-                self.warn(&format!("waiting: {error}"));
-                take(match self.site.wait {
-                    Wait::No => Wait::Seconds(PATIENCE_SECONDS),
-                    longer => longer,
-                })
-            }
-            outcome => outcome,
-        };
-        let lock = lock.map_err(|error| match error {
-            LockError::Busy { .. } => failure::with_kind(ErrorKind::BUSY, error),
-            LockError::Interrupted(cause) => Error::new(ErrorKind::INTERRUPTED, cause.to_string()),
-            other => failure::of(other),
-        })?;
-        if let Some(said) = settle(self.site)? {
-            self.warn(&said);
-        }
-        Ok(lock)
-    }
-
     fn changing(&self, lock: Lock, what: &str, run: impl FnOnce(&Operation<'_>) -> Result<()>) -> Result<()> {
         let operation = Operation::begin_on_modules(self.site, lock, what)?;
         match run(&operation).and_then(|()| operation.commit()) {
@@ -227,38 +202,6 @@ impl<'s> ModuleManager<'s> {
             Err(error) => Err(operation.fail(error)),
         }
     }
-}
-
-/// Undoes or finishes an interrupted change of the modules directory, unless somebody is at it; says what became of it.
-pub(crate) fn clean(site: &Site) -> Result<Option<String>> {
-    let path = journal::place(&site.layout, &Subject::Modules.to_string());
-    let at_it = || LockProbe::look(&site.layout.locks_dir(), LOCK).map(|probe| probe.is_held());
-    if !path.exists() || at_it().map_err(failure::of)? {
-        return Ok(None);
-    }
-    match Lock::for_a_moment(&site.layout.locks_dir(), LOCK).map_err(failure::of)? {
-        Some(_lock) => settle(site),
-        None => Ok(None),
-    }
-}
-
-/// The same for the one who has the lock.
-fn settle(site: &Site) -> Result<Option<String>> {
-    let path = journal::place(&site.layout, &Subject::Modules.to_string());
-    let state = journal::read(&path).map_err(failure::of)?;
-    if state.is_blank() {
-        crate::system::files::remove_file(&path).map_err(failure::of)?;
-    }
-    let Some(action) = &state.unfinished else { return Ok(None) };
-    let (which, became) = match state.committed {
-        true => (undo::Which::HeldForAction, "finished"),
-        false => (undo::Which::Unsettled, "taken back"),
-    };
-    let mut journal = Journal::reopen(&path).map_err(failure::of)?;
-    undo::undo(&mut journal, &site.layout, which, &|version| records::is_kernel_used(site, version, None))
-        .map_err(|error| error.told().context(format!("cannot settle `{action}`")))?;
-    journal.end().map_err(failure::of)?;
-    Ok(Some(format!("`{action}` had not come to its end and was {became}")))
 }
 
 fn facts_of(register: &Register, file: &Utf8Path) -> ModuleFacts {
@@ -269,30 +212,4 @@ fn facts_of(register: &Register, file: &Utf8Path) -> ModuleFacts {
         Err(error) => Some(failure::one_line(&error)),
     };
     ModuleFacts { installed: Some(record.clone()), note }
-}
-
-fn told(error: InstallError) -> Error {
-    let hint = match &error {
-        InstallError::Refused { refusal, .. } => refusal.hint(),
-        InstallError::NoModule { .. } => Some("`disklessset module list` shows all modules".to_owned()),
-        InstallError::NotWritable { .. } => {
-            Some("run disklessset as root, or name a directory of your own with --modules-dir".to_owned())
-        }
-        _ => None,
-    };
-    let kind = match &error {
-        InstallError::Refused { .. }
-        | InstallError::Directory { .. }
-        | InstallError::NotWritable { .. }
-        | InstallError::IsDirectory { .. }
-        | InstallError::Signature { .. } => ErrorKind::REFUSED,
-        InstallError::NoModule { .. } => ErrorKind::NOT_FOUND,
-        InstallError::Ambiguous { .. } => ErrorKind::USAGE,
-        _ => ErrorKind::FAILED,
-    };
-    let error = failure::with_kind(kind, error);
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
 }

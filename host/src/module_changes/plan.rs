@@ -1,8 +1,6 @@
-//! `module install` and `module remove`: files of the modules directory come and go by rename, never by overwriting. A
-//! process that runs from the old file keeps it.
+//! What `module install` and `module remove` would do, found out before anything is changed.
 
 use std::io;
-use std::os::unix::fs::MetadataExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::errno::Errno;
@@ -10,83 +8,10 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, access};
 use semver::Version;
 
-use super::installed::{Installed, Register};
-use super::note::{self, Identity, NotedClass};
-use super::refusal::{Refusal, file_name};
-use super::registry::{ModuleEntry, ModuleRegistry, ModuleState};
-use super::trust::{Trust, Untrusted};
-use crate::system::{FileError, atomic_file, failpoint::failpoint, files, layout::Layout};
-
-/// Why a module is not installed or removed; nothing is changed then.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum InstallError {
-    /// The file is no module that would be used.
-    #[error("cannot install {file}: {refusal}")]
-    Refused {
-        /// The file.
-        file: Utf8PathBuf,
-        /// Why.
-        refusal: Box<Refusal>,
-    },
-    /// It did not pass the check of its code.
-    #[error("cannot install {file}: {cause}")]
-    Check {
-        /// The file.
-        file: Utf8PathBuf,
-        /// What the check said, in one line.
-        cause: String,
-    },
-    /// What is put there would not be used.
-    #[error("cannot install into {directory}: {cause}")]
-    Directory {
-        /// The modules directory.
-        directory: Utf8PathBuf,
-        /// Why.
-        cause: Untrusted,
-    },
-    /// There is no such module.
-    #[error("cannot remove module {name}: there is none in {directory}")]
-    NoModule {
-        /// The name.
-        name: String,
-        /// The modules directory.
-        directory: Utf8PathBuf,
-    },
-    /// Several files carry the name and none is in use.
-    #[error("cannot remove module {name}: which of {files}? remove the file itself")]
-    Ambiguous {
-        /// The name.
-        name: String,
-        /// The files.
-        files: String,
-    },
-    /// Something of that name that is no file.
-    #[error("cannot remove {file}: it is a directory, which no module is")]
-    IsDirectory {
-        /// It.
-        file: Utf8PathBuf,
-    },
-    /// Nobody may put files there, or not this user.
-    #[error("cannot change the modules in {directory}: {cause}")]
-    NotWritable {
-        /// The modules directory.
-        directory: Utf8PathBuf,
-        /// What the system says of it, and for whom.
-        cause: String,
-    },
-    /// Its signature is not what the site wants.
-    #[error("cannot install {file}: {cause}")]
-    Signature {
-        /// The file.
-        file: Utf8PathBuf,
-        /// Why.
-        cause: String,
-    },
-    /// The system refused.
-    #[error(transparent)]
-    File(#[from] FileError),
-}
+use super::error::InstallError;
+use crate::modules::refusal::file_name;
+use crate::modules::{Identity, ModuleEntry, ModuleRegistry, ModuleState, NotedClass, Refusal, Trust, note};
+use crate::system::{FileError, atomic_file, failpoint::failpoint};
 
 /// What an installation would do; so far nothing was changed.
 #[derive(Debug)]
@@ -127,7 +52,7 @@ pub(super) fn must_be_writable(directory: &Utf8Path) -> Result<(), InstallError>
 ///
 /// # Errors
 /// [`InstallError::Refused`] for a file that would not be used; [`InstallError::Directory`].
-pub fn plan_install(file: &Utf8Path, directory: &Utf8Path) -> Result<InstallPlan, InstallError> {
+pub(super) fn plan_install(file: &Utf8Path, directory: &Utf8Path) -> Result<InstallPlan, InstallError> {
     let refused = |refusal| InstallError::Refused { file: file.to_owned(), refusal: Box::new(refusal) };
     let identity = note::inspect(file).map_err(refused)?.identity;
     if directory.exists() {
@@ -241,92 +166,12 @@ impl InstallPlan {
     }
 }
 
-/// The check of [`ModuleManager::install`](super::ModuleManager::install) that loads the module into this process: layout and
-/// description.
-///
-/// # Errors
-/// The loader's, in one line with its causes.
-pub fn load_here(file: &Utf8Path) -> Result<(), String> {
-    match super::loader::load(file) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let text = error.to_string();
-            let text = text.strip_prefix(&format!("cannot load {file}: ")).unwrap_or(&text).to_owned();
-            Err(error.causes().iter().fold(text, |text, cause| format!("{text}: {cause}")))
-        }
-    }
-}
-
-/// Removes what installations of other sites that were killed left aside in a directory they share with this one:
-/// `.NAME_module.so.PID-N.new` of processes that are gone. Those of this site are on its record.
-pub fn remove_leftovers(directory: &Utf8Path) {
-    let Ok(entries) = directory.read_dir_utf8() else { return };
-    for entry in entries.flatten() {
-        let Some(pid) = aside_of(entry.file_name()) else { continue };
-        if !Utf8Path::new("/proc").join(pid).exists() && Utf8Path::new("/proc/self").exists() {
-            // Another installation may have been faster.
-            let _ = std::fs::remove_file(entry.path());
-        }
-    }
-}
-
-/// Removes the copy of a module's file beside its place; only what has such a name is.
-///
-/// # Errors
-/// Whatever the system refuses.
-pub(crate) fn remove_aside(path: &Utf8Path) -> Result<(), FileError> {
-    match path.file_name().and_then(aside_of) {
-        Some(_) => files::remove_file(path),
-        None => Ok(()),
-    }
-}
-
-/// Brings a copy into its place and remembers where it came from; what has happened already is not done again.
-///
-/// # Errors
-/// Whatever the system refuses.
-pub(crate) fn put_in(
-    layout: &Layout,
-    path: &Utf8Path,
-    aside: &Utf8Path,
-    inode: u64,
-    record: &Installed,
-) -> Result<(), FileError> {
-    let is_it =
-        |path: &Utf8Path| path.symlink_metadata().is_ok_and(|seen| seen.ino() == inode && seen.is_file());
-    if is_it(aside) {
-        atomic_file::rename_replacing(aside, path)?;
-    }
-    // Not there either: somebody was faster and put another file there, or took it away.
-    if is_it(path) { Register::read(layout)?.put(path, record.clone()) } else { Ok(()) }
-}
-
-/// Removes the file of a module, and what is remembered of it.
-///
-/// # Errors
-/// Whatever the system refuses.
-pub(crate) fn take_out(layout: &Layout, path: &Utf8Path, inode: u64) -> Result<(), FileError> {
-    let is_module = path.file_name().is_some_and(|name| name.ends_with("_module.so"));
-    if is_module && path.symlink_metadata().is_ok_and(|seen| seen.ino() == inode) {
-        files::remove_file(path)?;
-    }
-    Register::read(layout)?.drop_stale()
-}
-
-/// The process that made a file aside.
-fn aside_of(name: &str) -> Option<&str> {
-    let (module, rest) = name.strip_prefix('.')?.split_once("_module.so.")?;
-    let (pid, number) = rest.strip_suffix(".new")?.split_once('-')?;
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    (!module.is_empty() && digits(pid) && digits(number)).then_some(pid)
-}
-
 /// Finds the file of a module by name and plans its removal. A file that is refused goes by the name that
 /// `module list` shows.
 ///
 /// # Errors
 /// [`InstallError::NoModule`], [`InstallError::Ambiguous`].
-pub fn plan_remove(name: &str, directory: &Utf8Path) -> Result<RemovePlan, InstallError> {
+pub(super) fn plan_remove(name: &str, directory: &Utf8Path) -> Result<RemovePlan, InstallError> {
     let registry = ModuleRegistry::scan(directory);
     let named: Vec<&ModuleEntry> = registry.entries().iter().filter(|entry| entry.name == name).collect();
     let in_use = named.iter().find(|entry| entry.state != ModuleState::Refused);
@@ -361,24 +206,5 @@ impl RemovePlan {
     /// Modules in use that build on classes of this one and will wait for it.
     pub fn will_wait(&self) -> &[String] {
         &self.waiting
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_files_of_killed_installations_count_as_leftovers() {
-        assert_eq!(aside_of(".demo_module.so.123-0.new"), Some("123"));
-        for other in [
-            "demo_module.so",
-            ".demo_module.so",
-            ".demo_module.so.1.new",
-            ".x.1-2.new",
-            "._module.so.1-2.new",
-        ] {
-            assert_eq!(aside_of(other), None, "{other}");
-        }
     }
 }
