@@ -1,36 +1,27 @@
 //! Cleaning: undoing what crashed actions left, from the records alone.
 
 use super::{
-    corrupted,
     led::Led,
     manager::ImageManager,
-    settling::{Turn, is_for_the_class, to_settle},
+    recovery::{AT_A_TIME, Crashed, Recovered, Recovery},
 };
 use crate::{
     failure,
-    installations::{Journal, State, image_lock, is_held, journal},
+    installations::{Entries, Installation, Journal, image_lock, is_held, journal},
     kernels, module_changes, module_files,
-    operation::{
-        Operation, Subject, lock_image,
-        undo::{self, Which},
-    },
-    records::{self, refusals::no_such_image},
+    operation::{Subject, lock_image, undo::Which},
+    records::refusals::{being_created, no_such_image},
     system::{
         FileError, files,
         lock::{Lock, LockProbe, Wait},
     },
 };
 use camino::Utf8PathBuf;
-use disklessset_plugin_api::{Error, ImageName, Level, Result};
+use disklessset_plugin_api::{Error, ImageName, Result};
 use std::collections::BTreeSet;
 
 /// How a report names the modules directory; no image can have that name.
 pub(crate) const MODULES: &str = "@modules";
-
-/// Which way an interrupted action goes.
-pub(super) fn direction(left: &State) -> Which {
-    if left.committed { Which::HeldForAction } else { Which::Unsettled }
-}
 
 /// What a cleaning did.
 #[derive(Debug, Default)]
@@ -43,14 +34,19 @@ pub struct CleanReport {
     pub kept: Vec<(String, Error)>,
 }
 
-/// What the cleaning of one image came to.
-enum Cleaned {
-    /// There was nothing to clean.
-    Nothing,
-    /// What was left is gone.
-    Done,
-    /// The same, and the image is in service; its class may have said something about it.
-    Settled(Option<String>),
+impl CleanReport {
+    /// Adds what became of a created image.
+    fn add(&mut self, name: &ImageName, outcome: Result<Recovered>) {
+        match outcome {
+            Ok(Recovered::Nothing) => {}
+            Ok(Recovered::Removed) => self.cleaned.push(name.to_string()),
+            Ok(Recovered::InService(said)) => {
+                self.cleaned.push(name.to_string());
+                self.settled.extend(said.map(|said| (name.to_string(), said)));
+            }
+            Err(error) => self.kept.push((name.to_string(), error)),
+        }
+    }
 }
 
 impl ImageManager<'_> {
@@ -62,11 +58,7 @@ impl ImageManager<'_> {
     pub fn to_clean(&self) -> Result<Vec<ImageName>> {
         let mut names: BTreeSet<ImageName> = self.records.corrupted()?.into_iter().collect();
         for name in self.records.journalled()? {
-            let path = journal::place(&self.site.layout, name.as_str());
-            let left = || -> Result<bool> {
-                let state = journal::read(&path).map_err(failure::of)?;
-                Ok(state.needs_recovery() || self.can_be_settled(&name, &state))
-            };
+            let left = || self.known_of(&name, None).map(|known| known.needs_recovery());
             // Read again once nobody is at it: it may have come to its end between the two looks.
             if left()? && !self.is_locked(&name)? && left()? {
                 names.insert(name);
@@ -123,59 +115,59 @@ impl ImageManager<'_> {
         if !chosen.is_empty() {
             self.site.prepare()?;
         }
-        for names in chosen.chunks(corrupted::AT_A_TIME) {
-            let mut crashed = Vec::new();
-            for (name, lock, entry) in self.hold_to_clean(names, &mut report)? {
-                match entry {
-                    Some(entry) => crashed.push((name, lock, entry)),
-                    None => self.clean_created(&name, lock, &mut report),
-                }
-            }
-            self.clean_corrupted(crashed, &mut report);
+        for names in chosen.chunks(AT_A_TIME) {
+            self.clean_some(names, &mut report)?;
         }
         self.sweep();
         Ok(report)
     }
 
-    /// Cleans an image that is not CORRUPTED.
-    fn clean_created(&self, name: &ImageName, lock: Lock, report: &mut CleanReport) {
-        match self.after_an_action(name, lock) {
-            Ok(Cleaned::Nothing) => {}
-            Ok(Cleaned::Done) => report.cleaned.push(name.to_string()),
-            Ok(Cleaned::Settled(said)) => {
-                report.cleaned.push(name.to_string());
-                report.settled.extend(said.map(|said| (name.to_string(), said)));
+    /// Cleans as many images as have their locks held at a time.
+    fn clean_some(&self, names: &[ImageName], report: &mut CleanReport) -> Result<()> {
+        let mut crashed = Vec::new();
+        for (name, lock, entry) in self.hold_to_clean(names, report)? {
+            let known = match self.known_of(&name, entry.as_ref()) {
+                Ok(known) => known,
+                Err(error) => {
+                    report.kept.push((name.to_string(), error));
+                    continue;
+                }
+            };
+            match (known.recovery(), entry) {
+                (Recovery::LeaveAlone, Some(entry)) => {
+                    report.kept.push((name.to_string(), being_created(&name, &entry)));
+                }
+                (Recovery::RemoveAll { by_name }, Some(entry)) => {
+                    crashed.push(Crashed { name, lock, class: entry.image_class, by_name });
+                }
+                (decided, _) => report.add(&name, self.carry_out(decided, &name, known, lock)),
             }
-            Err(error) => report.kept.push((name.to_string(), error)),
         }
+        self.remove_crashed(crashed, report);
+        Ok(())
     }
 
-    /// Undoes or finishes an action on a created image that did not come to its end.
-    fn after_an_action(&self, name: &ImageName, lock: Lock) -> Result<Cleaned> {
-        let path = journal::place(&self.site.layout, name.as_str());
-        let state = journal::read(&path).map_err(failure::of)?;
-        if !state.needs_recovery() {
-            if !self.can_be_settled(name, &state) {
-                return Ok(Cleaned::Nothing);
+    /// Takes the locks of images, and reads the register once they are held.
+    fn hold_to_clean(
+        &self,
+        names: &[ImageName],
+        report: &mut CleanReport,
+    ) -> Result<Vec<(ImageName, Lock, Option<Installation>)>> {
+        let mut held = Vec::new();
+        for name in names {
+            match lock_image(self.site, name, Led::Clean.name(), Wait::No) {
+                Ok(lock) => held.push((name.clone(), lock)),
+                Err(error) => report.kept.push((name.to_string(), error)),
             }
-            return self.settle(name, &to_settle(&state), lock).map(Cleaned::Settled);
         }
-        let led = state.unfinished.as_deref().and_then(Led::named);
-        let removal = matches!(led, Some(Led::Remove | Led::Clear));
-        if removal && !self.records.exists(name) {
-            // Out of service already: what is left of it goes too.
-            self.clear_locked(name, state.class, lock)?;
-            return Ok(Cleaned::Done);
-        }
-        let action = to_settle(&state);
-        // One whose module is gone has nothing to settle of what the host led, and nothing to wait for.
-        let turn = self
-            .records
-            .class_of(name)
-            .map(|class| Turn { action: &action, gone: self.is_gone(&class).then_some(class) })
-            .filter(|turn| turn.gone.is_none() || is_for_the_class(&state));
-        self.undo_journal(&path, direction(&state), &Subject::Image(name.clone()), turn)?;
-        self.settle(name, &action, lock).map(Cleaned::Settled)
+        let mut entries: Entries = self.records.entries()?;
+        Ok(held
+            .into_iter()
+            .map(|(name, lock)| {
+                let entry = entries.images.remove(&name);
+                (name, lock, entry)
+            })
+            .collect())
     }
 
     /// Undoes an interrupted change of kernels; false when there was none.
@@ -195,59 +187,10 @@ impl ImageManager<'_> {
             files::remove_file(&path).map_err(failure::of)?;
         }
         if state.needs_recovery() {
-            self.undo_journal(&path, direction(&state), &Subject::Kernels, None)?;
+            self.undo_journal(&path, &Subject::Kernels, Which::of_interrupted(&state), None)?;
         }
         drop(lock);
         Ok(state.needs_recovery())
-    }
-
-    /// Undoes what a journal has, or finishes it; the action is on record as it was.
-    pub(super) fn undone_journal(
-        &self,
-        path: &journal::Place,
-        which: Which,
-        subject: &Subject,
-    ) -> Result<Journal> {
-        let mut journal = Journal::reopen(path).map_err(failure::of)?;
-        let in_use = |version: &str| records::is_kernel_used(self.site, version, subject.image());
-        undo::undo(&mut journal, &self.site.layout, which, &in_use)
-            .map_err(|error| error.told().context(format!("cannot clean {subject}")))?;
-        Ok(journal)
-    }
-
-    /// Undoes what a journal has, or finishes it, and ends that action; what a class is to settle later goes on record with that.
-    pub(super) fn undo_journal(
-        &self,
-        path: &journal::Place,
-        which: Which,
-        subject: &Subject,
-        turn: Option<Turn<'_>>,
-    ) -> Result<()> {
-        let mut journal = self.undone_journal(path, which, subject)?;
-        if let Some(Turn { action, gone }) = turn {
-            journal.leave_unsettled(action).map_err(failure::of)?;
-            if let Some(class) = gone {
-                let text = format!(
-                    "the module of class {class} is gone: {action} of {subject} is cleaned from the record \
-                     alone, and settled when the module is back"
-                );
-                self.site.observer.line(Level::Warning, &text);
-            }
-        }
-        journal.end().map_err(failure::of)
-    }
-
-    /// Has a class clean an image that is nowhere, as after a crash that left nothing; whatever it did is settled by the record.
-    ///
-    /// # Errors
-    /// Those of the class.
-    pub(crate) fn clean_nothing(&self, class: &str, name: &ImageName) -> Result<()> {
-        let lock = lock_image(self.site, name, Led::Clean.name(), Wait::No)?;
-        let operation = Operation::begin(self.site, name, lock, Led::Clean.name(), class)?;
-        match self.site.classes.clean(class, name, &operation) {
-            Ok(()) => operation.succeed(),
-            Err(error) => Err(operation.fail(error)),
-        }
     }
 
     /// Removes files that say nothing: of locks whose holders were killed, of journals they had not written to yet or no

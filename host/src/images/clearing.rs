@@ -1,10 +1,13 @@
 //! The last resort: whatever there is of an image goes, without its class if need be.
 
-use super::{cleaning::direction, led::Led, manager::ImageManager};
+use super::{led::Led, manager::ImageManager};
 use crate::{
     failure,
     installations::{Effect, journal},
-    operation::{Operation, Subject, lock_image, mounts_of_1x, undo},
+    operation::{
+        Operation, Subject, lock_image, mounts_of_1x,
+        undo::{self, Which},
+    },
     records::refusals::{being_created, no_such_image},
     system::{flush::Together, lock::Lock},
 };
@@ -54,11 +57,11 @@ impl ImageManager<'_> {
         let (subject, in_service) = (Subject::Image(name.clone()), self.records.exists(name));
         let operation = if left.needs_recovery() && !in_service {
             // Only the record tells of it: that has no end before all is gone.
-            let undone = self.undone_journal(&path, direction(&left), &subject)?;
+            let undone = self.undone_journal(&path, &subject, Which::of_interrupted(&left))?;
             Operation::go_on(self.site, name, lock, undone, clear, &class)?
         } else {
             if left.needs_recovery() {
-                self.undo_journal(&path, direction(&left), &subject, None)?;
+                self.undo_journal(&path, &subject, Which::of_interrupted(&left), None)?;
             }
             Operation::begin(self.site, name, lock, clear, &class)?
         };

@@ -3,15 +3,14 @@
 mod actions;
 mod cleaning;
 mod clearing;
-mod corrupted;
 mod creation;
 mod kernel;
 mod led;
 mod manager;
 mod parameters;
+mod recovery;
 mod removal;
 mod services;
-mod settling;
 mod showing;
 mod tools;
 mod verification;

@@ -33,10 +33,8 @@ pub(super) fn settle(site: &Site) -> Result<Option<String>> {
         files::remove_file(&path).map_err(failure::of)?;
     }
     let Some(action) = &state.unfinished else { return Ok(None) };
-    let (which, became) = match state.committed {
-        true => (undo::Which::HeldForAction, "finished"),
-        false => (undo::Which::Unsettled, "taken back"),
-    };
+    let which = undo::Which::of_interrupted(&state);
+    let became = if state.committed { "finished" } else { "taken back" };
     let mut journal = Journal::reopen(&path).map_err(failure::of)?;
     undo::undo(&mut journal, &site.layout, which, &|version| records::is_kernel_used(site, version, None))
         .map_err(|error| error.told().context(format!("cannot settle `{action}`")))?;

@@ -3,7 +3,7 @@
 use crate::{
     exports::{self, Check, ExportsError},
     failure,
-    installations::{Effect, Journal, Open},
+    installations::{Effect, Journal, Open, State},
     module_files,
     system::{
         FileError, detach_unfinished, files,
@@ -66,6 +66,13 @@ pub(crate) enum Which {
     Unsettled,
     /// All there is.
     Everything,
+}
+
+impl Which {
+    /// Those that are undone after an interrupted action: one that had done what it was for is finished, any other taken back.
+    pub(crate) fn of_interrupted(left: &State) -> Self {
+        if left.committed { Self::HeldForAction } else { Self::Unsettled }
+    }
 }
 
 /// Undoes effects, newest first, each taken off the record when it is gone.

@@ -1,38 +1,28 @@
 //! A class's turn: what only it can set after an action on a created image was undone or finished by the record.
 
-use super::{
-    led::Led,
-    manager::{ImageManager, request},
-};
 use crate::{
-    installations::{Journal, State},
-    operation::Operation,
-    system::{flush::Together, lock::Lock},
+    images::{
+        led::Led,
+        manager::{ImageManager, request},
+    },
+    installations::Journal,
+    operation::{Operation, lock_image},
+    system::{
+        flush::Together,
+        lock::{Lock, Wait},
+    },
 };
 use disklessset_plugin_api::{Error, ErrorKind, ImageName, Level, Result, messages::steps};
-
-/// A class's turn that is still to come when an interrupted action is undone or finished by the record.
-pub(super) struct Turn<'a> {
-    pub(super) action: &'a str,
-    /// The class, where its module is gone: then it comes when that is back.
-    pub(super) gone: Option<String>,
-}
-
-/// Whether there may be something that only the class can settle: an action of its own that did not come to its end. What the host
-/// itself leads is undone or finished by the record.
-pub(super) fn is_for_the_class(left: &State) -> bool {
-    !left.committed && left.unfinished.as_deref().is_some_and(|action| Led::named(action).is_none())
-}
-
-/// The action after which a class has its turn: the one that was killed, and not a turn that was killed, too.
-pub(super) fn to_settle(left: &State) -> String {
-    left.unsettled.clone().or_else(|| left.unfinished.clone()).unwrap_or_default()
-}
 
 impl ImageManager<'_> {
     /// Lets the class of a created image set what follows from what is on disk, now that an action that came to no good end is undone. Its
     /// record is right as far as the host can tell: a class that is gone, or fails, is told of and stops nothing.
-    pub(super) fn settle(&self, name: &ImageName, action: &str, lock: Lock) -> Result<Option<String>> {
+    pub(in crate::images) fn settle(
+        &self,
+        name: &ImageName,
+        action: &str,
+        lock: Lock,
+    ) -> Result<Option<String>> {
         let Ok(mut image) = self.records.load(name) else { return Ok(None) };
         if self.site.classes.module_of(image.class()).is_none() {
             return Ok(None);
@@ -71,7 +61,7 @@ impl ImageManager<'_> {
 
     /// Ends an action badly and lets the class have its turn: of some actions a part stays, and the record has to agree. Gives back
     /// what the class said. Where something could not be undone the error says so, and the next cleaning settles.
-    pub(super) fn fail_and_settle(
+    pub(in crate::images) fn fail_and_settle(
         &self,
         operation: Operation<'_>,
         name: &ImageName,
@@ -88,7 +78,7 @@ impl ImageManager<'_> {
     }
 
     /// Ends an action that was refused half way, and lets the class make again what it took away.
-    pub(super) fn put_back(
+    pub(in crate::images) fn put_back(
         &self,
         operation: Operation<'_>,
         name: &ImageName,
@@ -98,18 +88,8 @@ impl ImageManager<'_> {
         self.fail_and_settle(operation, name, action.name(), error).0
     }
 
-    /// Whether the module of a class is gone.
-    pub(super) fn is_gone(&self, class: &str) -> bool {
-        self.site.classes.module_of(class).is_none()
-    }
-
-    /// Whether the class of an image that was cleaned without it can have its turn now.
-    pub(super) fn can_be_settled(&self, name: &ImageName, state: &State) -> bool {
-        state.unsettled.is_some() && self.records.class_of(name).is_some_and(|class| !self.is_gone(&class))
-    }
-
     /// Lets the class clean what it alone knows of, in an operation of its own, so that this too is on record.
-    pub(super) fn clean_by_class(
+    pub(in crate::images) fn clean_by_class(
         &self,
         name: &ImageName,
         class: &str,
@@ -125,5 +105,18 @@ impl ImageManager<'_> {
         let operation = Operation::go_on(self.site, name, lock, journal, Led::Clean.name(), class)?;
         self.clean_class(&operation, class, name);
         operation.hand_back(others)
+    }
+
+    /// Has a class clean an image that is nowhere, as after a crash that left nothing; whatever it did is settled by the record.
+    ///
+    /// # Errors
+    /// Those of the class.
+    pub(crate) fn clean_nothing(&self, class: &str, name: &ImageName) -> Result<()> {
+        let lock = lock_image(self.site, name, Led::Clean.name(), Wait::No)?;
+        let operation = Operation::begin(self.site, name, lock, Led::Clean.name(), class)?;
+        match self.site.classes.clean(class, name, &operation) {
+            Ok(()) => operation.succeed(),
+            Err(error) => Err(operation.fail(error)),
+        }
     }
 }

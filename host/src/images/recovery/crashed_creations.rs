@@ -4,24 +4,31 @@
 //! the entry, and all is done again: so the removals of many images are made durable together, then their journals go, then their
 //! entries, and none of that has a flush of its own. Their locks are held until all of it is done.
 
-use super::{cleaning::CleanReport, led::Led, manager::ImageManager};
 use crate::{
     failure,
-    installations::{Entries, Installation, Journal, journal},
+    images::{cleaning::CleanReport, manager::ImageManager},
+    installations::{Journal, journal},
     operation::{
-        Subject, lock_image,
+        Subject,
         undo::{self, Which},
     },
-    records::{self, refusals::being_created},
-    system::{
-        flush::Together,
-        lock::{Lock, Wait},
-    },
+    records,
+    system::{flush::Together, lock::Lock},
 };
 use disklessset_plugin_api::{ImageName, Result};
 
 /// So many at a time: each has two files open meanwhile, and others wait for its lock.
-pub(super) const AT_A_TIME: usize = 64;
+pub(in crate::images) const AT_A_TIME: usize = 64;
+
+/// A CORRUPTED image, its lock held.
+pub(in crate::images) struct Crashed {
+    pub(in crate::images) name: ImageName,
+    pub(in crate::images) lock: Lock,
+    /// Its class, as the entry has it.
+    pub(in crate::images) class: String,
+    /// Whether what its name can have goes as well: 1.x kept no journal.
+    pub(in crate::images) by_name: bool,
+}
 
 /// An image of which nothing is left but the records.
 struct Emptied {
@@ -30,39 +37,13 @@ struct Emptied {
     journal: Journal,
 }
 
-/// An image, its lock, and its entry where it is CORRUPTED.
-pub(super) type Held = (ImageName, Lock, Option<Installation>);
-
 impl ImageManager<'_> {
-    /// Takes the locks of images, and reads the register once they are held.
-    pub(super) fn hold_to_clean(&self, names: &[ImageName], report: &mut CleanReport) -> Result<Vec<Held>> {
-        let mut held = Vec::new();
-        for name in names {
-            match lock_image(self.site, name, Led::Clean.name(), Wait::No) {
-                Ok(lock) => held.push((name.clone(), lock)),
-                Err(error) => report.kept.push((name.to_string(), error)),
-            }
-        }
-        let mut entries: Entries = self.records.entries()?;
-        Ok(held
-            .into_iter()
-            .map(|(name, lock)| {
-                let entry = entries.images.remove(&name);
-                (name, lock, entry)
-            })
-            .collect())
-    }
-
-    /// Cleans CORRUPTED images. One that cannot be cleaned does not stop the others.
-    pub(super) fn clean_corrupted(
-        &self,
-        images: Vec<(ImageName, Lock, Installation)>,
-        report: &mut CleanReport,
-    ) {
+    /// Removes all there is of CORRUPTED images. One that cannot be removed does not stop the others.
+    pub(in crate::images) fn remove_crashed(&self, images: Vec<Crashed>, report: &mut CleanReport) {
         let others = Together::default();
         let mut emptied = Vec::new();
-        for (name, lock, entry) in images {
-            match self.empty(&name, &entry, lock, &others) {
+        for Crashed { name, lock, class, by_name } in images {
+            match self.empty(&name, &class, by_name, lock, &others) {
                 Ok(Some((lock, journal))) => emptied.push(Emptied { name, lock, journal }),
                 Ok(None) => {}
                 Err(error) => report.kept.push((name.to_string(), error)),
@@ -82,22 +63,19 @@ impl ImageManager<'_> {
     fn empty(
         &self,
         name: &ImageName,
-        entry: &Installation,
+        class: &str,
+        by_name: bool,
         lock: Lock,
         others: &Together,
     ) -> Result<Option<(Lock, Journal)>> {
-        if entry.is_legacy() && self.site.installations.is_running(name, entry) {
-            return Err(being_created(name, entry));
-        }
         let place = journal::place(&self.site.layout, name.as_str());
         let mut journal = Journal::reopen_relaxed(&place).map_err(failure::of)?;
         let subject = Subject::Image(name.clone());
         let in_use = |version: &str| records::is_kernel_used(self.site, version, subject.image());
         undo::undo_together(&mut journal, &self.site.layout, Which::Unsettled, &in_use, others)
             .map_err(|error| error.told().context(format!("cannot clean {subject}")))?;
-        let back = self.clean_by_class(name, &entry.image_class, (lock, journal), others)?;
-        if entry.is_legacy() {
-            // 1.x kept no journal: what it may have left follows from the name.
+        let back = self.clean_by_class(name, class, (lock, journal), others)?;
+        if by_name {
             self.remove_by_name(name, others)?;
         }
         Ok(back)
