@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     integrity::Digests,
-    operation::{NewFile, Operation, lock_image},
+    operation::{NewFile, Operation, Reading, lock_image},
     records::{ImageRecord, MOST_BYTES, file_names},
     system::{atomic_file, lock::Lock},
 };
@@ -18,6 +18,21 @@ use disklessset_plugin_api::{
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// What a change of an image came to, before it is saved.
+pub(super) struct Changed<T> {
+    pub(super) value: T,
+    /// Where the manifest of the next state has the digests of files that stay from.
+    pub(super) digests: Digests,
+    /// Whether a command that ran for the user failed: then nothing is changed, the boot file of an older version neither.
+    pub(super) failed_inside: bool,
+}
+
+impl<T> Changed<T> {
+    pub(super) fn of(value: T) -> Self {
+        Self { value, digests: Digests::Carried, failed_inside: false }
+    }
+}
 
 impl ImageManager<'_> {
     /// The declaration of an action of a class, its own or one it inherits.
@@ -139,8 +154,8 @@ impl ImageManager<'_> {
             }
             _ => self.get_created_image(name)?,
         };
-        let operation = Operation::rehearsing(self.site, name, image.class());
-        match self.step(&operation, &mut image, StepRequest::check(look)) {
+        let rehearsal = Reading::rehearsing(self.site, name, image.class());
+        match self.step(&rehearsal, &mut image, StepRequest::check(look)) {
             Ok(answer) => serde_json::from_value(answer).map_err(|cause| {
                 Error::failed(format!(
                     "class {class} gives no answer about {} that can be understood",
@@ -175,8 +190,8 @@ impl ImageManager<'_> {
             }
             _ => {
                 let mut image = self.get_created_image(name)?;
-                let operation = Operation::reading(self.site, name, image.class());
-                self.step(&operation, &mut image, action_request(words, arguments))
+                let reading = Reading::of(self.site, name, image.class());
+                self.step(&reading, &mut image, action_request(words, arguments))
             }
         }
     }
@@ -195,8 +210,8 @@ impl ImageManager<'_> {
         overview.arguments = check_arguments(&action.params, given.clone(), self)
             .map_err(|refusals| parameters::refused(&action.params, &given, &refusals))?;
         overview.attrs.insert("words".to_owned(), words.into());
-        let operation = Operation::overview(self.site, class);
-        self.site.classes.run_step(class, overview, &operation).map(|reply| reply.value)
+        let reading = Reading::overview(self.site, class);
+        self.site.classes.run_step(class, overview, &reading).map(|reply| reply.value)
     }
 
     /// Takes the locks of the images that parameters name, so that nobody changes or removes them meanwhile.
@@ -231,8 +246,8 @@ impl ImageManager<'_> {
     }
 
     /// Ends an action that has done what it was for. What cannot be tidied up is no failure of it, and the next cleaning's.
-    pub(super) fn tidy(&self, operation: &Operation<'_>) {
-        let subject = &operation.subject;
+    pub(super) fn tidy(&self, operation: Operation<'_>) {
+        let subject = operation.subject().clone();
         if let Err(error) = operation.succeed() {
             let text = format!(
                 "something of the work on image {subject} is left, `disklessset clean {subject}`: {error}"
@@ -245,8 +260,8 @@ impl ImageManager<'_> {
     fn change(&self, words: &str, name: &ImageName, arguments: Arguments) -> Result<Value> {
         self.changing(name, words, |operation, image| {
             let value = self.step(operation, image, action_request(words, arguments))?;
-            operation.failed_inside.set(value.get("exit_code").is_some());
-            Ok(value)
+            let failed_inside = value.get("exit_code").is_some();
+            Ok(Changed { failed_inside, ..Changed::of(value) })
         })
     }
 
@@ -262,7 +277,7 @@ impl ImageManager<'_> {
             }
             let attributes = image.attributes().clone();
             *now = Image::new(now.name().clone(), now.class(), attributes, now.directory().to_owned());
-            Ok(())
+            Ok(Changed::of(()))
         })
     }
 
@@ -270,20 +285,20 @@ impl ImageManager<'_> {
         &self,
         name: &ImageName,
         action: &str,
-        run: impl FnOnce(&Operation<'_>, &mut Image) -> Result<T>,
+        run: impl FnOnce(&Operation<'_>, &mut Image) -> Result<Changed<T>>,
     ) -> Result<T> {
         let (lock, mut image) = self.lock_and_load(name, action)?;
         self.module_needed(image.class(), name)?;
         let operation = Operation::begin(self.site, name, lock, action, image.class())?;
-        let outcome = run(&operation, &mut image).and_then(|value| {
-            self.save(&operation, &image)?;
+        let outcome = run(&operation, &mut image).and_then(|changed| {
+            self.save(&operation, &image, &changed)?;
             operation.commit()?;
-            Ok(value)
+            Ok(changed.value)
         });
         match outcome {
             Ok(value) => {
                 operation.put_next()?;
-                self.tidy(&operation);
+                self.tidy(operation);
                 Ok(value)
             }
             Err(error) => {
@@ -297,15 +312,20 @@ impl ImageManager<'_> {
     }
 
     /// Saves an image when the action is committed: record and boot file together, in one step, when one of them changed.
-    pub(super) fn save(&self, operation: &Operation<'_>, image: &Image) -> Result<()> {
-        let boot = self.boot_file(operation, image)?;
+    pub(super) fn save<T>(
+        &self,
+        operation: &Operation<'_>,
+        image: &Image,
+        changed: &Changed<T>,
+    ) -> Result<()> {
+        let boot = self.boot_file(operation, image, operation.brought_kernel())?;
         let is_now = |file: &str, wanted: &str| {
             atomic_file::read_bounded(&image.directory().join(file), MOST_BYTES)
                 .is_ok_and(|bytes| bytes == wanted.as_bytes())
         };
         let unchanged = self.records.load(image.name())?.attributes() == image.attributes();
-        let same_digests = operation.digests.get() == Digests::Carried;
-        if unchanged && same_digests && operation.failed_inside.get() {
+        let same_digests = changed.digests == Digests::Carried;
+        if unchanged && same_digests && changed.failed_inside {
             return Ok(());
         }
         if unchanged && same_digests && is_now(file_names::BOOT_FILE, &boot) {
@@ -317,7 +337,7 @@ impl ImageManager<'_> {
             (file_names::RECORD, NewFile::Text(&text, record.mode())),
             (file_names::BOOT_FILE, NewFile::Text(&boot, 0o644)),
         ];
-        operation.prepare_next(image, &next)
+        operation.prepare_next(image, &next, changed.digests)
     }
 
     /// Brings an image to its next state in one step and at once: these files, and the record and the boot file that belong to
@@ -330,7 +350,7 @@ impl ImageManager<'_> {
     ) -> Result<()> {
         let record = Self::record(image);
         let text = kept_text(&record, image.name())?;
-        let boot = self.boot_file(operation, image)?;
+        let boot = self.boot_file(operation, image, operation.brought_kernel())?;
         let mut next = vec![
             (file_names::RECORD, NewFile::Text(&text, record.mode())),
             (file_names::BOOT_FILE, NewFile::Text(&boot, 0o644)),

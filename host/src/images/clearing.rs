@@ -75,9 +75,10 @@ impl ImageManager<'_> {
             return Err(if in_service { self.put_back(operation, name, Led::Clear, error) } else { error });
         }
         let served = layout.image_dir(name.as_str());
-        if served.symlink_metadata().is_ok() {
-            operation.retire(&served, &layout.images_dir())?;
-        }
+        let operation = match served.symlink_metadata() {
+            Ok(_) => operation.retire(&served, &layout.images_dir())?,
+            Err(_) => operation,
+        };
         self.clean_class(&operation, &class, name);
         operation.withdraw_below(&layout.directories_of(name.as_str()))?;
         for directory in layout.directories_of(name.as_str()) {
@@ -85,7 +86,7 @@ impl ImageManager<'_> {
                 operation.acquire(Effect::Trash { path: directory }, Hold::Action, || Ok(()))?;
             }
         }
-        operation.undo_everything()?;
+        let _lock = operation.undo_everything()?;
         self.site.installations.end(name).map_err(failure::of)
     }
 

@@ -123,12 +123,12 @@ impl ImageManager<'_> {
             .and_then(|()| self.site.installations.end(name).map_err(failure::of));
         match outcome {
             Ok(()) => {
-                self.tidy(&operation);
+                self.tidy(operation);
                 Ok(())
             }
             Err(error) => {
                 self.clean_class(&operation, class, name);
-                let error = operation.fail(error);
+                let (error, _lock) = operation.fail(error);
                 match self.site.installations.end(name) {
                     Ok(()) => Err(error),
                     Err(left) => Err(error.because(left)),
@@ -150,7 +150,7 @@ impl ImageManager<'_> {
         let mut image = Image::new(name.clone(), class, Attributes::new(), staging.clone());
         fill(operation, &mut image)?;
         image.set("creation_date", jiff::Zoned::now().date().to_string());
-        let boot = self.boot_file(operation, &image)?;
+        let boot = self.boot_file(operation, &image, operation.brought_kernel())?;
         let record = Self::record(&image);
         let write =
             |file: &str, text: &str, mode| atomic_file::replace(&staging.join(file), text.as_bytes(), mode);

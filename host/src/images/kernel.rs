@@ -1,6 +1,7 @@
 //! The kernel of an image: the one it boots, and the one that its own OS tree brings.
 
 use super::{
+    actions::Changed,
     led::Led,
     manager::{ImageManager, request},
 };
@@ -26,9 +27,9 @@ impl ImageManager<'_> {
             match self.step(operation, image, request) {
                 Err(error) if error.kind == ErrorKind::NOT_DEFINED => {
                     image.set_kernel(&kernel);
-                    Ok(())
+                    Ok(Changed::of(()))
                 }
-                other => other.map(drop),
+                other => other.map(|_| Changed::of(())),
             }
         })
     }
@@ -58,7 +59,7 @@ impl ImageManager<'_> {
         });
         match outcome {
             Ok(value) => operation.succeed().map(|()| value),
-            Err(error) => Err(operation.fail(error)),
+            Err(error) => Err(operation.fail(error).0),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     kernels,
-    modules::Unavailable,
-    operation::{Operation, lock_image},
+    modules::{HostService, Unavailable},
+    operation::lock_image,
     records::{ImageRecord, ListedImage, Records, boot_file, refusals::no_such_image},
     site::Site,
     system::lock::Lock,
@@ -47,13 +47,13 @@ impl<'s> ImageManager<'s> {
     /// Runs a step of an image's class; the image takes over what the step changed.
     pub(super) fn step(
         &self,
-        operation: &Operation<'_>,
+        host: &dyn HostService,
         image: &mut Image,
         mut request: StepRequest,
     ) -> Result<Value> {
         request.class = image.class().to_owned();
         request.image = Some(image.clone());
-        let reply: StepReply = self.site.classes.run_step(&request.class.clone(), request, operation)?;
+        let reply: StepReply = self.site.classes.run_step(&request.class.clone(), request, host)?;
         if let Some(changed) = reply.image {
             // Name, class and place are the host's to decide: only attributes come back.
             *image = Image::new(
@@ -66,30 +66,35 @@ impl<'s> ImageManager<'s> {
         Ok(reply.value)
     }
 
-    /// The text of an image's boot file, from its class.
-    pub(super) fn boot_file(&self, operation: &Operation<'_>, image: &Image) -> Result<String> {
+    /// The text of an image's boot file, from its class. `brought` is the kernel that comes with the action: it is signed when it is
+    /// published.
+    pub(super) fn boot_file(
+        &self,
+        host: &dyn HostService,
+        image: &Image,
+        brought: Option<Kernel>,
+    ) -> Result<String> {
         let context = boot_file::context(image, &self.site.layout, &self.site.configuration)?;
         let mut request = request(steps::BOOT_FILE);
         request.attrs.insert("boot".to_owned(), serde_json::to_value(&context)?);
         let mut copy = image.clone();
-        let value = self.step(operation, &mut copy, request)?;
+        let value = self.step(host, &mut copy, request)?;
         let text = value.as_str().unwrap_or_default().to_owned();
         boot_file::check(&text, &context)?;
         match image.kernel() {
             Some(kernel) if self.site.signer().is_some() && text.contains(&context.kernel_url) => {
-                self.must_be_signed(operation, &kernel)?;
+                if brought.as_ref() != Some(&kernel) {
+                    self.must_be_signed(&kernel)?;
+                }
                 boot_file::with_signatures(&text, &context)
             }
             _ => Ok(text),
         }
     }
 
-    /// Refuses a kernel without signatures where boot files have the boot loader check them. One that the action brings is
-    /// signed when it is published.
-    fn must_be_signed(&self, operation: &Operation<'_>, kernel: &Kernel) -> Result<()> {
-        let brought =
-            operation.staged_kernel.borrow().as_ref().is_some_and(|staged| staged.kernel == *kernel);
-        if brought || kernels::are_signatures_there(&self.site.layout, kernel) {
+    /// Refuses a kernel without signatures where boot files have the boot loader check them.
+    fn must_be_signed(&self, kernel: &Kernel) -> Result<()> {
+        if kernels::are_signatures_there(&self.site.layout, kernel) {
             return Ok(());
         }
         Err(Error::refused(format!("kernel {} is not signed, and no node would boot it", kernel.version))

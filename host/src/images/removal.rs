@@ -23,12 +23,12 @@ impl ImageManager<'_> {
             .and_then(|()| operation.end_unedited(&layout.directories_of(name.as_str())))
             .and_then(|()| self.must_not_be_mounted(name, image.class()));
         if let Err(objection) = free {
-            return Err(match operation.units_changed.get() || operation.mounts_changed.get() {
+            return Err(match operation.has_unmounted() {
                 true => self.put_back(operation, name, Led::Remove, objection),
-                false => operation.fail(objection),
+                false => operation.fail(objection).0,
             });
         }
-        operation.retire(&layout.image_dir(name.as_str()), &layout.images_dir())?;
+        let operation = operation.retire(&layout.image_dir(name.as_str()), &layout.images_dir())?;
         let mut request = request(steps::REMOVE);
         request.class = image.class().to_owned();
         request.image = Some(image.clone());
@@ -39,7 +39,7 @@ impl ImageManager<'_> {
             operation.acquire(Effect::Trash { path: work }, Hold::Action, || Ok(()))?;
         }
         // What was held for the image is held for nobody now.
-        operation.undo_everything()
+        operation.undo_everything().map(drop)
     }
 
     /// Lets the class object to a removal; one that has nothing to say about it does not.

@@ -2,7 +2,7 @@
 
 use super::manager::{ImageManager, request};
 use crate::{
-    operation::Operation,
+    operation::Reading,
     records::{ImageStatus, ListedImage},
 };
 use disklessset_plugin_api::{ErrorKind, ImageName, Result, messages::steps};
@@ -30,8 +30,8 @@ impl ImageManager<'_> {
         let mut facts = Value::Null;
         if listed.status == ImageStatus::Created && listed.problem.is_none() && listed.module.is_some() {
             let mut image = self.records.load(name)?;
-            let operation = Operation::reading(self.site, name, image.class());
-            match self.step(&operation, &mut image, request(steps::SHOW)) {
+            let reading = Reading::of(self.site, name, image.class());
+            match self.step(&reading, &mut image, request(steps::SHOW)) {
                 Ok(value) => facts = value,
                 Err(error) if error.kind == ErrorKind::NOT_DEFINED => {}
                 Err(error) => listed.problem = Some(error.to_string()),

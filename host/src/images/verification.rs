@@ -1,6 +1,7 @@
 //! Whether images are as they were published and fit together, and what mends them when not.
 
 use super::{
+    actions::Changed,
     led::Led,
     manager::{ImageManager, request},
 };
@@ -10,7 +11,7 @@ use crate::{
     integrity::{Checked, Digests, Fault, Kind, Signer},
     kernels::{self, KernelManager},
     modules::Unavailable,
-    operation::{Operation, manifest},
+    operation::{Reading, manifest},
     records::{
         ActivityState, ImageStatus, ListedImage, MOST_BYTES, boot_file, file_names, legacy_record,
         refusals::no_such_image,
@@ -210,9 +211,9 @@ impl ImageManager<'_> {
 
     /// What the class of an image finds wrong with what it alone knows.
     fn class_faults(&self, image: &Image) -> Result<Vec<Fault>> {
-        let operation = Operation::reading(self.site, image.name(), image.class());
+        let reading = Reading::of(self.site, image.name(), image.class());
         let mut copy = image.clone();
-        match self.step(&operation, &mut copy, request(steps::VERIFY)) {
+        match self.step(&reading, &mut copy, request(steps::VERIFY)) {
             Ok(answer) => Ok(told_by_class(answer, image.class())),
             Err(error) if error.kind == ErrorKind::NOT_DEFINED => Ok(Vec::new()),
             Err(error) => Ok(vec![untold(error)]),
@@ -226,8 +227,8 @@ impl ImageManager<'_> {
             Some(kernel) => format!("disklessset kernel set {name} {}", kernel.version),
             None => format!("disklessset verify {name} --record"),
         };
-        let operation = Operation::reading(self.site, name, image.class());
-        let wanted = match self.boot_file(&operation, image) {
+        let reading = Reading::of(self.site, name, image.class());
+        let wanted = match self.boot_file(&reading, image, None) {
             Ok(wanted) => wanted,
             // Its attributes are at fault, or its kernel, of which enough is said.
             Err(_) if !told.is_empty() => return Vec::new(),
@@ -309,9 +310,8 @@ impl ImageManager<'_> {
     /// When the image is not there, or it cannot be done.
     pub fn record_digests(&self, name: &ImageName, digests: Digests) -> Result<()> {
         self.get_created_image(name)?;
-        self.changing(name, Led::RecordDigests.name(), |operation, _image| {
-            operation.digests.set(digests);
-            Ok(())
+        self.changing(name, Led::RecordDigests.name(), |_operation, _image| {
+            Ok(Changed { digests, ..Changed::of(()) })
         })
     }
 

@@ -41,7 +41,7 @@ impl KernelManager<'_> {
                 }
                 None => None,
             };
-            *operation.staged_kernel.borrow_mut() = Some(from_tree::staged(kernel.clone(), copy, modules));
+            operation.stage_kernel(from_tree::staged(kernel.clone(), copy, modules));
             from_tree::publish_staged(operation)
         })?;
         Ok(version)
@@ -130,7 +130,7 @@ impl KernelManager<'_> {
         let operation = Operation::begin_on_kernels(self.site, lock, action)?;
         match run(&operation).and_then(|value| operation.commit().map(|()| value)) {
             Ok(value) => operation.put_next().and_then(|()| operation.succeed()).map(|()| value),
-            Err(error) => Err(operation.fail(error)),
+            Err(error) => Err(operation.fail(error).0),
         }
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn stage_from_tree(operation: &Operation<'_>, tree: &Utf8Path) -> Res
 }
 
 pub(super) fn stage(operation: &Operation<'_>, tree: &Utf8Path, initramfs: Initramfs) -> Result<TreeKernel> {
-    let layout = &operation.site.layout;
+    let layout = &operation.site().layout;
     let TreesOwn { version, vmlinuz, modules } = in_tree::find(tree)?;
     let kernel = Kernel::new(version);
     if is_known(layout, &kernel, &vmlinuz)? == Known::Yes && initramfs == Initramfs::Make {
@@ -68,7 +68,7 @@ pub(super) fn stage(operation: &Operation<'_>, tree: &Utf8Path, initramfs: Initr
     };
     let staged =
         StagedKernel { kernel: kernel.clone(), vmlinuz: copy, initramfs: made, modules: Some(modules) };
-    *operation.staged_kernel.borrow_mut() = Some(staged);
+    operation.stage_kernel(staged);
     Ok(TreeKernel::new(kernel, false))
 }
 
@@ -79,7 +79,7 @@ pub(super) fn stage_modules(
     version: &KernelVersion,
 ) -> Result<Utf8PathBuf> {
     let from = origin.modules;
-    let place = operation.site.layout.kernel_modules_dir();
+    let place = operation.site().layout.kernel_modules_dir();
     must_fit(from, &place, version)?;
     let aside = operation.staging(&place, "modules")?;
     let inside = aside.join("lib/modules");
@@ -123,12 +123,12 @@ pub(super) fn staged(kernel: Kernel, vmlinuz: Utf8PathBuf, modules: Option<Utf8P
 /// # Errors
 /// When another kernel of that version came meanwhile, or a rename fails.
 pub(crate) fn publish_staged(operation: &Operation<'_>) -> Result<()> {
-    let Some(staged) = operation.staged_kernel.borrow_mut().take() else { return Ok(()) };
-    let layout = &operation.site.layout;
+    let Some(staged) = operation.take_staged_kernel() else { return Ok(()) };
+    let layout = &operation.site().layout;
     let version = staged.kernel.version.as_str();
     let _lock = match operation.holds_kernels() {
         true => None,
-        false => Some(lock(operation.site)?),
+        false => Some(lock(operation.site())?),
     };
     let known = is_known(layout, &staged.kernel, &staged.vmlinuz)?;
     let ready = |from: &Utf8Path, mode: u32| files::set_mode(from, mode).map_err(failure::of);

@@ -109,13 +109,13 @@ pub(super) fn make(
             must_be_whole(&made).map_err(|cause| {
                 Error::failed(format!("the initramfs {made} is not whole"))
                     .because(cause)
-                    .hint(format!("look into {}", operation.log))
+                    .hint(format!("look into {}", operation.log()))
             })?;
             failpoint!("initramfs: made, and whole", made);
             Ok(made)
         }
         _ => Err(Error::failed(format!("dracut made no initramfs for kernel {version}"))
-            .hint(format!("look into {}", operation.log))),
+            .hint(format!("look into {}", operation.log()))),
     }
 }
 
@@ -128,7 +128,7 @@ fn run(
     add: &[&str],
     parts: &BTreeSet<String>,
 ) -> Result<()> {
-    let log = atomic_file::open_log(&operation.log).map_err(failure::of)?;
+    let log = atomic_file::open_log(operation.log()).map_err(failure::of)?;
     let inside = dracut.out(out);
     let mut tool = Tool::new("dracut")
         .args(["--force", "--no-hostonly", "--no-hostonly-cmdline", "--nolvmconf", "--nomdadmconf"])

@@ -64,14 +64,14 @@ pub(super) fn publish(
     aside: &Utf8Path,
     version: Option<&str>,
 ) -> Result<()> {
-    let layout = &operation.site.layout;
+    let layout = &operation.site().layout;
     let directory = layout.kernels_dir();
     let known = load(layout, kernel).unwrap_or_else(|error| {
         operation.say(Level::Warning, &format!("{error}; its digests are lost"));
         None
     });
     let known = known.unwrap_or_default();
-    let signer = operation.site.signer();
+    let signer = operation.site().signer();
     let mut manifest = Manifest::default();
     for name in pair(kernel) {
         let now = brought.iter().find(|brought| brought.name == name);
@@ -118,11 +118,11 @@ fn sign(
     let name = kernel_signature(name);
     let made = aside.join(&name);
     signer.sign(file, &made)?;
-    put(operation, &made, &operation.site.layout.kernels_dir().join(name), version)
+    put(operation, &made, &operation.site().layout.kernels_dir().join(name), version)
 }
 
 fn forget(operation: &Operation<'_>, name: &str) -> Result<()> {
-    let place: Utf8PathBuf = operation.site.layout.kernels_dir().join(name);
+    let place: Utf8PathBuf = operation.site().layout.kernels_dir().join(name);
     if place.symlink_metadata().is_ok() { operation.doom(place) } else { Ok(()) }
 }
 

@@ -199,7 +199,7 @@ impl<'s> ModuleManager<'s> {
         let operation = Operation::begin_on_modules(self.site, lock, what)?;
         match run(&operation).and_then(|()| operation.commit()) {
             Ok(()) => operation.succeed(),
-            Err(error) => Err(operation.fail(error)),
+            Err(error) => Err(operation.fail(error).0),
         }
     }
 }

@@ -10,19 +10,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, Hold, Level, Result};
 
 impl Operation<'_> {
-    /// Refuses a path outside of what disklessset manages.
-    pub(crate) fn must_be_ours(&self, path: &Utf8Path) -> Result<()> {
-        let climbs = path.components().any(|part| part.as_str() == "..");
-        let ours = self.site.layout.owned_roots().iter().any(|root| path.starts_with(root) && path != root);
-        if ours && !climbs {
-            return Ok(());
-        }
-        Err(Error::refused(format!("{path} lies outside of what disklessset manages")))
-    }
-
     /// A private name beside others in a directory: what is built there is moved out by a rename.
     pub(super) fn aside(&self, directory: &Utf8Path, what: &str) -> Utf8PathBuf {
-        directory.join(format!(".{what}-{}-{}", self.subject, unique()))
+        directory.join(format!(".{what}-{}-{}", self.subject(), unique()))
     }
 
     /// Puts an effect on record and makes it happen. Where its maker fails, is stopped or killed, it may have happened all the same: it
@@ -34,13 +24,13 @@ impl Operation<'_> {
         hold: Hold,
         happen: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
-        let layout = &self.site.layout;
+        let layout = &self.site().layout;
         let before = seen::of(&effect, layout).map_err(undo::UndoError::told)?;
-        self.say(Level::Debug, &format!("{}: on record: {}", self.subject, effect.in_words()));
-        let number = self.on_journal(|journal| journal.intend(effect.clone(), hold))?.map_err(failure::of)?;
+        self.say(Level::Debug, &format!("{}: on record: {}", self.subject(), effect.in_words()));
+        let number = self.on_journal(|journal| journal.intend(effect.clone(), hold)).map_err(failure::of)?;
         happen().map_err(|error| match self.is_not_there(&effect, &before) {
             Ok(true) => {
-                let _ = self.on_journal(|journal| journal.undone(number));
+                self.on_journal(|journal| journal.undone(number));
                 error
             }
             // It stays on record, and the end of the action tries again.
@@ -55,7 +45,7 @@ impl Operation<'_> {
         if matches!(effect, Effect::Published { .. } | Effect::Trash { .. }) {
             return Ok(false);
         }
-        let after = seen::of(effect, &self.site.layout).map_err(undo::UndoError::told)?;
+        let after = seen::of(effect, &self.site().layout).map_err(undo::UndoError::told)?;
         match (effect, after) {
             (Effect::Directory { path } | Effect::File { path }, after) if after != *before => {
                 seen::remove_empty(path);
@@ -77,7 +67,7 @@ impl Operation<'_> {
     }
 
     /// What is on record and not undone.
-    pub(crate) fn on_record(&self, path: &Utf8Path) -> Result<Option<(u64, Effect, Hold)>> {
+    pub(crate) fn on_record(&self, path: &Utf8Path) -> Option<(u64, Effect, Hold)> {
         self.on_journal(|journal| {
             journal.find(path).map(|open| (open.number, open.effect.clone(), open.hold))
         })
@@ -85,23 +75,24 @@ impl Operation<'_> {
 
     /// Undoes one acquisition.
     pub(crate) fn release(&self, path: &Utf8Path) -> Result<()> {
-        let Some((number, effect, _)) = self.on_record(path)? else {
+        let Some((number, effect, _)) = self.on_record(path) else {
             if self.is_mounted_by_1x(path)? {
                 return mounts_of_1x::unmount_tree(path);
             }
-            return Err(Error::refused(format!("{path} is not on record for {}", self.subject)));
+            return Err(Error::refused(format!("{path} is not on record for {}", self.subject())));
         };
         if matches!(effect, Effect::StandingOverlay { .. }) {
             self.units_changed.set(true);
         }
         self.undo_one(&effect)?;
-        self.on_journal(|journal| journal.undone(number))
+        self.on_journal(|journal| journal.undone(number));
+        Ok(())
     }
 
     /// Whether a directory of the image's own work area has a mount that is on nobody's record: 1.x kept none.
     fn is_mounted_by_1x(&self, path: &Utf8Path) -> Result<bool> {
-        let Some(name) = self.subject.image() else { return Ok(false) };
-        let own = self.site.layout.image_workdir(name.as_str());
+        let Some(name) = self.subject().image() else { return Ok(false) };
+        let own = self.site().layout.image_workdir(name.as_str());
         if path.parent() != Some(own.as_path()) {
             return Ok(false);
         }
@@ -110,7 +101,7 @@ impl Operation<'_> {
 
     /// Undoes the mounts on record, newest first.
     pub(crate) fn release_mounts(&self) -> Result<()> {
-        let open = self.on_journal(|journal| journal.state().open.clone())?;
+        let open = self.on_journal(|journal| journal.state().open.clone());
         let mounts = open.iter().rev().filter_map(|open| match &open.effect {
             Effect::Mount { mount } => Some(mount.target().to_owned()),
             _ => None,
@@ -119,8 +110,8 @@ impl Operation<'_> {
     }
 
     fn undo_one(&self, effect: &Effect) -> Result<()> {
-        undo::undo_effect(effect, &self.site.layout, &|version| {
-            records::is_kernel_used(self.site, version, self.subject.image())
+        undo::undo_effect(effect, &self.site().layout, &|version| {
+            records::is_kernel_used(self.site(), version, self.subject().image())
         })
         .map_err(undo::UndoError::told)
     }

@@ -19,7 +19,7 @@ impl Operation<'_> {
     /// # Errors
     /// When a process works in one: it is named, and all stays.
     pub(crate) fn end_unedited(&self, directories: &[Utf8PathBuf]) -> Result<()> {
-        let open = self.on_journal(|journal| journal.state().open.clone())?;
+        let open = self.on_journal(|journal| journal.state().open.clone());
         let own = open.iter().filter_map(|open| match &open.effect {
             Effect::Mount { mount } => Some(mount),
             _ => None,

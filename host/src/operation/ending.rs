@@ -1,7 +1,7 @@
 //! How an action ends: well, badly, or with nothing left of its subject.
 
 use super::{
-    Operation,
+    Operation, Reading,
     undo::{self, Which},
 };
 use crate::{
@@ -12,14 +12,14 @@ use crate::{
 };
 use disklessset_plugin_api::{Error, Level, Result};
 
-impl Operation<'_> {
+impl<'s> Operation<'s> {
     /// Puts on record that the action has done what it was for. Whatever stops it from here on, what it published stays.
     pub(crate) fn commit(&self) -> Result<()> {
         self.offer()?;
-        match self.on_journal(Journal::commit)?.map_err(failure::of) {
+        match self.on_journal(Journal::commit).map_err(failure::of) {
             // To fail now would be to call a change failed that nodes have.
             Err(error) if self.is_in_service() => {
-                let text = format!("{}: image {} is in its new state all the same", error, self.subject);
+                let text = format!("{}: image {} is in its new state all the same", error, self.subject());
                 self.say(Level::Warning, &text);
                 Ok(())
             }
@@ -28,67 +28,71 @@ impl Operation<'_> {
     }
 
     /// Ends the action well: what was held for its length is undone, the rest stays.
-    pub(crate) fn succeed(&self) -> Result<()> {
-        drop(self.spare.take());
-        self.tell_of_units();
-        if self.is_on_record() {
-            self.offer()?;
-            self.end_offering()?;
-        }
-        let Some(mut journal) = self.journal.take() else { return Ok(()) };
+    pub(crate) fn succeed(self) -> Result<()> {
+        self.let_go();
+        self.offer()?;
+        self.end_offering()?;
+        let (reading, mut journal, _lock) = self.into_parts();
         // Best effort where nobody asked for it before: without the line an end in the middle of this undoes what is held.
         let _ = journal.commit();
-        self.undo(&mut journal, Which::HeldForAction)?;
+        undo(&reading, &mut journal, Which::HeldForAction)?;
         journal.end().map_err(failure::of)?;
-        self.say(Level::Info, &format!("{}: done", self.subject));
+        reading.say(Level::Info, &format!("{}: done", reading.subject()));
         Ok(())
     }
 
     /// Ends the class's part of a cleaning: what was held for its length is undone, and lock and journal go back to who leads the cleaning.
-    pub(crate) fn hand_back(self, others: &Together) -> Result<Option<(Lock, Journal)>> {
-        drop(self.spare.take());
-        self.tell_of_units();
+    pub(crate) fn hand_back(self, others: &Together) -> Result<(Lock, Journal)> {
+        self.let_go();
         self.offer()?;
         self.end_offering()?;
-        let journal = self.journal.take();
-        let subject = self.subject.clone();
-        let (site, lock) = (self.site, self.into_lock());
-        let Some((lock, mut journal)) = lock.zip(journal) else { return Ok(None) };
-        let in_use = |version: &str| records::is_kernel_used(site, version, subject.image());
-        undo::undo_together(&mut journal, &site.layout, Which::HeldForAction, &in_use, others)
+        let (reading, mut journal, lock) = self.into_parts();
+        let in_use = in_use_by_others(&reading);
+        undo::undo_together(&mut journal, &reading.site().layout, Which::HeldForAction, &in_use, others)
             .map_err(undo::UndoError::told)?;
-        Ok(Some((lock, journal)))
+        Ok((lock, journal))
     }
 
-    /// Ends an action after which nothing is left of its subject: all that is on record is undone.
-    pub(crate) fn undo_everything(&self) -> Result<()> {
-        drop(self.spare.take());
-        self.tell_of_units();
-        let Some(mut journal) = self.journal.take() else { return Ok(()) };
-        self.undo(&mut journal, Which::Everything)?;
+    /// Ends an action after which nothing is left of its subject: all that is on record is undone. Gives back the lock.
+    pub(crate) fn undo_everything(self) -> Result<Lock> {
+        self.let_go();
+        let (reading, mut journal, lock) = self.into_parts();
+        undo(&reading, &mut journal, Which::Everything)?;
         journal.settled().map_err(failure::of)?;
-        journal.end().map_err(failure::of)
+        journal.end().map_err(failure::of)?;
+        Ok(lock)
     }
 
-    /// Ends the action badly: everything it acquired is undone. Gives back the error, with what could not be undone.
-    pub(crate) fn fail(&self, error: Error) -> Error {
-        drop(self.spare.take());
-        self.tell_of_units();
-        let Some(mut journal) = self.journal.take() else { return error };
+    /// Ends the action badly: everything it acquired is undone. Gives back the error, with what could not be undone, and the lock.
+    pub(crate) fn fail(self, error: Error) -> (Error, Lock) {
+        self.let_go();
+        let (reading, mut journal, lock) = self.into_parts();
         // Before anything is taken back: then there is room again.
-        let error = no_room::explained(error, &self.site.layout, &journal.places());
+        let error = no_room::explained(error, &reading.site().layout, &journal.places());
         let undone =
-            self.undo(&mut journal, Which::Unsettled).and_then(|()| journal.end().map_err(failure::of));
-        match undone {
+            undo(&reading, &mut journal, Which::Unsettled).and_then(|()| journal.end().map_err(failure::of));
+        let error = match undone {
             Ok(()) => error,
             Err(left) => {
                 error.because(format!("what it left could not be cleaned: {left}")).hint("disklessset clean")
             }
-        }
+        };
+        (error, lock)
     }
 
-    fn undo(&self, journal: &mut Journal, which: Which) -> Result<()> {
-        let in_use = |version: &str| records::is_kernel_used(self.site, version, self.subject.image());
-        undo::undo(journal, &self.site.layout, which, &in_use).map_err(undo::UndoError::told)
+    /// What comes first at every end.
+    fn let_go(&self) {
+        drop(self.spare.take());
+        self.tell_of_units();
     }
+}
+
+fn undo(reading: &Reading<'_>, journal: &mut Journal, which: Which) -> Result<()> {
+    undo::undo(journal, &reading.site().layout, which, &in_use_by_others(reading))
+        .map_err(undo::UndoError::told)
+}
+
+/// Whether another image uses a kernel.
+fn in_use_by_others(reading: &Reading<'_>) -> impl Fn(&str) -> bool {
+    |version| records::is_kernel_used(reading.site(), version, reading.subject().image())
 }

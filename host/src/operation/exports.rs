@@ -41,19 +41,14 @@ impl Wanted {
 
 impl Operation<'_> {
     /// Offers a directory to NFS clients from the end of the action on, until the image goes.
-    pub(crate) fn export(&self, line: ExportLine) -> Result<()> {
-        if self.rehearsal {
-            return Ok(());
-        }
-        self.on_journal(|_| ())?;
+    pub(crate) fn export(&self, line: ExportLine) {
         let path = line.path().to_owned();
         self.wanted.borrow_mut().set(&path, Some(line));
-        Ok(())
     }
 
     /// What is offered when the action is committed.
     pub(crate) fn exports(&self) -> Result<Vec<Exported>> {
-        let mut now = exports::list(&self.site.layout).map_err(failure::of)?;
+        let mut now = exports::list(&self.site().layout).map_err(failure::of)?;
         let wanted = self.wanted.borrow();
         now.retain(|entry| wanted.of(&entry.path).is_none_or(Option::is_some));
         let mut places: HashMap<Utf8PathBuf, usize> =
@@ -75,7 +70,6 @@ impl Operation<'_> {
     /// No longer offers a directory once the action is committed: what the record says of exports and what is offered come
     /// to be together. Tells whether it was offered.
     pub(crate) fn withdraw_at_the_end(&self, path: &Utf8Path) -> Result<bool> {
-        self.on_journal(|_| ())?;
         let mut wanted = self.wanted.borrow_mut();
         if wanted.before.is_none() {
             wanted.before = Some(self.offered()?);
@@ -89,7 +83,7 @@ impl Operation<'_> {
     }
 
     fn offered(&self) -> Result<HashMap<Utf8PathBuf, String>> {
-        let now = exports::list(&self.site.layout).map_err(failure::of)?;
+        let now = exports::list(&self.site().layout).map_err(failure::of)?;
         Ok(now.into_iter().map(|entry| (entry.path, entry.clients)).collect())
     }
 
@@ -109,7 +103,7 @@ impl Operation<'_> {
                 Some(line) => {
                     let previous = previous.map(|clients| line.with_clients(clients));
                     let text = line.to_string();
-                    if previous.as_ref() == Some(&text) && self.is_exported_on_record(&path)? {
+                    if previous.as_ref() == Some(&text) && self.is_exported_on_record(&path) {
                         continue;
                     }
                     effects.push((Effect::Export { path: path.clone(), previous }, Hold::Image));
@@ -117,9 +111,9 @@ impl Operation<'_> {
                 }
             }
         }
-        self.on_journal(|journal| journal.intend_all(effects))?.map_err(failure::of)?;
+        self.on_journal(|journal| journal.intend_all(effects)).map_err(failure::of)?;
         // One that fails may have come into service all the same: what it replaced is on record.
-        let changed = exports::change(&self.site.layout, &lines, Check::ByTheTool, &|text| self.warn(text));
+        let changed = exports::change(&self.site().layout, &lines, Check::ByTheTool, &|text| self.warn(text));
         changed.map(drop).map_err(failure::of_exports)
     }
 
@@ -131,27 +125,26 @@ impl Operation<'_> {
                 _ => None,
             };
             journal.state().open.iter().filter_map(of).collect::<Vec<_>>()
-        })?;
+        });
         let (paths, numbers): (Vec<_>, Vec<_>) = ended.into_iter().unzip();
         self.withdraw(&paths, &numbers)
     }
 
     /// No longer offers directories, at once, whether or not they are on record; what else the record has of it goes with that.
     pub(crate) fn withdraw(&self, paths: &[Utf8PathBuf], more: &[u64]) -> Result<()> {
-        // A reader that may not acquire anything may not change exports either.
-        self.on_journal(|_| ())?;
         if paths.is_empty() {
             return Ok(());
         }
         let lines: Vec<_> = paths.iter().map(|path| (path.clone(), None)).collect();
-        exports::change(&self.site.layout, &lines, Check::None, &|text| self.warn(text))
+        exports::change(&self.site().layout, &lines, Check::None, &|text| self.warn(text))
             .map_err(failure::of_exports)?;
-        self.on_journal(|journal| journal.exports_undone(paths.iter().map(Utf8PathBuf::as_path), more))
+        self.on_journal(|journal| journal.exports_undone(paths.iter().map(Utf8PathBuf::as_path), more));
+        Ok(())
     }
 
     /// No longer offers anything below the directories of an image.
     pub(crate) fn withdraw_below(&self, directories: &[Utf8PathBuf]) -> Result<()> {
-        let layout = &self.site.layout;
+        let layout = &self.site().layout;
         let own: Vec<_> = directories.iter().map(|directory| layout.published(directory)).collect();
         let entries = exports::list(layout).map_err(failure::of)?;
         let below = |path: &Utf8PathBuf| own.iter().any(|directory| path.starts_with(directory));
@@ -159,7 +152,7 @@ impl Operation<'_> {
         self.withdraw(&paths, &[])
     }
 
-    fn is_exported_on_record(&self, path: &Utf8Path) -> Result<bool> {
+    fn is_exported_on_record(&self, path: &Utf8Path) -> bool {
         self.on_journal(|journal| !journal.state().exports_of(path).is_empty())
     }
 }

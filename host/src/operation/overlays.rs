@@ -18,7 +18,7 @@ impl Operation<'_> {
     /// those before it do.
     pub(crate) fn stand(&self, overlays: &[StandingOverlay]) -> Result<()> {
         self.overlays_must_be_ours(overlays)?;
-        let created = self.subject.image().is_some_and(|name| Records::of(self.site).exists(name));
+        let created = self.subject().image().is_some_and(|name| Records::of(self.site()).exists(name));
         if !created {
             return Err(Error::refused("an image that is being made has no overlays that stay"));
         }
@@ -27,21 +27,21 @@ impl Operation<'_> {
         let mut new = Vec::new();
         for overlay in overlays {
             let effect = Effect::StandingOverlay { overlay: overlay.clone() };
-            let there = self.on_record(&overlay.target)?.is_some_and(|(_, there, _)| there == effect);
+            let there = self.on_record(&overlay.target).is_some_and(|(_, there, _)| there == effect);
             numbers.push(None);
             if !there {
-                self.say(Level::Debug, &format!("{}: on record: {}", self.subject, effect.in_words()));
+                self.say(Level::Debug, &format!("{}: on record: {}", self.subject(), effect.in_words()));
                 new.push((numbers.len() - 1, (effect, Hold::Image)));
             }
         }
         let (at, effects): (Vec<usize>, Vec<_>) = new.into_iter().unzip();
-        let given = self.on_journal(|journal| journal.intend_all(effects))?.map_err(failure::of)?;
+        let given = self.on_journal(|journal| journal.intend_all(effects)).map_err(failure::of)?;
         at.into_iter().zip(given).for_each(|(at, number)| numbers[at] = Some(number));
         let (done, outcome) = self.make_stand(&overlays.iter().collect::<Vec<_>>());
         if outcome.is_err() {
             // Of these nothing is there that was not before.
             let undone: Vec<u64> = numbers[done..].iter().copied().flatten().collect();
-            self.on_journal(|journal| journal.all_undone(&undone))?;
+            self.on_journal(|journal| journal.all_undone(&undone));
         }
         outcome
     }
@@ -53,13 +53,13 @@ impl Operation<'_> {
             Err(error) => return (0, Err(failure::of(error))),
         };
         let (put, outcome) =
-            units::put_all(&self.site.layout, &overlays[..mounted.len()], &|text| self.warn(text));
+            units::put_all(&self.site().layout, &overlays[..mounted.len()], &|text| self.warn(text));
         if let Err(error) = outcome {
             // Made a moment ago and used by nobody; the first error is the one to tell.
             overlay::unmount_from(put, overlays, &mounted);
             let new = overlays.iter().zip(&mounted).skip(put).filter(|(_, mounted)| **mounted);
             for (overlay, _) in new {
-                let _ = units::take_all(&self.site.layout, [overlay.target.as_path()]);
+                let _ = units::take_all(&self.site().layout, [overlay.target.as_path()]);
             }
             return (put, Err(unit_failed(error)));
         }
@@ -70,28 +70,28 @@ impl Operation<'_> {
     pub(crate) fn take_down(&self, overlays: &[StandingOverlay]) -> Result<()> {
         self.overlays_must_be_ours(overlays)?;
         self.units_changed.set(true);
-        let (down, outcome) = undo::take_down(&overlays.iter().collect::<Vec<_>>(), &self.site.layout);
+        let (down, outcome) = undo::take_down(&overlays.iter().collect::<Vec<_>>(), &self.site().layout);
         let mut gone = Vec::new();
         for overlay in &overlays[..down] {
-            if let Some((number, Effect::StandingOverlay { .. }, _)) = self.on_record(&overlay.target)? {
+            if let Some((number, Effect::StandingOverlay { .. }, _)) = self.on_record(&overlay.target) {
                 gone.push(number);
             }
         }
-        self.on_journal(|journal| journal.all_undone(&gone))?;
+        self.on_journal(|journal| journal.all_undone(&gone));
         outcome.map_err(undo::UndoError::told)
     }
 
     fn overlays_must_be_ours(&self, overlays: &[StandingOverlay]) -> Result<()> {
         overlays.iter().try_for_each(|overlay| {
             let StandingOverlay { lower, upper, work, target } = overlay;
-            [lower, upper, work, target].into_iter().try_for_each(|path| self.must_be_ours(path))
+            [lower, upper, work, target].into_iter().try_for_each(|path| self.reading().must_be_ours(path))
         })
     }
 
     /// Takes away the overlays on record with the exports of their places, newest first. Whoever works in one is named.
     pub(crate) fn take_down_overlays(&self) -> Result<()> {
-        let standing = self.standing()?;
-        let layout = &self.site.layout;
+        let standing = self.standing();
+        let layout = &self.site().layout;
         let offered: Vec<_> = standing.iter().map(|overlay| layout.published(&overlay.target)).collect();
         self.withdraw(&offered, &[])?;
         for some in standing.chunks(undo::OVERLAYS_AT_A_TIME) {
@@ -102,19 +102,19 @@ impl Operation<'_> {
     }
 
     /// The overlays on record, newest first.
-    pub(crate) fn standing(&self) -> Result<Vec<StandingOverlay>> {
-        let open = self.on_journal(|journal| journal.state().open.clone())?;
+    pub(crate) fn standing(&self) -> Vec<StandingOverlay> {
+        let open = self.on_journal(|journal| journal.state().open.clone());
         let overlay = |effect| match effect {
             Effect::StandingOverlay { overlay } => Some(overlay),
             _ => None,
         };
-        Ok(open.into_iter().rev().filter_map(|open| overlay(open.effect)).collect())
+        open.into_iter().rev().filter_map(|open| overlay(open.effect)).collect()
     }
 
     /// Tells systemd of the units that came and went.
     pub(crate) fn tell_of_units(&self) {
         if self.units_changed.take() {
-            units::reload(&self.site.layout, &|text| self.say(Level::Warning, text));
+            units::reload(&self.site().layout, &|text| self.say(Level::Warning, text));
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     failure,
     installations::{Effect, Open},
+    integrity::Digests,
     system::{atomic_file, files, flush},
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -33,13 +34,16 @@ impl Operation<'_> {
     /// only on: an interrupted removal is finished by the next cleaning.
     ///
     /// When it fails with the thing in service still, the action has ended.
-    pub(crate) fn retire(&self, path: &Utf8Path, directory: &Utf8Path) -> Result<()> {
+    pub(crate) fn retire(self, path: &Utf8Path, directory: &Utf8Path) -> Result<Self> {
         let trash = self.aside(directory, "trash");
         let renamed = self.acquire(Effect::Trash { path: trash.clone() }, Hold::Action, || {
             atomic_file::rename_noreplace(path, &trash).map_err(failure::of)
         });
-        let in_service = path.symlink_metadata().is_ok();
-        renamed.map_err(|error| if in_service { self.fail(error) } else { error })
+        match renamed {
+            Ok(()) => Ok(self),
+            Err(error) if path.symlink_metadata().is_ok() => Err(self.fail(error).0),
+            Err(error) => Err(error),
+        }
     }
 
     /// Puts on record what goes when the action ends well.
@@ -48,19 +52,24 @@ impl Operation<'_> {
     }
 
     /// Builds the next state of an image's directory, with its manifest, in a directory aside.
-    fn build_next(&self, image: &Image, files: &[(&str, NewFile<'_>)]) -> Result<Utf8PathBuf> {
-        let aside = self.staging(&self.site.layout.images_dir(), "next")?;
+    fn build_next(
+        &self,
+        image: &Image,
+        files: &[(&str, NewFile<'_>)],
+        digests: Digests,
+    ) -> Result<Utf8PathBuf> {
+        let aside = self.staging(&self.site().layout.images_dir(), "next")?;
         next_state::prepare(image.directory(), &aside, files).map_err(failure::of)?;
         let new: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-        let signer = self.site.signer();
+        let signer = self.site().signer();
         let say = |level, text: &str| self.say(level, text);
-        manifest::write_next(image.directory(), &aside, &new, self.digests.get(), signer.as_ref(), &say)?;
+        manifest::write_next(image.directory(), &aside, &new, digests, signer.as_ref(), &say)?;
         Ok(aside)
     }
 
-    /// Brings an image's directory to its next state in one step.
+    /// Brings an image's directory to its next state in one step. Files that stay keep the digests they had.
     pub(crate) fn replace_files(&self, image: &Image, new: &[(&str, NewFile<'_>)]) -> Result<()> {
-        let aside = self.build_next(image, new)?;
+        let aside = self.build_next(image, new, Digests::Carried)?;
         files::exchange(&aside, image.directory()).map_err(failure::of)?;
         self.replaced.set(true);
         // The next state is in service. The old one stays on record where it cannot be removed now, and goes at the end.
@@ -69,9 +78,14 @@ impl Operation<'_> {
     }
 
     /// Builds the next state of an image's directory, which comes into service when the action is committed: then what the
-    /// action did elsewhere and what the record says of it cannot disagree.
-    pub(crate) fn prepare_next(&self, image: &Image, files: &[(&str, NewFile<'_>)]) -> Result<()> {
-        let aside = self.build_next(image, files)?;
+    /// action did elsewhere and what the record says of it cannot disagree. `digests` tells where those of files that stay come from.
+    pub(crate) fn prepare_next(
+        &self,
+        image: &Image,
+        files: &[(&str, NewFile<'_>)],
+        digests: Digests,
+    ) -> Result<()> {
+        let aside = self.build_next(image, files, digests)?;
         self.exchange_at_end(&aside, image.directory())
     }
 
@@ -92,7 +106,7 @@ impl Operation<'_> {
     /// Puts the state that was prepared in service, and ends the exports that were to end. The action is committed: there is no
     /// way back.
     pub(crate) fn put_next(&self) -> Result<()> {
-        let open = self.on_journal(|journal| journal.state().open.clone())?;
+        let open = self.on_journal(|journal| journal.state().open.clone());
         for open in open {
             let put = match &open.effect {
                 Effect::Next { path, aside, inode } => {
@@ -101,20 +115,19 @@ impl Operation<'_> {
                 _ => continue,
             };
             put.map_err(|error| self.not_yet(error))?;
-            self.on_journal(|journal| journal.undone(open.number))?;
+            self.on_journal(|journal| journal.undone(open.number));
         }
         self.end_offering().map_err(|error| self.not_yet(error))
     }
 
     fn not_yet(&self, error: Error) -> Error {
-        error.context(format!("{} is not in its new state yet", self.subject)).hint("disklessset clean")
+        error.context(format!("{} is not in its new state yet", self.subject())).hint("disklessset clean")
     }
 
     /// Whether the next state of the image is in service already, and all that is still on record goes in either case, committed or
     /// not.
     pub(super) fn is_in_service(&self) -> bool {
         let goes = |open: &Open| open.settled || open.hold == Hold::Action && open.effect.goes_either_way();
-        self.replaced.get()
-            && self.on_journal(|journal| journal.state().open.iter().all(goes)).unwrap_or(false)
+        self.replaced.get() && self.on_journal(|journal| journal.state().open.iter().all(goes))
     }
 }

@@ -4,23 +4,23 @@ use super::Operation;
 use disklessset_plugin_api::Level;
 
 impl Operation<'_> {
-    /// Tells how long a tool took; what is left of the wall time is our own.
+    /// Tells how long a tool took.
     pub(crate) fn took(&self, tool: &str, duration: std::time::Duration) {
-        self.say(Level::Debug, &format!("{tool} took {:.2} s", duration.as_secs_f64()));
+        self.reading().took(tool, duration);
     }
 
     /// Passes on a line that a tool printed.
     pub(crate) fn tool_line(&self, tool: &str, line: &str) {
-        self.site.observer.tool_line(tool, line);
+        self.site().observer.tool_line(tool, line);
     }
 
     /// Tells the observer.
     pub(crate) fn say(&self, level: Level, text: &str) {
-        self.site.observer.line(level, text);
+        self.reading().say(level, text);
     }
 
     /// Tells of something that should not be so.
-    pub(crate) fn warn(&self, text: &str) {
-        self.site.observer.line(Level::Warning, text);
+    pub(super) fn warn(&self, text: &str) {
+        self.say(Level::Warning, text);
     }
 }

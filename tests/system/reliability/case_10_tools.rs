@@ -201,9 +201,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
 
 /// Files that run programs whose names do not stand beside the call.
 const NAMED_ELSEWHERE: &[(&str, &[&str])] = &[
-    ("host/src/contract/examiner.rs", &[]), // this program itself
-    ("host/src/contract/mod.rs", &[]),      // the same
-    ("host/src/images/services.rs", &[]),   // what a module names
+    ("host/src/contract/examiner.rs", &[]),   // this program itself
+    ("host/src/contract/mod.rs", &[]),        // the same
+    ("host/src/images/services/run.rs", &[]), // what a module names
     ("host/src/modules/signature.rs", &["ssh-keygen"]),
     ("host/src/prove/machine.rs", &["qemu-system-x86_64"]),
     ("host/src/prove/nfs_server/mod.rs", &["ganesha.nfsd"]),

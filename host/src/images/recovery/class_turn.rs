@@ -2,6 +2,7 @@
 
 use crate::{
     images::{
+        actions::Changed,
         led::Led,
         manager::{ImageManager, request},
     },
@@ -34,7 +35,7 @@ impl ImageManager<'_> {
         let outcome = self.step(&operation, &mut image, recovery).and_then(|said| {
             // An action that was refused changes nothing that nodes boot: a boot file of 1.x stays as it is.
             if *image.attributes() != before {
-                self.save(&operation, &image)?;
+                self.save(&operation, &image, &Changed::of(()))?;
             }
             operation.commit()?;
             Ok(said.as_str().map(str::to_owned))
@@ -49,7 +50,7 @@ impl ImageManager<'_> {
             Err(error) => {
                 // It had its turn. Without room for the line it has another one.
                 let _ = operation.on_journal(Journal::settled);
-                let error = operation.fail(error);
+                let (error, _lock) = operation.fail(error);
                 if error.kind != ErrorKind::NOT_DEFINED {
                     let text = format!("class {} could not settle image {name}: {error}", image.class());
                     self.site.observer.line(Level::Warning, &text);
@@ -68,12 +69,12 @@ impl ImageManager<'_> {
         action: &str,
         error: Error,
     ) -> (Error, Option<String>) {
-        if !operation.module.is_empty() {
+        if !operation.reading().module().is_empty() {
             // Best effort, for a disk without room: the turn comes now, and is lost only when we are killed before it.
             let _ = operation.on_journal(|journal| journal.leave_unsettled(action));
         }
-        let error = operation.fail(error);
-        let settled = operation.into_lock().and_then(|lock| self.settle(name, action, lock).ok());
+        let (error, lock) = operation.fail(error);
+        let settled = self.settle(name, action, lock).ok();
         (error, settled.flatten())
     }
 
@@ -95,12 +96,12 @@ impl ImageManager<'_> {
         class: &str,
         (lock, journal): (Lock, Journal),
         others: &Together,
-    ) -> Result<Option<(Lock, Journal)>> {
+    ) -> Result<(Lock, Journal)> {
         if self.site.classes.module_of(class).is_none() {
             let text =
                 format!("the module of class {class} is gone: image {name} is cleaned from the record alone");
             self.site.observer.line(Level::Info, &text);
-            return Ok(Some((lock, journal)));
+            return Ok((lock, journal));
         }
         let operation = Operation::go_on(self.site, name, lock, journal, Led::Clean.name(), class)?;
         self.clean_class(&operation, class, name);
@@ -116,7 +117,7 @@ impl ImageManager<'_> {
         let operation = Operation::begin(self.site, name, lock, Led::Clean.name(), class)?;
         match self.site.classes.clean(class, name, &operation) {
             Ok(()) => operation.succeed(),
-            Err(error) => Err(operation.fail(error)),
+            Err(error) => Err(operation.fail(error).0),
         }
     }
 }

@@ -44,8 +44,7 @@ impl ImageManager<'_> {
         let mut emptied = Vec::new();
         for Crashed { name, lock, class, by_name } in images {
             match self.empty(&name, &class, by_name, lock, &others) {
-                Ok(Some((lock, journal))) => emptied.push(Emptied { name, lock, journal }),
-                Ok(None) => {}
+                Ok((lock, journal)) => emptied.push(Emptied { name, lock, journal }),
                 Err(error) => report.kept.push((name.to_string(), error)),
             }
         }
@@ -67,7 +66,7 @@ impl ImageManager<'_> {
         by_name: bool,
         lock: Lock,
         others: &Together,
-    ) -> Result<Option<(Lock, Journal)>> {
+    ) -> Result<(Lock, Journal)> {
         let place = journal::place(&self.site.layout, name.as_str());
         let mut journal = Journal::reopen_relaxed(&place).map_err(failure::of)?;
         let subject = Subject::Image(name.clone());
