@@ -6,4 +6,5 @@ mod boot;
 mod guard;
 mod journeys;
 mod readme;
+mod rooms;
 mod system;

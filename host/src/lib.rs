@@ -3,24 +3,25 @@
 //! This library is the whole tool but for its command line: open a [`Site`], work with an [`ImageManager`] or a
 //! [`KernelManager`]. The rooms, each standing only on those below it:
 //!
-//! - [`cli`]: the command line, the menu, and all that is printed or asked;
-//! - [`images`], [`kernels`]: what the product is about; they neither print nor prompt, an [`Observer`] hears of them;
+//! - [`program`]: the whole program; `cli`, `menu` and `output`: commands, questions, and all that is printed or asked;
+//! - [`contract`]: tries a module's classes in a throw-away root;
+//! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`]: the HTTP tree as a web server gives it;
+//! - [`images`]: leads every action on images; it neither prints nor prompts, an [`Observer`] hears of it;
+//! - [`module_changes`]: installs and removes modules; [`kernels`]: adds and removes kernels;
 //! - `operation`: one action under way, on record: what it makes, publishes and takes away, and how that is undone;
 //! - `records`: what is on record of images, read: attributes, statuses, boot files, listings;
-//! - [`integrity`]: digests and signatures of what nodes fetch;
-//! - [`installations`]: the records that make every crash clean up;
-//! - [`exports`]: what NFS clients may mount;
-//! - [`contract`]: tries a module's classes in a throw-away root;
-//! - [`module_changes`]: installs and removes modules;
+//! - [`site`]: where everything is, and who watches;
 //! - [`modules`]: finds, checks and loads what was dropped into the modules directory;
+//! - [`installations`]: the records that make every crash clean up;
 //! - `module_files`: the files of modules, and what is remembered of installed ones;
-//! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`]: the HTTP tree as a web server gives it;
-//! - [`configuration`], [`site`]: where everything is;
-//! - [`units`]: what systemd mounts again after a reboot;
 //! - `needs`: the tools of each action, and whether they are there;
+//! - [`integrity`]: digests and signatures of what nodes fetch; [`configuration`]: what the site's file says;
+//! - [`units`]: what systemd mounts again after a reboot; [`exports`]: what NFS clients may mount;
 //! - [`system`]: files, locks, mounts and tools; knows no images.
+//!
+//! `tests/rooms.rs` has the order, and fails where a room uses one above it.
 
-pub mod cli;
+mod cli;
 pub mod configuration;
 pub mod contract;
 pub mod exports;
@@ -36,6 +37,7 @@ pub mod module_changes;
 mod module_files;
 pub mod modules;
 pub mod observer;
+pub mod program;
 pub mod prove;
 mod records;
 pub mod serve;

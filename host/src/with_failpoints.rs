@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    disklessset::cli::run()
+    disklessset::program::run()
 }

@@ -10,7 +10,7 @@ pub(crate) mod request;
 pub(crate) mod secret;
 
 use crate::{
-    failure, menu,
+    failure,
     modules::{HOST_COMMANDS, ModuleState, OfferedAction},
     observer::Observer,
     output::{Address, Output},
@@ -29,9 +29,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
+/// What is run where no command was given; gives back the exit code.
+pub(crate) type Menu = fn(Session) -> Result<u8>;
+
 /// Does what the process's arguments ask for and tells how it ended: 0 done, 1 failed, 2 wrong usage, 3 not found,
 /// 4 busy, 5 refused, 130 or 143 interrupted.
-pub fn run() -> ExitCode {
+pub(crate) fn run(menu: Menu) -> ExitCode {
     // What nodes fetch is for everybody to read, however private the caller's own files are; what is not, says so itself.
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     exit_guard::watch();
@@ -39,7 +42,7 @@ pub fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let outcome = limits::survive_file_size()
         .map_err(crate::failure::of)
-        .and_then(|()| without_panic(|| run_with(&arguments, &output)))
+        .and_then(|()| without_panic(|| run_with(&arguments, &output, menu)))
         .and_then(|code| output.finish().map(|()| code));
     let code = outcome.unwrap_or_else(|error| {
         output.end_progress();
@@ -76,7 +79,7 @@ fn code_of(error: &Error) -> u8 {
     }
 }
 
-fn run_with(arguments: &[OsString], output: &Arc<Output>) -> Result<u8> {
+fn run_with(arguments: &[OsString], output: &Arc<Output>, menu: Menu) -> Result<u8> {
     if let Some(done) = commands::module_change::as_child(arguments, output) {
         return done.map(|()| 0);
     }
@@ -128,10 +131,7 @@ fn run_with(arguments: &[OsString], output: &Arc<Output>) -> Result<u8> {
     tell_site(&site, output);
     let session = Session { site, output: Arc::clone(output), run: globals.run, exit_code: Cell::new(0) };
     let request: Box<dyn Request> = match matches.subcommand() {
-        None => {
-            menu::must_be_answerable(output)?;
-            return menu::run(session);
-        }
+        None => return menu(session),
         Some((word, inner)) => match commands::request(word, inner) {
             Some(request) => request?,
             None => match action::request(word, &offered, inner, output) {

@@ -48,11 +48,20 @@ struct Menu {
     session: Session,
 }
 
+/// Runs the menu where somebody can answer; gives back the exit code.
+///
+/// # Errors
+/// When nobody can, or as [`run`].
+pub(crate) fn begin(session: Session) -> Result<u8> {
+    must_be_answerable(&session.output)?;
+    run(session)
+}
+
 /// Refuses to begin where nobody can answer. A pipe and a file with answers can; `/dev/null` and an empty file cannot.
 ///
 /// # Errors
 /// A wrong usage: a command was forgotten.
-pub(crate) fn must_be_answerable(output: &Output) -> Result<()> {
+fn must_be_answerable(output: &Output) -> Result<()> {
     match output.input().may_answer() {
         true => Ok(()),
         false => Err(Error::usage("no command was given, and the menu needs a terminal")
@@ -64,7 +73,7 @@ pub(crate) fn must_be_answerable(output: &Output) -> Result<()> {
 ///
 /// # Errors
 /// When signals cannot be heard.
-pub(crate) fn run(session: Session) -> Result<u8> {
+fn run(session: Session) -> Result<u8> {
     interrupt::install()?;
     session.output.answers_from(Answers::Anyone);
     session.output.data(BANNER);

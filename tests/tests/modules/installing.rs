@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset::modules::check::{Outcome, check};
 use disklessset::module_changes::{ModuleManager, load_here};
+use disklessset::modules::check::{Outcome, check};
 use disklessset::modules::new::{PluginApi, create};
 use disklessset::modules::{ModuleEntry, ModuleName, ModuleState, load};
 use disklessset::{Silent, Site, SiteOptions};
