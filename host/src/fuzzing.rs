@@ -3,7 +3,7 @@
 use crate::{
     configuration::Configuration,
     exports::block::Block,
-    installations::{Home, State},
+    installations::{Home, JournalState},
     modules::{Identity, Refusal, note},
     records::ImageRecord,
 };
@@ -35,8 +35,8 @@ pub fn image_record(text: &str, name: &ImageName) -> Result<Result<String, Strin
 }
 
 /// The content of a journal.
-pub fn journal(bytes: &[u8]) -> State {
-    let mut state = State::of(bytes, &Home::default());
+pub fn journal(bytes: &[u8]) -> JournalState {
+    let mut state = JournalState::of(bytes, &Home::default());
     // Of the last line alone, which a torn one may be.
     state.torn = false;
     state

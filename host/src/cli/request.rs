@@ -153,7 +153,7 @@ impl Session {
                     self.output
                         .say(&format!("cleaned {}: an action on it had not come to its end", subject(name)));
                 }
-                self.tell_settled(&report);
+                self.tell_recovered(&report);
                 for (name, error) in &report.kept {
                     if error.kind == ErrorKind::INTERRUPTED {
                         return Err(error.clone());
@@ -175,8 +175,8 @@ impl Session {
     }
 
     /// Says what classes found of interrupted actions on images in service.
-    pub(crate) fn tell_settled(&self, report: &CleanReport) {
-        for (name, said) in &report.settled {
+    pub(crate) fn tell_recovered(&self, report: &CleanReport) {
+        for (name, said) in &report.recovered {
             self.output.say(&format!("{}: {said}", subject(name)));
         }
     }

@@ -14,7 +14,7 @@ use super::Value;
 use super::probe::Probe;
 use super::values::{KERNEL, OTHER_KERNEL};
 use crate::images::{ImageManager, ParametersFile};
-use crate::installations::sudden_end;
+use crate::installations::kill_point;
 use crate::modules::HostService;
 use crate::observer::Observer;
 use crate::records::ImageStatus;
@@ -194,7 +194,7 @@ fn begin(act: &Act, answer: &mut Answer) -> Result<()> {
         site.classes().actions(&module.name)?;
     }
     if act.die_at > 0 {
-        sudden_end::at(act.die_at);
+        kill_point::set(act.die_at);
     }
     if act.interrupted {
         raise(Signal::SIGINT).map_err(|cause| Error::failed("cannot ask for a stop").because(cause))?;
@@ -203,7 +203,7 @@ fn begin(act: &Act, answer: &mut Answer) -> Result<()> {
     let begun = Instant::now();
     let outcome = carry_out(&site, &act.what, answer);
     answer.milliseconds = begun.elapsed().as_millis();
-    answer.moments = sudden_end::passed();
+    answer.moments = kill_point::passed();
     answer.changes = before.changes();
     answer.warnings = ear.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
     outcome

@@ -341,7 +341,7 @@ impl Examiner<'_> {
         let on_record = |target: &Utf8PathBuf| {
             open.iter().any(|open| match &open.effect {
                 Effect::Mount { mount } => target.starts_with(mount.target()),
-                Effect::StandingOverlay { overlay } => target.starts_with(&overlay.target),
+                Effect::PersistentOverlay { overlay } => target.starts_with(&overlay.target),
                 _ => false,
             })
         };

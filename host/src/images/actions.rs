@@ -1,7 +1,7 @@
 //! The actions that modules declare, and changes of created images.
 
 use super::{
-    led::Led,
+    host_action::HostAction,
     manager::{ImageManager, request},
     parameters, tools,
 };
@@ -270,7 +270,7 @@ impl ImageManager<'_> {
     /// # Errors
     /// When it is no created image of that class, somebody else is at it, or its attributes cannot be kept. Nothing is saved then.
     pub fn register_image(&self, image: &Image) -> Result<()> {
-        self.changing(image.name(), Led::Register.name(), |_operation, now| {
+        self.changing(image.name(), HostAction::Register.name(), |_operation, now| {
             if now.class() != image.class() {
                 let text = format!("image {} is a {}, not a {}", image.name(), now.class(), image.class());
                 return Err(Error::usage(text));
@@ -297,13 +297,13 @@ impl ImageManager<'_> {
         });
         match outcome {
             Ok(value) => {
-                operation.put_next()?;
+                operation.apply_committed()?;
                 self.tidy(operation);
                 Ok(value)
             }
             Err(error) => {
-                let (error, settled) = self.fail_and_settle(operation, name, action, error);
-                Err(match settled {
+                let (error, recovered) = self.fail_and_recover(operation, name, action, error);
+                Err(match recovered {
                     Some(said) => error.because(said),
                     None => error,
                 })

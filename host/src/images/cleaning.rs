@@ -1,7 +1,7 @@
 //! Cleaning: undoing what crashed actions left, from the records alone.
 
 use super::{
-    led::Led,
+    host_action::HostAction,
     manager::ImageManager,
     recovery::{AT_A_TIME, Crashed, Recovered, Recovery},
 };
@@ -9,7 +9,7 @@ use crate::{
     failure,
     installations::{Entries, Installation, Journal, image_lock, is_held, journal},
     kernels, module_changes, module_files,
-    operation::{Subject, lock_image, undo::Which},
+    operation::{Subject, lock_image, undo::UndoScope},
     records::refusals::{being_created, no_such_image},
     system::{
         FileError, files,
@@ -29,7 +29,7 @@ pub struct CleanReport {
     /// The images whose leftovers are gone.
     pub cleaned: Vec<String>,
     /// What classes said of images that are in service still: which part of an interrupted action stays.
-    pub settled: Vec<(String, String)>,
+    pub recovered: Vec<(String, String)>,
     /// The images where something stays, and why.
     pub kept: Vec<(String, Error)>,
 }
@@ -42,7 +42,7 @@ impl CleanReport {
             Ok(Recovered::Removed) => self.cleaned.push(name.to_string()),
             Ok(Recovered::InService(said)) => {
                 self.cleaned.push(name.to_string());
-                self.settled.extend(said.map(|said| (name.to_string(), said)));
+                self.recovered.extend(said.map(|said| (name.to_string(), said)));
             }
             Err(error) => self.kept.push((name.to_string(), error)),
         }
@@ -51,7 +51,7 @@ impl CleanReport {
 
 impl ImageManager<'_> {
     /// The images with something to clean: CORRUPTED ones, and created ones with an interrupted action, or with one that their
-    /// class can settle now that its module is back.
+    /// class can recover now that its module is back.
     ///
     /// # Errors
     /// When the records cannot be read.
@@ -106,7 +106,7 @@ impl ImageManager<'_> {
             match module_changes::clean(self.site) {
                 Ok(Some(said)) => {
                     report.cleaned.push(MODULES.to_owned());
-                    report.settled.push((MODULES.to_owned(), said));
+                    report.recovered.push((MODULES.to_owned(), said));
                 }
                 Ok(None) => {}
                 Err(error) => report.kept.push((MODULES.to_owned(), error)),
@@ -155,7 +155,7 @@ impl ImageManager<'_> {
     ) -> Result<Vec<(ImageName, Lock, Option<Installation>)>> {
         let mut held = Vec::new();
         for name in names {
-            match lock_image(self.site, name, Led::Clean.name(), Wait::No) {
+            match lock_image(self.site, name, HostAction::Clean.name(), Wait::No) {
                 Ok(lock) => held.push((name.clone(), lock)),
                 Err(error) => report.kept.push((name.to_string(), error)),
             }
@@ -187,7 +187,7 @@ impl ImageManager<'_> {
             files::remove_file(&path).map_err(failure::of)?;
         }
         if state.needs_recovery() {
-            self.undo_journal(&path, &Subject::Kernels, Which::of_interrupted(&state), None)?;
+            self.undo_journal(&path, &Subject::Kernels, UndoScope::of_interrupted(&state), None)?;
         }
         drop(lock);
         Ok(state.needs_recovery())

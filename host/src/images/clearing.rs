@@ -1,12 +1,12 @@
 //! The last resort: whatever there is of an image goes, without its class if need be.
 
-use super::{led::Led, manager::ImageManager};
+use super::{host_action::HostAction, manager::ImageManager};
 use crate::{
     failure,
     installations::{Effect, journal},
     operation::{
         Operation, Subject, lock_image, mounts_of_1x,
-        undo::{self, Which},
+        undo::{self, UndoScope},
     },
     records::refusals::{being_created, no_such_image},
     system::{flush::Together, lock::Lock},
@@ -33,7 +33,7 @@ impl ImageManager<'_> {
     pub fn clear(&self, name: &ImageName) -> Result<()> {
         self.must_be_known(name)?;
         self.site.prepare()?;
-        let lock = lock_image(self.site, name, Led::Clear.name(), self.site.wait)?;
+        let lock = lock_image(self.site, name, HostAction::Clear.name(), self.site.wait)?;
         let entry = self.records.entries()?.images.remove(name);
         if let Some(entry) = &entry
             && entry.is_legacy()
@@ -53,15 +53,15 @@ impl ImageManager<'_> {
         let layout = &self.site.layout;
         let path = journal::place(layout, name.as_str());
         let left = journal::read(&path).map_err(failure::of)?;
-        let (class, clear) = (class.unwrap_or_default(), Led::Clear.name());
+        let (class, clear) = (class.unwrap_or_default(), HostAction::Clear.name());
         let (subject, in_service) = (Subject::Image(name.clone()), self.records.exists(name));
         let operation = if left.needs_recovery() && !in_service {
             // Only the record tells of it: that has no end before all is gone.
-            let undone = self.undone_journal(&path, &subject, Which::of_interrupted(&left))?;
+            let undone = self.undone_journal(&path, &subject, UndoScope::of_interrupted(&left))?;
             Operation::go_on(self.site, name, lock, undone, clear, &class)?
         } else {
             if left.needs_recovery() {
-                self.undo_journal(&path, &subject, Which::of_interrupted(&left), None)?;
+                self.undo_journal(&path, &subject, UndoScope::of_interrupted(&left), None)?;
             }
             Operation::begin(self.site, name, lock, clear, &class)?
         };
@@ -72,7 +72,11 @@ impl ImageManager<'_> {
             .and_then(|()| self.must_not_be_mounted(name, &class));
         if let Err(error) = freed {
             // What is out of service stays on record as it is, for the next cleaning.
-            return Err(if in_service { self.put_back(operation, name, Led::Clear, error) } else { error });
+            return Err(if in_service {
+                self.put_back(operation, name, HostAction::Clear, error)
+            } else {
+                error
+            });
         }
         let served = layout.image_dir(name.as_str());
         let operation = match served.symlink_metadata() {
@@ -94,7 +98,8 @@ impl ImageManager<'_> {
     pub(super) fn remove_by_name(&self, name: &ImageName, others: &Together) -> Result<()> {
         mounts_of_1x::unmount_all(&self.site.layout, name)?;
         for directory in self.site.layout.directories_of(name.as_str()) {
-            undo::remove_together(&directory, &self.site.layout, others).map_err(undo::UndoError::told)?;
+            undo::remove_together(&directory, &self.site.layout, others)
+                .map_err(undo::UndoError::into_api_error)?;
         }
         Ok(())
     }

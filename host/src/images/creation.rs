@@ -2,7 +2,7 @@
 
 use super::{
     actions::kept_text,
-    led::Led,
+    host_action::HostAction,
     manager::{ImageManager, request},
 };
 use crate::{
@@ -51,7 +51,7 @@ impl ImageManager<'_> {
     ) -> Result<()> {
         self.site.prepare()?;
         let _others = self.lock_named(action, &arguments, name)?;
-        self.make(class, name, Led::Create.name(), kernel_of(&arguments), None, |operation, image| {
+        self.make(class, name, HostAction::Create.name(), kernel_of(&arguments), None, |operation, image| {
             let mut request = request(steps::CREATE);
             request.attrs.insert("words".to_owned(), action.words.as_str().into());
             request.arguments = arguments;
@@ -69,7 +69,7 @@ impl ImageManager<'_> {
         self.module_needed(source.class(), from)?;
         let class = source.class().to_owned();
         let kernel = source.kernel().map(|kernel| kernel.version);
-        self.make(&class, name, Led::Clone.name(), kernel, Some(&source), |operation, image| {
+        self.make(&class, name, HostAction::Clone.name(), kernel, Some(&source), |operation, image| {
             *image = Image::new(
                 name.clone(),
                 image.class(),

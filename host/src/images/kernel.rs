@@ -2,7 +2,7 @@
 
 use super::{
     actions::Changed,
-    led::Led,
+    host_action::HostAction,
     manager::{ImageManager, request},
 };
 use crate::{
@@ -21,7 +21,7 @@ impl ImageManager<'_> {
         self.get_created_image(name)?;
         let _kernels = kernels::lock(self.site)?;
         let kernel: Kernel = KernelManager::new(self.site).usable(version)?;
-        self.changing(name, Led::SetKernel.name(), |operation, image| {
+        self.changing(name, HostAction::SetKernel.name(), |operation, image| {
             let mut request = request(steps::SET_KERNEL);
             request.attrs.insert("kernel".to_owned(), serde_json::to_value(&kernel)?);
             match self.step(operation, image, request) {
@@ -50,7 +50,7 @@ impl ImageManager<'_> {
     ) -> Result<T> {
         let (lock, mut image) = self.lock_and_load(name, "read the tree of")?;
         self.module_needed(image.class(), name)?;
-        let operation = Operation::begin(self.site, name, lock, Led::OsTree.name(), image.class())?;
+        let operation = Operation::begin(self.site, name, lock, HostAction::OsTree.name(), image.class())?;
         let outcome = self.step(&operation, &mut image, request(steps::OS_TREE)).and_then(|value| {
             let tree = value
                 .as_str()

@@ -1,7 +1,7 @@
 //! Removing a created image.
 
 use super::{
-    led::Led,
+    host_action::HostAction,
     manager::{ImageManager, request},
 };
 use crate::{failure, installations::Effect, operation::Operation};
@@ -13,10 +13,10 @@ impl ImageManager<'_> {
     /// # Errors
     /// When it is not there, mounted, busy, or its module is gone.
     pub fn remove(&self, name: &ImageName) -> Result<()> {
-        let (lock, image) = self.lock_and_load(name, Led::Remove.name())?;
+        let (lock, image) = self.lock_and_load(name, HostAction::Remove.name())?;
         self.module_needed(image.class(), name)?;
         let layout = &self.site.layout;
-        let operation = Operation::begin(self.site, name, lock, Led::Remove.name(), image.class())?;
+        let operation = Operation::begin(self.site, name, lock, HostAction::Remove.name(), image.class())?;
         let free = self
             .ask_whether_needed(&operation, &image)
             .and_then(|()| operation.take_down_overlays())
@@ -24,7 +24,7 @@ impl ImageManager<'_> {
             .and_then(|()| self.must_not_be_mounted(name, image.class()));
         if let Err(objection) = free {
             return Err(match operation.has_unmounted() {
-                true => self.put_back(operation, name, Led::Remove, objection),
+                true => self.put_back(operation, name, HostAction::Remove, objection),
                 false => operation.fail(objection).0,
             });
         }

@@ -2,7 +2,7 @@
 
 use super::{
     actions::Changed,
-    led::Led,
+    host_action::HostAction,
     manager::{ImageManager, request},
 };
 use crate::{
@@ -310,7 +310,7 @@ impl ImageManager<'_> {
     /// When the image is not there, or it cannot be done.
     pub fn record_digests(&self, name: &ImageName, digests: Digests) -> Result<()> {
         self.get_created_image(name)?;
-        self.changing(name, Led::RecordDigests.name(), |_operation, _image| {
+        self.changing(name, HostAction::RecordDigests.name(), |_operation, _image| {
             Ok(Changed { digests, ..Changed::of(()) })
         })
     }

@@ -57,12 +57,14 @@ pub enum Effect {
         previous: Option<String>,
     },
     /// An overlay that is mounted again after a reboot, and the unit that does it.
-    StandingOverlay {
+    #[serde(rename = "standing_overlay")]
+    PersistentOverlay {
         /// Of what, and where.
         overlay: StandingOverlay,
     },
     /// The next state of a directory or a file, built aside: it comes into service once the action is committed, and not before.
-    Next {
+    #[serde(rename = "next")]
+    SwapOnCommit {
         /// The one in service.
         path: Utf8PathBuf,
         /// Where the next state is built; the old one lies there afterwards.
@@ -71,12 +73,14 @@ pub enum Effect {
         inode: u64,
     },
     /// A directory that is offered to NFS clients no longer once the action is committed, and until then still is.
-    Withdrawn {
+    #[serde(rename = "withdrawn")]
+    UnexportOnCommit {
         /// Which, as clients see it.
         path: Utf8PathBuf,
     },
     /// Something in service that goes once the action is committed, and not before.
-    Doomed {
+    #[serde(rename = "doomed")]
+    DeleteOnCommit {
         /// Where.
         path: Utf8PathBuf,
     },
@@ -110,9 +114,9 @@ impl Effect {
     pub(crate) fn waits_for_commit(&self) -> bool {
         matches!(
             self,
-            Self::Doomed { .. }
-                | Self::Next { .. }
-                | Self::Withdrawn { .. }
+            Self::DeleteOnCommit { .. }
+                | Self::SwapOnCommit { .. }
+                | Self::UnexportOnCommit { .. }
                 | Self::ModuleIn { .. }
                 | Self::ModuleOut { .. }
         )
@@ -130,10 +134,10 @@ impl Effect {
             | Self::File { path }
             | Self::Published { path, .. }
             | Self::Trash { path }
-            | Self::Doomed { path }
+            | Self::DeleteOnCommit { path }
             | Self::ModuleAside { path }
             | Self::ModuleOut { path, .. } => here(path),
-            Self::Next { path, aside, .. } | Self::ModuleIn { path, aside, .. } => {
+            Self::SwapOnCommit { path, aside, .. } | Self::ModuleIn { path, aside, .. } => {
                 here(path);
                 here(aside);
             }
@@ -146,12 +150,12 @@ impl Effect {
             }
             Self::Mount { mount: Mount::Image { file, target } } => [file, target].into_iter().for_each(here),
             Self::Mount { mount: Mount::System { target } } => here(target),
-            Self::StandingOverlay { overlay } => {
+            Self::PersistentOverlay { overlay } => {
                 [&mut overlay.lower, &mut overlay.upper, &mut overlay.work, &mut overlay.target]
                     .into_iter()
                     .for_each(here);
             }
-            Self::Export { .. } | Self::Withdrawn { .. } => {}
+            Self::Export { .. } | Self::UnexportOnCommit { .. } => {}
         }
         self
     }
@@ -163,13 +167,16 @@ impl Effect {
             | Self::File { path }
             | Self::Published { path, .. }
             | Self::Trash { path }
-            | Self::Doomed { path }
+            | Self::DeleteOnCommit { path }
             | Self::ModuleAside { path }
             | Self::ModuleOut { path, .. } => Some(path),
             Self::Mount { mount } => Some(mount.target()),
-            Self::StandingOverlay { overlay } => Some(&overlay.target),
+            Self::PersistentOverlay { overlay } => Some(&overlay.target),
             // Not a thing at that place: the directory itself may be on record, too.
-            Self::Export { .. } | Self::Withdrawn { .. } | Self::Next { .. } | Self::ModuleIn { .. } => None,
+            Self::Export { .. }
+            | Self::UnexportOnCommit { .. }
+            | Self::SwapOnCommit { .. }
+            | Self::ModuleIn { .. } => None,
         }
     }
 }

@@ -5,9 +5,9 @@
 
 use super::{
     effect::Effect,
-    facts::{Fact, Open, State, lines},
     home::Home,
-    sudden_end,
+    journal_state::{HeldEffect, JournalEntry, JournalState, lines},
+    kill_point,
 };
 use crate::system::{
     FileError, atomic_file,
@@ -55,8 +55,8 @@ pub fn place(layout: &Layout, subject: &str) -> Place {
 ///
 /// # Errors
 /// When it is there and cannot be read.
-pub fn read(place: &Place) -> Result<State, FileError> {
-    Ok(State::of(&text_of(place)?.unwrap_or_default(), &place.home))
+pub fn read(place: &Place) -> Result<JournalState, FileError> {
+    Ok(JournalState::of(&text_of(place)?.unwrap_or_default(), &place.home))
 }
 
 fn text_of(path: &Utf8Path) -> Result<Option<Vec<u8>>, FileError> {
@@ -74,7 +74,7 @@ fn text_of(path: &Utf8Path) -> Result<Option<Vec<u8>>, FileError> {
 /// When it is there and cannot be read.
 pub fn is_untidy(place: &Place) -> Result<bool, FileError> {
     let text = text_of(place)?;
-    let state = State::of(text.as_deref().unwrap_or_default(), &place.home);
+    let state = JournalState::of(text.as_deref().unwrap_or_default(), &place.home);
     Ok(!state.needs_recovery() && text != state.tidy(&place.home))
 }
 
@@ -92,7 +92,7 @@ pub fn is_held(path: &Utf8Path) -> Result<bool, FileError> {
 pub struct Journal {
     path: Place,
     file: File,
-    state: State,
+    state: JournalState,
     has_room: bool,
     tempo: Tempo,
 }
@@ -131,7 +131,12 @@ impl Journal {
         begun
     }
 
-    fn open_and_begin(path: &Place, state: State, action: &str, class: &str) -> Result<Self, FileError> {
+    fn open_and_begin(
+        path: &Place,
+        state: JournalState,
+        action: &str,
+        class: &str,
+    ) -> Result<Self, FileError> {
         let fresh = !path.exists();
         let file = files::open_append(path, 0o600)?;
         if fresh {
@@ -173,7 +178,7 @@ impl Journal {
         Self::reopen_as(path, Tempo::Relaxed { fresh })
     }
 
-    fn held(path: &Place, file: File, state: State) -> Result<Self, FileError> {
+    fn held(path: &Place, file: File, state: JournalState) -> Result<Self, FileError> {
         if lock::hold(&file, path)? {
             let path = path.clone();
             return Ok(Self { path, file, state, has_room: false, tempo: Tempo::Strict });
@@ -191,12 +196,12 @@ impl Journal {
         // Where there is none, what only takes away goes on all the same: it makes room.
         let _ = self.keep_room();
         let root = self.path.home.word();
-        self.write(Fact::Begin { action: action.to_owned(), class: class.to_owned(), root })?;
+        self.write(JournalEntry::Begin { action: action.to_owned(), class: class.to_owned(), root })?;
         Ok(self)
     }
 
     /// What is on record.
-    pub fn state(&self) -> &State {
+    pub fn state(&self) -> &JournalState {
         &self.state
     }
 
@@ -206,7 +211,7 @@ impl Journal {
     }
 
     /// Whether an effect with this place is on record and not undone.
-    pub fn find(&self, path: &Utf8Path) -> Option<&Open> {
+    pub fn find(&self, path: &Utf8Path) -> Option<&HeldEffect> {
         self.state.at_place(path)
     }
 
@@ -227,7 +232,7 @@ impl Journal {
             self.keep_room()?;
         }
         let number = self.state.next;
-        self.write(Fact::Intent { number, effect, hold })?;
+        self.write(JournalEntry::Intent { number, effect, hold })?;
         Ok(number)
     }
 
@@ -237,21 +242,22 @@ impl Journal {
     /// When the lines cannot be written; then none of them may happen.
     pub fn intend_all(&mut self, effects: Vec<(Effect, Hold)>) -> Result<Vec<u64>, FileError> {
         let numbered = (self.state.next..).zip(effects);
-        let facts: Vec<Fact> =
-            numbered.map(|(number, (effect, hold))| Fact::Intent { number, effect, hold }).collect();
+        let entries: Vec<JournalEntry> =
+            numbered.map(|(number, (effect, hold))| JournalEntry::Intent { number, effect, hold }).collect();
         let first = self.state.next;
-        if !facts.is_empty() {
-            self.append(&lines(&facts))?;
+        if !entries.is_empty() {
+            self.append(&lines(&entries))?;
         }
-        facts.into_iter().for_each(|fact| self.state.apply(fact));
+        entries.into_iter().for_each(|entry| self.state.apply(entry));
         Ok((first..self.state.next).collect())
     }
 
     /// Takes several effects off the record, as [`Journal::undone`] does one.
     pub fn all_undone(&mut self, numbers: &[u64]) {
-        let facts: Vec<Fact> = numbers.iter().map(|number| Fact::Undone { number: *number }).collect();
-        if !facts.is_empty() {
-            let _ = self.note(&lines(&facts));
+        let entries: Vec<JournalEntry> =
+            numbers.iter().map(|number| JournalEntry::Undone { number: *number }).collect();
+        if !entries.is_empty() {
+            let _ = self.note(&lines(&entries));
         }
         self.state.undone(&numbers.iter().copied().collect());
     }
@@ -261,8 +267,8 @@ impl Journal {
     /// A line that cannot be written, on a full disk, stops nobody: the undoing is what makes room, and what is undone twice
     /// is undone.
     pub fn undone(&mut self, number: u64) {
-        if self.write(Fact::Undone { number }).is_err() {
-            self.state.apply(Fact::Undone { number });
+        if self.write(JournalEntry::Undone { number }).is_err() {
+            self.state.apply(JournalEntry::Undone { number });
         }
     }
 
@@ -271,24 +277,24 @@ impl Journal {
     /// # Errors
     /// When the line cannot be written; then nothing has been decided.
     pub fn commit(&mut self) -> Result<(), FileError> {
-        if self.state.committed { Ok(()) } else { self.write(Fact::Committed) }
+        if self.state.committed { Ok(()) } else { self.write(JournalEntry::Committed) }
     }
 
-    /// Puts on record that a class is still to settle what an interrupted action left. It stays, whatever else is done, until
-    /// [`Journal::settled`].
+    /// Puts on record that a class is still to recover what an interrupted action left. It stays, whatever else is done, until
+    /// [`Journal::recovered`].
     ///
     /// # Errors
     /// When the line cannot be written.
-    pub fn leave_unsettled(&mut self, action: &str) -> Result<(), FileError> {
-        self.write(Fact::Unsettled { action: action.to_owned() })
+    pub fn leave_pending_recovery(&mut self, action: &str) -> Result<(), FileError> {
+        self.write(JournalEntry::PendingRecovery { action: action.to_owned() })
     }
 
-    /// Takes that off the record: the class has its turn now, or there is nothing left to settle.
+    /// Takes that off the record: the class has its turn now, or there is nothing left to recover.
     ///
     /// # Errors
     /// When the line cannot be written.
-    pub fn settled(&mut self) -> Result<(), FileError> {
-        if self.state.unsettled.is_some() { self.write(Fact::Settled) } else { Ok(()) }
+    pub fn recovered(&mut self) -> Result<(), FileError> {
+        if self.state.pending_recovery.is_some() { self.write(JournalEntry::Recovered) } else { Ok(()) }
     }
 
     /// Ends the action. What is held for the image stays on record, and nothing else: the journal of an image that lives long
@@ -301,7 +307,7 @@ impl Journal {
         match atomic_file::replace(&self.path, &text, 0o600) {
             Ok(()) => Ok(()),
             // A disk without room for another file may have room for a line.
-            Err(_) => self.write(Fact::End),
+            Err(_) => self.write(JournalEntry::End),
         }
     }
 
@@ -334,13 +340,13 @@ impl Journal {
         self.note(b"\n")
     }
 
-    fn write(&mut self, fact: Fact) -> Result<(), FileError> {
-        let line = lines(std::slice::from_ref(&fact));
-        match fact {
-            Fact::Begin { .. } | Fact::Undone { .. } => self.note(&line)?,
+    fn write(&mut self, entry: JournalEntry) -> Result<(), FileError> {
+        let line = lines(std::slice::from_ref(&entry));
+        match entry {
+            JournalEntry::Begin { .. } | JournalEntry::Undone { .. } => self.note(&line)?,
             _ => self.append(&line)?,
         }
-        self.state.apply(fact);
+        self.state.apply(entry);
         Ok(())
     }
 
@@ -357,7 +363,7 @@ impl Journal {
             atomic_file::sync_dir(self.path.parent().unwrap_or(Utf8Path::new("/")))?;
             self.tempo = Tempo::Relaxed { fresh: false };
         }
-        sudden_end::pass();
+        kill_point::pass();
         failpoint!(
             "journal: half a line written", String::from_utf8_lossy(bytes),
             dying: self.file.write_all(&bytes[..bytes.len() / 2])
@@ -368,7 +374,7 @@ impl Journal {
             .inspect(|()| failpoint!("journal: line written", String::from_utf8_lossy(bytes)))
             .and_then(|()| self.file.sync_data())
             .inspect(|()| failpoint!("journal: line flushed", String::from_utf8_lossy(bytes)));
-        sudden_end::pass();
+        kill_point::pass();
         written.map_err(FileError::of("write", &self.path))
     }
 }

@@ -69,8 +69,9 @@ fn a_mount_taken_away_and_made_again_is_as_settled_as_it_was() {
     second.intend(mount("/a"), Hold::Image).unwrap();
     second.intend(mount("/b"), Hold::Image).unwrap();
     drop(second);
-    let settled: Vec<_> = read(&path).unwrap().open.iter().map(|open| open.settled).collect();
-    assert_eq!(settled, [true, false], "one that the action itself brought is its own to undo");
+    let from_earlier_action: Vec<_> =
+        read(&path).unwrap().open.iter().map(|open| open.from_earlier_action).collect();
+    assert_eq!(from_earlier_action, [true, false], "one that the action itself brought is its own to undo");
 }
 
 #[test]
@@ -80,7 +81,7 @@ fn an_action_that_ends_well_leaves_what_is_held_for_the_image() {
     first.intend(directory("/held"), Hold::Image).unwrap();
     first.end().unwrap();
     let state = read(&path).unwrap();
-    assert!(!state.needs_recovery() && state.open[0].settled);
+    assert!(!state.needs_recovery() && state.open[0].from_earlier_action);
 
     let mut second = Journal::begin(&path, "unmount", "DemoImage").unwrap();
     let number = second.state().open[0].number;
@@ -104,7 +105,7 @@ fn a_journal_does_not_grow_with_what_is_done_to_an_image() {
     }
     assert!(path.metadata().unwrap().len() <= size + 20);
     let left = read(&path).unwrap();
-    assert!(!left.needs_recovery() && left.open.len() == 1 && left.open[0].settled, "{left:?}");
+    assert!(!left.needs_recovery() && left.open.len() == 1 && left.open[0].from_earlier_action, "{left:?}");
 }
 
 #[test]
@@ -115,8 +116,8 @@ fn an_export_that_is_settled_is_undone_for_good_and_another_gives_back_what_was_
     first.intend(export(), Hold::Image).unwrap();
     assert_eq!(first.state().open[0].to_undo(), export());
     first.end().unwrap();
-    let settled = &read(&path).unwrap().open[0];
-    assert_eq!(settled.to_undo(), Effect::Export { path: "/d".into(), previous: None });
+    let from_earlier_action = &read(&path).unwrap().open[0];
+    assert_eq!(from_earlier_action.to_undo(), Effect::Export { path: "/d".into(), previous: None });
 }
 
 #[test]
@@ -149,7 +150,7 @@ fn what_a_class_has_to_settle_stays_on_record_until_it_had_its_turn() {
     let (_dir, path) = journal();
     drop(Journal::begin(&path, "nodes add", "NfsGoldenImage").unwrap());
     let mut cleaning = Journal::reopen(&path).unwrap();
-    cleaning.leave_unsettled("nodes add").unwrap();
+    cleaning.leave_pending_recovery("nodes add").unwrap();
     assert_eq!(
         read(&path).unwrap().unfinished.as_deref(),
         Some("nodes add"),
@@ -159,14 +160,45 @@ fn what_a_class_has_to_settle_stays_on_record_until_it_had_its_turn() {
     let waits = || {
         let state = read(&path).unwrap();
         assert!(!state.needs_recovery() && !state.is_blank() && !is_untidy(&path).unwrap());
-        assert_eq!(state.unsettled.as_deref(), Some("nodes add"));
+        assert_eq!(state.pending_recovery.as_deref(), Some("nodes add"));
     };
     waits();
     // What the host does by itself meanwhile settles nothing.
     Journal::begin(&path, "verify --record", "NfsGoldenImage").unwrap().end().unwrap();
     waits();
     let mut recovery = Journal::begin(&path, "recover", "NfsGoldenImage").unwrap();
-    recovery.settled().unwrap();
+    recovery.recovered().unwrap();
     recovery.end().unwrap();
     assert!(!path.exists());
+}
+
+#[test]
+fn words_on_disk_are_those_of_every_version() {
+    let overlay = disklessset_plugin_api::StandingOverlay {
+        lower: "/l".into(),
+        upper: "/u".into(),
+        work: "/w".into(),
+        target: "/t".into(),
+    };
+    let path: Utf8PathBuf = "/p".into();
+    for (effect, word) in [
+        (Effect::DeleteOnCommit { path: path.clone() }, "doomed"),
+        (Effect::SwapOnCommit { path: path.clone(), aside: path.clone(), inode: 1 }, "next"),
+        (Effect::UnexportOnCommit { path: path.clone() }, "withdrawn"),
+        (Effect::PersistentOverlay { overlay }, "standing_overlay"),
+        (Effect::ModuleAside { path: path.clone() }, "module_aside"),
+        (Effect::Trash { path }, "trash"),
+    ] {
+        let value = serde_json::to_value(&effect).unwrap();
+        assert_eq!(value["kind"], word);
+        assert_eq!(serde_json::from_value::<Effect>(value).unwrap(), effect);
+    }
+    let text = |entry| String::from_utf8(lines(&[entry])).unwrap();
+    let action = "resize".to_owned();
+    assert_eq!(
+        text(JournalEntry::PendingRecovery { action }),
+        "{\"fact\":\"unsettled\",\"action\":\"resize\"}\n"
+    );
+    assert_eq!(text(JournalEntry::Recovered), "{\"fact\":\"settled\"}\n");
+    assert_eq!(text(JournalEntry::Committed), "{\"fact\":\"committed\"}\n");
 }

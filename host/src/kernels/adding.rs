@@ -129,7 +129,7 @@ impl KernelManager<'_> {
         let lock = lock(self.site)?;
         let operation = Operation::begin_on_kernels(self.site, lock, action)?;
         match run(&operation).and_then(|value| operation.commit().map(|()| value)) {
-            Ok(value) => operation.put_next().and_then(|()| operation.succeed()).map(|()| value),
+            Ok(value) => operation.apply_committed().and_then(|()| operation.succeed()).map(|()| value),
             Err(error) => Err(operation.fail(error).0),
         }
     }

@@ -144,7 +144,7 @@ impl<'s> KernelManager<'s> {
                 layout.kernels_dir().join(kernel.vmlinuz()),
             ];
             let there = telling.filter(|path| path.symlink_metadata().is_ok());
-            there.chain(parts).try_for_each(|part| operation.doom(part))
+            there.chain(parts).try_for_each(|part| operation.delete_on_commit(part))
         })
     }
 }

@@ -123,7 +123,7 @@ fn sign(
 
 fn forget(operation: &Operation<'_>, name: &str) -> Result<()> {
     let place: Utf8PathBuf = operation.site().layout.kernels_dir().join(name);
-    if place.symlink_metadata().is_ok() { operation.doom(place) } else { Ok(()) }
+    if place.symlink_metadata().is_ok() { operation.delete_on_commit(place) } else { Ok(()) }
 }
 
 /// Puts a finished file in its served place: at once where nothing is, else when the operation is committed.
@@ -134,7 +134,7 @@ pub(super) fn put(
     version: Option<&str>,
 ) -> Result<()> {
     match to.symlink_metadata() {
-        Ok(_) => operation.exchange_file_at_end(from, to),
+        Ok(_) => operation.swap_file_on_commit(from, to),
         Err(_) => operation.publish_new(from, to, version),
     }
 }

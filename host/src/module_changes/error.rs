@@ -79,7 +79,7 @@ pub enum InstallError {
 }
 
 /// The error of the API, with what helps.
-pub(super) fn told(error: InstallError) -> Error {
+pub(super) fn api_error(error: InstallError) -> Error {
     let hint = match &error {
         InstallError::Refused { refusal, .. } => refusal.hint(),
         InstallError::NoModule { .. } => Some("`disklessset module list` shows all modules".to_owned()),

@@ -2,7 +2,7 @@
 
 use disklessset_plugin_api::{ErrorKind, Level, Result};
 
-use super::recovery::settle;
+use super::recovery::recover;
 use crate::failure;
 use crate::site::Site;
 use crate::system::lock::{Lock, LockError, Wait};
@@ -12,7 +12,7 @@ pub(super) const LOCK: &str = "modules";
 /// How long one waits who did not say: an installation is a copy of some megabytes and a look at it.
 const PATIENCE_SECONDS: u64 = 30;
 
-/// Takes the lock of the modules directory; says for whom it waits. What an interrupted change left is settled first.
+/// Takes the lock of the modules directory; says for whom it waits. What an interrupted change left is recovered first.
 pub(super) fn lock(site: &Site, what: &str) -> Result<Lock> {
     let warn = |text: &str| site.observer.line(Level::Warning, text);
     site.prepare()?;
@@ -33,7 +33,7 @@ pub(super) fn lock(site: &Site, what: &str) -> Result<Lock> {
         LockError::Interrupted(cause) => failure::interrupted(cause),
         other => failure::of(other),
     })?;
-    if let Some(said) = settle(site)? {
+    if let Some(said) = recover(site)? {
         warn(&said);
     }
     Ok(lock)

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, Hold, Level, Result};
 
-use super::error::{InstallError, told};
+use super::error::{InstallError, api_error};
 use super::lock::lock;
 use super::plan::{self, InstallPlan, RemovePlan};
 use super::recovery::clean;
@@ -46,8 +46,8 @@ impl<'s> ModuleManager<'s> {
     /// When the file would not be used, or nobody may put it there.
     pub fn plan_install(&self, file: &Utf8Path) -> Result<InstallPlan> {
         let directory = self.site.layout.modules_dir();
-        plan::must_be_writable(&directory).map_err(told)?;
-        plan::plan_install(file, &directory).map_err(told)
+        plan::must_be_writable(&directory).map_err(api_error)?;
+        plan::plan_install(file, &directory).map_err(api_error)
     }
 
     /// Installs a module: copies it aside into the modules directory (made when missing), has the copy checked, and renames it
@@ -79,9 +79,9 @@ impl<'s> ModuleManager<'s> {
             let aside = plan.aside();
             // Whatever becomes of the copy, it is ours: a failure in the middle of it leaves something to remove.
             operation.acquire(Effect::ModuleAside { path: aside.clone() }, Hold::Action, || Ok(()))?;
-            plan.copy_to(&aside).map_err(told)?;
+            plan.copy_to(&aside).map_err(api_error)?;
             let signed_by = self.check_signature(&plan, signature, &aside)?;
-            check(&aside).map_err(|cause| told(plan.failed(&aside, &cause)))?;
+            check(&aside).map_err(|cause| api_error(plan.failed(&aside, &cause)))?;
             let seen = std::fs::symlink_metadata(&aside)
                 .map_err(|cause| failure::of(FileError::of("inspect", &aside)(cause)))?;
             let digest = Digest::of_file(&aside)?.to_string();
@@ -105,8 +105,8 @@ impl<'s> ModuleManager<'s> {
     /// When there is no such module, or nobody may take it away.
     pub fn plan_remove(&self, name: &str) -> Result<RemovePlan> {
         let directory = self.site.layout.modules_dir();
-        let plan = plan::plan_remove(name, &directory).map_err(told)?;
-        plan::must_be_writable(&directory).map_err(told)?;
+        let plan = plan::plan_remove(name, &directory).map_err(api_error)?;
+        plan::must_be_writable(&directory).map_err(api_error)?;
         Ok(plan)
     }
 
@@ -116,7 +116,7 @@ impl<'s> ModuleManager<'s> {
     /// As [`Self::plan_remove`], and whatever the system refuses.
     pub fn remove(&self, name: &str) -> Result<RemovePlan> {
         let what = format!("remove module {name}");
-        // An interrupted removal of the same module is settled before it is said that there is none.
+        // An interrupted removal of the same module is recovered before it is said that there is none.
         if let Some(said) = clean(self.site)? {
             self.warn(&said);
         }
@@ -154,7 +154,7 @@ impl<'s> ModuleManager<'s> {
             let file = plan.origin().to_owned();
             let hint =
                 format!("ssh-keygen -Y sign -n {NAMESPACE} -f KEY {file}, with a key of {}", self.keys());
-            told(InstallError::Signature { file, cause }).hint(hint)
+            api_error(InstallError::Signature { file, cause }).hint(hint)
         };
         let keys = TrustedKeys::read(&self.site.layout).map_err(|error| refused(error.to_string()))?;
         let required = self.site.configuration.requires_module_signatures();

@@ -20,24 +20,24 @@ pub(crate) fn clean(site: &Site) -> Result<Option<String>> {
         return Ok(None);
     }
     match Lock::for_a_moment(&site.layout.locks_dir(), LOCK).map_err(failure::of)? {
-        Some(_lock) => settle(site),
+        Some(_lock) => recover(site),
         None => Ok(None),
     }
 }
 
 /// The same for the one who has the lock.
-pub(super) fn settle(site: &Site) -> Result<Option<String>> {
+pub(super) fn recover(site: &Site) -> Result<Option<String>> {
     let path = journal::place(&site.layout, &Subject::Modules.to_string());
     let state = journal::read(&path).map_err(failure::of)?;
     if state.is_blank() {
         files::remove_file(&path).map_err(failure::of)?;
     }
     let Some(action) = &state.unfinished else { return Ok(None) };
-    let which = undo::Which::of_interrupted(&state);
+    let scope = undo::UndoScope::of_interrupted(&state);
     let became = if state.committed { "finished" } else { "taken back" };
     let mut journal = Journal::reopen(&path).map_err(failure::of)?;
-    undo::undo(&mut journal, &site.layout, which, &|version| records::is_kernel_used(site, version, None))
-        .map_err(|error| error.told().context(format!("cannot settle `{action}`")))?;
+    undo::undo(&mut journal, &site.layout, scope, &|version| records::is_kernel_used(site, version, None))
+        .map_err(|error| error.into_api_error().context(format!("cannot settle `{action}`")))?;
     journal.end().map_err(failure::of)?;
     Ok(Some(format!("`{action}` had not come to its end and was {became}")))
 }

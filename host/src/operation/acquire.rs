@@ -25,7 +25,7 @@ impl Operation<'_> {
         happen: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
         let layout = &self.site().layout;
-        let before = seen::of(&effect, layout).map_err(undo::UndoError::told)?;
+        let before = seen::of(&effect, layout).map_err(undo::UndoError::into_api_error)?;
         self.say(Level::Debug, &format!("{}: on record: {}", self.subject(), effect.in_words()));
         let number = self.on_journal(|journal| journal.intend(effect.clone(), hold)).map_err(failure::of)?;
         happen().map_err(|error| match self.is_not_there(&effect, &before) {
@@ -45,7 +45,7 @@ impl Operation<'_> {
         if matches!(effect, Effect::Published { .. } | Effect::Trash { .. }) {
             return Ok(false);
         }
-        let after = seen::of(effect, &self.site().layout).map_err(undo::UndoError::told)?;
+        let after = seen::of(effect, &self.site().layout).map_err(undo::UndoError::into_api_error)?;
         match (effect, after) {
             (Effect::Directory { path } | Effect::File { path }, after) if after != *before => {
                 seen::remove_empty(path);
@@ -81,7 +81,7 @@ impl Operation<'_> {
             }
             return Err(Error::refused(format!("{path} is not on record for {}", self.subject())));
         };
-        if matches!(effect, Effect::StandingOverlay { .. }) {
+        if matches!(effect, Effect::PersistentOverlay { .. }) {
             self.units_changed.set(true);
         }
         self.undo_one(&effect)?;
@@ -113,7 +113,7 @@ impl Operation<'_> {
         undo::undo_effect(effect, &self.site().layout, &|version| {
             records::is_kernel_used(self.site(), version, self.subject().image())
         })
-        .map_err(undo::UndoError::told)
+        .map_err(undo::UndoError::into_api_error)
     }
 }
 

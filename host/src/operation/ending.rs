@@ -2,7 +2,7 @@
 
 use super::{
     Operation, Reading,
-    undo::{self, Which},
+    undo::{self, UndoScope},
 };
 use crate::{
     failure,
@@ -35,7 +35,7 @@ impl<'s> Operation<'s> {
         let (reading, mut journal, _lock) = self.into_parts();
         // Best effort where nobody asked for it before: without the line an end in the middle of this undoes what is held.
         let _ = journal.commit();
-        undo(&reading, &mut journal, Which::HeldForAction)?;
+        undo(&reading, &mut journal, UndoScope::HeldForAction)?;
         journal.end().map_err(failure::of)?;
         reading.say(Level::Info, &format!("{}: done", reading.subject()));
         Ok(())
@@ -48,8 +48,8 @@ impl<'s> Operation<'s> {
         self.end_offering()?;
         let (reading, mut journal, lock) = self.into_parts();
         let in_use = in_use_by_others(&reading);
-        undo::undo_together(&mut journal, &reading.site().layout, Which::HeldForAction, &in_use, others)
-            .map_err(undo::UndoError::told)?;
+        undo::undo_together(&mut journal, &reading.site().layout, UndoScope::HeldForAction, &in_use, others)
+            .map_err(undo::UndoError::into_api_error)?;
         Ok((lock, journal))
     }
 
@@ -57,8 +57,8 @@ impl<'s> Operation<'s> {
     pub(crate) fn undo_everything(self) -> Result<Lock> {
         self.let_go();
         let (reading, mut journal, lock) = self.into_parts();
-        undo(&reading, &mut journal, Which::Everything)?;
-        journal.settled().map_err(failure::of)?;
+        undo(&reading, &mut journal, UndoScope::Everything)?;
+        journal.recovered().map_err(failure::of)?;
         journal.end().map_err(failure::of)?;
         Ok(lock)
     }
@@ -69,8 +69,8 @@ impl<'s> Operation<'s> {
         let (reading, mut journal, lock) = self.into_parts();
         // Before anything is taken back: then there is room again.
         let error = no_room::explained(error, &reading.site().layout, &journal.places());
-        let undone =
-            undo(&reading, &mut journal, Which::Unsettled).and_then(|()| journal.end().map_err(failure::of));
+        let undone = undo(&reading, &mut journal, UndoScope::WholeAction)
+            .and_then(|()| journal.end().map_err(failure::of));
         let error = match undone {
             Ok(()) => error,
             Err(left) => {
@@ -87,9 +87,9 @@ impl<'s> Operation<'s> {
     }
 }
 
-fn undo(reading: &Reading<'_>, journal: &mut Journal, which: Which) -> Result<()> {
-    undo::undo(journal, &reading.site().layout, which, &in_use_by_others(reading))
-        .map_err(undo::UndoError::told)
+fn undo(reading: &Reading<'_>, journal: &mut Journal, scope: UndoScope) -> Result<()> {
+    undo::undo(journal, &reading.site().layout, scope, &in_use_by_others(reading))
+        .map_err(undo::UndoError::into_api_error)
 }
 
 /// Whether another image uses a kernel.

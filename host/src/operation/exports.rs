@@ -7,7 +7,7 @@ use super::Operation;
 use crate::{
     exports::{self, Check, ExportLine},
     failure,
-    installations::{Effect, Open},
+    installations::{Effect, HeldEffect},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Hold, Result, messages::Exported};
@@ -69,7 +69,7 @@ impl Operation<'_> {
 
     /// No longer offers a directory once the action is committed: what the record says of exports and what is offered come
     /// to be together. Tells whether it was offered.
-    pub(crate) fn withdraw_at_the_end(&self, path: &Utf8Path) -> Result<bool> {
+    pub(crate) fn unexport_on_commit(&self, path: &Utf8Path) -> Result<bool> {
         let mut wanted = self.wanted.borrow_mut();
         if wanted.before.is_none() {
             wanted.before = Some(self.offered()?);
@@ -99,7 +99,7 @@ impl Operation<'_> {
             let previous = before.get(&path);
             match line {
                 None if previous.is_none() => {}
-                None => effects.push((Effect::Withdrawn { path }, Hold::Action)),
+                None => effects.push((Effect::UnexportOnCommit { path }, Hold::Action)),
                 Some(line) => {
                     let previous = previous.map(|clients| line.with_clients(clients));
                     let text = line.to_string();
@@ -120,8 +120,8 @@ impl Operation<'_> {
     /// Ends offering what was to end, now that the action is committed.
     pub(super) fn end_offering(&self) -> Result<()> {
         let ended = self.on_journal(|journal| {
-            let of = |open: &Open| match &open.effect {
-                Effect::Withdrawn { path } => Some((path.clone(), open.number)),
+            let of = |open: &HeldEffect| match &open.effect {
+                Effect::UnexportOnCommit { path } => Some((path.clone(), open.number)),
                 _ => None,
             };
             journal.state().open.iter().filter_map(of).collect::<Vec<_>>()

@@ -34,7 +34,7 @@ pub(crate) fn unmount_all(layout: &Layout, name: &ImageName) -> Result<()> {
 /// # Errors
 /// As [`unmount_all`].
 pub(crate) fn unmount_tree(tree: &Utf8Path) -> Result<()> {
-    let told = |error: mounts::MountError| undo::UndoError::from(error).told();
+    let told = |error: mounts::MountError| undo::UndoError::from(error).into_api_error();
     tree_mounts::unmount_system(tree).map_err(told)?;
     if is_at(tree)? { mounts::unmount(tree).map_err(told) } else { Ok(()) }
 }

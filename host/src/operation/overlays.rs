@@ -16,7 +16,7 @@ impl Operation<'_> {
     ///
     /// Many go together: one flush of the record, two looks into the kernel's table, one flush of units. Up to the first that cannot stand;
     /// those before it do.
-    pub(crate) fn stand(&self, overlays: &[StandingOverlay]) -> Result<()> {
+    pub(crate) fn ensure_overlays(&self, overlays: &[StandingOverlay]) -> Result<()> {
         self.overlays_must_be_ours(overlays)?;
         let created = self.subject().image().is_some_and(|name| Records::of(self.site()).exists(name));
         if !created {
@@ -26,7 +26,7 @@ impl Operation<'_> {
         let mut numbers = Vec::with_capacity(overlays.len());
         let mut new = Vec::new();
         for overlay in overlays {
-            let effect = Effect::StandingOverlay { overlay: overlay.clone() };
+            let effect = Effect::PersistentOverlay { overlay: overlay.clone() };
             let there = self.on_record(&overlay.target).is_some_and(|(_, there, _)| there == effect);
             numbers.push(None);
             if !there {
@@ -37,7 +37,7 @@ impl Operation<'_> {
         let (at, effects): (Vec<usize>, Vec<_>) = new.into_iter().unzip();
         let given = self.on_journal(|journal| journal.intend_all(effects)).map_err(failure::of)?;
         at.into_iter().zip(given).for_each(|(at, number)| numbers[at] = Some(number));
-        let (done, outcome) = self.make_stand(&overlays.iter().collect::<Vec<_>>());
+        let (done, outcome) = self.mount_overlays(&overlays.iter().collect::<Vec<_>>());
         if outcome.is_err() {
             // Of these nothing is there that was not before.
             let undone: Vec<u64> = numbers[done..].iter().copied().flatten().collect();
@@ -47,7 +47,7 @@ impl Operation<'_> {
     }
 
     /// Makes them stand; gives back how many of them do, from the first on, and why no more.
-    fn make_stand(&self, overlays: &[&StandingOverlay]) -> (usize, Result<()>) {
+    fn mount_overlays(&self, overlays: &[&StandingOverlay]) -> (usize, Result<()>) {
         let overlay::Outcome { mounted, failed } = match overlay::mount_all(overlays) {
             Ok(outcome) => outcome,
             Err(error) => return (0, Err(failure::of(error))),
@@ -73,12 +73,12 @@ impl Operation<'_> {
         let (down, outcome) = undo::take_down(&overlays.iter().collect::<Vec<_>>(), &self.site().layout);
         let mut gone = Vec::new();
         for overlay in &overlays[..down] {
-            if let Some((number, Effect::StandingOverlay { .. }, _)) = self.on_record(&overlay.target) {
+            if let Some((number, Effect::PersistentOverlay { .. }, _)) = self.on_record(&overlay.target) {
                 gone.push(number);
             }
         }
         self.on_journal(|journal| journal.all_undone(&gone));
-        outcome.map_err(undo::UndoError::told)
+        outcome.map_err(undo::UndoError::into_api_error)
     }
 
     fn overlays_must_be_ours(&self, overlays: &[StandingOverlay]) -> Result<()> {
@@ -90,7 +90,7 @@ impl Operation<'_> {
 
     /// Takes away the overlays on record with the exports of their places, newest first. Whoever works in one is named.
     pub(crate) fn take_down_overlays(&self) -> Result<()> {
-        let standing = self.standing();
+        let standing = self.persistent_overlays();
         let layout = &self.site().layout;
         let offered: Vec<_> = standing.iter().map(|overlay| layout.published(&overlay.target)).collect();
         self.withdraw(&offered, &[])?;
@@ -102,10 +102,10 @@ impl Operation<'_> {
     }
 
     /// The overlays on record, newest first.
-    pub(crate) fn standing(&self) -> Vec<StandingOverlay> {
+    pub(crate) fn persistent_overlays(&self) -> Vec<StandingOverlay> {
         let open = self.on_journal(|journal| journal.state().open.clone());
         let overlay = |effect| match effect {
-            Effect::StandingOverlay { overlay } => Some(overlay),
+            Effect::PersistentOverlay { overlay } => Some(overlay),
             _ => None,
         };
         open.into_iter().rev().filter_map(|open| overlay(open.effect)).collect()

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     failure,
-    installations::{Effect, Open},
+    installations::{Effect, HeldEffect},
     integrity::Digests,
     system::{atomic_file, files, flush},
 };
@@ -47,8 +47,8 @@ impl Operation<'_> {
     }
 
     /// Puts on record what goes when the action ends well.
-    pub(crate) fn doom(&self, path: Utf8PathBuf) -> Result<()> {
-        self.acquire(Effect::Doomed { path }, Hold::Action, || Ok(()))
+    pub(crate) fn delete_on_commit(&self, path: Utf8PathBuf) -> Result<()> {
+        self.acquire(Effect::DeleteOnCommit { path }, Hold::Action, || Ok(()))
     }
 
     /// Builds the next state of an image's directory, with its manifest, in a directory aside.
@@ -86,31 +86,32 @@ impl Operation<'_> {
         digests: Digests,
     ) -> Result<()> {
         let aside = self.build_next(image, files, digests)?;
-        self.exchange_at_end(&aside, image.directory())
+        self.swap_on_commit(&aside, image.directory())
     }
 
     /// Has a finished file aside change places with the one in service when the action is committed.
-    pub(crate) fn exchange_file_at_end(&self, aside: &Utf8Path, path: &Utf8Path) -> Result<()> {
+    pub(crate) fn swap_file_on_commit(&self, aside: &Utf8Path, path: &Utf8Path) -> Result<()> {
         flush::sync_all_of(aside).map_err(failure::of)?;
-        self.exchange_at_end(aside, path)
+        self.swap_on_commit(aside, path)
     }
 
     /// Has what is ready aside, and on disk, change places with what is in service when the action is committed.
-    fn exchange_at_end(&self, aside: &Utf8Path, path: &Utf8Path) -> Result<()> {
+    fn swap_on_commit(&self, aside: &Utf8Path, path: &Utf8Path) -> Result<()> {
         let meta = std::fs::symlink_metadata(aside)
             .map_err(|cause| Error::failed(format!("cannot look at {aside}")).because(cause))?;
-        let effect = Effect::Next { path: path.to_owned(), aside: aside.to_owned(), inode: meta.ino() };
+        let effect =
+            Effect::SwapOnCommit { path: path.to_owned(), aside: aside.to_owned(), inode: meta.ino() };
         self.acquire(effect, Hold::Action, || Ok(()))
     }
 
     /// Puts the state that was prepared in service, and ends the exports that were to end. The action is committed: there is no
     /// way back.
-    pub(crate) fn put_next(&self) -> Result<()> {
+    pub(crate) fn apply_committed(&self) -> Result<()> {
         let open = self.on_journal(|journal| journal.state().open.clone());
         for open in open {
             let put = match &open.effect {
-                Effect::Next { path, aside, inode } => {
-                    undo::put_next(path, aside, *inode).map_err(failure::of)
+                Effect::SwapOnCommit { path, aside, inode } => {
+                    undo::swap(path, aside, *inode).map_err(failure::of)
                 }
                 _ => continue,
             };
@@ -127,7 +128,9 @@ impl Operation<'_> {
     /// Whether the next state of the image is in service already, and all that is still on record goes in either case, committed or
     /// not.
     pub(super) fn is_in_service(&self) -> bool {
-        let goes = |open: &Open| open.settled || open.hold == Hold::Action && open.effect.goes_either_way();
+        let goes = |open: &HeldEffect| {
+            open.from_earlier_action || open.hold == Hold::Action && open.effect.goes_either_way()
+        };
         self.replaced.get() && self.on_journal(|journal| journal.state().open.iter().all(goes))
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn of(effect: &Effect, layout: &Layout) -> Result<Seen, UndoError> {
     Ok(match effect {
         Effect::Directory { path } | Effect::File { path } => Seen::Name(path.symlink_metadata().is_ok()),
         Effect::Mount { mount } => Seen::Mounts(of_mount(mount)?),
-        Effect::StandingOverlay { overlay } => {
+        Effect::PersistentOverlay { overlay } => {
             Seen::Standing(units::overlay::stands(overlay)?, units::is_there(layout, &overlay.target)?)
         }
         Effect::Export { .. } => Seen::Line,

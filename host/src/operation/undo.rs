@@ -3,7 +3,7 @@
 use crate::{
     exports::{self, Check, ExportsError},
     failure,
-    installations::{Effect, Journal, Open, State},
+    installations::{Effect, HeldEffect, Journal, JournalState},
     module_files,
     system::{
         FileError, detach_unfinished, files,
@@ -44,7 +44,7 @@ pub(crate) enum UndoError {
 
 impl UndoError {
     /// The error of the API: a refusal where something of others is in the way, a failure where the system failed.
-    pub(crate) fn told(self) -> Error {
+    pub(crate) fn into_api_error(self) -> Error {
         let failed = matches!(
             &self,
             Self::File(_)
@@ -59,19 +59,19 @@ impl UndoError {
 
 /// Which effects to undo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Which {
+pub(crate) enum UndoScope {
     /// What is held for the length of an action that ended well.
     HeldForAction,
-    /// All of an action that failed or was killed: everything not settled by an earlier action.
-    Unsettled,
+    /// All of an action that failed or was killed: everything that is not of an earlier one, which ended well.
+    WholeAction,
     /// All there is.
     Everything,
 }
 
-impl Which {
+impl UndoScope {
     /// Those that are undone after an interrupted action: one that had done what it was for is finished, any other taken back.
-    pub(crate) fn of_interrupted(left: &State) -> Self {
-        if left.committed { Self::HeldForAction } else { Self::Unsettled }
+    pub(crate) fn of_interrupted(left: &JournalState) -> Self {
+        if left.committed { Self::HeldForAction } else { Self::WholeAction }
     }
 }
 
@@ -84,10 +84,10 @@ impl Which {
 pub(crate) fn undo(
     journal: &mut Journal,
     layout: &Layout,
-    which: Which,
+    scope: UndoScope,
     kernel_in_use: &dyn Fn(&str) -> bool,
 ) -> Result<(), UndoError> {
-    undo_chosen(journal, which, &Means { layout, kernel_in_use, others: None })
+    undo_chosen(journal, scope, &Means { layout, kernel_in_use, others: None })
 }
 
 /// The same, durable once the others are whose removal is flushed with it. Only for what is on another record until then.
@@ -97,11 +97,11 @@ pub(crate) fn undo(
 pub(crate) fn undo_together(
     journal: &mut Journal,
     layout: &Layout,
-    which: Which,
+    scope: UndoScope,
     kernel_in_use: &dyn Fn(&str) -> bool,
     others: &Together,
 ) -> Result<(), UndoError> {
-    undo_chosen(journal, which, &Means { layout, kernel_in_use, others: Some(others) })
+    undo_chosen(journal, scope, &Means { layout, kernel_in_use, others: Some(others) })
 }
 
 /// What undoing takes.
@@ -121,23 +121,23 @@ impl Means<'_> {
     }
 }
 
-fn undo_chosen(journal: &mut Journal, which: Which, means: &Means<'_>) -> Result<(), UndoError> {
-    let chosen: Vec<Open> = journal
+fn undo_chosen(journal: &mut Journal, scope: UndoScope, means: &Means<'_>) -> Result<(), UndoError> {
+    let chosen: Vec<HeldEffect> = journal
         .state()
         .open
         .iter()
         .rev()
-        .filter(|open| match which {
-            Which::HeldForAction => !open.settled && open.hold == Hold::Action,
-            Which::Unsettled => !open.settled,
-            Which::Everything => true,
+        .filter(|open| match scope {
+            UndoScope::HeldForAction => !open.from_earlier_action && open.hold == Hold::Action,
+            UndoScope::WholeAction => !open.from_earlier_action,
+            UndoScope::Everything => true,
         })
         // What was published by an action that ends well is what the action was for.
-        .filter(|open| which != Which::HeldForAction || !matches!(open.effect, Effect::Published { .. }))
+        .filter(|open| scope != UndoScope::HeldForAction || !matches!(open.effect, Effect::Published { .. }))
         .cloned()
         .collect();
-    let units = chosen.iter().any(|open| matches!(open.effect, Effect::StandingOverlay { .. }));
-    let undone = undo_each(journal, which, means, chosen);
+    let units = chosen.iter().any(|open| matches!(open.effect, Effect::PersistentOverlay { .. }));
+    let undone = undo_each(journal, scope, means, chosen);
     if units {
         // A system that could not be told learns of it with the next change, or when it boots.
         units::reload(means.layout, &|_| {});
@@ -147,15 +147,15 @@ fn undo_chosen(journal: &mut Journal, which: Which, means: &Means<'_>) -> Result
 
 fn undo_each(
     journal: &mut Journal,
-    which: Which,
+    scope: UndoScope,
     means: &Means<'_>,
-    chosen: Vec<Open>,
+    chosen: Vec<HeldEffect>,
 ) -> Result<(), UndoError> {
-    let chosen = end_exports(journal, means.layout, which, chosen)?;
+    let chosen = end_exports(journal, means.layout, scope, chosen)?;
     let chosen = end_overlays(journal, means.layout, chosen)?;
     for open in chosen {
         // What waits for the commit of an action that has none.
-        let spared = which == Which::Unsettled && open.effect.waits_for_commit();
+        let spared = scope == UndoScope::WholeAction && open.effect.waits_for_commit();
         if !spared {
             undo_by(&open.to_undo(), means)?;
         }
@@ -169,20 +169,20 @@ fn undo_each(
 fn end_exports(
     journal: &mut Journal,
     layout: &Layout,
-    which: Which,
-    chosen: Vec<Open>,
-) -> Result<Vec<Open>, UndoError> {
+    scope: UndoScope,
+    chosen: Vec<HeldEffect>,
+) -> Result<Vec<HeldEffect>, UndoError> {
     let (mut lines, mut numbers, mut withdrawn, mut others) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for open in chosen {
         match open.to_undo() {
             // Newest first: what the oldest found there is what counts.
             Effect::Export { path, previous } => lines.push((path, previous)),
-            Effect::Withdrawn { path } if which != Which::Unsettled => {
+            Effect::UnexportOnCommit { path } if scope != UndoScope::WholeAction => {
                 withdrawn.push(path.clone());
                 lines.push((path, None));
             }
-            Effect::Withdrawn { .. } => {}
+            Effect::UnexportOnCommit { .. } => {}
             _ => {
                 others.push(open);
                 continue;
@@ -199,12 +199,16 @@ fn end_exports(
 }
 
 /// Takes overlays away, for many nodes at a time; gives back the others. What they are made of is on record before them, and goes after them.
-fn end_overlays(journal: &mut Journal, layout: &Layout, chosen: Vec<Open>) -> Result<Vec<Open>, UndoError> {
-    let (standing, others): (Vec<Open>, Vec<Open>) =
-        chosen.into_iter().partition(|open| matches!(open.effect, Effect::StandingOverlay { .. }));
+fn end_overlays(
+    journal: &mut Journal,
+    layout: &Layout,
+    chosen: Vec<HeldEffect>,
+) -> Result<Vec<HeldEffect>, UndoError> {
+    let (standing, others): (Vec<HeldEffect>, Vec<HeldEffect>) =
+        chosen.into_iter().partition(|open| matches!(open.effect, Effect::PersistentOverlay { .. }));
     for some in standing.chunks(OVERLAYS_AT_A_TIME) {
         let overlays = some.iter().filter_map(|open| match &open.effect {
-            Effect::StandingOverlay { overlay } => Some(overlay),
+            Effect::PersistentOverlay { overlay } => Some(overlay),
             _ => None,
         });
         let (down, outcome) = take_down(&overlays.collect::<Vec<_>>(), layout);
@@ -233,10 +237,10 @@ fn undo_by(effect: &Effect, means: &Means<'_>) -> Result<(), UndoError> {
         Effect::Directory { path }
         | Effect::File { path }
         | Effect::Trash { path }
-        | Effect::Doomed { path } => means.remove(path),
+        | Effect::DeleteOnCommit { path } => means.remove(path),
         Effect::Mount { mount } => unmount(mount),
-        Effect::StandingOverlay { overlay } => take_down(&[overlay], layout).1,
-        Effect::Next { path, aside, inode } => put_next(path, aside, *inode).map_err(UndoError::File),
+        Effect::PersistentOverlay { overlay } => take_down(&[overlay], layout).1,
+        Effect::SwapOnCommit { path, aside, inode } => swap(path, aside, *inode).map_err(UndoError::File),
         Effect::ModuleAside { path } => module_files::remove_aside(path).map_err(UndoError::File),
         Effect::ModuleIn { path, aside, inode, record } => {
             module_files::put_in(layout, path, aside, *inode, record).map_err(UndoError::File)
@@ -248,7 +252,7 @@ fn undo_by(effect: &Effect, means: &Means<'_>) -> Result<(), UndoError> {
             exports::change(layout, &[(path.clone(), previous.clone())], Check::None, &|_| {})?;
             Ok(())
         }
-        Effect::Withdrawn { path } => {
+        Effect::UnexportOnCommit { path } => {
             exports::change(layout, &[(path.clone(), None)], Check::None, &|_| {})?;
             Ok(())
         }
@@ -264,7 +268,7 @@ fn undo_by(effect: &Effect, means: &Means<'_>) -> Result<(), UndoError> {
 ///
 /// # Errors
 /// When the two cannot be exchanged; the old state is then still in service.
-pub(crate) fn put_next(path: &Utf8Path, aside: &Utf8Path, inode: u64) -> Result<(), FileError> {
+pub(crate) fn swap(path: &Utf8Path, aside: &Utf8Path, inode: u64) -> Result<(), FileError> {
     let waits = std::fs::symlink_metadata(aside).is_ok_and(|found| found.ino() == inode);
     if waits { files::exchange(aside, path) } else { Ok(()) }
 }

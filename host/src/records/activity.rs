@@ -54,7 +54,7 @@ impl Records<'_> {
         let Some(action) = now.unfinished else {
             // What was cleaned without the class of the image is not at its end before that has had its turn.
             let state = ActivityState::Interrupted;
-            return Ok(now.unsettled.map(|action| Activity { action, state, pid: None, since: None }));
+            return Ok(now.pending_recovery.map(|action| Activity { action, state, pid: None, since: None }));
         };
         let activity = |state, holder: Option<Holder>| Activity {
             action,

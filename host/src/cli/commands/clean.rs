@@ -48,7 +48,7 @@ impl Request for Clean {
         for name in &report.cleaned {
             session.output.say(&format!("cleaned {}", subject(name)));
         }
-        session.tell_settled(&report);
+        session.tell_recovered(&report);
         if self.names.is_empty() {
             tell_of_1x(session)?;
         }

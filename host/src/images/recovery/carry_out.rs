@@ -1,7 +1,7 @@
 //! Carries out what was decided of a created image.
 
 use super::{
-    decision::{ClassTurn, Recovery},
+    decision::{ClassRecovery, Recovery},
     known::Known,
 };
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     installations::{Journal, journal},
     operation::{
         Subject,
-        undo::{self, Which},
+        undo::{self, UndoScope},
     },
     records,
     system::lock::Lock,
@@ -37,7 +37,7 @@ impl ImageManager<'_> {
         lock: Lock,
     ) -> Result<Recovered> {
         // The action that was killed, and not a turn of the class that was killed, too.
-        let action = left.unsettled.clone().or_else(|| left.unfinished.clone()).unwrap_or_default();
+        let action = left.pending_recovery.clone().or_else(|| left.unfinished.clone()).unwrap_or_default();
         match decided {
             // Those with an entry go together: see `remove_crashed`.
             Recovery::LeaveAlone | Recovery::RemoveAll { .. } | Recovery::Nothing => Ok(Recovered::Nothing),
@@ -48,18 +48,18 @@ impl ImageManager<'_> {
             Recovery::ByTheRecord { scope, class: turn } => {
                 let subject = Subject::Image(name.clone());
                 let path = journal::place(&self.site.layout, name.as_str());
-                let waiting = (turn != ClassTurn::Never).then_some(action.as_str());
+                let waiting = (turn != ClassRecovery::Never).then_some(action.as_str());
                 self.undo_journal(&path, &subject, scope, waiting)?;
-                if let (ClassTurn::Later, Some(class)) = (turn, &class) {
+                if let (ClassRecovery::Later, Some(class)) = (turn, &class) {
                     let text = format!(
                         "the module of class {class} is gone: {action} of {subject} is cleaned from the record \
                          alone, and settled when the module is back"
                     );
                     self.site.observer.line(Level::Warning, &text);
                 }
-                self.settle(name, &action, lock).map(Recovered::InService)
+                self.recover_by_class(name, &action, lock).map(Recovered::InService)
             }
-            Recovery::ByTheClass => self.settle(name, &action, lock).map(Recovered::InService),
+            Recovery::ByTheClass => self.recover_by_class(name, &action, lock).map(Recovered::InService),
         }
     }
 
@@ -69,12 +69,12 @@ impl ImageManager<'_> {
         &self,
         path: &journal::Place,
         subject: &Subject,
-        scope: Which,
+        scope: UndoScope,
         waiting: Option<&str>,
     ) -> Result<()> {
         let mut journal = self.undone_journal(path, subject, scope)?;
         if let Some(action) = waiting {
-            journal.leave_unsettled(action).map_err(failure::of)?;
+            journal.leave_pending_recovery(action).map_err(failure::of)?;
         }
         journal.end().map_err(failure::of)
     }
@@ -84,12 +84,12 @@ impl ImageManager<'_> {
         &self,
         path: &journal::Place,
         subject: &Subject,
-        scope: Which,
+        scope: UndoScope,
     ) -> Result<Journal> {
         let mut journal = Journal::reopen(path).map_err(failure::of)?;
         let in_use = |version: &str| records::is_kernel_used(self.site, version, subject.image());
         undo::undo(&mut journal, &self.site.layout, scope, &in_use)
-            .map_err(|error| error.told().context(format!("cannot clean {subject}")))?;
+            .map_err(|error| error.into_api_error().context(format!("cannot clean {subject}")))?;
         Ok(journal)
     }
 }

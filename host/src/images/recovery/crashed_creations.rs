@@ -10,7 +10,7 @@ use crate::{
     installations::{Journal, journal},
     operation::{
         Subject,
-        undo::{self, Which},
+        undo::{self, UndoScope},
     },
     records,
     system::{flush::Together, lock::Lock},
@@ -71,8 +71,8 @@ impl ImageManager<'_> {
         let mut journal = Journal::reopen_relaxed(&place).map_err(failure::of)?;
         let subject = Subject::Image(name.clone());
         let in_use = |version: &str| records::is_kernel_used(self.site, version, subject.image());
-        undo::undo_together(&mut journal, &self.site.layout, Which::Unsettled, &in_use, others)
-            .map_err(|error| error.told().context(format!("cannot clean {subject}")))?;
+        undo::undo_together(&mut journal, &self.site.layout, UndoScope::WholeAction, &in_use, others)
+            .map_err(|error| error.into_api_error().context(format!("cannot clean {subject}")))?;
         let back = self.clean_by_class(name, class, (lock, journal), others)?;
         if by_name {
             self.remove_by_name(name, others)?;

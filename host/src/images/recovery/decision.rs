@@ -1,6 +1,6 @@
 //! Which way the recovery of an image goes. A table: what is known of the image on one side, what is done with it on the other.
 
-use crate::{images::led::Led, installations::State, operation::undo::Which};
+use crate::{images::host_action::HostAction, installations::JournalState, operation::undo::UndoScope};
 
 /// The entry of an image in `installations.yml`, found with the image's lock held: no process of this version is creating it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +42,9 @@ pub(in crate::images) enum Recovery {
     /// Its last action is undone or finished by the record.
     ByTheRecord {
         /// Which effects are undone.
-        scope: Which,
+        scope: UndoScope,
         /// What its class has to do with it.
-        class: ClassTurn,
+        class: ClassRecovery,
     },
     /// That was done before, without its class, which is back now and has its turn.
     ByTheClass,
@@ -52,7 +52,7 @@ pub(in crate::images) enum Recovery {
 
 /// When the class of an image sets what it alone can set after an interrupted action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::images) enum ClassTurn {
+pub(in crate::images) enum ClassRecovery {
     /// There is nothing for it to do.
     Never,
     /// Right after the record.
@@ -62,7 +62,12 @@ pub(in crate::images) enum ClassTurn {
 }
 
 /// Decides what is done with an image, from its entry in `installations.yml`, its journal, whether it is in service, and its class.
-pub(in crate::images) fn decide(entry: Option<Entry>, left: &State, exists: bool, class: Class) -> Recovery {
+pub(in crate::images) fn decide(
+    entry: Option<Entry>,
+    left: &JournalState,
+    exists: bool,
+    class: Class,
+) -> Recovery {
     match entry {
         Some(Entry::Of1x { runs: true }) => Recovery::LeaveAlone,
         Some(Entry::Of1x { runs: false }) => Recovery::RemoveAll { by_name: true },
@@ -71,50 +76,50 @@ pub(in crate::images) fn decide(entry: Option<Entry>, left: &State, exists: bool
     }
 }
 
-fn after_action(left: &State, exists: bool, class: Class) -> Recovery {
+fn after_action(left: &JournalState, exists: bool, class: Class) -> Recovery {
     let Some(action) = left.unfinished.as_deref() else {
-        return match (&left.unsettled, class) {
+        return match (&left.pending_recovery, class) {
             (Some(_), Class::Here) => Recovery::ByTheClass,
             _ => Recovery::Nothing,
         };
     };
-    let of_host = Led::named(action);
-    if matches!(of_host, Some(Led::Remove | Led::Clear)) && !exists {
+    let of_host = HostAction::named(action);
+    if matches!(of_host, Some(HostAction::Remove | HostAction::Clear)) && !exists {
         return Recovery::FinishRemoval;
     }
     let class = match (class, of_host, left.committed) {
-        (Class::Unknown, ..) => ClassTurn::Never,
-        (Class::Here, ..) => ClassTurn::Now,
+        (Class::Unknown, ..) => ClassRecovery::Never,
+        (Class::Here, ..) => ClassRecovery::Now,
         // An action of its own that did not come to its end: there may be something that only it can set. What the host leads is
         // undone or finished by the record.
-        (Class::Gone, None, false) => ClassTurn::Later,
-        (Class::Gone, ..) => ClassTurn::Never,
+        (Class::Gone, None, false) => ClassRecovery::Later,
+        (Class::Gone, ..) => ClassRecovery::Never,
     };
-    Recovery::ByTheRecord { scope: Which::of_interrupted(left), class }
+    Recovery::ByTheRecord { scope: UndoScope::of_interrupted(left), class }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{
         Class::{Gone, Here, Unknown},
-        ClassTurn::{Later, Never, Now},
+        ClassRecovery::{Later, Never, Now},
         Recovery::{ByTheClass, ByTheRecord, FinishRemoval, LeaveAlone, Nothing, RemoveAll},
         *,
     };
-    use Which::{HeldForAction, Unsettled};
+    use UndoScope::{HeldForAction, WholeAction};
 
     /// A journal with this unfinished action, committed or not.
-    fn during(action: &str, committed: bool) -> State {
-        let mut state = State::default();
+    fn during(action: &str, committed: bool) -> JournalState {
+        let mut state = JournalState::default();
         state.unfinished = Some(action.to_owned());
         state.committed = committed;
         state
     }
 
     /// A journal of an action that was cleaned without the class.
-    fn waiting_for_the_class() -> State {
-        let mut state = State::default();
-        state.unsettled = Some("resize".to_owned());
+    fn waiting_for_the_class() -> JournalState {
+        let mut state = JournalState::default();
+        state.pending_recovery = Some("resize".to_owned());
         state
     }
 
@@ -125,7 +130,7 @@ mod tests {
             (Entry::Of1x { runs: false }, RemoveAll { by_name: true }),
             (Entry::Of1x { runs: true }, LeaveAlone),
         ] {
-            for left in [State::default(), during("create", true), during("resize", false)] {
+            for left in [JournalState::default(), during("create", true), during("resize", false)] {
                 for (exists, class) in [(true, Here), (false, Unknown), (true, Gone)] {
                     assert_eq!(decide(Some(entry), &left, exists, class), wanted, "{entry:?} {left:?}");
                 }
@@ -136,7 +141,7 @@ mod tests {
     #[test]
     fn the_table_of_created_images() {
         let by_record = |scope, class| ByTheRecord { scope, class };
-        let ended = State::default;
+        let ended = JournalState::default;
         for (row, left, exists, class, wanted) in [
             // What has ended.
             (1, ended(), true, Here, Nothing),
@@ -150,25 +155,25 @@ mod tests {
             (7, during("remove", false), false, Unknown, FinishRemoval),
             (8, during("remove", true), false, Unknown, FinishRemoval),
             (9, during("clear", false), false, Unknown, FinishRemoval),
-            (10, during("remove", false), true, Here, by_record(Unsettled, Now)),
-            (11, during("remove", false), true, Gone, by_record(Unsettled, Never)),
-            (12, during("clear", false), true, Unknown, by_record(Unsettled, Never)),
+            (10, during("remove", false), true, Here, by_record(WholeAction, Now)),
+            (11, during("remove", false), true, Gone, by_record(WholeAction, Never)),
+            (12, during("clear", false), true, Unknown, by_record(WholeAction, Never)),
             // Actions of the host.
-            (13, during("set kernel", false), true, Here, by_record(Unsettled, Now)),
+            (13, during("set kernel", false), true, Here, by_record(WholeAction, Now)),
             (14, during("set kernel", true), true, Here, by_record(HeldForAction, Now)),
-            (15, during("set kernel", false), true, Gone, by_record(Unsettled, Never)),
+            (15, during("set kernel", false), true, Gone, by_record(WholeAction, Never)),
             (16, during("set kernel", true), true, Gone, by_record(HeldForAction, Never)),
-            (17, during("set kernel", false), true, Unknown, by_record(Unsettled, Never)),
+            (17, during("set kernel", false), true, Unknown, by_record(WholeAction, Never)),
             // A creation whose entry is gone had done what it was for.
             (18, during("create", true), true, Here, by_record(HeldForAction, Now)),
-            (19, during("create", false), false, Unknown, by_record(Unsettled, Never)),
+            (19, during("create", false), false, Unknown, by_record(WholeAction, Never)),
             // Actions of a class.
-            (20, during("resize", false), true, Here, by_record(Unsettled, Now)),
+            (20, during("resize", false), true, Here, by_record(WholeAction, Now)),
             (21, during("resize", true), true, Here, by_record(HeldForAction, Now)),
-            (22, during("resize", false), true, Gone, by_record(Unsettled, Later)),
+            (22, during("resize", false), true, Gone, by_record(WholeAction, Later)),
             (23, during("resize", true), true, Gone, by_record(HeldForAction, Never)),
-            (24, during("resize", false), true, Unknown, by_record(Unsettled, Never)),
-            (25, during("resize", false), false, Unknown, by_record(Unsettled, Never)),
+            (24, during("resize", false), true, Unknown, by_record(WholeAction, Never)),
+            (25, during("resize", false), false, Unknown, by_record(WholeAction, Never)),
         ] {
             let decided = decide(None, &left, exists, class);
             assert_eq!(decided, wanted, "row {row}");
@@ -178,8 +183,8 @@ mod tests {
     #[test]
     fn an_action_on_top_of_one_that_waits_for_the_class_is_recovered_as_any_other() {
         let mut left = during("resize", false);
-        left.unsettled = Some("mount".to_owned());
-        let wanted = ByTheRecord { scope: Unsettled, class: Later };
+        left.pending_recovery = Some("mount".to_owned());
+        let wanted = ByTheRecord { scope: WholeAction, class: Later };
         assert_eq!(decide(None, &left, true, Gone), wanted);
     }
 }

@@ -4,7 +4,7 @@ use super::decision::{Class, Entry, Recovery, decide};
 use crate::{
     failure,
     images::manager::ImageManager,
-    installations::{Installation, State, journal},
+    installations::{Installation, JournalState, journal},
 };
 use disklessset_plugin_api::{ImageName, Result};
 
@@ -12,7 +12,7 @@ use disklessset_plugin_api::{ImageName, Result};
 pub(in crate::images) struct Known {
     entry: Option<Entry>,
     /// What its last action left on record.
-    pub(super) left: State,
+    pub(super) left: JournalState,
     exists: bool,
     /// The class of a created image.
     pub(super) class: Option<String>,
@@ -52,12 +52,12 @@ impl ImageManager<'_> {
                 true => Entry::Of1x { runs: self.site.installations.is_running(name, entry) },
                 false => Entry::Interrupted,
             };
-            let (left, class, class_is_here) = (State::default(), None, false);
+            let (left, class, class_is_here) = (JournalState::default(), None, false);
             return Ok(Known { entry: Some(entry), left, exists, class, class_is_here });
         }
         let left = journal::read(&journal::place(&self.site.layout, name.as_str())).map_err(failure::of)?;
         // Of most images nothing is left: their records need not be read.
-        let may_need = left.needs_recovery() || left.unsettled.is_some();
+        let may_need = left.needs_recovery() || left.pending_recovery.is_some();
         let class = if may_need { self.records.class_of(name) } else { None };
         let class_is_here =
             class.as_deref().is_some_and(|class| self.site.classes.module_of(class).is_some());

@@ -1,7 +1,7 @@
 //! What becomes of images on which something was interrupted: decided from what is known of them, then carried out.
 
 mod carry_out;
-mod class_turn;
+mod class_recovery;
 mod crashed_creations;
 mod decision;
 mod known;

@@ -125,14 +125,14 @@ impl<'a, 's> Host<'a, 's> {
                 answer(self.export(line))
             }
             services::STANDING_OVERLAYS => {
-                answer(self.changing()?.stand(&read::<messages::Overlays>(request)?.overlays))
+                answer(self.changing()?.ensure_overlays(&read::<messages::Overlays>(request)?.overlays))
             }
             services::TAKE_DOWN_OVERLAYS => {
                 answer(self.changing()?.take_down(&read::<messages::Overlays>(request)?.overlays))
             }
             services::UNEXPORT => {
                 let path = self.site().layout.published(&read::<messages::OnePath>(request)?.path);
-                answer(self.changing()?.withdraw_at_the_end(&path))
+                answer(self.changing()?.unexport_on_commit(&path))
             }
             services::EXPORTS => answer(self.exports()),
             other => {

@@ -66,9 +66,9 @@ pub(super) fn remove(reading: &Reading<'_>, path: &Utf8Path) -> Result<()> {
     {
         let roots: Vec<_> = path.parent().map(Utf8Path::to_owned).into_iter().collect();
         return remove_tree::remove_tree(path, &roots)
-            .map_err(|error| undo::UndoError::from(error).told())
+            .map_err(|error| undo::UndoError::from(error).into_api_error())
             .map(drop);
     }
     reading.must_be_ours(path)?;
-    undo::remove(path, &reading.site().layout).map_err(undo::UndoError::told)
+    undo::remove(path, &reading.site().layout).map_err(undo::UndoError::into_api_error)
 }

@@ -1,4 +1,4 @@
-//! A sudden end at a moment that is told by the journal: how `module check` looks at every step of an action.
+//! A point at which this process is killed, told by the journal: how `module check` looks at every step of an action.
 //!
 //! A process passes two moments with each line it writes: before it, when all that the line before announced has been done,
 //! and after it, when nothing of what it announces has.
@@ -9,7 +9,7 @@ static PASSED: AtomicU64 = AtomicU64::new(0);
 static AT: AtomicU64 = AtomicU64::new(0);
 
 /// Has this process die, as by `kill -9`, at its so-manieth moment from now.
-pub(crate) fn at(moment: u64) {
+pub(crate) fn set(moment: u64) {
     AT.store(PASSED.load(Ordering::SeqCst) + moment, Ordering::SeqCst);
 }
 

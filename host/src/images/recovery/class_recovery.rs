@@ -3,7 +3,7 @@
 use crate::{
     images::{
         actions::Changed,
-        led::Led,
+        host_action::HostAction,
         manager::{ImageManager, request},
     },
     installations::Journal,
@@ -18,7 +18,7 @@ use disklessset_plugin_api::{Error, ErrorKind, ImageName, Level, Result, message
 impl ImageManager<'_> {
     /// Lets the class of a created image set what follows from what is on disk, now that an action that came to no good end is undone. Its
     /// record is right as far as the host can tell: a class that is gone, or fails, is told of and stops nothing.
-    pub(in crate::images) fn settle(
+    pub(in crate::images) fn recover_by_class(
         &self,
         name: &ImageName,
         action: &str,
@@ -28,7 +28,7 @@ impl ImageManager<'_> {
         if self.site.classes.module_of(image.class()).is_none() {
             return Ok(None);
         }
-        let operation = Operation::begin(self.site, name, lock, Led::Recover.name(), image.class())?;
+        let operation = Operation::begin(self.site, name, lock, HostAction::Recover.name(), image.class())?;
         let before = image.attributes().clone();
         let mut recovery = request(steps::RECOVER);
         recovery.attrs.insert("action".to_owned(), action.into());
@@ -42,14 +42,14 @@ impl ImageManager<'_> {
         });
         match outcome {
             Ok(said) => {
-                operation.put_next()?;
+                operation.apply_committed()?;
                 // Not before: killed until here, or without room for the line, it has its turn again.
-                let _ = operation.on_journal(Journal::settled);
+                let _ = operation.on_journal(Journal::recovered);
                 operation.succeed().map(|()| said)
             }
             Err(error) => {
                 // It had its turn. Without room for the line it has another one.
-                let _ = operation.on_journal(Journal::settled);
+                let _ = operation.on_journal(Journal::recovered);
                 let (error, _lock) = operation.fail(error);
                 if error.kind != ErrorKind::NOT_DEFINED {
                     let text = format!("class {} could not settle image {name}: {error}", image.class());
@@ -61,8 +61,8 @@ impl ImageManager<'_> {
     }
 
     /// Ends an action badly and lets the class have its turn: of some actions a part stays, and the record has to agree. Gives back
-    /// what the class said. Where something could not be undone the error says so, and the next cleaning settles.
-    pub(in crate::images) fn fail_and_settle(
+    /// what the class said. Where something could not be undone the error says so, and the next cleaning recovers it.
+    pub(in crate::images) fn fail_and_recover(
         &self,
         operation: Operation<'_>,
         name: &ImageName,
@@ -71,11 +71,11 @@ impl ImageManager<'_> {
     ) -> (Error, Option<String>) {
         if !operation.reading().module().is_empty() {
             // Best effort, for a disk without room: the turn comes now, and is lost only when we are killed before it.
-            let _ = operation.on_journal(|journal| journal.leave_unsettled(action));
+            let _ = operation.on_journal(|journal| journal.leave_pending_recovery(action));
         }
         let (error, lock) = operation.fail(error);
-        let settled = self.settle(name, action, lock).ok();
-        (error, settled.flatten())
+        let recovered = self.recover_by_class(name, action, lock).ok();
+        (error, recovered.flatten())
     }
 
     /// Ends an action that was refused half way, and lets the class make again what it took away.
@@ -83,10 +83,10 @@ impl ImageManager<'_> {
         &self,
         operation: Operation<'_>,
         name: &ImageName,
-        action: Led,
+        action: HostAction,
         error: Error,
     ) -> Error {
-        self.fail_and_settle(operation, name, action.name(), error).0
+        self.fail_and_recover(operation, name, action.name(), error).0
     }
 
     /// Lets the class clean what it alone knows of, in an operation of its own, so that this too is on record.
@@ -103,18 +103,18 @@ impl ImageManager<'_> {
             self.site.observer.line(Level::Info, &text);
             return Ok((lock, journal));
         }
-        let operation = Operation::go_on(self.site, name, lock, journal, Led::Clean.name(), class)?;
+        let operation = Operation::go_on(self.site, name, lock, journal, HostAction::Clean.name(), class)?;
         self.clean_class(&operation, class, name);
         operation.hand_back(others)
     }
 
-    /// Has a class clean an image that is nowhere, as after a crash that left nothing; whatever it did is settled by the record.
+    /// Has a class clean an image that is nowhere, as after a crash that left nothing; whatever it did is undone by the record.
     ///
     /// # Errors
     /// Those of the class.
     pub(crate) fn clean_nothing(&self, class: &str, name: &ImageName) -> Result<()> {
-        let lock = lock_image(self.site, name, Led::Clean.name(), Wait::No)?;
-        let operation = Operation::begin(self.site, name, lock, Led::Clean.name(), class)?;
+        let lock = lock_image(self.site, name, HostAction::Clean.name(), Wait::No)?;
+        let operation = Operation::begin(self.site, name, lock, HostAction::Clean.name(), class)?;
         match self.site.classes.clean(class, name, &operation) {
             Ok(()) => operation.succeed(),
             Err(error) => Err(operation.fail(error).0),

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 /// One line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
-pub(super) enum Fact {
+pub(super) enum JournalEntry {
     /// An action began; the paths that follow are below this root. Absent for `/`, and in lines of older versions.
     Begin {
         action: String,
@@ -25,26 +25,28 @@ pub(super) enum Fact {
     Committed,
     /// An interrupted action is undone or finished as far as the record goes, and what follows from it is still to be set by a
     /// class whose module was gone. Hosts that do not know this line pass over it.
-    Unsettled { action: String },
+    #[serde(rename = "unsettled")]
+    PendingRecovery { action: String },
     /// The class had its turn.
-    Settled,
+    #[serde(rename = "settled")]
+    Recovered,
     /// The action succeeded: what it holds for the image stays.
     End,
 }
 
-/// Facts as they stand in the file.
-pub(super) fn lines(facts: &[Fact]) -> Vec<u8> {
-    let line = |fact: &Fact| {
-        let mut line = serde_json::to_vec(fact).expect("facts are plain data");
+/// Entries as they stand in the file.
+pub(super) fn lines(entries: &[JournalEntry]) -> Vec<u8> {
+    let line = |entry: &JournalEntry| {
+        let mut line = serde_json::to_vec(entry).expect("entries are plain data");
         line.push(b'\n');
         line
     };
-    facts.iter().flat_map(line).collect()
+    entries.iter().flat_map(line).collect()
 }
 
 /// An effect on record that is not undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Open {
+pub struct HeldEffect {
     /// Its number in the journal.
     pub number: u64,
     /// What it is.
@@ -52,14 +54,14 @@ pub struct Open {
     /// For how long it is held.
     pub hold: Hold,
     /// Whether the action that made it ended well.
-    pub settled: bool,
+    pub from_earlier_action: bool,
 }
 
-impl Open {
-    /// The effect as it is to be undone: what a settled export replaced is long gone.
+impl HeldEffect {
+    /// The effect as it is to be undone: what an export of an earlier action replaced is long gone.
     pub(crate) fn to_undo(&self) -> Effect {
         match &self.effect {
-            Effect::Export { path, .. } if self.settled => {
+            Effect::Export { path, .. } if self.from_earlier_action => {
                 Effect::Export { path: path.clone(), previous: None }
             }
             effect => effect.clone(),
@@ -69,7 +71,8 @@ impl Open {
     /// Whether it is there for longer than the action. What was published is what the action was for, and nobody's to undo
     /// once it ended well.
     pub(super) fn stays(&self) -> bool {
-        self.settled || (self.hold == Hold::Image && !matches!(self.effect, Effect::Published { .. }))
+        self.from_earlier_action
+            || (self.hold == Hold::Image && !matches!(self.effect, Effect::Published { .. }))
     }
 }
 
@@ -77,20 +80,20 @@ type Numbers = HashMap<Utf8PathBuf, Vec<u64>>;
 
 /// What the lines of a journal come to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct State {
+pub struct JournalState {
     /// Effects that are there, oldest first.
-    pub open: Vec<Open>,
+    pub open: Vec<HeldEffect>,
     /// The action that began and did not end.
     pub unfinished: Option<String>,
     /// Whether that action had done what it was for: then what it published stays.
     pub committed: bool,
     /// The action that was cleaned without its class, whose turn is still to come.
-    pub unsettled: Option<String>,
+    pub pending_recovery: Option<String>,
     /// The class the last action was for.
     pub class: Option<String>,
-    /// Mounts of earlier actions that the current one took away. Made again, they are as settled as they were: an action that
+    /// Mounts of earlier actions that the current one took away. Made again, they are as they were: an action that
     /// fails gives its user back what it found.
-    taken: Vec<Effect>,
+    released_mounts: Vec<Effect>,
     /// The numbers of what is open, by where it is: an image may have ten thousand nodes.
     by_place: Numbers,
     exported: Numbers,
@@ -99,7 +102,7 @@ pub struct State {
     pub(crate) torn: bool,
 }
 
-impl State {
+impl JournalState {
     /// Whether a crash left something to undo.
     pub fn needs_recovery(&self) -> bool {
         self.unfinished.is_some()
@@ -108,26 +111,26 @@ impl State {
     /// Whether nothing is on record: the file is there because its writer was killed before the first line, or after the
     /// last one.
     pub fn is_blank(&self) -> bool {
-        self.unfinished.is_none() && self.open.is_empty() && self.unsettled.is_none()
+        self.unfinished.is_none() && self.open.is_empty() && self.pending_recovery.is_none()
     }
 
     /// The text that a journal with this on record has when nobody is at work; nothing when it has no file then.
     pub(super) fn tidy(&self, home: &Home) -> Option<Vec<u8>> {
-        if self.unsettled.is_none() && !self.open.iter().any(Open::stays) {
+        if self.pending_recovery.is_none() && !self.open.iter().any(HeldEffect::stays) {
             return None;
         }
         let class = self.class.clone().unwrap_or_default();
         // The same text whatever was done before: an action that changed nothing, or was undone, leaves the same file.
-        let mut facts = vec![Fact::Begin { action: String::new(), class, root: home.word() }];
+        let mut entries = vec![JournalEntry::Begin { action: String::new(), class, root: home.word() }];
         let staying = (0..).zip(self.open.iter().filter(|open| open.stays()));
-        facts.extend(staying.map(|(number, open)| Fact::Intent {
+        entries.extend(staying.map(|(number, open)| JournalEntry::Intent {
             number,
             effect: open.to_undo(),
             hold: open.hold,
         }));
-        facts.extend(self.unsettled.clone().map(|action| Fact::Unsettled { action }));
-        facts.push(Fact::End);
-        Some(lines(&facts))
+        entries.extend(self.pending_recovery.clone().map(|action| JournalEntry::PendingRecovery { action }));
+        entries.push(JournalEntry::End);
+        Some(lines(&entries))
     }
 
     /// What the text of a journal comes to, in a root that may lie elsewhere now.
@@ -136,15 +139,15 @@ impl State {
         let (mut then, mut gone) = (None, HashSet::new());
         for line in bytes.split_inclusive(|b| *b == b'\n') {
             // Without its newline a line was torn by the crash, before its effect.
-            let fact = line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice(line).ok());
-            let fact = match fact {
+            let entry = line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice(line).ok());
+            let entry = match entry {
                 None => continue,
                 // They come in rows: one pass for each row.
-                Some(Fact::Undone { number }) => {
+                Some(JournalEntry::Undone { number }) => {
                     gone.insert(number);
                     continue;
                 }
-                Some(Fact::Intent { number, effect, hold }) => {
+                Some(JournalEntry::Intent { number, effect, hold }) => {
                     let root: Option<&Utf8Path> = then.as_deref();
                     let here = |path: &mut Utf8PathBuf| *path = home.here(root, std::mem::take(path));
                     // Of others, maybe: without the root of then nobody can tell.
@@ -153,15 +156,15 @@ impl State {
                             here(path);
                         }
                     };
-                    Fact::Intent { number, effect: effect.at(&here, &source), hold }
+                    JournalEntry::Intent { number, effect: effect.at(&here, &source), hold }
                 }
-                Some(fact) => fact,
+                Some(entry) => entry,
             };
             state.undone(&std::mem::take(&mut gone));
-            if let Fact::Begin { root, .. } = &fact {
+            if let JournalEntry::Begin { root, .. } = &entry {
                 then.clone_from(root);
             }
-            state.apply(fact);
+            state.apply(entry);
         }
         state.undone(&gone);
         state
@@ -174,7 +177,7 @@ impl State {
     }
 
     /// The newest open effect with this place.
-    pub(super) fn at_place(&self, path: &Utf8Path) -> Option<&Open> {
+    pub(super) fn at_place(&self, path: &Utf8Path) -> Option<&HeldEffect> {
         self.position(*self.by_place.get(path)?.last()?).map(|at| &self.open[at])
     }
 
@@ -194,7 +197,7 @@ impl State {
         }
     }
 
-    fn forget(&mut self, gone: Open) {
+    fn forget(&mut self, gone: HeldEffect) {
         if let Some((index, key)) = self.index(&gone.effect)
             && let Some(numbers) = index.get_mut(&key)
         {
@@ -203,8 +206,8 @@ impl State {
                 index.remove(&key);
             }
         }
-        if gone.settled && matches!(gone.effect, Effect::Mount { .. }) {
-            self.taken.push(gone.effect);
+        if gone.from_earlier_action && matches!(gone.effect, Effect::Mount { .. }) {
+            self.released_mounts.push(gone.effect);
         }
     }
 
@@ -216,43 +219,44 @@ impl State {
         let (gone, open) =
             std::mem::take(&mut self.open).into_iter().partition(|open| numbers.contains(&open.number));
         self.open = open;
-        let gone: Vec<Open> = gone;
+        let gone: Vec<HeldEffect> = gone;
         gone.into_iter().for_each(|open| self.forget(open));
     }
 
-    pub(super) fn apply(&mut self, fact: Fact) {
-        match fact {
-            Fact::Begin { action, class, .. } => {
+    pub(super) fn apply(&mut self, entry: JournalEntry) {
+        match entry {
+            JournalEntry::Begin { action, class, .. } => {
                 self.unfinished = Some(action);
                 self.committed = false;
                 self.class = Some(class);
-                self.taken.clear();
+                self.released_mounts.clear();
             }
-            Fact::Intent { number, effect, hold } => {
+            JournalEntry::Intent { number, effect, hold } => {
                 // What stands, stands: whoever asked for it put on disk first what it follows from.
-                let stands = matches!(effect, Effect::StandingOverlay { .. });
-                let settled = stands || hold == Hold::Image && self.taken.contains(&effect);
+                let stands = matches!(effect, Effect::PersistentOverlay { .. });
+                let from_earlier_action =
+                    stands || hold == Hold::Image && self.released_mounts.contains(&effect);
                 if let Some((index, key)) = self.index(&effect) {
                     index.entry(key).or_default().push(number);
                 }
-                self.open.push(Open { number, effect, hold, settled });
+                self.open.push(HeldEffect { number, effect, hold, from_earlier_action });
                 self.next = number.saturating_add(1);
             }
-            Fact::Undone { number } => {
+            JournalEntry::Undone { number } => {
                 if let Some(at) = self.position(number) {
                     let gone = self.open.remove(at);
                     self.forget(gone);
                 }
             }
-            Fact::Committed => self.committed = true,
-            Fact::Unsettled { action } => self.unsettled = Some(action),
-            Fact::Settled => self.unsettled = None,
-            Fact::End => {
+            JournalEntry::Committed => self.committed = true,
+            JournalEntry::PendingRecovery { action } => self.pending_recovery = Some(action),
+            JournalEntry::Recovered => self.pending_recovery = None,
+            JournalEntry::End => {
                 self.unfinished = None;
                 self.committed = false;
                 let ended = self.open.iter().filter(|open| !open.stays()).map(|open| open.number).collect();
                 self.undone(&ended);
-                self.open.iter_mut().for_each(|open| open.settled = true);
+                self.open.iter_mut().for_each(|open| open.from_earlier_action = true);
             }
         }
     }

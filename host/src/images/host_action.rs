@@ -2,7 +2,7 @@
 
 /// An action of the host. All others are a class's own, by its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Led {
+pub(super) enum HostAction {
     Create,
     Clone,
     SetKernel,
@@ -20,7 +20,7 @@ pub(super) enum Led {
     Recover,
 }
 
-impl Led {
+impl HostAction {
     const ALL: [Self; 10] = [
         Self::Create,
         Self::Clone,
@@ -52,7 +52,7 @@ impl Led {
 
     /// The one with this name; nothing for an action of a class.
     pub(super) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|led| led.name() == name)
+        Self::ALL.into_iter().find(|action| action.name() == name)
     }
 }
 
@@ -62,10 +62,10 @@ mod tests {
 
     #[test]
     fn all_are_known_by_their_names_and_those_of_classes_are_not() {
-        for led in Led::ALL {
-            assert_eq!(Led::named(led.name()), Some(led));
+        for action in HostAction::ALL {
+            assert_eq!(HostAction::named(action.name()), Some(action));
         }
-        assert_eq!(Led::named("nodes add"), None);
-        assert_eq!(Led::named(""), None);
+        assert_eq!(HostAction::named("nodes add"), None);
+        assert_eq!(HostAction::named(""), None);
     }
 }
