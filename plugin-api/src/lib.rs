@@ -47,6 +47,7 @@
 pub mod abi;
 pub mod adapter;
 pub mod messages;
+pub mod node_set;
 pub mod note;
 
 mod action;
@@ -73,7 +74,7 @@ pub mod testing;
 #[cfg_attr(feature = "testing", doc = include_str!("tutorial_tests.md"))]
 pub mod tutorial {}
 
-pub use action::{ActionSpec, Role, ToolNeed, Trial};
+pub use action::{ActionSpec, Role, Rule, ToolNeed, Trial};
 pub use arguments::Arguments;
 pub use base::Base;
 pub use check::ActionCheck;

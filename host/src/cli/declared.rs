@@ -113,6 +113,8 @@ fn with_values(arg: Arg, param: &ParamSpec) -> Arg {
         ParamKind::Kernel { from_image: true } => arg.value_name("VERSION|from-image"),
         ParamKind::Kernel { .. } => arg.value_name("VERSION"),
         ParamKind::Image { .. } => arg.value_name("IMAGE"),
+        ParamKind::NodeSet => arg.value_name("NODES"),
+        ParamKind::Node => arg.value_name("NODE"),
         ParamKind::Path => arg.value_name("PATH").value_hint(ValueHint::AnyPath),
         ParamKind::Package => arg.value_name("PACKAGE"),
         _ => arg.value_name("TEXT"),

@@ -1,6 +1,6 @@
 //! What is wrong with a node set or a node's name.
 
-use disklessset_plugin_api::Error;
+use crate::Error;
 
 /// Why a text is no node set, or no name of a node.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! Tables, a seeded walk through sets, and texts that want to do harm.
 
 use super::{MOST, NodeName, NodeSet, NodeSetError};
-use disklessset_plugin_api::{Error, ErrorKind};
+use crate::{Error, ErrorKind};
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
