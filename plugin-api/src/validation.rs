@@ -299,11 +299,7 @@ mod tests {
         }
         assert_eq!(value(mac(), "x").unwrap_err(), "\"x\" is not a MAC address");
         assert_eq!(value(ParamKind::NodeSet, "c2,c1,c3"), Ok("c[1-3]".into()));
-        assert!(
-            value(ParamKind::NodeSet, "c[1-")
-                .unwrap_err()
-                .starts_with("the node set is wrong at character 1")
-        );
+        assert!(value(ParamKind::NodeSet, "c[1-").unwrap_err().starts_with("the node set is wrong"));
         assert!(value(ParamKind::Node, "c[1-2]").is_err() && value(ParamKind::Node, "c1").is_ok());
         assert!(value(ParamKind::matching("(", "x"), "x").unwrap_err().contains("is none"));
     }
