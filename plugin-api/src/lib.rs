@@ -54,6 +54,7 @@ mod action;
 mod api_version;
 mod arguments;
 mod base;
+mod boots;
 mod check;
 mod class;
 mod error;
@@ -77,6 +78,7 @@ pub mod tutorial {}
 pub use action::{ActionSpec, Role, Rule, ToolNeed, Trial};
 pub use arguments::Arguments;
 pub use base::Base;
+pub use boots::Boots;
 pub use check::ActionCheck;
 pub use class::{BaseClass, DerivedImageClass, ImageClass};
 pub use error::{Error, ErrorKind, Result};

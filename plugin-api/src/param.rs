@@ -51,6 +51,11 @@ pub enum ParamKind {
         /// Whether `from-image` is a value: take the kernel that the OS tree brings.
         from_image: bool,
     },
+    /// The same for a class that boots a kernel without its initramfs: one that has none will do.
+    KernelAlone {
+        /// Whether `from-image` is a value: take the kernel that the OS tree brings.
+        from_image: bool,
+    },
     /// The name of an existing image ([`crate::ImageName`]) of a class (any class when empty).
     Image {
         /// The class.

@@ -61,6 +61,14 @@ pub trait Lookup {
     /// The reason, for the user.
     fn kernel(&self, version: &KernelVersion) -> Result<(), String>;
 
+    /// Whether this kernel is there, with an initramfs or without.
+    ///
+    /// # Errors
+    /// The reason, for the user.
+    fn kernel_alone(&self, version: &KernelVersion) -> Result<(), String> {
+        self.kernel(version)
+    }
+
     /// Whether this image is there and of that class (any class when empty).
     ///
     /// # Errors
@@ -115,11 +123,18 @@ pub fn parse_value(param: &ParamSpec, text: &str, lookup: &dyn Lookup) -> Result
             .find(|choice| choice.eq_ignore_ascii_case(choice_word(text)))
             .map(|choice| choice.as_str().into())
             .ok_or_else(|| format!("{text:?} is none of: {}", choices.join(", "))),
-        ParamKind::Kernel { from_image: true } if text == "from-image" => Ok("from-image".into()),
-        ParamKind::Kernel { .. } => {
+        ParamKind::Kernel { from_image: true } | ParamKind::KernelAlone { from_image: true }
+            if text == "from-image" =>
+        {
+            Ok("from-image".into())
+        }
+        kind @ (ParamKind::Kernel { .. } | ParamKind::KernelAlone { .. }) => {
             let version = KernelVersion::parse(text.strip_prefix("vmlinuz-").unwrap_or(text))
                 .map_err(|cause| cause.to_string())?;
-            lookup.kernel(&version)?;
+            match kind {
+                ParamKind::KernelAlone { .. } => lookup.kernel_alone(&version)?,
+                _ => lookup.kernel(&version)?,
+            }
             Ok(version.as_str().into())
         }
         ParamKind::Image { class } => {
