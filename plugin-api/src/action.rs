@@ -119,6 +119,9 @@ pub struct ActionSpec {
     /// What must hold between its parameters.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// What is wrong with the declaration itself, such as a refined parameter that is not there: the host refuses the action with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
 }
 
 impl ActionSpec {
@@ -134,6 +137,7 @@ impl ActionSpec {
             trial: Trial::default(),
             needs: Vec::new(),
             rules: Vec::new(),
+            faults: Vec::new(),
         }
     }
 
@@ -243,14 +247,21 @@ impl ActionSpec {
         self
     }
 
-    /// Changes a parameter in its place: another default, another help, fewer choices. Without a parameter of that name nothing
-    /// changes.
+    /// Changes a parameter in its place: another default, another help, fewer choices. Without a parameter of that name the action
+    /// is refused.
     #[must_use]
     pub fn with(mut self, name: &str, change: impl FnOnce(ParamSpec) -> ParamSpec) -> Self {
+        self.must_have(name);
         if let Some(param) = self.params.iter_mut().find(|param| param.name == name) {
             *param = change(param.clone());
         }
         self
+    }
+
+    fn must_have(&mut self, name: &str) {
+        if !self.params.iter().any(|param| param.name == name) {
+            self.faults.push(format!("it has no parameter {name} to refine"));
+        }
     }
 
     /// `module check` tries it although it asks for a confirmation.

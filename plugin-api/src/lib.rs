@@ -94,7 +94,9 @@ pub use validation::{Lookup, Raw, Refusal, check_arguments, parse_value};
 
 #[doc(hidden)]
 pub use abi_stable;
-#[doc(hidden)]
+/// Paths that are UTF-8, as this API has them: modules need no dependency of their own for them.
+pub use camino;
+/// Values and the `json!` macro, as this API has them.
 pub use serde_json;
 
 /// The version of this API: what a module was built against, written into its note.

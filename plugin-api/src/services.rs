@@ -416,7 +416,14 @@ impl<'a> Host<'a> {
         self.call(services::IMAGES, &messages::OfClass { class: class.to_owned() })
     }
 
-    /// The module's own section of the configuration, an empty object when there is none.
+    /// The module's own section of `diskless_parameters.yml`, an empty object when there is none. Its key is the module's name, below
+    /// `modules`:
+    ///
+    /// ```yaml
+    /// modules:
+    ///   livenet:
+    ///     some_key: some value
+    /// ```
     ///
     /// # Errors
     /// When the host cannot be asked.

@@ -58,7 +58,8 @@ fn a_kernel_from_the_image_comes_without_an_initramfs_and_can_be_set() {
     small.refused(&["kernel", "set", "pair", OWN], 3, "has no initramfs");
     // What nodes fetch has to be there.
     std::fs::remove_file(small.root.image_dir("web").join("system.cpio.gz")).unwrap();
-    let _ = small.run(&["verify", "web"]).expect_code(1).expect_said("system.cpio.gz");
+    let told = small.run(&["verify", "web"]).expect_code(1);
+    assert!(told.stdout.contains("nodes are to fetch system.cpio.gz"), "{told}");
 }
 
 #[test]

@@ -207,7 +207,10 @@ impl Examiner<'_> {
             let class = open.remove(ready.unwrap_or(0));
             let subject = format!("contract of {}", class.name);
             match class.lacks(&stock) {
-                Some(lacking) => self.say(&subject, Outcome::NotExercised, lacking),
+                // Nobody has tried it: that is no pass.
+                Some(lacking) => {
+                    self.say(&subject, Outcome::Bad, format!("no image of it can be made: it {lacking}"));
+                }
                 None if interrupt::check().is_err() => return,
                 None => {
                     let wanted = open.iter().any(|other| other.wants(&class.name));

@@ -82,12 +82,11 @@ impl<'s> ImageManager<'s> {
         let value = self.step(host, &mut copy, request)?;
         let text = value.as_str().unwrap_or_default().to_owned();
         boot_file::check(&text, &context, &boots)?;
-        for file in boots.files.iter().filter(|file| !image.directory().join(file).is_file()) {
-            return Err(Error::failed(format!(
-                "nodes are to fetch {file}, which image {} does not have",
-                image.name()
-            ))
-            .hint(format!("tell the author of the module of {}", image.class())));
+        if let Some(file) = boots.files.iter().find(|file| !image.directory().join(file).is_file()) {
+            let text = format!("nodes are to fetch {file}, which image {} does not have", image.name());
+            return Err(
+                Error::failed(text).hint(format!("tell the author of the module of {}", image.class()))
+            );
         }
         match image.kernel() {
             Some(kernel) if self.site.signer().is_some() && text.contains(&context.kernel_url) => {

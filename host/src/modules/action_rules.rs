@@ -28,7 +28,10 @@ pub fn command_line_flag(param: &ParamSpec) -> String {
 
 /// The first rule that an action breaks by itself.
 pub(super) fn broken_rule(action: &ActionSpec) -> Option<String> {
-    words_rule(&action.words)
+    let fault =
+        action.faults.first().map(|fault| fault.chars().filter(|c| !c.is_control()).take(200).collect());
+    fault
+        .or_else(|| words_rule(&action.words))
         .or_else(|| match action.role {
             Role::Unknown => {
                 Some("its role is unknown here: the module is newer than this disklessset".to_owned())
