@@ -2,21 +2,19 @@
 
 use super::{FileError, atomic_file::aside_stem, failpoint::failpoint, flush::Together};
 use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_system::beneath::{self, Links, Mounts};
 use nix::{
     errno::Errno,
-    fcntl::{
-        AT_FDCWD, FallocateFlags, OFlag, OpenHow, RenameFlags, ResolveFlag, fallocate, openat2, renameat2,
-    },
+    fcntl::{AT_FDCWD, FallocateFlags, RenameFlags, fallocate, renameat2},
     libc,
 };
+use rustix::fs::OFlags;
 use std::{
     collections::HashSet,
     fs::{self, File, Permissions},
     io,
-    os::{
-        fd::AsRawFd,
-        unix::fs::{OpenOptionsExt, PermissionsExt},
-    },
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
 };
 
 /// Opens a file for appending, made when missing, with exactly the permission bits `mode`; never through a link.
@@ -178,47 +176,12 @@ pub fn resolve_in_tree(tree: &Utf8Path, path: &Utf8Path) -> Result<Utf8PathBuf, 
         .custom_flags(libc::O_DIRECTORY)
         .open(tree)
         .map_err(FileError::of("open tree", tree))?;
-    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_IN_ROOT);
     let place = path.as_str().trim_start_matches('/');
     let shown = tree.join(place);
-    let found = match openat2(&root, place, how) {
-        // Before 5.6; that of Enterprise Linux 8 is 4.18.
-        Err(Errno::ENOSYS) => return walk_in_tree(tree, Utf8Path::new(place)),
-        found => found.map_err(FileError::of("find", &shown))?,
-    };
-    let link = Utf8PathBuf::from(format!("/proc/self/fd/{}", found.as_raw_fd()));
-    link.read_link_utf8().map_err(FileError::of("name", &shown))
-}
-
-/// The same where the kernel cannot be asked: each part by itself, as many links as the kernel follows.
-fn walk_in_tree(tree: &Utf8Path, path: &Utf8Path) -> Result<Utf8PathBuf, FileError> {
-    const MOST_LINKS: usize = 40;
-    let tree = tree.canonicalize_utf8().map_err(FileError::of("open tree", tree))?;
-    let parts = |path: &Utf8Path| path.as_str().rsplit('/').map(str::to_owned).collect::<Vec<_>>();
-    let (mut here, mut ahead, mut followed) = (tree.clone(), parts(path), 0);
-    while let Some(part) = ahead.pop() {
-        match part.as_str() {
-            "" | "." => continue,
-            ".." if here != tree => {
-                here.pop();
-                continue;
-            }
-            ".." => continue,
-            _ => here.push(&part),
-        }
-        let found = here.symlink_metadata().map_err(FileError::of("find", &here))?;
-        if !found.is_symlink() {
-            continue;
-        }
-        followed += 1;
-        if followed > MOST_LINKS {
-            return Err(FileError::of("find", &here)(Errno::ELOOP));
-        }
-        let aim = here.read_link_utf8().map_err(FileError::of("find", &here))?;
-        here = if aim.is_absolute() { tree.clone() } else { here.parent().unwrap_or(&tree).to_owned() };
-        ahead.extend(parts(&aim));
-    }
-    Ok(here)
+    let found = beneath::inside(&root, Path::new(place), OFlags::PATH, Links::Inside, Mounts::Entered)
+        .map_err(FileError::of("find", &shown))?;
+    let real = beneath::place_of(&found).map_err(FileError::of("name", &shown))?;
+    Utf8PathBuf::from_path_buf(real).map_err(|_| FileError::of("name", &shown)(Errno::EILSEQ))
 }
 
 #[cfg(test)]
@@ -235,13 +198,11 @@ mod tests {
         std::os::unix::fs::symlink("../../../../etc", tree.join("conf")).unwrap();
         let tree = tree.canonicalize_utf8().unwrap();
         assert_eq!(resolve_in_tree(&tree, "lib/modules".into()).unwrap(), tree.join("usr/lib/modules"));
-        for path in ["lib/modules", "/lib/../lib/./modules", "conf", "../..", "usr"] {
-            let (kernel, walked) = (
-                resolve_in_tree(&tree, path.into()),
-                walk_in_tree(&tree, path.trim_start_matches('/').into()),
-            );
-            assert_eq!(walked.ok(), kernel.ok(), "{path}");
-        }
+        assert_eq!(
+            resolve_in_tree(&tree, "/lib/../lib/./modules".into()).unwrap(),
+            tree.join("usr/lib/modules")
+        );
+        assert_eq!(resolve_in_tree(&tree, "../..".into()).unwrap(), tree);
         assert!(
             resolve_in_tree(&tree, "conf/passwd".into()).unwrap_err().is_not_found(),
             "the server's is not seen"

@@ -12,7 +12,6 @@
 
 pub mod accounts;
 pub mod anonymise;
-mod beneath;
 pub mod boot_line;
 pub mod content;
 pub mod drivers;

@@ -7,14 +7,16 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use disklessset_system::beneath::{self, Links, Mounts};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat, readlinkat};
+use nix::fcntl::{OFlag, open, readlinkat};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{Mode, SFlag, fstat, mkdirat};
 use nix::unistd::{chroot, fchdir, pivot_root};
+use rustix::fs::OFlags;
 
 use super::isolation::{Access, Bind, Chroot, NameResolution, StepError, step};
 use super::made_up;
@@ -157,24 +159,17 @@ fn show(tree: &OwnedFd, source: &OwnedFd, plan: &Bind) -> Result<(), StepError> 
 
 /// Opens anything below the tree, no part of its path being a link.
 fn open_in_tree(tree: &OwnedFd, path: &Utf8Path) -> Result<OwnedFd, StepError> {
-    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let mut current = tree.try_clone().map_err(step(format!("opening {path}")))?;
-    for part in path.components() {
-        let Utf8Component::Normal(part) = part else {
-            return Err(StepError {
-                step: format!("using {path}"),
-                source: io::ErrorKind::InvalidInput.into(),
-            });
-        };
-        current = openat(current.as_fd(), part, flags, Mode::empty())
-            .map_err(step(format!("opening {path} in the tree")))?;
-        let kind = kind_of(&fstat(&current).map_err(step(format!("inspecting {path}")))?);
-        if kind == SFlag::S_IFLNK {
-            let source = io::Error::from(Errno::ELOOP);
-            return Err(StepError { step: format!("{path} in the tree is or goes through a link"), source });
-        }
+    if !path.components().all(|part| matches!(part, Utf8Component::Normal(_))) {
+        return Err(StepError { step: format!("using {path}"), source: io::ErrorKind::InvalidInput.into() });
     }
-    Ok(current)
+    // A path without parts is the tree itself.
+    let parts = Utf8Path::new(".").join(path);
+    beneath::inside(tree, parts.as_std_path(), OFlags::PATH, Links::Refused, Mounts::Entered).map_err(
+        |error| match error {
+            rustix::io::Errno::LOOP => step(format!("{path} in the tree is or goes through a link"))(error),
+            _ => step(format!("opening {path} in the tree"))(error),
+        },
+    )
 }
 
 /// Swaps the root for the tree and lets go of the machine's mounts: a program in the tree cannot even see them.

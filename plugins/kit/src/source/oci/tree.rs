@@ -1,8 +1,8 @@
 //! The tree that layers are applied to. The kernel resolves every path with the tree as its root, so that no link leads out of it.
 
-use crate::beneath::{self, Links};
+use disklessset_system::beneath::{self, Links, Mounts};
 use rustix::{
-    fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps},
     io::{Errno, Result},
 };
@@ -14,8 +14,6 @@ use std::{
 
 /// Directories in each other, as deep as an operating system never has them: each takes open files while it is removed.
 const DEEPEST: usize = 400;
-/// A path resolved in a root is tried again when something else was renamed meanwhile, anywhere on the server.
-const ATTEMPTS: usize = 64;
 
 /// A directory that layers are applied to.
 pub(super) struct Tree {
@@ -41,14 +39,7 @@ impl Tree {
     fn resolve(&self, parts: &[&[u8]], links: Links) -> Result<OwnedFd> {
         let path = if parts.is_empty() { b".".to_vec() } else { parts.join(&b'/') };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let mut outcome = Err(Errno::AGAIN);
-        for _ in 0..ATTEMPTS {
-            outcome = beneath::inside(&self.root, Path::new(OsStr::from_bytes(&path)), flags, links);
-            if outcome.as_ref().err() != Some(&Errno::AGAIN) {
-                break;
-            }
-        }
-        outcome
+        beneath::inside(&self.root, Path::new(OsStr::from_bytes(&path)), flags, links, Mounts::Refused)
     }
 
     /// An existing directory, links inside the tree followed.
@@ -103,7 +94,7 @@ pub(super) fn kind(stat: &Stat) -> FileType {
 pub(super) fn own_path(directory: BorrowedFd<'_>, name: &CStr) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     let below = std::ffi::OsStr::from_bytes(name.to_bytes());
-    Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(below)
+    Path::new(&beneath::own_path(directory)).join(below)
 }
 
 /// Times that a directory gets back when something in it was made or removed: a layer sets those of the directories it names, and
