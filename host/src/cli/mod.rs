@@ -32,6 +32,8 @@ use std::sync::{Arc, Mutex};
 /// Does what the process's arguments ask for and tells how it ended: 0 done, 1 failed, 2 wrong usage, 3 not found,
 /// 4 busy, 5 refused, 130 or 143 interrupted.
 pub fn run() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    crate::system::failpoint::take_steps_of_the_ground();
     // What nodes fetch is for everybody to read, however private the caller's own files are; what is not, says so itself.
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     exit_guard::watch();
