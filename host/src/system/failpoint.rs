@@ -103,6 +103,11 @@ mod compiled_in {
             Step::RenamedOver => "renamed over what was there",
             Step::Exchanged => "directories: exchanged",
             Step::Flushed => "about to be published: flushed",
+            Step::RemovalBegins => "removal: begins",
+            Step::RemovalFirstFileGone => "removal: the first file gone",
+            Step::RemovalEmpty => "removal: empty",
+            Step::RemovalAllGone => "removal: all gone",
+            Step::RemovalEnded => "removal: ended",
         }
     }
 }

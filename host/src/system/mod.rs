@@ -15,7 +15,6 @@ pub mod limits;
 pub mod lock;
 pub mod mounts;
 pub mod process;
-pub mod remove_tree;
 pub mod tree_mounts;
 
 mod busy;
@@ -24,12 +23,11 @@ mod lock_probe;
 mod loop_device;
 pub(crate) mod mount_flags;
 mod process_handle;
-mod subvolume;
 mod syscalls;
 
 pub(crate) use disklessset_system::mount_table as mountinfo;
 pub use disklessset_system::{
-    FileError, durable as atomic_file, durable as flush, own_directory, trusted_path,
+    FileError, durable as atomic_file, durable as flush, own_directory, remove_tree, trusted_path,
 };
 pub(crate) use loop_device::detach_unfinished;
 pub(crate) use syscalls::leave_callers_surroundings;

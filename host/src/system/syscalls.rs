@@ -99,25 +99,3 @@ pub(in crate::system) fn take_terminal(terminal: impl AsFd) {
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
     }
 }
-
-nix::ioctl_read!(fs_ioc_getflags, b'f', 1, libc::c_long);
-nix::ioctl_write_ptr!(fs_ioc_setflags, b'f', 2, libc::c_long);
-
-/// `chattr +i` and `+a`.
-const UNCHANGEABLE: libc::c_long = 0x10 | 0x20;
-
-/// Takes the immutable and append-only flags off an open file or directory. Returns whether there were any.
-pub(in crate::system) fn clear_unchangeable(file: impl AsFd) -> io::Result<bool> {
-    let fd = file.as_fd().as_raw_fd();
-    let mut flags: libc::c_long = 0;
-    // SAFETY: both calls get an open descriptor and a long that lives through them; the kernel reads or writes at most that.
-    unsafe {
-        fs_ioc_getflags(fd, &raw mut flags)?;
-        if flags & UNCHANGEABLE == 0 {
-            return Ok(false);
-        }
-        flags &= !UNCHANGEABLE;
-        fs_ioc_setflags(fd, &raw const flags)?;
-    }
-    Ok(true)
-}

@@ -4,11 +4,9 @@
 //!
 //! [`file_error`] is the lowest; [`mount_table`] reads what is mounted, [`file_system`], [`subvolume`] and [`free_space`] say what a path
 //! lies on. [`trusted_path`] judges who could change what lies on a path; [`durable`] makes, replaces, renames and removes files for good,
-//! with [`own_directory`] where other users may have been before, and [`steps`] tells tests how far it is. [`beneath`] opens what lies in
+//! with [`own_directory`] where other users may have been before and [`remove_tree`] for whole trees, and [`steps`] tells tests how far it is. [`beneath`] opens what lies in
 //! a directory and [`tree_files`] works on the files of an OS tree, so that no link leads out of it, with [`file_flags`]. [`programs`]
 //! finds tools, [`bytes`] writes sizes for people, and [`initramfs`] walks through the archives that kernels unpack, with [`unpacking`].
-
-#![forbid(unsafe_code)]
 
 pub mod beneath;
 pub mod bytes;
@@ -21,6 +19,7 @@ pub mod initramfs;
 pub mod mount_table;
 pub mod own_directory;
 pub mod programs;
+pub mod remove_tree;
 pub mod steps;
 pub mod subvolume;
 pub mod tree_files;

@@ -42,6 +42,16 @@ pub enum Step {
     Exchanged,
     /// What is about to be published is on disk.
     Flushed,
+    /// A tree is about to be removed.
+    RemovalBegins,
+    /// Of a tree the first file is gone.
+    RemovalFirstFileGone,
+    /// A tree has nothing inside any more.
+    RemovalEmpty,
+    /// A tree is gone.
+    RemovalAllGone,
+    /// A tree is gone, and that is on disk.
+    RemovalEnded,
 }
 
 /// What is told of each step: the step, what it was done to, and an act that leaves the step half done, to be called right before an end.
