@@ -108,6 +108,14 @@ mod compiled_in {
             Step::RemovalEmpty => "removal: empty",
             Step::RemovalAllGone => "removal: all gone",
             Step::RemovalEnded => "removal: ended",
+            Step::BindShared => "bind: mounted, and shared still",
+            Step::BindFinished => "bind: finished",
+            Step::OverlayShared => "overlay: mounted, and shared still",
+            Step::OverlayFinished => "overlay: finished",
+            Step::ImageMounted => "image: mounted",
+            Step::Unmounted => "unmounted",
+            Step::LoopDeviceMade => "loop device: made",
+            Step::LoopDeviceWithoutName => "loop device: made, without its name",
         }
     }
 }

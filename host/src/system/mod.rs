@@ -17,19 +17,15 @@ pub mod mounts;
 pub mod process;
 pub mod tree_mounts;
 
-mod busy;
 pub(crate) mod failpoint;
 mod lock_probe;
-mod loop_device;
-pub(crate) mod mount_flags;
 mod process_handle;
 mod syscalls;
 
-pub(crate) use disklessset_system::mount_table as mountinfo;
+pub(crate) use disklessset_system::loop_device::detach_unfinished;
 pub use disklessset_system::{
     FileError, durable as atomic_file, durable as flush, own_directory, remove_tree, trusted_path,
 };
-pub(crate) use loop_device::detach_unfinished;
 pub(crate) use syscalls::leave_callers_surroundings;
 
 #[cfg(test)]

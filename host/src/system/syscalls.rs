@@ -1,7 +1,6 @@
 //! System calls without a safe wrapper in the crates we use; each behind a safe function here.
 #![allow(unsafe_code)]
 
-use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -38,34 +37,6 @@ pub(in crate::system) fn pidfd_kill(process: BorrowedFd<'_>, signal: i32) -> io:
             error => Err(error),
         },
     }
-}
-
-/// What [`mount_setattr`] changes, in the numbers of `MOUNT_ATTR_*`.
-pub(in crate::system) struct MountAttributes {
-    pub(in crate::system) set: u64,
-    pub(in crate::system) clear: u64,
-    /// Whether the mounts below are changed, too.
-    pub(in crate::system) recursive: bool,
-}
-
-/// Changes the attributes of the mount at a path (Linux 5.12; older kernels say `ENOSYS`).
-pub(in crate::system) fn mount_setattr(path: &str, wanted: MountAttributes) -> io::Result<()> {
-    let path = CString::new(path)?;
-    let attributes =
-        libc::mount_attr { attr_set: wanted.set, attr_clr: wanted.clear, propagation: 0, userns_fd: 0 };
-    let flags = if wanted.recursive { libc::AT_RECURSIVE } else { 0 };
-    // SAFETY: the path is a C string and the structure the kernel's own, with its size; both outlive the call.
-    let done = unsafe {
-        libc::syscall(
-            libc::SYS_mount_setattr,
-            libc::AT_FDCWD,
-            path.as_ptr(),
-            flags,
-            &raw const attributes,
-            size_of::<libc::mount_attr>(),
-        )
-    };
-    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// For a new process, between fork and exec: what our caller had open, and how private its new files are, is nothing to a

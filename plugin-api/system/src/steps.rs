@@ -52,6 +52,22 @@ pub enum Step {
     RemovalAllGone,
     /// A tree is gone, and that is on disk.
     RemovalEnded,
+    /// Something is shown a second time, and other namespaces see it, too.
+    BindShared,
+    /// Something is shown a second time, as it was asked for.
+    BindFinished,
+    /// An overlay is mounted, and other namespaces see it, too.
+    OverlayShared,
+    /// An overlay is mounted, as it was asked for.
+    OverlayFinished,
+    /// The file system in a file is mounted.
+    ImageMounted,
+    /// A mount is gone.
+    Unmounted,
+    /// A loop device has its file, its name and its flags.
+    LoopDeviceMade,
+    /// A loop device has its file, and would stay.
+    LoopDeviceWithoutName,
 }
 
 /// What is told of each step: the step, what it was done to, and an act that leaves the step half done, to be called right before an end.

@@ -5,12 +5,13 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
 use camino::Utf8Path;
+use disklessset_system::mounts::{MountFlags, mount_file_system};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::libc;
-use nix::mount::{MsFlags, mount};
 use nix::sys::stat::{FileStat, Mode, SFlag, mkdirat};
-use nix::sys::statvfs::{FsFlags, fstatvfs};
+use rustix::fs::{StatVfsMountFlags, fstatvfs};
+use rustix::mount::{mount_bind_recursive, mount_remount};
 
 use super::isolation::{StepError, step};
 
@@ -18,10 +19,8 @@ use super::isolation::{StepError, step};
 pub(super) fn bind_on_itself(path: &Utf8Path) -> Result<OwnedFd, StepError> {
     let failed = |act: &str| format!("{act} {path}");
     let before = open_directory(libc::AT_FDCWD, path.as_str()).map_err(step(failed("opening")))?;
-    let recursive = MsFlags::MS_BIND | MsFlags::MS_REC;
     let place = magic(&before);
-    mount(Some(place.as_str()), place.as_str(), None::<&str>, recursive, None::<&str>)
-        .map_err(step(failed("binding")))?;
+    mount_bind_recursive(&*place, &*place).map_err(step(failed("binding")))?;
     // The old descriptor is below the new mount: open anew.
     open_directory(libc::AT_FDCWD, path.as_str()).map_err(step(failed("opening")))
 }
@@ -63,34 +62,33 @@ pub(super) fn open_at(parent: i32, path: &str, flags: OFlag) -> nix::Result<Owne
 
 /// The path that means exactly this open file, whatever its name leads to now.
 pub(super) fn magic(fd: &OwnedFd) -> String {
-    format!("/proc/self/fd/{}", fd.as_raw_fd())
+    disklessset_system::beneath::own_path(fd)
 }
 
 pub(super) fn mount_on(
     target: &OwnedFd,
     kind: &str,
-    flags: MsFlags,
+    flags: MountFlags,
     data: Option<&str>,
 ) -> Result<(), StepError> {
-    mount(Some(kind), magic(target).as_str(), Some(kind), flags, data)
+    mount_file_system(kind, &magic(target), kind, flags, data)
         .map_err(step(format!("mounting {kind} in the tree")))
 }
 
 pub(super) fn make_read_only(target: &OwnedFd, name: &str) -> Result<(), StepError> {
-    let flags = fstatvfs(target).map_err(step(format!("inspecting {name}")))?.flags();
+    let flags = fstatvfs(target).map_err(step(format!("inspecting {name}")))?.f_flag;
     // A remount sets all flags of a mount, so those it has are repeated.
-    let mut keep = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    let mut keep = MountFlags::BIND | MountFlags::RDONLY;
     for (has, flag) in [
-        (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
-        (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
-        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
+        (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
+        (StatVfsMountFlags::NODEV, MountFlags::NODEV),
+        (StatVfsMountFlags::NOEXEC, MountFlags::NOEXEC),
     ] {
         if flags.contains(has) {
             keep |= flag;
         }
     }
-    mount(None::<&str>, magic(target).as_str(), None::<&str>, keep, None::<&str>)
-        .map_err(step(format!("making {name} read-only")))
+    mount_remount(magic(target), keep, "").map_err(step(format!("making {name} read-only")))
 }
 
 /// The umask took bits from a creation. The name is one that has just been made.
@@ -110,9 +108,7 @@ pub(super) fn create_file(parent: &OwnedFd, name: &str) -> Result<OwnedFd, StepE
 }
 
 pub(super) fn bind(source: &str, target: &OwnedFd, name: &str) -> Result<(), StepError> {
-    let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
-    mount(Some(source), magic(target).as_str(), None::<&str>, flags, None::<&str>)
-        .map_err(step(format!("showing {name} in the tree")))
+    mount_bind_recursive(source, magic(target)).map_err(step(format!("showing {name} in the tree")))
 }
 
 pub(super) fn kind_of(stat: &FileStat) -> SFlag {

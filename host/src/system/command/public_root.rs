@@ -11,9 +11,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use camino::Utf8PathBuf;
+use disklessset_system::mounts::MountFlags;
 use nix::fcntl::{OFlag, open};
 use nix::libc;
-use nix::mount::MsFlags;
 use nix::sys::stat::Mode;
 
 use super::isolation::{Public, StepError, step};
@@ -27,7 +27,7 @@ const OF_THE_SYSTEM: [&str; 10] =
 const MAY_HAVE_SECRETS: [&str; 2] = ["/etc", "/usr/local"];
 /// A place that is covered, and never what a link there leads to.
 const PLACE: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
-const SHARES: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
+const SHARES: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 
 /// Prepares this thread's private mount namespace.
 pub(super) fn enter(plan: &Public) -> Result<(), StepError> {

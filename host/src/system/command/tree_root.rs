@@ -10,13 +10,18 @@ use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use disklessset_system::beneath::{self, Links, Mounts};
+use disklessset_system::{
+    beneath::{self, Links, Mounts},
+    mounts::{self, Depth, MountFlags},
+};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, readlinkat};
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{Mode, SFlag, fstat, mkdirat};
 use nix::unistd::{chroot, fchdir, pivot_root};
-use rustix::fs::OFlags;
+use rustix::{
+    fs::OFlags,
+    mount::{UnmountFlags, mount_move, unmount},
+};
 
 use super::isolation::{Access, Bind, Chroot, NameResolution, StepError, step};
 use super::made_up;
@@ -24,7 +29,6 @@ use super::places::{
     bind, bind_on_itself, create_file, directory, kind_of, magic, make_read_only, mount_on, open_at,
     open_directory,
 };
-use crate::system::mount_flags::{self, Depth};
 
 /// Makes the tree this thread's root directory, with everything mounted but `/proc`, which only a process of the new pid
 /// namespace can mount.
@@ -50,7 +54,7 @@ pub(super) fn enter(plan: &Chroot) -> Result<(), StepError> {
     directory(&tree, tree_name, "proc", 0o555)?;
     made_up::mount_dev(&tree, tree_name, true)?;
     let sys = directory(&tree, tree_name, "sys", 0o555)?;
-    match mount_on(&sys, "sysfs", MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None) {
+    match mount_on(&sys, "sysfs", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, None) {
         // The kernel does not mount a file system on itself: that of a tree that is mounted for editing is there already.
         Err(there) if there.source.raw_os_error() == Some(nix::libc::EBUSY) => {}
         mounted => mounted?,
@@ -59,7 +63,7 @@ pub(super) fn enter(plan: &Chroot) -> Result<(), StepError> {
     make_read_only(&sys, "sys")?;
 
     let run = directory(&tree, tree_name, "run", 0o755)?;
-    mount_on(&run, "tmpfs", MsFlags::MS_NOSUID | MsFlags::MS_NODEV, Some("mode=0755,size=20%"))?;
+    mount_on(&run, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some("mode=0755,size=20%"))?;
     let run = directory(&tree, tree_name, "run", 0o755)?;
     mkdirat(&run, "lock", Mode::from_bits_truncate(0o1777)).map_err(step("making run/lock"))?;
 
@@ -80,9 +84,9 @@ fn make_mount_point(path: &Utf8Path) -> Result<OwnedFd, StepError> {
     let tree = bind_on_itself(path)?;
     let place = magic(&tree);
     // A hardened /var/tmp is often mounted noexec; in here the tree is a system like any other.
-    let allowed = MsFlags::MS_NOEXEC | MsFlags::MS_NOSUID;
-    mount_flags::change(&place, MsFlags::empty(), allowed, Depth::Alone)
-        .and_then(|()| mount_flags::change(&place, MsFlags::MS_NODEV, MsFlags::empty(), Depth::AllBelow))
+    let allowed = MountFlags::NOEXEC | MountFlags::NOSUID;
+    mounts::change(&place, MountFlags::empty(), allowed, Depth::Alone)
+        .and_then(|()| mounts::change(&place, MountFlags::NODEV, MountFlags::empty(), Depth::AllBelow))
         .map_err(step(format!("allowing programs to run in {path}")))?;
     Ok(tree)
 }
@@ -149,7 +153,7 @@ fn show(tree: &OwnedFd, source: &OwnedFd, plan: &Bind) -> Result<(), StepError> 
     bind(&magic(source), &place, target)?;
     // What is open now is below the mount: open what is on top of it.
     let shown = open_in_tree(tree, Utf8Path::new(target))?;
-    mount_flags::change(&magic(&shown), MsFlags::MS_NODEV, MsFlags::empty(), Depth::AllBelow)
+    mounts::change(&magic(&shown), MountFlags::NODEV, MountFlags::empty(), Depth::AllBelow)
         .map_err(step(format!("showing {target} without its devices")))?;
     if plan.access == Access::ReadOnly {
         make_read_only(&shown, target)?;
@@ -177,12 +181,11 @@ fn change_root(tree: &OwnedFd) -> Result<(), StepError> {
     fchdir(tree).map_err(step("entering the tree"))?;
     match pivot_root(".", ".") {
         Ok(()) => {
-            umount2(".", MntFlags::MNT_DETACH).map_err(step("leaving the machine's root"))?;
+            unmount(".", UnmountFlags::DETACH).map_err(step("leaving the machine's root"))?;
         }
         // The machine itself runs from its initramfs, whose root cannot be swapped.
         Err(Errno::EINVAL) => {
-            mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)
-                .map_err(step("moving the tree to the root"))?;
+            mount_move(".", "/").map_err(step("moving the tree to the root"))?;
             chroot(".").map_err(step("changing the root"))?;
         }
         Err(error) => return Err(step("changing the root")(error)),
