@@ -14,6 +14,7 @@ pub mod accounts;
 pub mod anonymise;
 pub mod boot_line;
 pub mod content;
+pub mod directories;
 pub mod drivers;
 pub mod exit_code;
 pub mod file_error;

@@ -48,28 +48,41 @@ pub fn create_new(path: &Utf8Path, mode: u32) -> Result<File, FileError> {
 /// # Errors
 /// `AlreadyExists` when anything has that name; else whatever the system refuses. Then there is no new directory.
 pub fn create_dir(path: &Utf8Path, mode: u32) -> Result<(), FileError> {
+    make_dir(path, mode, || sync_dir(parent_of(path)))
+}
+
+/// The same for one of many: it is durable once the directory that it is in is flushed.
+///
+/// # Errors
+/// As for [`create_dir`].
+pub fn create_dir_unflushed(path: &Utf8Path, mode: u32) -> Result<(), FileError> {
+    make_dir(path, mode, || Ok(()))
+}
+
+fn make_dir(
+    path: &Utf8Path,
+    mode: u32,
+    flush: impl FnOnce() -> Result<(), FileError>,
+) -> Result<(), FileError> {
     std::fs::DirBuilder::new()
         .mode(mode & 0o700)
         .create(path)
         .map_err(FileError::of("create directory", path))?;
     passed(Step::DirectoryMadeWithoutMode, &path);
-    finish_dir(path, mode).inspect_err(|_| {
+    set_mode_of_new(path, mode).and_then(|()| flush()).inspect_err(|_| {
         // Ours and empty; if even this fails there is nothing better to do than to say the first error.
         let _ = std::fs::remove_dir(path);
     })
 }
 
-fn finish_dir(path: &Utf8Path, mode: u32) -> Result<(), FileError> {
+fn set_mode_of_new(path: &Utf8Path, mode: u32) -> Result<(), FileError> {
     // The umask took bits from the creation. O_NOFOLLOW: what is changed is what was just made, not a link put in its place.
     let directory = File::options()
         .read(true)
         .custom_flags(open_flags(OFlags::DIRECTORY | OFlags::NOFOLLOW))
         .open(path)
         .map_err(FileError::of("open directory", path))?;
-    directory
-        .set_permissions(Permissions::from_mode(mode))
-        .map_err(FileError::of("set the mode of", path))?;
-    sync_dir(parent_of(path))
+    directory.set_permissions(Permissions::from_mode(mode)).map_err(FileError::of("set the mode of", path))
 }
 
 /// Creates a directory that must not exist in one that is open; `path` is for messages. As [`create_dir`] otherwise.

@@ -17,7 +17,7 @@ mod tests;
 
 pub use append::{keep_room, open_append, open_log};
 pub use aside::{create_aside, has_asides, sweep_asides, sweep_asides_of};
-pub use create::{create_dir, create_dir_all, create_dir_in, create_new};
+pub use create::{create_dir, create_dir_all, create_dir_in, create_dir_unflushed, create_new};
 pub use flush::{Together, sync_all_of, sync_dir, sync_files, sync_path};
 pub use mode::set_mode;
 pub use read::read_bounded;

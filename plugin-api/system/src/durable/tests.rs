@@ -49,6 +49,12 @@ fn a_rename_does_not_swallow_what_has_the_name() {
 fn directories_get_the_mode_that_was_asked_for() {
     let place = Place::new();
     create_dir(&place.path("shared"), 0o777).unwrap();
+    create_dir_unflushed(&place.path("one-of-many"), 0o777).unwrap();
+    assert_eq!(std::fs::metadata(place.path("one-of-many")).unwrap().mode() & 0o7777, 0o777);
+    assert_eq!(
+        create_dir_unflushed(&place.path("shared"), 0o700).unwrap_err().kind(),
+        io::ErrorKind::AlreadyExists
+    );
     assert_eq!(std::fs::metadata(place.path("shared")).unwrap().mode() & 0o7777, 0o777);
     create_dir_all(&place.path("x/y/z"), 0o750).unwrap();
     create_dir_all(&place.path("x/y/z"), 0o700).unwrap();
