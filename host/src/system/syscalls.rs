@@ -1,43 +1,9 @@
 //! System calls without a safe wrapper in the crates we use; each behind a safe function here.
 #![allow(unsafe_code)]
 
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 
 use nix::libc;
-
-/// A descriptor that stands for a process: readable when it has ended, and never for another with its pid.
-pub(in crate::system) fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
-    // SAFETY: the call takes two integers and touches no memory of ours.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, libc::c_long::from(pid), 0) };
-    let fd = i32::try_from(fd).map_err(io::Error::other)?;
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel has just made this descriptor for us (close-on-exec by itself), nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-/// Sends a signal to the process of a [`pidfd_open`]; one that has ended already is as good.
-pub(in crate::system) fn pidfd_kill(process: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
-    // SAFETY: no siginfo is passed; the descriptor is open for the length of the call.
-    let done = unsafe {
-        libc::syscall(
-            libc::SYS_pidfd_send_signal,
-            process.as_raw_fd(),
-            signal,
-            std::ptr::null::<libc::siginfo_t>(),
-            0,
-        )
-    };
-    match done {
-        0 => Ok(()),
-        _ => match io::Error::last_os_error() {
-            gone if gone.raw_os_error() == Some(libc::ESRCH) => Ok(()),
-            error => Err(error),
-        },
-    }
-}
 
 /// For a new process, between fork and exec: what our caller had open, and how private its new files are, is nothing to a
 /// program that we run. Descriptors 0 to 2 stay.

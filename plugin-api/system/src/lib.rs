@@ -28,7 +28,7 @@ pub mod tree_files;
 pub mod trusted_path;
 pub mod unpacking;
 
+pub use file_error::FileError;
+
 #[cfg(test)]
 mod test_support;
-
-pub use file_error::FileError;

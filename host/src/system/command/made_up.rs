@@ -8,10 +8,8 @@
 use std::os::fd::OwnedFd;
 
 use camino::Utf8Path;
-use nix::errno::Errno;
-use nix::libc;
-use nix::sys::stat::{Mode, SFlag, makedev, mknodat};
-use nix::unistd::symlinkat;
+use rustix::fs::{CWD, FileType, Mode, makedev, mknodat, symlinkat};
+use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, mount_bind, unmount};
 
 use super::isolation::{StepError, step};
@@ -20,7 +18,7 @@ use crate::system::FileError;
 use disklessset_system::mounts::{self, Depth, MountFlags};
 
 /// Character devices of every `/dev`: name, major, minor.
-const NODES: [(&str, u64, u64); 6] =
+const NODES: [(&str, u32, u32); 6] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 const LINKS: [(&str, &str); 4] = [
     ("fd", "/proc/self/fd"),
@@ -35,7 +33,7 @@ const LINKS: [(&str, &str); 4] = [
 /// # Errors
 /// What the system refuses; what was mounted before that stays.
 pub(in crate::system) fn mount_dev_into(tree: &Utf8Path) -> Result<(), FileError> {
-    let root = open_directory(libc::AT_FDCWD, tree.as_str()).map_err(FileError::of("open tree", tree))?;
+    let root = open_directory(CWD, tree.as_str()).map_err(FileError::of("open tree", tree))?;
     mount_dev(&root, tree.as_str(), true).map_err(|StepError { step, source }| {
         let source = std::io::Error::new(source.kind(), format!("{step}: {source}"));
         FileError { act: "mount", path: tree.join("dev"), source }
@@ -70,10 +68,16 @@ fn mount_nodes(root: &OwnedFd, name: &str) -> Result<OwnedFd, StepError> {
     mount_on(&place, "tmpfs", MountFlags::NOSUID | MountFlags::NOEXEC, Some("mode=0755,size=1m"))?;
     let nodes = directory(root, name, "sys", 0o555)?;
     for (node, major, minor) in NODES {
-        match mknodat(&nodes, node, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(major, minor)) {
+        match mknodat(
+            &nodes,
+            node,
+            FileType::CharacterDevice,
+            Mode::from_raw_mode(0o666),
+            makedev(major, minor),
+        ) {
             Ok(()) => set_mode(&nodes, node, 0o666)?,
             // A container without the right to make devices: show the machine's own.
-            Err(Errno::EPERM) => {
+            Err(Errno::PERM) => {
                 bind(&format!("/dev/{node}"), &create_file(&nodes, node)?, node)?;
                 let shown = format!("{}/{node}", magic(&nodes));
                 mounts::change(&shown, MountFlags::empty(), MountFlags::NODEV, Depth::Alone)

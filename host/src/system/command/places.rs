@@ -1,16 +1,13 @@
 //! Opens and mounts on places of a tree that is a stranger's: step by step, no link followed, each mount made on an open descriptor.
 
 use std::fs::{File, Permissions};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
 use camino::Utf8Path;
 use disklessset_system::mounts::{MountFlags, mount_file_system};
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::libc;
-use nix::sys::stat::{FileStat, Mode, SFlag, mkdirat};
-use rustix::fs::{StatVfsMountFlags, fstatvfs};
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, StatVfsMountFlags, fstatvfs, mkdirat, openat};
+use rustix::io::Errno;
 use rustix::mount::{mount_bind_recursive, mount_remount};
 
 use super::isolation::{StepError, step};
@@ -18,26 +15,26 @@ use super::isolation::{StepError, step};
 /// Binds a directory onto itself with what is mounted below, and opens it through the new mount.
 pub(super) fn bind_on_itself(path: &Utf8Path) -> Result<OwnedFd, StepError> {
     let failed = |act: &str| format!("{act} {path}");
-    let before = open_directory(libc::AT_FDCWD, path.as_str()).map_err(step(failed("opening")))?;
+    let before = open_directory(CWD, path.as_str()).map_err(step(failed("opening")))?;
     let place = magic(&before);
     mount_bind_recursive(&*place, &*place).map_err(step(failed("binding")))?;
     // The old descriptor is below the new mount: open anew.
-    open_directory(libc::AT_FDCWD, path.as_str()).map_err(step(failed("opening")))
+    open_directory(CWD, path.as_str()).map_err(step(failed("opening")))
 }
 
 /// Opens a directory of the tree without following a link; makes it when it is missing, as an OS needs it anyway.
 pub(super) fn directory(parent: &OwnedFd, tree: &str, name: &str, mode: u32) -> Result<OwnedFd, StepError> {
-    let opened = match open_directory(parent.as_raw_fd(), name) {
-        Err(Errno::ENOENT) => {
-            mkdirat(parent, name, Mode::from_bits_truncate(mode))
+    let opened = match open_directory(parent, name) {
+        Err(Errno::NOENT) => {
+            mkdirat(parent, name, Mode::from_raw_mode(mode))
                 .map_err(step(format!("making {tree}/{name}")))?;
             set_mode(parent, name, mode)?;
-            open_directory(parent.as_raw_fd(), name)
+            open_directory(parent, name)
         }
         other => other,
     };
     opened.map_err(|error| match error {
-        Errno::ELOOP | Errno::ENOTDIR => StepError {
+        Errno::LOOP | Errno::NOTDIR => StepError {
             step: format!("{tree}/{name} is not a directory (a link there could lead anywhere)"),
             source: error.into(),
         },
@@ -45,19 +42,9 @@ pub(super) fn directory(parent: &OwnedFd, tree: &str, name: &str, mode: u32) -> 
     })
 }
 
-pub(super) fn open_directory(parent: i32, path: &str) -> nix::Result<OwnedFd> {
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    open_at(parent, path, flags)
-}
-
-/// `openat` with a raw parent, so that `AT_FDCWD` and descriptors go the same way.
-pub(super) fn open_at(parent: i32, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
-    if parent == libc::AT_FDCWD {
-        open(path, flags, Mode::empty())
-    } else {
-        // The parent's descriptor path is a directory's, so the name is looked up in it and in nothing else.
-        open(format!("/proc/self/fd/{parent}/{path}").as_str(), flags, Mode::empty())
-    }
+pub(super) fn open_directory(parent: impl AsFd, path: &str) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(parent, path, flags, Mode::empty())
 }
 
 /// The path that means exactly this open file, whatever its name leads to now.
@@ -111,6 +98,6 @@ pub(super) fn bind(source: &str, target: &OwnedFd, name: &str) -> Result<(), Ste
     mount_bind_recursive(source, magic(target)).map_err(step(format!("showing {name} in the tree")))
 }
 
-pub(super) fn kind_of(stat: &FileStat) -> SFlag {
-    SFlag::from_bits_truncate(stat.st_mode & libc::S_IFMT)
+pub(super) fn kind_of(stat: &Stat) -> FileType {
+    FileType::from_raw_mode(stat.st_mode)
 }

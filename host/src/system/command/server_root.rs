@@ -7,9 +7,7 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use nix::fcntl::{OFlag, open};
-use nix::libc;
-use nix::sys::stat::Mode;
+use rustix::fs::{CWD, Mode, OFlags, open};
 
 use super::isolation::{Installing, StepError, step};
 use super::made_up;
@@ -26,7 +24,7 @@ pub(super) fn enter(plan: &Installing) -> Result<OwnedFd, StepError> {
     let resolvers: Vec<(&str, OwnedFd)> = RESOLVERS
         .into_iter()
         .filter_map(|name| {
-            let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+            let flags = OFlags::PATH | OFlags::CLOEXEC;
             Some((name, open(Path::new("/run").join(name).as_path(), flags, Mode::empty()).ok()?))
         })
         .collect();
@@ -42,14 +40,14 @@ pub(super) fn enter(plan: &Installing) -> Result<OwnedFd, StepError> {
             .map_err(step(format!("opening what may be written beside {}", plan.tree)))?;
     }
 
-    let root = open_directory(libc::AT_FDCWD, "/").map_err(step("opening /"))?;
+    let root = open_directory(CWD, "/").map_err(step("opening /"))?;
     made_up::mount_dev(&root, "", plan.links_of_dev)?;
     hide_run(&root, &resolvers)?;
 
     own_tmp(&root)?;
     // It may be below what has just been covered and shown again.
     let name = plan.tree.as_str();
-    let tree = open_directory(libc::AT_FDCWD, name).map_err(step(format!("opening {name}")))?;
+    let tree = open_directory(CWD, name).map_err(step(format!("opening {name}")))?;
     made_up::mount_sys(&tree, name)?;
     bind("/dev", &directory(&tree, name, "dev", 0o755)?, "/dev")?;
     directory(&tree, name, "proc", 0o555)

@@ -7,27 +7,24 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use disklessset_system::{
     beneath::{self, Links, Mounts},
     mounts::{self, Depth, MountFlags},
 };
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, readlinkat};
-use nix::sys::stat::{Mode, SFlag, fstat, mkdirat};
-use nix::unistd::{chroot, fchdir, pivot_root};
 use rustix::{
-    fs::OFlags,
+    fs::{FileType, Mode, OFlags, fstat, mkdirat, open, openat, readlinkat},
+    io::Errno,
     mount::{UnmountFlags, mount_move, unmount},
+    process::{chdir, chroot, fchdir, pivot_root},
 };
 
 use super::isolation::{Access, Bind, Chroot, NameResolution, StepError, step};
 use super::made_up;
 use super::places::{
-    bind, bind_on_itself, create_file, directory, kind_of, magic, make_read_only, mount_on, open_at,
-    open_directory,
+    bind, bind_on_itself, create_file, directory, kind_of, magic, make_read_only, mount_on, open_directory,
 };
 
 /// Makes the tree this thread's root directory, with everything mounted but `/proc`, which only a process of the new pid
@@ -38,7 +35,7 @@ pub(super) fn enter(plan: &Chroot) -> Result<(), StepError> {
         .binds
         .iter()
         .map(|bind| {
-            let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+            let flags = OFlags::PATH | OFlags::CLOEXEC;
             let source = open(bind.source.as_std_path(), flags, Mode::empty())
                 .map_err(step(format!("opening {}", bind.source)))?;
             Ok((source, bind))
@@ -56,7 +53,7 @@ pub(super) fn enter(plan: &Chroot) -> Result<(), StepError> {
     let sys = directory(&tree, tree_name, "sys", 0o555)?;
     match mount_on(&sys, "sysfs", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, None) {
         // The kernel does not mount a file system on itself: that of a tree that is mounted for editing is there already.
-        Err(there) if there.source.raw_os_error() == Some(nix::libc::EBUSY) => {}
+        Err(there) if there.source.raw_os_error() == Some(Errno::BUSY.raw_os_error()) => {}
         mounted => mounted?,
     }
     let sys = directory(&tree, tree_name, "sys", 0o555)?;
@@ -65,7 +62,7 @@ pub(super) fn enter(plan: &Chroot) -> Result<(), StepError> {
     let run = directory(&tree, tree_name, "run", 0o755)?;
     mount_on(&run, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some("mode=0755,size=20%"))?;
     let run = directory(&tree, tree_name, "run", 0o755)?;
-    mkdirat(&run, "lock", Mode::from_bits_truncate(0o1777)).map_err(step("making run/lock"))?;
+    mkdirat(&run, "lock", Mode::from_raw_mode(0o1777)).map_err(step("making run/lock"))?;
 
     if let Some(content) = resolver {
         show_resolver(&tree, &run, &content)?;
@@ -97,8 +94,8 @@ fn show_resolver(tree: &OwnedFd, run: &OwnedFd, content: &[u8]) -> Result<(), St
     let private = "disklessset-resolv.conf";
     let mut file = File::from(create_file(run, private)?);
     file.write_all(content).map_err(step("writing the server's resolver settings"))?;
-    let Ok(etc) = open_directory(tree.as_raw_fd(), "etc") else { return Ok(()) };
-    match readlinkat(&etc, "resolv.conf") {
+    let Ok(etc) = open_directory(tree, "etc") else { return Ok(()) };
+    match readlinkat(&etc, "resolv.conf", Vec::new()) {
         Ok(target) => {
             let target = Utf8PathBuf::from(target.to_string_lossy().into_owned());
             let below_run = ["/run", "../run", "/var/run", "../var/run"]
@@ -109,16 +106,16 @@ fn show_resolver(tree: &OwnedFd, run: &OwnedFd, content: &[u8]) -> Result<(), St
             let mut copy = File::from(create_file(&parent, &name)?);
             copy.write_all(content).map_err(step("writing the server's resolver settings"))
         }
-        Err(Errno::ENOENT) => {
+        Err(Errno::NOENT) => {
             let place = create_file(&etc, "resolv.conf")?;
             bind(&format!("{}/{private}", magic(run)), &place, "resolv.conf")
         }
-        Err(Errno::EINVAL) => {
-            let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        Err(Errno::INVAL) => {
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let place =
-                open_at(etc.as_raw_fd(), "resolv.conf", flags).map_err(step("opening etc/resolv.conf"))?;
+                openat(&etc, "resolv.conf", flags, Mode::empty()).map_err(step("opening etc/resolv.conf"))?;
             let is_file =
-                kind_of(&fstat(&place).map_err(step("inspecting etc/resolv.conf"))?) == SFlag::S_IFREG;
+                kind_of(&fstat(&place).map_err(step("inspecting etc/resolv.conf"))?) == FileType::RegularFile;
             if is_file { bind(&format!("{}/{private}", magic(run)), &place, "resolv.conf") } else { Ok(()) }
         }
         Err(error) => Err(step("reading etc/resolv.conf")(error)),
@@ -141,7 +138,7 @@ fn make_parents(top: &OwnedFd, path: &Utf8Path) -> Result<(OwnedFd, String), Ste
 fn show(tree: &OwnedFd, source: &OwnedFd, plan: &Bind) -> Result<(), StepError> {
     let target = plan.target.as_str().trim_start_matches('/');
     let is_directory =
-        kind_of(&fstat(source).map_err(step(format!("inspecting {}", plan.source)))?) == SFlag::S_IFDIR;
+        kind_of(&fstat(source).map_err(step(format!("inspecting {}", plan.source)))?) == FileType::Directory;
     let place = match target.strip_prefix("run/") {
         Some(below_run) => {
             let run = directory(tree, "tree", "run", 0o755)?;
@@ -170,7 +167,7 @@ fn open_in_tree(tree: &OwnedFd, path: &Utf8Path) -> Result<OwnedFd, StepError> {
     let parts = Utf8Path::new(".").join(path);
     beneath::inside(tree, parts.as_std_path(), OFlags::PATH, Links::Refused, Mounts::Entered).map_err(
         |error| match error {
-            rustix::io::Errno::LOOP => step(format!("{path} in the tree is or goes through a link"))(error),
+            Errno::LOOP => step(format!("{path} in the tree is or goes through a link"))(error),
             _ => step(format!("opening {path} in the tree"))(error),
         },
     )
@@ -184,11 +181,11 @@ fn change_root(tree: &OwnedFd) -> Result<(), StepError> {
             unmount(".", UnmountFlags::DETACH).map_err(step("leaving the machine's root"))?;
         }
         // The machine itself runs from its initramfs, whose root cannot be swapped.
-        Err(Errno::EINVAL) => {
+        Err(Errno::INVAL) => {
             mount_move(".", "/").map_err(step("moving the tree to the root"))?;
             chroot(".").map_err(step("changing the root"))?;
         }
         Err(error) => return Err(step("changing the root")(error)),
     }
-    nix::unistd::chdir("/").map_err(step("entering the tree's root"))
+    chdir("/").map_err(step("entering the tree's root"))
 }

@@ -12,8 +12,6 @@ mod read;
 mod remove;
 mod rename;
 mod replace;
-#[cfg(test)]
-mod tests;
 
 pub use append::{keep_room, open_append, open_log};
 pub use aside::{create_aside, has_asides, sweep_asides, sweep_asides_of};
@@ -50,3 +48,6 @@ fn open_nofollow(path: &Utf8Path) -> Result<File, FileError> {
         .open(path)
         .map_err(FileError::of("open", path))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,6 @@ mod flags;
 mod image;
 mod overlay;
 mod setattr;
-#[cfg(test)]
-mod tests;
 mod unmounting;
 
 pub use bind::{Submounts, bind};
@@ -62,3 +60,6 @@ fn open_place(target: &Utf8Path) -> Result<File, FileError> {
     }
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,6 @@
 //! reason to stop.
 
 mod moving_aside;
-#[cfg(test)]
-mod tests;
 
 pub use moving_aside::MovedAside;
 
@@ -106,3 +104,6 @@ fn make_one(path: &Utf8Path, mode: u32) -> Result<(), FileError> {
         parent_and_name(path).map_err(|error| error.into_file_error("create directory", path))?;
     durable::create_dir_in(&parent, name, path, mode)
 }
+
+#[cfg(test)]
+mod tests;

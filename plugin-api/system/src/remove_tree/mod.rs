@@ -5,8 +5,6 @@
 
 mod error;
 mod place;
-#[cfg(test)]
-mod tests;
 mod unlink;
 mod walk;
 mod way;
@@ -95,3 +93,6 @@ fn remove(
     passed(Step::RemovalEnded, &path);
     Ok(walk.removed)
 }
+
+#[cfg(test)]
+mod tests;

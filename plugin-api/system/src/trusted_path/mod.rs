@@ -5,8 +5,6 @@
 //! following links blindly, and each component is judged by its owner and mode.
 
 mod error;
-#[cfg(test)]
-mod tests;
 mod walk;
 
 pub use error::TrustError;
@@ -80,3 +78,6 @@ pub fn complete(
         false => Err(FileError::of("use as a directory", path)(Errno::NOTDIR).into()),
     }
 }
+
+#[cfg(test)]
+mod tests;
