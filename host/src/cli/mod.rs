@@ -35,7 +35,7 @@ pub fn run() -> ExitCode {
     #[cfg(feature = "failpoints")]
     crate::system::failpoint::take_steps_of_the_ground();
     // What nodes fetch is for everybody to read, however private the caller's own files are; what is not, says so itself.
-    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     exit_guard::watch();
     let output = Arc::new(Output::of_process());
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();

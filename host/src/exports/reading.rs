@@ -22,7 +22,7 @@ const LAST: &str = "192.0.2.1";
 /// Why the tool would not read this text to its end; nothing where it would, or where it is not there or cannot be tried.
 pub(super) fn fault(text: &str) -> Option<String> {
     let usable =
-        [EXPORTS, STATE].iter().all(|path| Path::new(path).exists()) && nix::unistd::geteuid().is_root();
+        [EXPORTS, STATE].iter().all(|path| Path::new(path).exists()) && rustix::process::geteuid().is_root();
     if !usable {
         return None;
     }

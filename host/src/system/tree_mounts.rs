@@ -135,15 +135,11 @@ mod tests {
         std::fs::write(tree.join("dev/shm/file"), "of the tree").expect("memory of its own");
         assert!(!Utf8Path::new("/dev/shm/file").exists());
         // A node that is made there is no way to a disk of the server.
-        let mode = nix::sys::stat::Mode::S_IRWXU;
         let disk = tree.join("dev/disk");
-        nix::sys::stat::mknod(
-            disk.as_str(),
-            nix::sys::stat::SFlag::S_IFCHR,
-            mode,
-            nix::sys::stat::makedev(1, 3),
-        )
-        .expect("a node");
+        let kind = rustix::fs::FileType::CharacterDevice;
+        let number = rustix::fs::makedev(1, 3);
+        rustix::fs::mknodat(rustix::fs::CWD, disk.as_str(), kind, rustix::fs::Mode::RWXU, number)
+            .expect("a node");
         let refused = File::open(&disk).expect_err("devices do not work there");
         assert_eq!(refused.kind(), std::io::ErrorKind::PermissionDenied);
         unmount_system(tree).expect("unmounted");

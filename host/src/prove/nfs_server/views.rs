@@ -139,7 +139,7 @@ mod tests {
 
     /// In a thread of its own, whose mounts go with it.
     fn apart(test: impl FnOnce(&Utf8Path) + Send) {
-        if !nix::unistd::geteuid().is_root() {
+        if !rustix::process::geteuid().is_root() {
             return;
         }
         let temp = tempfile::tempdir_in("/var/tmp").unwrap();
@@ -164,7 +164,7 @@ mod tests {
             std::fs::create_dir(views[0].join("new")).unwrap();
             assert!(tree.join("etc/file").exists() && !tree.join("new").exists());
             let identities = [&views[0], Utf8Path::new(PLACE), &tree]
-                .map(|path| nix::sys::statvfs::statvfs(path.as_std_path()).unwrap().filesystem_id());
+                .map(|path| rustix::fs::statvfs(path.as_std_path()).unwrap().f_fsid);
             assert!(identities[0] != identities[1] && identities[0] != identities[2], "{identities:?}");
             std::fs::create_dir(views[1].join("new")).unwrap();
             assert!(tree.join("new").is_dir());

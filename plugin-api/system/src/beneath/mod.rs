@@ -2,6 +2,7 @@
 //! Enterprise Linux 8 is 4.18) by a walk of descriptors that looks at each step.
 
 mod mount_number;
+pub mod removal;
 mod walking;
 
 use rustix::{

@@ -10,11 +10,10 @@ mod removing;
 use crate::beneath::{self, Links, Mounts};
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::{
-    fd::{BorrowedFd, OwnedFd},
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat},
+    fd::OwnedFd,
+    fs::{FileType, Mode, OFlags, Stat},
     io::Errno,
 };
-use std::ffi::CString;
 
 /// Why a file inside a tree could not be worked on.
 #[derive(Debug, thiserror::Error)]
@@ -106,25 +105,6 @@ impl TreeFiles {
     pub fn is_directory(&self, file: &str) -> bool {
         self.stat(file).is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
     }
-}
-
-fn entries(directory: BorrowedFd<'_>) -> rustix::io::Result<Vec<(CString, FileType)>> {
-    let mut found = Vec::new();
-    for entry in Dir::read_from(directory)? {
-        let entry = entry?;
-        if entry.file_name() == c"." || entry.file_name() == c".." {
-            continue;
-        }
-        let kind = match entry.file_type() {
-            FileType::Unknown => {
-                let stat = rustix::fs::statat(directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
-                FileType::from_raw_mode(stat.st_mode)
-            }
-            known => known,
-        };
-        found.push((entry.file_name().to_owned(), kind));
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What is in a tree.
 
-use super::{Result, TreeFileError, TreeFiles, entries};
-use crate::beneath;
+use super::{Result, TreeFileError, TreeFiles};
+use crate::beneath::{self, removal::entries};
 use camino::Utf8PathBuf;
 use rustix::{
     fd::{AsFd, BorrowedFd},

@@ -1,9 +1,12 @@
 //! Removes what is in a tree.
 
-use super::{Result, TreeFiles, entries};
-use crate::{beneath, file_flags::clear_unchangeable};
+use super::{Result, TreeFiles};
+use crate::{
+    beneath::removal::{self, Keep},
+    file_flags::clear_unchangeable,
+};
 use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{AsFd, OwnedFd},
     fs::{AtFlags, FileType, Mode, OFlags, Stat},
     io::Errno,
 };
@@ -33,7 +36,7 @@ impl TreeFiles {
     pub fn empty_directory(&self, directory: &str) -> Result<()> {
         let fault = self.fault("empty", directory);
         match self.open_at(directory, OFlags::RDONLY | OFlags::DIRECTORY) {
-            Ok(fd) => empty(fd.as_fd(), Keep::Nothing).map_err(&fault),
+            Ok(fd) => removal::empty(fd.as_fd(), Keep::Nothing).map_err(&fault),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
             Err(cause) => Err(fault(cause)),
         }
@@ -64,17 +67,11 @@ impl TreeFiles {
     pub fn empty_of_files(&self, directory: &str) -> Result<()> {
         let fault = self.fault("empty", directory);
         match self.open_at(directory, OFlags::RDONLY | OFlags::DIRECTORY) {
-            Ok(fd) => empty(fd.as_fd(), Keep::Directories).map_err(&fault),
+            Ok(fd) => removal::empty(fd.as_fd(), Keep::Directories).map_err(&fault),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
             Err(cause) => Err(fault(cause)),
         }
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Keep {
-    Nothing,
-    Directories,
 }
 
 /// Does something to a file. One that somebody made unchangeable (`chattr +i`, as is done to a `resolv.conf`) is freed before.
@@ -93,19 +90,4 @@ pub(super) fn unlocking(
     let freed = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(is_file)
         && rustix::fs::openat(parent, name, flags, Mode::empty()).and_then(clear_unchangeable) == Ok(true);
     if freed { act() } else { outcome }
-}
-
-fn empty(directory: BorrowedFd<'_>, keep: Keep) -> rustix::io::Result<()> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
-    for (name, kind) in entries(directory)? {
-        if kind != FileType::Directory {
-            rustix::fs::unlinkat(directory, &name, AtFlags::empty())?;
-            continue;
-        }
-        empty(beneath::child(directory, &name, flags)?.as_fd(), keep)?;
-        if keep == Keep::Nothing {
-            rustix::fs::unlinkat(directory, &name, AtFlags::REMOVEDIR)?;
-        }
-    }
-    Ok(())
 }

@@ -1,9 +1,10 @@
 //! The tree that layers are applied to. The kernel resolves every path with the tree as its root, so that no link leads out of it.
 
+pub(super) use disklessset_system::beneath::removal::{Keep, empty, remove};
 use disklessset_system::beneath::{self, Links, Mounts};
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps},
+    fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps},
     io::{Errno, Result},
 };
 use std::{
@@ -11,9 +12,6 @@ use std::{
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
-
-/// Directories in each other, as deep as an operating system never has them: each takes open files while it is removed.
-const DEEPEST: usize = 400;
 
 /// A directory that layers are applied to.
 pub(super) struct Tree {
@@ -120,36 +118,4 @@ impl Drop for Times<'_> {
     fn drop(&mut self) {
         let _ = rustix::fs::futimens(self.directory, &self.times);
     }
-}
-
-/// Removes whatever is there of this name, with all below it; nothing there is fine.
-pub(super) fn remove(directory: BorrowedFd<'_>, name: &CStr) -> Result<()> {
-    remove_at(directory, name, DEEPEST)
-}
-
-/// Removes all that is in a directory.
-pub(super) fn empty(directory: BorrowedFd<'_>) -> Result<()> {
-    empty_at(directory, DEEPEST)
-}
-
-fn remove_at(directory: BorrowedFd<'_>, name: &CStr, deeper: usize) -> Result<()> {
-    match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => return Ok(()),
-        Err(Errno::ISDIR | Errno::PERM) => {}
-        Err(cause) => return Err(cause),
-    }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let inside = beneath::child(directory, name, flags)?;
-    empty_at(inside.as_fd(), deeper.checked_sub(1).ok_or(Errno::NAMETOOLONG)?)?;
-    rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR)
-}
-
-fn empty_at(directory: BorrowedFd<'_>, deeper: usize) -> Result<()> {
-    for entry in Dir::read_from(directory)? {
-        let entry = entry?;
-        if entry.file_name() != c"." && entry.file_name() != c".." {
-            remove_at(directory, entry.file_name(), deeper)?;
-        }
-    }
-    Ok(())
 }
