@@ -18,7 +18,7 @@ pub fn of(error: impl StdError) -> Error {
         if cause.is::<Interrupted>() {
             return with_kind(ErrorKind::INTERRUPTED, error);
         }
-        if !nix::unistd::geteuid().is_root() && is_for_want_of_privilege(cause) {
+        if !rustix::process::geteuid().is_root() && is_for_want_of_privilege(cause) {
             return with_kind(ErrorKind::REFUSED, error).hint(AS_ROOT);
         }
         next = cause.source();

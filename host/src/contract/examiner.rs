@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{ActionSpec, Role};
-use nix::mount::{MntFlags, umount2};
 use nix::sys::prctl;
-use nix::unistd::geteuid;
+use rustix::mount::{UnmountFlags, unmount};
+use rustix::process::geteuid;
 
 use super::act::{Act, Answer, Fault, FaultKind, What};
 use super::class::Class;
@@ -322,7 +322,7 @@ impl Examiner<'_> {
         let mut mounted: Vec<&Utf8PathBuf> = wanted.new_mounts(&now).collect();
         mounted.sort();
         for target in mounted.into_iter().rev() {
-            let _ = umount2(target.as_std_path(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
+            let _ = unmount(target.as_std_path(), UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
         }
         if let Some((_, copy)) = self.saved.borrow().iter().find(|(world, _)| world == wanted) {
             self.replace(copy, &self.rooms.root());

@@ -12,9 +12,9 @@
 
 pub mod accounts;
 pub mod anonymise;
-mod beneath;
 pub mod boot_line;
 pub mod content;
+pub mod directories;
 pub mod drivers;
 pub mod exit_code;
 pub mod file_error;

@@ -1,25 +1,23 @@
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 
 use super::*;
-use crate::system::test_support::is_root;
+use crate::test_support::{Place, is_root};
+use rustix::{
+    fs::{CWD, FileType, Mode},
+    mount::{MountFlags, UnmountFlags, mount, unmount},
+};
 
 const STRANGER: u32 = 4242;
 
-struct Place(tempfile::TempDir);
+/// A directory like `/var/tmp` is in it, and a canary that must stay empty.
+fn place() -> Place {
+    let place = Place::new();
+    place.dir("tmp", 0o1777);
+    place.dir("precious", 0o755);
+    place
+}
 
 impl Place {
-    /// A directory like `/var/tmp` is in it, and a canary that must stay empty.
-    fn new() -> Self {
-        let place = Place(tempfile::tempdir().unwrap());
-        for (name, mode) in [("tmp", 0o1777), ("precious", 0o755)] {
-            std::fs::create_dir(place.path(name)).unwrap();
-            std::fs::set_permissions(place.path(name), Permissions::from_mode(mode)).unwrap();
-        }
-        place
-    }
-    fn path(&self, name: &str) -> Utf8PathBuf {
-        Utf8Path::from_path(self.0.path()).unwrap().join(name)
-    }
     fn make(&self, name: &str) -> Result<Vec<MovedAside>, TrustError> {
         make(&self.path(name), From::Directory(&self.path("")), 0o700)
     }
@@ -30,7 +28,7 @@ impl Place {
 
 #[test]
 fn what_is_missing_is_made_closed_and_what_is_there_stays() {
-    let place = Place::new();
+    let place = place();
     assert_eq!(place.make("tmp/diskless/workdir").unwrap(), []);
     assert_eq!((place.mode("tmp/diskless"), place.mode("tmp/diskless/workdir")), (0o700, 0o700));
     std::fs::set_permissions(place.path("tmp/diskless"), Permissions::from_mode(0o755)).unwrap();
@@ -52,11 +50,13 @@ fn whatever_another_user_put_there_first_is_moved_aside_and_kept() {
         ("a link", |at, _| symlink("nowhere", at).unwrap()),
         ("a file", |at, _| drop(File::create(at).unwrap())),
         ("a directory", |at, _| std::fs::create_dir_all(at.join("workdir/web")).unwrap()),
-        ("a FIFO", |at, _| nix::unistd::mkfifo(at.as_std_path(), Mode::S_IRWXU).unwrap()),
+        ("a FIFO", |at, _| {
+            rustix::fs::mknodat(CWD, at.as_std_path(), FileType::Fifo, Mode::RWXU, 0).unwrap()
+        }),
         ("a socket", |at, _| drop(std::os::unix::net::UnixListener::bind(at).unwrap())),
     ];
     for (what, plant) in plants {
-        let place = Place::new();
+        let place = place();
         plant(&place.path("tmp/diskless"), &place.path("precious"));
         lchown(place.path("tmp/diskless"), Some(STRANGER), Some(STRANGER)).unwrap();
         let moved = place.make("tmp/diskless/workdir").unwrap();
@@ -75,7 +75,7 @@ fn a_second_name_of_roots_own_things_is_moved_aside_too() {
     if !is_root("a_second_name_of_roots_own_things_is_moved_aside_too") {
         return;
     }
-    let place = Place::new();
+    let place = place();
     symlink(place.path("precious"), place.path("roots-link")).unwrap();
     std::fs::hard_link(place.path("roots-link"), place.path("tmp/diskless")).unwrap();
     assert_eq!(place.make("tmp/diskless").unwrap().len(), 1);
@@ -92,16 +92,16 @@ fn a_file_system_that_another_user_mounted_there_is_no_reason_to_stop() {
         return;
     }
     use std::os::fd::AsRawFd;
-    let place = Place::new();
+    let place = place();
     let at = place.path("tmp/diskless");
     std::fs::create_dir(&at).unwrap();
     chown(&at, Some(STRANGER), Some(STRANGER)).unwrap();
     let Ok(fuse) = File::options().read(true).write(true).open("/dev/fuse") else { return };
     let options = format!("fd={},rootmode=40000,user_id={STRANGER},group_id={STRANGER}", fuse.as_raw_fd());
-    let none = nix::mount::MsFlags::empty();
-    nix::mount::mount(Some("x"), at.as_str(), Some("fuse"), none, Some(options.as_str())).unwrap();
+    let options = std::ffi::CString::new(options).unwrap();
+    mount("x", at.as_str(), "fuse", MountFlags::empty(), options.as_c_str()).unwrap();
     let made = place.make("tmp/diskless/workdir");
-    let _ = umount2(at.as_str(), MntFlags::MNT_DETACH);
+    let _ = unmount(at.as_str(), UnmountFlags::DETACH);
     drop(fuse);
     assert_eq!(made.unwrap().len(), 1);
     assert!(place.path("tmp/diskless/workdir").is_dir());
@@ -112,7 +112,7 @@ fn what_lies_where_only_an_administrator_can_put_it_is_refused_and_stays() {
     if !is_root("what_lies_where_only_an_administrator_can_put_it_is_refused_and_stays") {
         return;
     }
-    let place = Place::new();
+    let place = place();
     std::fs::create_dir(place.path("www")).unwrap();
     chown(place.path("www"), Some(STRANGER), Some(STRANGER)).unwrap();
     let error = place.make("www/images").unwrap_err().to_string();

@@ -1,5 +1,9 @@
 //! btrfs subvolumes: directories that are snapshot and deleted as one.
 
+mod removing;
+
+pub use removing::{destroy, make_writable};
+
 use camino::Utf8Path;
 use rustix::fd::AsFd;
 

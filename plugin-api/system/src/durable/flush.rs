@@ -1,14 +1,14 @@
 //! Has on disk what is about to be published, and what was removed: a rename that survives a power cut must not publish empty files, nor
 //! may what goes off the record come back.
 
-use super::{
+use super::{open_flags, open_nofollow};
+use crate::{
     FileError,
-    atomic_file::sync_dir,
-    failpoint::failpoint,
-    files::{open_nofollow, sync_path},
+    steps::{Step, passed},
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use std::{cell::RefCell, collections::BTreeSet};
+use rustix::fs::OFlags;
+use std::{cell::RefCell, collections::BTreeSet, fs::File, os::unix::fs::OpenOptionsExt};
 
 /// Up to so many files are flushed one by one: what others write to the same file system is not waited for. Beyond, all of the file
 /// system costs a twentieth of that.
@@ -47,7 +47,7 @@ pub fn sync_all_of(path: &Utf8Path) -> Result<(), FileError> {
     } else if kind.is_file() {
         sync_path(path)?;
     }
-    failpoint!("about to be published: flushed", path);
+    passed(Step::Flushed, &path);
     Ok(())
 }
 
@@ -55,7 +55,7 @@ fn sync_tree(top: &Utf8Path) -> Result<(), FileError> {
     let mut parts = vec![top.to_owned()];
     below(top, &mut parts)?;
     if parts.len() > FEW {
-        nix::unistd::syncfs(&open_nofollow(top)?).map_err(FileError::of("flush", top))?;
+        rustix::fs::syncfs(&open_nofollow(top)?).map_err(FileError::of("flush", top))?;
         // Before 5.8 that does not tell of writes that failed.
         if syncfs_tells() {
             return Ok(());
@@ -72,7 +72,7 @@ fn sync_tree(top: &Utf8Path) -> Result<(), FileError> {
 pub fn sync_files(files: &[&Utf8Path]) -> Result<(), FileError> {
     match files {
         [first, ..] if files.len() > A_FEW_NEW && syncfs_tells() => {
-            nix::unistd::syncfs(&open_nofollow(first)?).map_err(FileError::of("flush", first))
+            rustix::fs::syncfs(&open_nofollow(first)?).map_err(FileError::of("flush", first))
         }
         _ => files.iter().try_for_each(|file| sync_path(file)),
     }
@@ -100,19 +100,42 @@ fn syncfs_tells() -> bool {
     (numbers.next(), numbers.next()) >= (Some(5), Some(8))
 }
 
+/// Makes renames, creations and removals in a directory survive a power cut.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub fn sync_dir(path: &Utf8Path) -> Result<(), FileError> {
+    let directory = File::options()
+        .read(true)
+        .custom_flags(open_flags(OFlags::DIRECTORY))
+        .open(path)
+        .map_err(FileError::of("open directory", path))?;
+    directory.sync_all().map_err(FileError::of("sync directory", path))?;
+    passed(Step::DirectoryFlushed, &path);
+    Ok(())
+}
+
+/// Flushes one file or directory to disk.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub fn sync_path(path: &Utf8Path) -> Result<(), FileError> {
+    open_nofollow(path)?.sync_all().map_err(FileError::of("flush", path))
+}
+
 #[cfg(test)]
-#[allow(clippy::disallowed_methods, reason = "tests put files where the code under test finds them")]
 mod tests {
     use super::*;
+    use crate::test_support::Place;
 
     #[test]
     fn all_of_a_tree_is_flushed_and_no_link_is_followed() {
-        let dir = tempfile::tempdir().unwrap();
-        let tree = Utf8Path::from_path(dir.path()).unwrap();
+        let place = Place::new();
+        let tree = &place.path("");
         std::fs::create_dir(tree.join("sub")).unwrap();
         std::os::unix::fs::symlink("/nowhere", tree.join("link")).unwrap();
         for number in 0..=FEW {
-            std::fs::write(tree.join(format!("sub/{number}")), "x").unwrap();
+            place.file(&format!("sub/{number}"), "x");
             sync_all_of(tree).unwrap();
         }
         let mut parts = vec![tree.to_owned()];

@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::mount_table;
 use camino::Utf8Path;
 
 /// A process that is in the way, and how.
@@ -25,7 +26,7 @@ impl std::fmt::Display for BusyProcess {
 /// The processes that have their working directory, root, program or an open file at or below `path`. Best effort:
 /// other users' processes can be seen by root only, and any may come or go meanwhile.
 pub fn processes_in(path: &Utf8Path) -> Vec<BusyProcess> {
-    let path = crate::system::mountinfo::real(path);
+    let path = mount_table::real(path);
     let place = Place { path: path.as_std_path(), device: own_device(&path) };
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());

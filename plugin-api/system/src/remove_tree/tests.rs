@@ -1,14 +1,26 @@
 //! Removals, and what must survive them.
+#![allow(clippy::disallowed_methods, reason = "tests run tools of the system")]
 
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, lchown, symlink};
-use std::time::Instant;
-
-use nix::mount::{MsFlags, mount, umount};
-
-use super::*;
-use crate::system::command::{Isolation, Tool};
-use crate::system::test_support::is_root;
+use super::{
+    walk::{Level, identity},
+    *,
+};
+use crate::test_support::is_root;
+use rustix::{
+    fd::OwnedFd,
+    fs::{CWD, FileType, mkdirat},
+    mount::{UnmountFlags, mount_bind, unmount},
+};
+use std::{
+    ffi::{CStr, OsStr},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{MetadataExt, lchown, symlink},
+    },
+    process::{Command, Stdio},
+    rc::Rc,
+    time::Instant,
+};
 
 struct Place {
     temp: tempfile::TempDir,
@@ -51,10 +63,10 @@ fn a_tree_goes_with_all_it_has_and_links_are_not_followed() {
     let tree = place.tree();
     symlink(place.precious(), tree.join("etc/link")).unwrap();
     symlink("nowhere", tree.join("dangling")).unwrap();
-    let odd = tree.as_std_path().join(std::ffi::OsStr::from_bytes(b"no\xffutf8\n"));
+    let odd = tree.as_std_path().join(OsStr::from_bytes(b"no\xffutf8\n"));
     std::fs::create_dir(&odd).unwrap();
-    std::fs::File::create(odd.join(std::ffi::OsStr::from_bytes(b"\xfe"))).unwrap();
-    nix::unistd::mkfifo(tree.join("fifo").as_std_path(), Mode::S_IRWXU).unwrap();
+    std::fs::File::create(odd.join(OsStr::from_bytes(b"\xfe"))).unwrap();
+    rustix::fs::mknodat(CWD, tree.join("fifo").as_std_path(), FileType::Fifo, Mode::RWXU, 0).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(tree.join("socket")).unwrap();
     std::io::Write::write_all(&mut std::fs::File::create(tree.join("big")).unwrap(), &[1; 100_000]).unwrap();
     std::fs::hard_link(tree.join("big"), place.owned.join("other-name")).unwrap();
@@ -128,8 +140,7 @@ fn nothing_is_removed_while_something_is_mounted_inside() {
     let place = Place::new();
     let inside = place.tree().join("etc/deep");
     let bind = |target: &Utf8Path| {
-        mount(Some(place.precious().as_str()), target.as_str(), None::<&str>, MsFlags::MS_BIND, None::<&str>)
-            .unwrap();
+        mount_bind(place.precious().as_str(), target.as_str()).unwrap();
     };
     bind(&inside);
     let error = place.remove(&place.tree()).unwrap_err().to_string();
@@ -141,17 +152,17 @@ fn nothing_is_removed_while_something_is_mounted_inside() {
     let parent: OwnedFd = File::open(&place.owned).unwrap().into();
     let error = late.tree(&parent, c"web01".to_owned()).unwrap_err().to_string();
     assert_eq!(error, format!("removal of {} stopped: a mount appeared at {inside}", place.tree()));
-    umount(inside.as_str()).unwrap();
+    unmount(inside.as_str(), UnmountFlags::empty()).unwrap();
     assert!(place.canary_lives());
 
     // And of a file over a file.
     let file = place.tree().join("file");
     std::fs::File::create(&file).unwrap();
     let canary = place.precious().join("canary");
-    mount(Some(canary.as_str()), file.as_str(), None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
+    mount_bind(canary.as_str(), file.as_str()).unwrap();
     let mut late = Removal { path: &place.tree(), removed: Removed::default(), stack: Vec::new() };
     let result = late.tree(&parent, c"web01".to_owned());
-    umount(file.as_str()).unwrap();
+    unmount(file.as_str(), UnmountFlags::empty()).unwrap();
     assert!(matches!(result, Err(RemoveError::MountAppeared { .. })));
     assert!(place.canary_lives());
     place.remove(&place.tree()).unwrap();
@@ -163,12 +174,12 @@ fn ten_thousand_levels_take_neither_stack_nor_descriptors() {
     let place = Place::new();
     let mut current: OwnedFd = File::open(place.tree()).unwrap().into();
     for level in 0..10_000 {
-        nix::sys::stat::mkdirat(&current, "down", Mode::S_IRWXU).unwrap();
+        mkdirat(&current, "down", Mode::RWXU).unwrap();
         if level % 100 == 0 {
-            nix::sys::stat::mkdirat(&current, "aside", Mode::S_IRWXU).unwrap();
-            drop(openat(&current, "file", OFlag::O_CREAT | OFlag::O_WRONLY, Mode::S_IRWXU).unwrap());
+            mkdirat(&current, "aside", Mode::RWXU).unwrap();
+            drop(openat(&current, "file", OFlags::CREATE | OFlags::WRONLY, Mode::RWXU).unwrap());
         }
-        current = openat(&current, "down", OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty()).unwrap();
+        current = openat(&current, "down", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
     }
     drop(current);
     let before = open_descriptors();
@@ -190,18 +201,16 @@ fn immutable_files_and_directories_go_too_but_the_directory_above_stays_as_it_is
         return;
     }
     let place = Place::new();
-    let chattr = |flag: &str, path: &Utf8Path| {
-        Tool::new("chattr").args([flag, path.as_str()]).isolation(Isolation::None).run()
-    };
-    if chattr("+i", &place.tree().join("etc/passwd")).is_err() {
+    let chattr = |flag: &str, path: &Utf8Path| run("chattr", &[flag, path.as_str()]);
+    if !chattr("+i", &place.tree().join("etc/passwd")) {
         let _ = std::io::Write::write_all(
             &mut std::io::stderr(),
             b"SKIPPED, this file system has no immutable flag\n",
         );
         return;
     }
-    chattr("+i", &place.tree().join("etc")).unwrap();
-    chattr("+a", &place.tree()).unwrap();
+    assert!(chattr("+i", &place.tree().join("etc")));
+    assert!(chattr("+a", &place.tree()));
     let mode = std::fs::metadata(&place.owned).unwrap().mode();
     place.remove(&place.tree()).unwrap();
     assert!(!place.tree().exists());
@@ -209,10 +218,10 @@ fn immutable_files_and_directories_go_too_but_the_directory_above_stays_as_it_is
 
     // An administrator who locked the directory above meant it.
     std::fs::create_dir_all(place.tree()).unwrap();
-    chattr("+a", &place.owned).unwrap();
+    assert!(chattr("+a", &place.owned));
     let refused = place.remove(&place.tree());
     let still_locked = std::fs::rename(place.tree(), place.owned.join("renamed")).is_err();
-    chattr("-a", &place.owned).unwrap();
+    assert!(chattr("-a", &place.owned));
     assert!(matches!(refused, Err(RemoveError::Refused { .. })), "{refused:?}");
     assert!(still_locked);
     assert_eq!(std::fs::metadata(&place.owned).unwrap().mode(), mode);
@@ -251,9 +260,14 @@ fn a_directory_moved_away_meanwhile_stops_the_removal() {
     assert!(place.precious().join("etc/passwd").exists() && place.canary_lives());
 }
 
-/// Runs a tool as the tests of this room do.
+/// Whether a tool is there and does well.
+fn run(name: &str, args: &[&str]) -> bool {
+    let ended = Command::new(name).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    ended.is_ok_and(|status| status.success())
+}
+
 fn tool(name: &str, args: &[&str]) {
-    Tool::new(name).args(args).isolation(Isolation::None).run().unwrap();
+    assert!(run(name, args), "{name} {}", args.join(" "));
 }
 
 /// A btrfs of its own below the owned directory; unmounted when it is dropped.
@@ -266,9 +280,8 @@ impl Btrfs {
         std::fs::remove_dir_all(&at).unwrap();
         std::fs::create_dir(&at).unwrap();
         let known = std::fs::read_to_string("/proc/filesystems").unwrap().contains("btrfs");
-        let made = Tool::new("mkfs.btrfs").args(["-q", "-f", file.as_str()]).isolation(Isolation::None);
         File::create(&file).unwrap().set_len(300 << 20).unwrap();
-        if !known || made.run().is_err() {
+        if !known || !run("mkfs.btrfs", &["-q", "-f", file.as_str()]) {
             let said = b"SKIPPED, needs btrfs in the kernel and btrfs-progs\n";
             let _ = std::io::Write::write_all(&mut std::io::stderr(), said);
             return None;
@@ -280,7 +293,7 @@ impl Btrfs {
 
 impl Drop for Btrfs {
     fn drop(&mut self) {
-        let _ = umount(self.0.as_str());
+        let _ = unmount(self.0.as_str(), UnmountFlags::empty());
     }
 }
 
@@ -324,8 +337,7 @@ fn subvolumes_and_read_only_snapshots_go_at_once_and_what_is_mounted_inside_forb
 
     let inside = tree.join("etc/deep");
     let canary = place.precious().join("canary");
-    mount(Some(place.precious().as_str()), inside.as_str(), None::<&str>, MsFlags::MS_BIND, None::<&str>)
-        .unwrap();
+    mount_bind(place.precious().as_str(), inside.as_str()).unwrap();
     let error = place.remove(&tree).unwrap_err().to_string();
     assert_eq!(error, format!("cannot remove {tree}: still mounted: {inside}"));
     assert!(tree.join("var/deep/down/file").exists() && canary.exists(), "something was deleted");
@@ -336,7 +348,7 @@ fn subvolumes_and_read_only_snapshots_go_at_once_and_what_is_mounted_inside_forb
     assert!(matches!(error, RemoveError::MountAppeared { .. }), "{error}");
     assert!(inside.join("canary").exists() && tree.join("etc/8").exists(), "something was deleted");
     drop(parent);
-    umount(inside.as_str()).unwrap();
+    unmount(inside.as_str(), UnmountFlags::empty()).unwrap();
 
     place.remove(&tree).unwrap();
     assert!(!tree.exists() && canary.exists());
