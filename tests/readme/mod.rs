@@ -1,6 +1,7 @@
 //! Documents keep their word: their commands are run as they are written, in their order.
 
 mod documents;
+mod outside_author;
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_tests::need;
 use disklessset_tests::readme::{Block, When, blocks};
 use disklessset_tests::root::TestRoot;
-use disklessset_tests::run::Outcome;
+use disklessset_tests::run::{Outcome, Program};
 
 fn source_tree() -> Utf8PathBuf {
     Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the source tree").to_owned()
@@ -98,6 +99,16 @@ fn put_script(file: &Utf8Path, text: &str, mode: u32) {
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
+/// cargo and its registry are the developer's own; the rest of the surroundings stays clean.
+fn surroundings(mut run: Program) -> Program {
+    for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "CARGO_TARGET_DIR"] {
+        if let Ok(value) = std::env::var(name) {
+            run = run.env(name, value);
+        }
+    }
+    run
+}
+
 #[test]
 fn its_commands_work_as_written() {
     disklessset_tests::need!(need::root());
@@ -110,12 +121,7 @@ fn its_commands_work_as_written() {
     let before = format!("set -euo pipefail\n{}cd '{source}'\n", covered_srv(&srv, &source));
     put_script(&file, &(before + &readme.script()), 0o600);
     let mut run = root.tool("unshare", &["--mount", "--propagation", "private", "bash", file.as_str()]);
-    // cargo and its registry are the developer's own; the rest of the surroundings stays clean.
-    for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "CARGO_TARGET_DIR"] {
-        if let Ok(value) = std::env::var(name) {
-            run = run.env(name, value);
-        }
-    }
+    run = surroundings(run);
     if !is_full() {
         run = run.env("DISKLESSSET_DIST_PROFILE", "dev"); // built already
         // So is all that the module needs.

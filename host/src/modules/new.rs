@@ -67,20 +67,58 @@ impl PluginApi {
         found.map_or(Self::Published, |place| Self::Path(real(place)))
     }
 
-    fn dependency(&self) -> String {
+    /// The lines of a manifest for what a module depends on.
+    fn dependencies(&self, needs: Needs) -> String {
         let major = super::note::host_api().major;
-        match self {
-            Self::Published => format!(
-                "disklessset-plugin-api = \"{major}\"\n# or its sources: disklessset-plugin-api = {{ path = \"/path/to/plugin-api\" }}"
-            ),
-            Self::Path(path) => {
-                let path = path.as_str().replace('\\', "\\\\").replace('"', "\\\"");
+        let quoted = |path: &Utf8Path| path.as_str().replace('\\', "\\\\").replace('"', "\\\"");
+        let line = |package: &str, path: &Utf8Path| format!("{package} = {{ path = \"{}\" }}", quoted(path));
+        let (api, kit) = match self {
+            Self::Published => (
                 format!(
-                    "disklessset-plugin-api = {{ path = \"{path}\" }}\n# or the published crate: disklessset-plugin-api = \"{major}\""
-                )
-            }
+                    "disklessset-plugin-api = \"{major}\"\n# or its sources: disklessset-plugin-api = {{ path = \"/path/to/plugin-api\" }}"
+                ),
+                "disklessset-kit = \"0.1\"".to_owned(),
+            ),
+            Self::Path(path) if is_installed(path) => (
+                line("disklessset-plugin-api", &Utf8Path::new(VENDOR).join("plugin-api")),
+                line("disklessset-kit", &Utf8Path::new(VENDOR).join("kit")),
+            ),
+            Self::Path(path) => (
+                format!(
+                    "{}\n# or the published crate: disklessset-plugin-api = \"{major}\"",
+                    line("disklessset-plugin-api", path)
+                ),
+                line("disklessset-kit", &in_tree_of(path)),
+            ),
+        };
+        match needs {
+            Needs::Api => api,
+            Needs::Kit => format!("{kit}\n{api}"),
         }
     }
+}
+
+/// What a new module builds with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// The module API.
+    Api,
+    /// The kit for OS images, too.
+    Kit,
+}
+
+/// Where a project keeps the sources that it took from an installed program: it builds wherever it is copied to.
+const VENDOR: &str = "vendor";
+
+/// Whether these sources of the API are installed ones, whose manifests need no workspace.
+fn is_installed(api: &Utf8Path) -> bool {
+    api.join("../kit/Cargo.toml").is_file()
+}
+
+/// The kit in the source tree that has this API.
+fn in_tree_of(api: &Utf8Path) -> Utf8PathBuf {
+    let kit = api.join("../plugins/kit");
+    kit.canonicalize_utf8().unwrap_or(kit)
 }
 
 fn holds_plugin_api(directory: &Utf8Path) -> bool {
@@ -98,6 +136,7 @@ pub fn create(
     below: &Utf8Path,
     api: &PluginApi,
     base: Option<&BaseClass>,
+    needs: Needs,
 ) -> Result<Utf8PathBuf, NewError> {
     let directory = below.join(format!("{name}-module"));
     if directory.symlink_metadata().is_ok() {
@@ -115,9 +154,12 @@ pub fn create(
             .replace("@CLASS@", &class_name(name))
             .replace("@BASE@", base.map_or("", |base| &base.class))
             .replace("@VERSIONS@", base.map_or("", |base| &base.version))
-            .replace("@DEPENDENCY@", &api.dependency())
+            .replace("@DEPENDENCY@", &api.dependencies(needs))
     };
     let (code, readme) = match base {
+        None if needs == Needs::Kit => {
+            (include_str!("skeleton/kit.rs.in"), include_str!("skeleton/README.kit.md.in"))
+        }
         None => (include_str!("skeleton/lib.rs.in"), include_str!("skeleton/README.md.in")),
         Some(_) => (include_str!("skeleton/derived.rs.in"), include_str!("skeleton/README.derived.md.in")),
     };
@@ -131,16 +173,67 @@ pub fn create(
         atomic_file::replace(&directory.join(file), fill(template).as_bytes(), 0o644)?;
     }
     if let PluginApi::Path(path) = api {
-        keep_versions(path, &directory)?;
+        match is_installed(path) {
+            true => vendored(path, &directory, name, needs)?,
+            false => keep_versions(path, &directory)?,
+        }
     }
     Ok(directory)
 }
 
 /// With the versions the API was tested with, the skeleton also builds on a machine without a network that built the API.
 fn keep_versions(api: &Utf8Path, directory: &Utf8Path) -> Result<(), NewError> {
-    let locks = [api.join("Cargo.lock"), api.join("../Cargo.lock")];
-    if let Some(lock) = locks.iter().find_map(|lock| std::fs::read(lock).ok()) {
+    if let Ok(lock) = std::fs::read(api.join("../Cargo.lock")) {
         atomic_file::replace(&directory.join("Cargo.lock"), &lock, 0o644)?;
+    }
+    Ok(())
+}
+
+/// Puts the installed sources into the project, with the list of all versions that they were tested with: `cargo build --locked` works.
+fn vendored(api: &Utf8Path, directory: &Utf8Path, name: &ModuleName, needs: Needs) -> Result<(), NewError> {
+    let (all, lists): (&[&str], _) = match needs {
+        Needs::Api => (&["plugin-api"], "plugin-api"),
+        Needs::Kit => (&["plugin-api", "system", "kit"], "kit"),
+    };
+    let share = api.parent().unwrap_or(api);
+    atomic_file::create_dir(&directory.join(VENDOR), 0o755)?;
+    for package in all {
+        copy(&share.join(package), &directory.join(VENDOR).join(package))?;
+    }
+    let list = share.join(lists).join("Cargo.lock");
+    let text = std::fs::read_to_string(&list).map_err(FileError::of("read", &list))?;
+    let dependencies = match needs {
+        Needs::Api => " \"disklessset-plugin-api\",\n",
+        Needs::Kit => " \"disklessset-kit\",\n \"disklessset-plugin-api\",\n",
+    };
+    let own = format!(
+        "[[package]]\nname = \"{name}-module\"\nversion = \"0.1.0\"\ndependencies = [\n{dependencies}]"
+    );
+    atomic_file::replace(&directory.join("Cargo.lock"), with_package(&text, own).as_bytes(), 0o644)?;
+    Ok(())
+}
+
+/// A list of versions with one package more, in its order.
+fn with_package(list: &str, own: String) -> String {
+    let mut blocks: Vec<&str> = list.trim_end().split("\n\n").collect();
+    let head = blocks.remove(0);
+    blocks.push(&own);
+    // By the line with the name, which is the second.
+    blocks.sort_by_key(|block| block.lines().nth(1).map(|line| line.trim_end_matches('"').to_owned()));
+    format!("{head}\n\n{}\n", blocks.join("\n\n"))
+}
+
+fn copy(from: &Utf8Path, to: &Utf8Path) -> Result<(), NewError> {
+    atomic_file::create_dir(to, 0o755)?;
+    for entry in from.read_dir_utf8().map_err(FileError::of("read", from))? {
+        let entry = entry.map_err(FileError::of("read", from))?;
+        let below = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(entry.path(), &below)?;
+        } else if entry.file_name() != "Cargo.lock" {
+            let content = std::fs::read(entry.path()).map_err(FileError::of("read", entry.path()))?;
+            atomic_file::replace(&below, &content, 0o644)?;
+        }
     }
     Ok(())
 }
@@ -193,15 +286,25 @@ mod tests {
     }
 
     #[test]
+    fn a_package_stands_in_the_list_where_cargo_puts_it() {
+        let block = |name: &str| format!("[[package]]\nname = \"{name}\"\nversion = \"1.0.0\"");
+        let list = format!("# comment\nversion = 4\n\n{}\n\n{}\n", block("a"), block("my-module-2"));
+        let with = with_package(&list, block("my-module"));
+        let names: Vec<&str> = with.lines().filter(|line| line.starts_with("name")).collect();
+        assert_eq!(names, ["name = \"a\"", "name = \"my-module\"", "name = \"my-module-2\""]);
+        assert!(with.starts_with("# comment\nversion = 4\n\n[[package]]") && with.ends_with("\n"), "{with}");
+    }
+
+    #[test]
     fn a_skeleton_is_written_once_with_nothing_left_to_fill_in() {
         let place = tempfile::tempdir().unwrap();
         let below = Utf8Path::from_path(place.path()).unwrap();
         let name = ModuleName::parse("my-images").unwrap();
-        let directory = create(&name, below, &PluginApi::Published, None).unwrap();
+        let directory = create(&name, below, &PluginApi::Published, None, Needs::Api).unwrap();
         assert_eq!(directory, below.join("my-images-module"));
         let base = BaseClass { class: "DemoImage".to_owned(), version: "^0.1".to_owned() };
         let other = ModuleName::parse("derived").unwrap();
-        let derived = create(&other, below, &PluginApi::Published, Some(&base)).unwrap();
+        let derived = create(&other, below, &PluginApi::Published, Some(&base), Needs::Api).unwrap();
         for directory in [&directory, &derived] {
             for file in ["Cargo.toml", "src/lib.rs", "README.md", ".github/workflows/ci.yml"] {
                 let text = std::fs::read_to_string(directory.join(file)).unwrap();
@@ -212,7 +315,7 @@ mod tests {
         assert!(code.contains("\"DerivedImage\": \"DemoImage\" \"^0.1\" => DerivedImage"), "{code}");
         let manifest = std::fs::read_to_string(directory.join("Cargo.toml")).unwrap();
         assert!(manifest.contains("disklessset-plugin-api = \"1\""), "{manifest}");
-        let error = create(&name, below, &PluginApi::Published, None).unwrap_err().to_string();
+        let error = create(&name, below, &PluginApi::Published, None, Needs::Api).unwrap_err().to_string();
         assert_eq!(error, format!("cannot make {directory}: it exists"));
         assert!(PluginApi::at(below).unwrap_err().to_string().contains("does not hold the sources"));
     }

@@ -7,7 +7,7 @@ use disklessset_plugin_api::{ActionCheck, Host, Image, Refusal, Result};
 /// What of an action's arguments would be refused before it changes something.
 pub(crate) fn check(action: &ActionCheck<'_>, image: &Image, host: &Host<'_>) -> Result<Vec<Refusal>> {
     let args = action.arguments;
-    let refusals = os_tree::check_given(args);
+    let refusals = os_tree::check_given(action)?;
     if !refusals.is_empty() || !action.complete {
         return Ok(refusals);
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset::module_changes::{ModuleManager, load_here};
 use disklessset::modules::check::{Outcome, check};
-use disklessset::modules::new::{PluginApi, create};
+use disklessset::modules::new::{Needs, PluginApi, create};
 use disklessset::modules::{ModuleEntry, ModuleName, ModuleState, load};
 use disklessset::{Silent, Site, SiteOptions};
 use disklessset_tests::root::TestRoot;
@@ -229,7 +229,7 @@ fn a_new_module_compiles_as_it_is_and_passes_the_check() {
         Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugin-api").canonicalize_utf8().unwrap();
     let name = ModuleName::parse("skeleton-of-test").unwrap();
     assert_eq!(PluginApi::find(), PluginApi::Path(sources.clone()), "found beside the build");
-    let project = create(&name, place.path(), &PluginApi::at(&sources).unwrap(), None).unwrap();
+    let project = create(&name, place.path(), &PluginApi::at(&sources).unwrap(), None, Needs::Api).unwrap();
     cargo_build(&project);
     let file = target().join("debug/libskeleton_of_test_module.so");
     let modules = Place::new();

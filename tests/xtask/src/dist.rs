@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::command::Tool;
 use crate::failure::{self, Failure};
 use crate::source_tree::{SourceTree, cargo};
-use crate::{plugin_api, say};
+use crate::{for_authors, say};
 
 /// Where the modules of an installed program lie, below `--dest`.
 const MODULES_DIR: &str = "usr/lib/disklessset/modules.d";
@@ -38,7 +38,7 @@ pub(crate) fn task(dest: &Utf8Path) -> Result<(), Failure> {
     for file in install_modules(&built, &dest.join(MODULES_DIR))? {
         say::note(file.as_str());
     }
-    say::note(plugin_api::install(&tree, dest)?.as_str());
+    say::note(for_authors::install(&tree, dest)?.as_str());
     let rules = dest.join(TMPFILES_DIR).join("disklessset.conf");
     make_dirs(dest, TMPFILES_DIR)?;
     install::file(&tree.root.join("host/tmpfiles.d/disklessset.conf"), &rules, 0o644)?;

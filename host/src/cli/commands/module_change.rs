@@ -15,7 +15,7 @@ use crate::{
     modules::{
         ModuleEntry, ModuleName, ModuleRegistry, ModuleState,
         check::{self, Finding, Outcome},
-        new::{self, PluginApi},
+        new::{self, Needs, PluginApi},
         note,
     },
     output::{Field, Mood, Output},
@@ -77,6 +77,12 @@ pub(super) fn commands() -> [Command; 4] {
                     .long("on")
                     .value_name("CLASS")
                     .help("Base class of the new class, of an installed module"),
+            )
+            .arg(
+                Arg::new("kit")
+                    .long("kit")
+                    .action(ArgAction::SetTrue)
+                    .help("Build with the kit for OS images: sources of trees, kernels, accounts, packing"),
             ),
     ]
 }
@@ -99,7 +105,8 @@ pub(super) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
         "remove" => boxed(Ok(RemoveModule { name: text(matches, "name").to_owned() })),
         "new" => boxed(ModuleName::parse(text(matches, "name")).map_err(failure::usage).map(|name| {
             let on = matches.get_one::<String>("on").cloned();
-            NewModule { name, on }
+            let needs = if matches.get_flag("kit") { Needs::Kit } else { Needs::Api };
+            NewModule { name, on, needs }
         })),
         _ => return None,
     })
@@ -308,6 +315,7 @@ struct NewModule {
     name: ModuleName,
     /// The class that its class is built on.
     on: Option<String>,
+    needs: Needs,
 }
 
 impl NewModule {
@@ -339,7 +347,7 @@ impl Request for NewModule {
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
         let base = self.base(session)?;
-        let made = new::create(&self.name, Utf8Path::new("."), &PluginApi::find(), base.as_ref())
+        let made = new::create(&self.name, Utf8Path::new("."), &PluginApi::find(), base.as_ref(), self.needs)
             .map_err(failure::of)?;
         session.output.say(&format!("made {made}; its README says how to build and install it"));
         Ok(())

@@ -134,36 +134,39 @@ type Check = dyn Fn(String) -> Result<()>;
 
 /// Looks at the arguments about an OS tree that are there, one by one, for [`disklessset_plugin_api::ImageClass::check`]: what of them
 /// cannot be used. What goes together only [`Wish::from_arguments`] can tell, once all are there.
-pub fn check_given(args: &Arguments) -> Vec<Refusal> {
+///
+/// # Errors
+/// What is no fault of what was typed, once all is there: a tree that is refused for safety, one that cannot be read.
+pub fn check_given(action: &ActionCheck<'_>) -> Result<Vec<Refusal>> {
     let checks: [(&str, &Check); 4] = [
-        ("source", &|text| text.parse::<Source>()?.absolute()?.check().map_err(as_usage)),
+        ("source", &|text| text.parse::<Source>()?.absolute()?.check()),
         ("ssh_pub_key", &|file| read_keys(file.into()).map(drop)),
         ("run", &|file| read_script(file.into()).map(drop)),
         ("kernel_parameters", &|text| Ok(boot_line::check(&text).map(drop)?)),
     ];
-    let refused = |(name, check): &(&str, &Check)| {
-        let given = args.get::<String>(name).ok().flatten()?;
-        check(given).err().map(|error| Refusal::of(*name, &error))
-    };
-    checks.iter().filter_map(refused).collect()
+    let mut refusals = Vec::new();
+    for (name, check) in checks {
+        let Some(given) = action.arguments.get::<String>(name)? else { continue };
+        let Err(error) = check(given) else { continue };
+        let typed = matches!(error.kind, ErrorKind::USAGE | ErrorKind::NOT_FOUND);
+        if action.complete && !typed {
+            return Err(error);
+        }
+        refusals.push(Refusal::of(name, &error));
+    }
+    Ok(refusals)
 }
 
 /// The whole check of an action that makes an OS tree.
 ///
 /// # Errors
-/// What the arguments cannot be used for together.
+/// As [`check_given`]; what the arguments cannot be used for together.
 pub fn check(purpose: Purpose, action: &ActionCheck<'_>) -> Result<Vec<Refusal>> {
-    let refusals = check_given(action.arguments);
+    let refusals = check_given(action)?;
     if refusals.is_empty() && action.complete {
         Wish::from_arguments(purpose, action.arguments)?;
     }
     Ok(refusals)
-}
-
-/// The same error as wrong usage: it is about what was answered.
-fn as_usage(mut error: Error) -> Error {
-    error.kind = ErrorKind::USAGE;
-    error
 }
 
 fn read_small(file: &Utf8PathBuf, what: &str) -> Result<String> {

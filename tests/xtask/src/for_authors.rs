@@ -1,0 +1,150 @@
+//! Installs the sources that module authors build with, so that `module new` makes projects that build without this source tree.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_tests::install;
+use serde_json::Value;
+
+use crate::command::Output;
+use crate::dist::make_dirs;
+use crate::failure::{self, Failure};
+use crate::source_tree::{SourceTree, cargo};
+
+/// Where they lie below `--dest`; the program looks for them beside its own directory.
+const SHARE: &str = "usr/share/disklessset";
+
+/// A package whose sources are installed.
+struct Shipped {
+    package: &'static str,
+    /// Its directory in the source tree.
+    from: &'static str,
+    /// Its directory below [`SHARE`].
+    to: &'static str,
+}
+
+const SHIPPED: [Shipped; 3] = [
+    Shipped { package: "disklessset-plugin-api", from: "plugin-api", to: "plugin-api" },
+    Shipped { package: "disklessset-system", from: "plugin-api/system", to: "system" },
+    Shipped { package: "disklessset-kit", from: "plugins/kit", to: "kit" },
+];
+/// What stands beside the sources of a package, where it does.
+const BESIDE: [&str; 2] = ["README.md", "CHANGELOG.md"];
+
+/// Installs sources, manifests of their own and the versions that were tested.
+pub(crate) fn install(tree: &SourceTree, dest: &Utf8Path) -> Result<Utf8PathBuf, Failure> {
+    for shipped in &SHIPPED {
+        let package = tree
+            .package(shipped.package)
+            .ok_or_else(|| Failure::Plain(format!("the workspace has no package {}", shipped.package)))?;
+        let place = format!("{SHARE}/{}", shipped.to);
+        let from = tree.root.join(shipped.from);
+        copy(&from.join("src"), dest, &format!("{place}/src"))?;
+        for file in BESIDE.iter().map(|name| from.join(name)).filter(|file| file.is_file()) {
+            install::file(&file, &dest.join(&place).join(file.file_name().unwrap_or_default()), 0o644)?;
+        }
+        write(&manifest(package), &dest.join(&place).join("Cargo.toml"))?;
+    }
+    let share = dest.join(SHARE);
+    for (to, packages) in [("plugin-api", &SHIPPED[..1]), ("kit", &SHIPPED[..])] {
+        write(&versions(tree, &share, packages)?, &share.join(to).join("Cargo.lock"))?;
+    }
+    Ok(share)
+}
+
+fn copy(from: &Utf8Path, dest: &Utf8Path, to: &str) -> Result<(), Failure> {
+    make_dirs(dest, to)?;
+    for entry in from.read_dir_utf8().map_err(failure::file("read", from))? {
+        let entry = entry.map_err(failure::file("read", from))?;
+        let below = format!("{to}/{}", entry.file_name());
+        if entry.path().is_dir() {
+            copy(entry.path(), dest, &below)?;
+        } else {
+            install::file(entry.path(), &dest.join(below), 0o644)?;
+        }
+    }
+    Ok(())
+}
+
+fn write(text: &str, to: &Utf8Path) -> Result<(), Failure> {
+    let file = tempfile::NamedTempFile::new().map_err(|cause| Failure::Plain(cause.to_string()))?;
+    let path =
+        Utf8Path::from_path(file.path()).ok_or_else(|| Failure::Plain("TMPDIR is not UTF-8".to_owned()))?;
+    std::io::Write::write_all(&mut file.as_file(), text.as_bytes()).map_err(failure::file("write", path))?;
+    install::file(path, to, 0o644).map_err(Failure::from)
+}
+
+/// A manifest that needs no workspace: what it took from ours is written out, and packages of ours lie beside it.
+fn manifest(package: &Value) -> String {
+    let plain = |key: &str| package[key].as_str().unwrap_or_default();
+    let mut text = format!(
+        "[package]\nname = \"{}\"\nversion = \"{}\"\nedition = \"{}\"\nrust-version = \"{}\"\nlicense = \"{}\"\npublish = false\n\n\
+         [features]\n",
+        plain("name"),
+        plain("version"),
+        plain("edition"),
+        plain("rust_version"),
+        plain("license"),
+    );
+    for (name, needs) in package["features"].as_object().into_iter().flatten() {
+        text.push_str(&format!("{name} = {needs}\n"));
+    }
+    text.push_str("\n[dependencies]\n");
+    let dependencies = package["dependencies"].as_array().into_iter().flatten();
+    for dependency in dependencies.filter(|dependency| dependency["kind"].is_null()) {
+        let name = dependency["name"].as_str().unwrap_or_default();
+        match SHIPPED.iter().find(|shipped| shipped.package == name) {
+            Some(beside) => text.push_str(&format!("{name} = {{ path = \"../{}\" }}\n", beside.to)),
+            None => text.push_str(&format!(
+                "{name} = {{ version = {}, default-features = {}, features = {} }}\n",
+                dependency["req"], dependency["uses_default_features"], dependency["features"]
+            )),
+        }
+    }
+    text
+}
+
+/// The versions of all that a module with these packages is built of, those of this source tree: cargo's own list, without the module.
+fn versions(tree: &SourceTree, share: &Utf8Path, packages: &[Shipped]) -> Result<String, Failure> {
+    const OWN: &str = "name-of-a-module";
+    let place = tempfile::tempdir().map_err(|cause| Failure::Plain(cause.to_string()))?;
+    let place =
+        Utf8Path::from_path(place.path()).ok_or_else(|| Failure::Plain("TMPDIR is not UTF-8".to_owned()))?;
+    make_dirs(place, "src")?;
+    let share = camino::absolute_utf8(share).map_err(failure::file("find", share))?;
+    let mut text = format!(
+        "[package]\nname = \"{OWN}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n"
+    );
+    for shipped in packages.iter().filter(|shipped| shipped.to != "system") {
+        text.push_str(&format!("{} = {{ path = \"{}\" }}\n", shipped.package, share.join(shipped.to)));
+    }
+    write(&text, &place.join("Cargo.toml"))?;
+    write("", &place.join("src/lib.rs"))?;
+    let lock = place.join("Cargo.lock");
+    install::file(&tree.root.join("Cargo.lock"), &lock, 0o644)?;
+    let resolve = ["metadata", "--offline", "--format-version", "1"];
+    let _ = cargo().dir(place).args(resolve).minutes(5).output(Output::Kept).run()?;
+    let text = std::fs::read_to_string(&lock).map_err(failure::file("read", &lock))?;
+    let own = format!("name = \"{OWN}\"\n");
+    Ok(text.split("\n\n").filter(|block| !block.contains(&own)).collect::<Vec<_>>().join("\n\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_stands_by_itself() {
+        let tree = SourceTree::find().unwrap();
+        let of = |shipped: &Shipped| manifest(tree.package(shipped.package).unwrap());
+        let api = of(&SHIPPED[0]);
+        assert!(api.contains("name = \"disklessset-plugin-api\"\nversion = \"1."), "{api}");
+        assert!(
+            api.contains("abi_stable = { version = \"=0.11.3\", default-features = false, features = [] }"),
+            "{api}"
+        );
+        let kit = of(&SHIPPED[2]);
+        assert!(kit.contains("disklessset-system = { path = \"../system\" }"), "{kit}");
+        for text in [api, kit] {
+            assert!(!text.contains("workspace") && !text.contains("disklessset-tests"), "{text}");
+        }
+    }
+}
