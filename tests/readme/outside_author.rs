@@ -22,7 +22,7 @@ fn an_author_builds_modules_with_what_is_installed_and_nothing_else() {
     disklessset_tests::place::make_dir(&home).unwrap();
     let run = |program: &str, args: &[&str], dir: &Utf8Path| -> Outcome {
         let tool = surroundings(root.tool(program, args)).env("DISKLESSSET_DIST_PROFILE", "dev");
-        tool.dir(dir.to_owned()).limit(PATIENCE).run().expect_done()
+        tool.dir(dir).limit(PATIENCE).run().expect_done()
     };
     let installed = root.beside().join("installed");
     let _ = run("cargo", &["xtask", "dist", "--dest", installed.as_str()], &source_tree());

@@ -44,7 +44,8 @@ impl ImageClass for RamdiskImage {
         let kernel = match args.need::<String>("kernel")?.as_str() {
             "from-image" => host.kernel_alone_from_tree(&tree)?.kernel,
             version => {
-                let version = KernelVersion::parse(version).map_err(|cause| Error::usage(cause.to_string()))?;
+                let version =
+                    KernelVersion::parse(version).map_err(|cause| Error::usage(cause.to_string()))?;
                 Kernel::new(version)
             }
         };
@@ -90,7 +91,8 @@ fn pack(tree: &Utf8Path, image: &Image, host: &Host<'_>) -> Result<()> {
     let mut names = String::new();
     list(tree, Utf8Path::new("."), &mut names)?;
     let archive = host.work_area(image.name(), Hold::Action)?.join("system.cpio");
-    let cpio = ["--create", "--format=newc", "--null", "--quiet", "--reproducible", "--file", archive.as_str()];
+    let cpio =
+        ["--create", "--format=newc", "--null", "--quiet", "--reproducible", "--file", archive.as_str()];
     host.run(&Command::new("cpio").args(cpio).current_dir(tree.as_str()).stdin(names))?;
     host.run(&Command::new("gzip").args(["--no-name", archive.as_str()]))?;
     host.publish(&archive.with_extension("cpio.gz"), &image.directory().join(SYSTEM))
@@ -98,7 +100,12 @@ fn pack(tree: &Utf8Path, image: &Image, host: &Host<'_>) -> Result<()> {
 
 fn list(tree: &Utf8Path, below: &Utf8Path, names: &mut String) -> Result<()> {
     let fault = |cause| Error::failed(format!("cannot read {}", tree.join(below))).because(cause);
-    let mut entries = tree.join(below).read_dir_utf8().map_err(fault)?.collect::<std::io::Result<Vec<_>>>().map_err(fault)?;
+    let mut entries = tree
+        .join(below)
+        .read_dir_utf8()
+        .map_err(fault)?
+        .collect::<std::io::Result<Vec<_>>>()
+        .map_err(fault)?;
     entries.sort_by(|a, b| a.file_name().cmp(b.file_name()));
     names.push_str(below.as_str());
     names.push('\0');

@@ -121,7 +121,7 @@ impl Run<'_> {
         step(report, "clippy", self.cargo(&clippy).minutes(20));
         let documents = self.cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
         step(report, "documents", documents.minutes(15));
-        api::check(&self.cargo(&[]), report);
+        api::check(self.tree, &self.cargo(&[]), report);
         deny::check(&self.cargo(&["deny"]), report);
         step(
             report,
