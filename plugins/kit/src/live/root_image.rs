@@ -34,8 +34,11 @@
 //! }
 //!
 //! impl DerivedImageClass for Xfs {
-//!     fn step(&self, step: &str, image: &mut Image, attrs: &Attributes, host: &Host<'_>) -> Result<Option<Value>> {
-//!         root_image::answer(self, step, image, attrs, host)
+//!     fn step(&self, step: &str, image: &mut Image, attrs: &Attributes, host: &Host<'_>) -> Result<Value> {
+//!         match root_image::answer(self, step, image, attrs, host)? {
+//!             Some(answer) => Ok(answer),
+//!             None => host.base().step(step, image, attrs.clone()),
+//!         }
 //!     }
 //! }
 //! # fn main() {}
