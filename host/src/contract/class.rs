@@ -61,11 +61,21 @@ impl Class<'_> {
         let before = self.examiner.save();
         self.clean_nothing(&before);
         self.nonsense();
-        let Some(first) = self.create_first(&values, &before) else {
-            match self.examiner.failed.get() || !nix::unistd::geteuid().is_root() {
-                true => self.not_exercised("everything after it: no image could be made"),
-                // Refused is not passed.
-                false => self.say(
+        let made = self.create_first(&values, &before);
+        let Ok(first) = made else {
+            // What this server cannot do says nothing of the class; what was given wrong is no pass.
+            match made.err().flatten() {
+                Some(FaultKind::Refused) => {
+                    self.say(
+                        "contract",
+                        Outcome::Warning,
+                        "no image of it could be made here: nothing was tried",
+                    );
+                }
+                _ if self.examiner.failed.get() => {
+                    self.not_exercised("everything after it: no image could be made");
+                }
+                _ => self.say(
                     "contract",
                     Outcome::Bad,
                     "no image of it could be made: give values that can be used here, --set NAME=VALUE",
@@ -135,9 +145,14 @@ impl Class<'_> {
         }
     }
 
-    fn create_first(&self, values: &BTreeMap<String, Value>, before: &World) -> Option<Seen> {
+    /// The first image of the class, or what kind of fault there was.
+    fn create_first(
+        &self,
+        values: &BTreeMap<String, Value>,
+        before: &World,
+    ) -> Result<Seen, Option<FaultKind>> {
         let what = self.creation_of(FIRST, values);
-        let What::Create { file, .. } = &what else { return None };
+        let What::Create { file, .. } = &what else { return Err(None) };
         match act::round_trip(file, values) {
             Ok(()) => {
                 let names: Vec<&str> = values.keys().map(String::as_str).collect();
@@ -150,11 +165,11 @@ impl Class<'_> {
         if self.judged("create", &acted, before, FIRST) {
             self.say("create", Outcome::Good, format!("done in {} ms", acted.answer.milliseconds));
         }
-        if acted.failure().is_some() {
+        if let Some(fault) = acted.failure() {
             self.left_after("create", "after its failure", before);
-            return None;
+            return Err(Some(fault.kind));
         }
-        acted.answer.seen
+        acted.answer.seen.ok_or(None)
     }
 
     /// Cleans, and says what is left all the same; the world is then as before.
