@@ -61,7 +61,7 @@ pub(crate) fn sources_with(has: impl Fn(&str) -> bool) -> Vec<String> {
     let top = here().join("..").canonicalize_utf8().expect("the checkout");
     let mut found = Vec::new();
     let mut ahead: Vec<Utf8PathBuf> =
-        ["host/src", "plugin-api/src", "plugins"].map(|dir| top.join(dir)).into();
+        ["host/src", "plugin-api/src", "plugin-api/system/src", "plugins"].map(|dir| top.join(dir)).into();
     while let Some(dir) = ahead.pop() {
         for entry in dir.read_dir_utf8().expect("a folder").map(|entry| entry.expect("an entry")) {
             let path = entry.path();

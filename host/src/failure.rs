@@ -18,7 +18,7 @@ pub fn of(error: impl StdError) -> Error {
         if cause.is::<Interrupted>() {
             return with_kind(ErrorKind::INTERRUPTED, error);
         }
-        if !nix::unistd::geteuid().is_root() && is_for_want_of_privilege(cause) {
+        if !rustix::process::geteuid().is_root() && is_for_want_of_privilege(cause) {
             return with_kind(ErrorKind::REFUSED, error).hint(AS_ROOT);
         }
         next = cause.source();
@@ -59,8 +59,10 @@ pub fn interrupted(cause: Interrupted) -> Error {
 /// An error of any kind, with its causes below.
 pub fn with_kind(kind: ErrorKind, error: impl StdError) -> Error {
     let mut causes = Vec::new();
+    let mut errno = None;
     let mut next = error.source();
     while let Some(cause) = next {
+        errno = errno.or_else(|| number_of(cause));
         // Whose error it is says it already.
         if !cause.is::<Interrupted>() {
             causes.push(cause.to_string());
@@ -69,7 +71,16 @@ pub fn with_kind(kind: ErrorKind, error: impl StdError) -> Error {
     }
     let mut converted = Error::new(kind, error.to_string());
     converted.causes = causes;
-    converted
+    converted.errno(errno)
+}
+
+/// The number of an error of the system.
+fn number_of(cause: &(dyn StdError + 'static)) -> Option<i32> {
+    match (cause.downcast_ref::<std::io::Error>(), cause.downcast_ref::<nix::errno::Errno>()) {
+        (Some(error), _) => error.raw_os_error(),
+        (_, Some(errno)) => Some(*errno as i32),
+        _ => None,
+    }
 }
 
 /// The error of a tool, with the kind that gives the right exit code.

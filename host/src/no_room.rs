@@ -1,7 +1,7 @@
 //! What a system without room says, told so that it helps: which file system, what is left of it, what to do.
 //!
-//! The errors come from everywhere, from our own calls and in the last lines of tools, which run with English messages. All have the
-//! words of the system in common.
+//! The errors come from everywhere: from our own calls and those of modules, which have the number of the system's error, and in the last
+//! lines of tools, which run with English messages.
 
 use crate::system::layout::Layout;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -10,6 +10,7 @@ use disklessset_system::{
     free_space::{FreeSpace, nearest},
     mount_table::{Mount, mount_of},
 };
+use nix::errno::Errno;
 
 /// How an explanation begins: an error that has one gets no second.
 const BEGINNING: &str = "the file system ";
@@ -23,7 +24,14 @@ enum Trouble {
 }
 
 impl Trouble {
+    /// By the number of the system's error where it is one of ours, by the words of a tool where the tool met it.
     fn of(error: &Error) -> Option<Self> {
+        match error.errno.map(Errno::from_raw) {
+            Some(Errno::ENOSPC) => return Some(Self::Full),
+            Some(Errno::EDQUOT) => return Some(Self::Quota),
+            Some(Errno::EROFS) => return Some(Self::ReadOnly),
+            _ => {}
+        }
         let said = |words: &str| texts(error).any(|text| text.contains(words));
         // tar says no more than that where a part of what it wrote last had room.
         let short = texts(error).any(|text| text.contains(": Wrote only ") && text.ends_with(" bytes"));

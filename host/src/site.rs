@@ -11,7 +11,7 @@ use crate::{
         layout::Layout,
         lock::Wait,
         own_directory::{self, MovedAside},
-        trusted_path::{self, From, TrustError},
+        trusted_path::{self, TrustError},
     },
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -184,7 +184,7 @@ impl Site {
     /// The same for a directory of files that only root writes, whose place is the distribution's: some let a group of their own
     /// write to `/var/log`.
     pub(crate) fn make_usable(&self, directory: &Utf8Path) -> Result<()> {
-        let made = own_directory::make_usable(directory, From::of(&self.layout), 0o755);
+        let made = own_directory::make_usable(directory, self.layout.trusted_from(), 0o755);
         self.tell(made).map_err(|cause| not_reliable(&self.layout, directory, cause))
     }
 
@@ -218,7 +218,7 @@ impl Site {
 
     /// Makes a directory on a way that was judged, and tells what of others was in the way.
     fn make(&self, directory: &Utf8Path, mode: u32) -> std::result::Result<(), TrustError> {
-        self.tell(own_directory::make(directory, From::of(&self.layout), mode))
+        self.tell(own_directory::make(directory, self.layout.trusted_from(), mode))
     }
 
     fn tell(
@@ -284,7 +284,7 @@ fn has_python_modules_alone(directory: &Utf8Path) -> bool {
 
 /// Refuses a place of a site that somebody else could have made, or could change.
 fn rely_on(layout: &Layout, path: &Utf8Path) -> Result<()> {
-    trusted_path::audit(path, From::of(layout)).map_err(|cause| {
+    trusted_path::audit(path, layout.trusted_from()).map_err(|cause| {
         failure::refused(cause).context(format!("{} cannot be relied on", layout.published(path)))
     })?;
     Ok(())

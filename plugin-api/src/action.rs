@@ -56,6 +56,39 @@ pub struct ToolNeed {
     pub only_for: Option<(String, String)>,
 }
 
+/// What must hold between two parameters of an action. It is about what somebody said: a default is not, and neither is a flag that is off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Rule {
+    /// One of them, or none.
+    Excludes {
+        /// A parameter.
+        one: String,
+        /// The one that it excludes.
+        other: String,
+    },
+    /// The first only together with the second.
+    Requires {
+        /// A parameter.
+        one: String,
+        /// The one that it needs.
+        other: String,
+    },
+    /// A rule of a newer API: the host refuses the action and says so.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Rule {
+    fn names(&self, name: &str) -> bool {
+        match self {
+            Self::Excludes { one, other } | Self::Requires { one, other } => one == name || other == name,
+            Self::Unknown => false,
+        }
+    }
+}
+
 /// One action of a class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -83,6 +116,12 @@ pub struct ActionSpec {
     /// Programs of the server that it cannot do without.
     #[serde(default)]
     pub needs: Vec<ToolNeed>,
+    /// What must hold between its parameters.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+    /// What is wrong with the declaration itself, such as a refined parameter that is not there: the host refuses the action with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
 }
 
 impl ActionSpec {
@@ -97,6 +136,8 @@ impl ActionSpec {
             params: Vec::new(),
             trial: Trial::default(),
             needs: Vec::new(),
+            rules: Vec::new(),
+            faults: Vec::new(),
         }
     }
 
@@ -184,21 +225,43 @@ impl ActionSpec {
         self
     }
 
-    /// Takes a parameter away. Of use to a class that refines an action of its base, which then has to do without.
+    /// Of these two parameters one may be given.
     #[must_use]
-    pub fn without(mut self, name: &str) -> Self {
-        self.params.retain(|param| param.name != name);
+    pub fn excludes(mut self, one: &str, other: &str) -> Self {
+        self.rules.push(Rule::Excludes { one: one.to_owned(), other: other.to_owned() });
         self
     }
 
-    /// Changes a parameter in its place: another default, another help, fewer choices. Without a parameter of that name nothing
-    /// changes.
+    /// The first of these parameters may be given only together with the second.
+    #[must_use]
+    pub fn requires(mut self, one: &str, other: &str) -> Self {
+        self.rules.push(Rule::Requires { one: one.to_owned(), other: other.to_owned() });
+        self
+    }
+
+    /// Takes a parameter away, with the rules about it. Of use to a class that refines an action of its base, which then has to do without.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.params.retain(|param| param.name != name);
+        self.rules.retain(|rule| !rule.names(name));
+        self
+    }
+
+    /// Changes a parameter in its place: another default, another help, fewer choices. Without a parameter of that name the action
+    /// is refused.
     #[must_use]
     pub fn with(mut self, name: &str, change: impl FnOnce(ParamSpec) -> ParamSpec) -> Self {
+        self.must_have(name);
         if let Some(param) = self.params.iter_mut().find(|param| param.name == name) {
             *param = change(param.clone());
         }
         self
+    }
+
+    fn must_have(&mut self, name: &str) {
+        if !self.params.iter().any(|param| param.name == name) {
+            self.faults.push(format!("it has no parameter {name} to refine"));
+        }
     }
 
     /// `module check` tries it although it asks for a confirmation.

@@ -64,6 +64,7 @@ macro_rules! dispatch {
                 let boot = serde_json::from_value(request.attrs.get("boot").cloned().unwrap_or_default())?;
                 class.get_boot_file_template(&image, &boot, host)?.into_value()?
             }
+            steps::BOOTS => class.boots(&image, host)?.into_value()?,
             steps::CLONE => {
                 let source = subject(request.source.clone(), step)?;
                 class.clone_image(&source, &mut image, host)?.into_value()?

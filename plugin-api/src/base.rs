@@ -1,7 +1,7 @@
 //! What the base of a class does, for the class that is built on it.
 
 use crate::{
-    ActionCheck, Arguments, Attributes, BootContext, Finding, Host, Image, Kernel, Refusal,
+    ActionCheck, Arguments, Attributes, BootContext, Boots, Finding, Host, Image, Kernel, Refusal,
     error::Result,
     messages::{StepCall, StepReply, StepRequest, services, steps},
 };
@@ -94,6 +94,14 @@ impl<'h, 'a> Base<'h, 'a> {
     pub fn clone_image(&self, source: &Image, image: &mut Image) -> Result<()> {
         self.change(image, StepRequest { source: Some(source.clone()), ..StepRequest::new("", steps::CLONE) })
             .map(drop)
+    }
+
+    /// See [`crate::ImageClass::boots`].
+    ///
+    /// # Errors
+    /// The base's own.
+    pub fn boots(&self, image: &Image) -> Result<Boots> {
+        read(self.look(image, StepRequest::new("", steps::BOOTS))?)
     }
 
     /// See [`crate::ImageClass::set_kernel`].

@@ -1,8 +1,8 @@
 //! The traits that authors of image classes write.
 
 use crate::{
-    ActionCheck, ActionSpec, Arguments, Attributes, BootContext, Finding, Host, Image, ImageName, Kernel,
-    Refusal,
+    ActionCheck, ActionSpec, Arguments, Attributes, BootContext, Boots, Finding, Host, Image, ImageName,
+    Kernel, Refusal,
     error::{Error, Result},
     messages::steps,
 };
@@ -60,12 +60,23 @@ pub trait ImageClass: Send + Sync + 'static {
     /// Any error, as for creation.
     fn clone_image(&self, source: &Image, image: &mut Image, host: &Host<'_>) -> Result<()>;
 
+    /// What nodes fetch to boot an image, beside the boot file that [`Self::get_boot_file_template`] gives.
+    ///
+    /// # Errors
+    /// When it cannot be found out.
+    fn boots(&self, _image: &Image, _host: &Host<'_>) -> Result<Boots> {
+        Ok(Boots::kernel_and_initramfs())
+    }
+
     /// Changes the kernel; the host writes record and boot file afterwards.
     ///
     /// # Errors
     /// When the image cannot use it.
-    fn set_kernel(&self, image: &mut Image, kernel: &Kernel, _host: &Host<'_>) -> Result<()> {
-        image.set_kernel(kernel);
+    fn set_kernel(&self, image: &mut Image, kernel: &Kernel, host: &Host<'_>) -> Result<()> {
+        match self.boots(image, host)?.initramfs {
+            true => image.set_kernel(kernel),
+            false => image.set_kernel_alone(kernel),
+        }
         Ok(())
     }
 
@@ -201,6 +212,11 @@ pub trait DerivedImageClass: Send + Sync + 'static {
     /// See [`ImageClass::clone_image`].
     fn clone_image(&self, source: &Image, image: &mut Image, host: &Host<'_>) -> Result<()> {
         host.base().clone_image(source, image)
+    }
+
+    /// See [`ImageClass::boots`].
+    fn boots(&self, image: &Image, host: &Host<'_>) -> Result<Boots> {
+        host.base().boots(image)
     }
 
     /// See [`ImageClass::set_kernel`].

@@ -2,6 +2,7 @@
 
 use crate::abi::AbiError;
 use abi_stable::std_types::ROption;
+use serde::{Deserialize, Serialize};
 
 /// A result with the error of this API.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -45,12 +46,21 @@ pub struct Error {
     pub causes: Vec<String>,
     /// What the user can do, as a sentence or a command.
     pub hint: Option<String>,
+    /// The number of the system's error that is behind it (`errno`), where one is: a full disk is known by it, whatever the words.
+    pub errno: Option<i32>,
+}
+
+/// What goes into the open attributes of an error that crosses.
+#[derive(Default, Serialize, Deserialize)]
+struct Crossing {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    errno: Option<i32>,
 }
 
 impl Error {
     /// An error of a given kind.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), causes: Vec::new(), hint: None }
+        Self { kind, message: message.into(), causes: Vec::new(), hint: None, errno: None }
     }
 
     /// Something was tried and failed.
@@ -80,6 +90,13 @@ impl Error {
         self
     }
 
+    /// The same error with the number of the system's error behind it.
+    #[must_use]
+    pub fn errno(mut self, number: Option<i32>) -> Self {
+        self.errno = number.or(self.errno);
+        self
+    }
+
     /// The same error with advice.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -102,13 +119,24 @@ impl Error {
             message: self.message.as_str().into(),
             causes: self.causes.iter().map(|c| c.as_str().into()).collect(),
             hint: self.hint.as_deref().map_or(ROption::RNone, |h| ROption::RSome(h.into())),
-            attrs: String::new().into(),
+            attrs: self.attributes().into(),
+        }
+    }
+
+    fn attributes(&self) -> String {
+        let crossing = Crossing { errno: self.errno };
+        match self.errno {
+            Some(_) => serde_json::to_string(&crossing).unwrap_or_default(),
+            None => String::new(),
         }
     }
 
     /// An error that came across the ABI.
     pub fn from_abi(error: AbiError) -> Self {
+        // What cannot be read was never needed.
+        let crossing: Crossing = serde_json::from_str(&error.attrs).unwrap_or_default();
         Self {
+            errno: crossing.errno,
             kind: ErrorKind(error.kind),
             message: error.message.into(),
             causes: error.causes.into_iter().map(Into::into).collect(),
@@ -119,12 +147,29 @@ impl Error {
 
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
-        Self::failed(error.to_string())
+        Self::failed(error.to_string()).errno(error.raw_os_error())
     }
 }
 
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
         Self::failed(format!("a message does not have the expected shape: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_system_is_known_by_its_number_on_the_other_side() {
+        let full =
+            Error::from(std::io::Error::from_raw_os_error(28)).context("cannot write").hint("make room");
+        let crossed = Error::from_abi(full.to_abi());
+        assert_eq!((crossed.errno, crossed.message.as_str()), (Some(28), "cannot write"));
+        let none = Error::failed("x").to_abi();
+        assert_eq!((none.attrs.as_str(), Error::from_abi(none.clone()).errno), ("", None));
+        let strange = AbiError { attrs: "not JSON".into(), ..full.to_abi() };
+        assert_eq!(Error::from_abi(strange).errno, None);
     }
 }

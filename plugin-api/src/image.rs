@@ -98,6 +98,12 @@ impl Image {
         Kernel::from_attribute(&self.text("kernel")?)
     }
 
+    /// Sets a kernel whose initramfs the image does not boot ([`crate::Boots::kernel_with`]).
+    pub fn set_kernel_alone(&mut self, kernel: &Kernel) {
+        self.set("kernel", kernel.vmlinuz());
+        self.unset("image");
+    }
+
     /// Sets kernel and initramfs, always together.
     pub fn set_kernel(&mut self, kernel: &Kernel) {
         self.set("kernel", kernel.vmlinuz());

@@ -65,6 +65,11 @@ pub struct BootContext {
 }
 
 impl BootContext {
+    /// The URL of a file in the image's directory.
+    pub fn file_url(&self, name: &str) -> String {
+        format!("{}/{name}", self.image_url)
+    }
+
     /// A context for a given image and server address.
     pub fn new(
         image: impl Into<String>,

@@ -47,12 +47,14 @@
 pub mod abi;
 pub mod adapter;
 pub mod messages;
+pub mod node_set;
 pub mod note;
 
 mod action;
 mod api_version;
 mod arguments;
 mod base;
+mod boots;
 mod check;
 mod class;
 mod error;
@@ -73,9 +75,10 @@ pub mod testing;
 #[cfg_attr(feature = "testing", doc = include_str!("tutorial_tests.md"))]
 pub mod tutorial {}
 
-pub use action::{ActionSpec, Role, ToolNeed, Trial};
+pub use action::{ActionSpec, Role, Rule, ToolNeed, Trial};
 pub use arguments::Arguments;
 pub use base::Base;
+pub use boots::Boots;
 pub use check::ActionCheck;
 pub use class::{BaseClass, DerivedImageClass, ImageClass};
 pub use error::{Error, ErrorKind, Result};
@@ -91,7 +94,9 @@ pub use validation::{Lookup, Raw, Refusal, check_arguments, parse_value};
 
 #[doc(hidden)]
 pub use abi_stable;
-#[doc(hidden)]
+/// Paths that are UTF-8, as this API has them: modules need no dependency of their own for them.
+pub use camino;
+/// Values and the `json!` macro, as this API has them.
 pub use serde_json;
 
 /// The version of this API: what a module was built against, written into its note.

@@ -18,6 +18,8 @@ pub mod steps {
     pub const CLEAN: &str = "clean";
     /// Write the text of `boot.ipxe`.
     pub const BOOT_FILE: &str = "get_boot_file_template";
+    /// Say what nodes fetch to boot an image; the value is a [`crate::Boots`].
+    pub const BOOTS: &str = "boots";
     /// Fill a new image from an existing one.
     pub const CLONE: &str = "clone_image";
     /// Change the kernel of an image.
@@ -274,6 +276,13 @@ pub struct KernelQuestion {
 pub struct TreeKernelRequest {
     /// The tree.
     pub tree: Utf8PathBuf,
+    /// Whether its initramfs is made, too.
+    #[serde(default = "made")]
+    pub initramfs: bool,
+}
+
+fn made() -> bool {
+    true
 }
 
 /// A request about one image.

@@ -9,6 +9,17 @@ use serde_json::Value;
 pub enum ParamKind {
     /// Text ([`String`]), of one line or several; other control characters are refused.
     Text,
+    /// Text of one line ([`String`]) with a rule.
+    Matching {
+        /// A regular expression that the whole text must match (without look-around and back references).
+        pattern: String,
+        /// What such a text is, for help and refusals: `a MAC address`.
+        meaning: String,
+    },
+    /// Nodes by name, such as `c[001-100],login1` ([`crate::node_set::NodeSet`], or a [`String`]): at least one.
+    NodeSet,
+    /// The name of one node ([`crate::node_set::NodeName`], or a [`String`]).
+    Node,
     /// A whole number ([`i64`]).
     Integer {
         /// The least allowed.
@@ -37,6 +48,11 @@ pub enum ParamKind {
     Secret,
     /// A [`crate::KernelVersion`] that has an initramfs, or the word `from-image`.
     Kernel {
+        /// Whether `from-image` is a value: take the kernel that the OS tree brings.
+        from_image: bool,
+    },
+    /// The same for a class that boots a kernel without its initramfs: one that has none will do.
+    KernelAlone {
         /// Whether `from-image` is a value: take the kernel that the OS tree brings.
         from_image: bool,
     },
@@ -104,6 +120,13 @@ pub struct ParamSpec {
 
 fn asked() -> bool {
     true
+}
+
+impl ParamKind {
+    /// Text that must match a regular expression as a whole; `meaning` says what it is.
+    pub fn matching(pattern: &str, meaning: &str) -> Self {
+        Self::Matching { pattern: pattern.to_owned(), meaning: meaning.to_owned() }
+    }
 }
 
 impl ParamSpec {

@@ -387,7 +387,17 @@ impl<'a> Host<'a> {
     /// # Errors
     /// When the tree has no kernel, several, no dracut, or dracut fails.
     pub fn kernel_from_tree(&self, tree: &Utf8Path) -> Result<TreeKernel> {
-        self.call(services::KERNEL_FROM_TREE, &messages::TreeKernelRequest { tree: tree.to_owned() })
+        let request = messages::TreeKernelRequest { tree: tree.to_owned(), initramfs: true };
+        self.call(services::KERNEL_FROM_TREE, &request)
+    }
+
+    /// The same without an initramfs, for an image that boots with an initrd of its own: nothing of the tree is run.
+    ///
+    /// # Errors
+    /// When the tree has no kernel, or several.
+    pub fn kernel_alone_from_tree(&self, tree: &Utf8Path) -> Result<TreeKernel> {
+        let request = messages::TreeKernelRequest { tree: tree.to_owned(), initramfs: false };
+        self.call(services::KERNEL_FROM_TREE, &request)
     }
 
     /// Loads another image.
@@ -406,7 +416,14 @@ impl<'a> Host<'a> {
         self.call(services::IMAGES, &messages::OfClass { class: class.to_owned() })
     }
 
-    /// The module's own section of the configuration, an empty object when there is none.
+    /// The module's own section of `diskless_parameters.yml`, an empty object when there is none. Its key is the module's name, below
+    /// `modules`:
+    ///
+    /// ```yaml
+    /// modules:
+    ///   livenet:
+    ///     some_key: some value
+    /// ```
     ///
     /// # Errors
     /// When the host cannot be asked.

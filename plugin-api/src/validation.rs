@@ -1,9 +1,14 @@
 //! The one check of parameters: for the menu, the command line, parameters files and completion alike.
 
+use crate::{
+    ActionSpec, Rule,
+    node_set::{NodeName, NodeSet},
+};
 use crate::{Arguments, Error, ErrorKind, ImageName, KernelVersion, PackageName, ParamKind, ParamSpec, Size};
+use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a value is refused: one line that names the parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -56,6 +61,14 @@ pub trait Lookup {
     /// The reason, for the user.
     fn kernel(&self, version: &KernelVersion) -> Result<(), String>;
 
+    /// Whether this kernel is there, with an initramfs or without.
+    ///
+    /// # Errors
+    /// The reason, for the user.
+    fn kernel_alone(&self, version: &KernelVersion) -> Result<(), String> {
+        self.kernel(version)
+    }
+
     /// Whether this image is there and of that class (any class when empty).
     ///
     /// # Errors
@@ -75,6 +88,16 @@ pub fn parse_value(param: &ParamSpec, text: &str, lookup: &dyn Lookup) -> Result
     }
     match &param.kind {
         ParamKind::Text | ParamKind::Command => Ok(text.into()),
+        ParamKind::Matching { pattern, meaning } => match whole(pattern)?.is_match(text) {
+            true => Ok(text.into()),
+            false => Err(format!("{text:?} is not {meaning}")),
+        },
+        ParamKind::NodeSet => {
+            text.parse::<NodeSet>().map(|set| set.to_string().into()).map_err(|cause| cause.to_string())
+        }
+        ParamKind::Node => {
+            text.parse::<NodeName>().map(|name| name.to_string().into()).map_err(|cause| cause.to_string())
+        }
         ParamKind::Secret if text.is_empty() => Err("is empty".to_owned()),
         ParamKind::Secret => Ok(text.into()),
         ParamKind::Integer { min, max } => {
@@ -100,11 +123,18 @@ pub fn parse_value(param: &ParamSpec, text: &str, lookup: &dyn Lookup) -> Result
             .find(|choice| choice.eq_ignore_ascii_case(choice_word(text)))
             .map(|choice| choice.as_str().into())
             .ok_or_else(|| format!("{text:?} is none of: {}", choices.join(", "))),
-        ParamKind::Kernel { from_image: true } if text == "from-image" => Ok("from-image".into()),
-        ParamKind::Kernel { .. } => {
+        ParamKind::Kernel { from_image: true } | ParamKind::KernelAlone { from_image: true }
+            if text == "from-image" =>
+        {
+            Ok("from-image".into())
+        }
+        kind @ (ParamKind::Kernel { .. } | ParamKind::KernelAlone { .. }) => {
             let version = KernelVersion::parse(text.strip_prefix("vmlinuz-").unwrap_or(text))
                 .map_err(|cause| cause.to_string())?;
-            lookup.kernel(&version)?;
+            match kind {
+                ParamKind::KernelAlone { .. } => lookup.kernel_alone(&version)?,
+                _ => lookup.kernel(&version)?,
+            }
             Ok(version.as_str().into())
         }
         ParamKind::Image { class } => {
@@ -131,6 +161,11 @@ pub fn parse_value(param: &ParamSpec, text: &str, lookup: &dyn Lookup) -> Result
             Err("is of a kind that this disklessset does not know: the module is newer".to_owned())
         }
     }
+}
+
+/// The expression for a whole text.
+fn whole(pattern: &str) -> Result<Regex, String> {
+    Regex::new(&format!("^(?:{pattern})$")).map_err(|cause| format!("its rule {pattern:?} is none: {cause}"))
 }
 
 /// `Type.CORE`, as parameters files of 1.x have it, names the choice `CORE`.
@@ -173,6 +208,37 @@ pub fn check_arguments(
         refusals.push(Refusal::new(name, reason));
     }
     if refusals.is_empty() { Ok(checked) } else { Err(refusals) }
+}
+
+impl ActionSpec {
+    /// Checks everything given for the action: each parameter by itself, then the rules across them.
+    ///
+    /// # Errors
+    /// All refusals of single parameters; when there are none, those of the rules.
+    pub fn check(
+        &self,
+        given: BTreeMap<String, Raw>,
+        lookup: &dyn Lookup,
+    ) -> Result<Arguments, Vec<Refusal>> {
+        let named: BTreeSet<String> = given.keys().cloned().collect();
+        let checked = check_arguments(&self.params, given, lookup)?;
+        // A default is nothing that somebody said, and neither is a "no".
+        let said = |name: &str| named.contains(name) && checked.0.get(name) != Some(&Value::Bool(false));
+        let refusals: Vec<Refusal> = self
+            .rules
+            .iter()
+            .filter_map(|rule| match rule {
+                Rule::Excludes { one, other } if said(one) && said(other) => {
+                    Some(Refusal::new(one, format!("excludes {other}: give one of the two")))
+                }
+                Rule::Requires { one, other } if said(one) && !said(other) => {
+                    Some(Refusal::new(one, format!("needs {other}, which is not given")))
+                }
+                _ => None,
+            })
+            .collect();
+        if refusals.is_empty() { Ok(checked) } else { Err(refusals) }
+    }
 }
 
 fn check_one(param: &ParamSpec, raw: Raw, lookup: &dyn Lookup) -> Result<Value, String> {
@@ -235,6 +301,43 @@ mod tests {
         assert_eq!(checked.need::<Vec<String>>("packages").unwrap(), ["vim"]);
         assert_eq!(checked.need::<String>("kind").unwrap(), "CORE");
         assert_eq!(checked.need::<String>("size").unwrap(), "auto");
+    }
+
+    #[test]
+    fn texts_with_a_rule_and_nodes_are_checked_and_written_in_one_way() {
+        let value =
+            |kind: ParamKind, text: &str| parse_value(&ParamSpec::flag("x", kind, ""), text, &OneKernel);
+        let mac = || ParamKind::matching("([0-9a-f]{2}:){5}[0-9a-f]{2}", "a MAC address");
+        assert_eq!(value(mac(), "52:54:00:12:34:56"), Ok("52:54:00:12:34:56".into()));
+        for wrong in ["52:54:00:12:34:56 ", "x52:54:00:12:34:56", "", "52:54\n"] {
+            assert!(value(mac(), wrong).is_err(), "{wrong:?}");
+        }
+        assert_eq!(value(mac(), "x").unwrap_err(), "\"x\" is not a MAC address");
+        assert_eq!(value(ParamKind::NodeSet, "c2,c1,c3"), Ok("c[1-3]".into()));
+        assert!(value(ParamKind::NodeSet, "c[1-").unwrap_err().starts_with("the node set is wrong"));
+        assert!(value(ParamKind::Node, "c[1-2]").is_err() && value(ParamKind::Node, "c1").is_ok());
+        assert!(value(ParamKind::matching("(", "x"), "x").unwrap_err().contains("is none"));
+    }
+
+    #[test]
+    fn rules_across_parameters_are_about_what_was_said() {
+        let flag = |name: &str| ParamSpec::flag(name, ParamKind::Flag, "");
+        let text = |name: &str| ParamSpec::flag(name, ParamKind::Text, "").default("x");
+        let action = ActionSpec::change("do", "Do")
+            .param(flag("per_node"))
+            .param(text("client"))
+            .param(text("key"))
+            .excludes("per_node", "client")
+            .requires("key", "client");
+        let said =
+            |pairs: &[(&str, &str)]| action.check(given(pairs), &OneKernel).map_err(|all| all[0].to_string());
+        assert!(said(&[]).is_ok() && said(&[("per_node", "no"), ("client", "a")]).is_ok());
+        assert_eq!(
+            said(&[("per_node", "yes"), ("client", "a")]).unwrap_err(),
+            "per_node: excludes client: give one of the two"
+        );
+        assert_eq!(said(&[("key", "a")]).unwrap_err(), "key: needs client, which is not given");
+        assert_eq!(action.without("client").rules, [], "a rule about a parameter that is gone");
     }
 
     #[test]

@@ -5,3 +5,4 @@ mod erofs;
 mod livenet;
 mod nfs;
 mod nfs_nodes;
+mod ramdisk;

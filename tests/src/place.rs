@@ -65,12 +65,16 @@ const COVERED: [&str; 3] = ["/tmp", "/var/tmp", "/srv"];
 /// Where runs of root lie whose source tree is no place for them: in sight of every user, and never covered.
 const OF_ROOT: &str = "/var/lib/disklessset-test-runs";
 
+/// The longest path of a test run, in bytes. Below it lie sockets, whose address has 108 of them, and names in archives with 100.
+const LONGEST: usize = 64;
+
 /// Chooses where the files of one test run lie: below the build directory when that is a [place for all](is_for_all) and modules may
-/// be loaded from there, else in a place of root's own (a checkout of somebody else, in a private home, below `/tmp` or `/srv`: where
-/// it lies must not matter). Others than root have `/var/tmp`.
+/// be loaded from there, else in a place of root's own (a checkout of somebody else, in a private home, below `/tmp` or `/srv`, or deep
+/// down: where it lies must not matter). Others than root have `/var/tmp`.
 pub fn for_test_run(build_dir: &Utf8Path, run: &str) -> Utf8PathBuf {
+    let near = build_dir.join("test-run").join(run);
     match is_trusted(build_dir) {
-        Ok(()) if is_for_all(build_dir) => build_dir.join("test-run").join(run),
+        Ok(()) if is_for_all(build_dir) && near.as_str().len() <= LONGEST => near,
         _ if geteuid().is_root() => Utf8PathBuf::from(OF_ROOT).join(run),
         _ => Utf8PathBuf::from("/var/tmp").join(format!("disklessset-test-run-{run}")),
     }
@@ -143,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_goes_elsewhere_when_the_build_directory_is_open_to_others_private_or_covered() {
+    fn a_run_goes_elsewhere_when_the_build_directory_is_open_private_covered_or_deep() {
         let elsewhere = if geteuid().is_root() {
             "/var/lib/disklessset-test-runs/7"
         } else {
@@ -167,6 +171,9 @@ mod tests {
         };
         mode(temp.path(), 0o755);
         assert_eq!(for_test_run(&dir, "7"), dir.join("test-run/7"));
+        let deep = dir.join("deep-down-".repeat(5));
+        std::fs::create_dir(&deep).unwrap();
+        assert_eq!(for_test_run(&deep, "7"), elsewhere, "a socket there would have no address");
         mode(dir.as_std_path(), 0o777);
         assert_eq!(for_test_run(&dir, "7"), elsewhere, "anybody may write there");
         mode(dir.as_std_path(), 0o755);

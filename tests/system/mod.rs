@@ -5,6 +5,7 @@ mod apt_settings;
 pub(crate) mod apt_tree;
 mod author_erofs;
 mod author_oci;
+mod author_ramdisk;
 mod cleaning_many;
 mod dnf;
 mod dnf_faults;

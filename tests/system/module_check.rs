@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
 use camino::Utf8PathBuf;
-use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::run::{self, Outcome, Program};
+use disklessset_tests::{authors, need};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -202,6 +202,29 @@ fn the_nfs_module_passes() {
     let outcome = check(&root, "nfs", &more).run().expect_done();
     // A terminal; the base of the others makes no images; an image that was just made has no nodes to remove.
     passes(&outcome, &["action shell", "contract of NfsImage", "kill and clean: action nodes remove"]);
+}
+
+#[test]
+fn a_class_of_which_no_image_can_be_made_does_not_pass() {
+    disklessset_tests::need!(need::root(), need::tool("cpio"));
+    authors::build();
+    let root = TestRoot::bare();
+    let failed = |more: &[&str]| {
+        let outcome = check(&root, "ramdisk", more).run().expect_code(1);
+        findings(&outcome)
+            .iter()
+            .filter(|f| f["outcome"] == "failed")
+            .map(line)
+            .collect::<Vec<_>>()
+            .join("; ")
+    };
+    let without = failed(&[]);
+    assert!(
+        without.contains("no image of it can be made: it needs a value for tree: --set tree=VALUE"),
+        "{without}"
+    );
+    let refused = failed(&["--set", "tree=/proc"]);
+    assert!(refused.contains("no image of it could be made: give values that can be used here"), "{refused}");
 }
 
 #[test]

@@ -464,7 +464,7 @@ fn an_answer_of_a_class_in_another_shape_is_no_good_image() {
     let record = root.image_dir("a").join("image_data.yml");
     let text = std::fs::read_to_string(&record).unwrap();
     for answer in ["an empty list", "a word", "another list", "nothing"] {
-        put(&record, format!("{text}verifies_with: {answer}\n").as_bytes(), 0o644);
+        put(&record, format!("{text}  verifies_with: {answer}\n").as_bytes(), 0o644);
         let lines = verified(&root, &["a"]);
         let says_class =
             |line: &Line| line.problem.as_ref().is_some_and(|problem| problem.contains("RawImage"));

@@ -110,9 +110,13 @@ fn with_values(arg: Arg, param: &ParamSpec) -> Arg {
         ParamKind::Size { .. } => arg.value_name("SIZE"),
         ParamKind::Choice { .. } => arg.value_name(param.flag.to_uppercase()),
         ParamKind::Secret => arg.value_name("FILE").value_hint(ValueHint::FilePath),
-        ParamKind::Kernel { from_image: true } => arg.value_name("VERSION|from-image"),
-        ParamKind::Kernel { .. } => arg.value_name("VERSION"),
+        ParamKind::Kernel { from_image: true } | ParamKind::KernelAlone { from_image: true } => {
+            arg.value_name("VERSION|from-image")
+        }
+        ParamKind::Kernel { .. } | ParamKind::KernelAlone { .. } => arg.value_name("VERSION"),
         ParamKind::Image { .. } => arg.value_name("IMAGE"),
+        ParamKind::NodeSet => arg.value_name("NODES"),
+        ParamKind::Node => arg.value_name("NODE"),
         ParamKind::Path => arg.value_name("PATH").value_hint(ValueHint::AnyPath),
         ParamKind::Package => arg.value_name("PACKAGE"),
         _ => arg.value_name("TEXT"),

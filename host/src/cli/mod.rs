@@ -35,8 +35,10 @@ pub(crate) type Menu = fn(Session) -> Result<u8>;
 /// Does what the process's arguments ask for and tells how it ended: 0 done, 1 failed, 2 wrong usage, 3 not found,
 /// 4 busy, 5 refused, 130 or 143 interrupted.
 pub(crate) fn run(menu: Menu) -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    crate::system::failpoint::take_steps_of_the_ground();
     // What nodes fetch is for everybody to read, however private the caller's own files are; what is not, says so itself.
-    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     exit_guard::watch();
     let output = Arc::new(Output::of_process());
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{ActionSpec, Role};
-use nix::mount::{MntFlags, umount2};
 use nix::sys::prctl;
-use nix::unistd::geteuid;
+use rustix::mount::{UnmountFlags, unmount};
+use rustix::process::geteuid;
 
 use super::act::{Act, Answer, Fault, FaultKind, What};
 use super::class::Class;
@@ -207,7 +207,10 @@ impl Examiner<'_> {
             let class = open.remove(ready.unwrap_or(0));
             let subject = format!("contract of {}", class.name);
             match class.lacks(&stock) {
-                Some(lacking) => self.say(&subject, Outcome::NotExercised, lacking),
+                // Nobody has tried it: that is no pass.
+                Some(lacking) => {
+                    self.say(&subject, Outcome::Bad, format!("no image of it can be made: it {lacking}"));
+                }
                 None if interrupt::check().is_err() => return,
                 None => {
                     let wanted = open.iter().any(|other| other.wants(&class.name));
@@ -319,7 +322,7 @@ impl Examiner<'_> {
         let mut mounted: Vec<&Utf8PathBuf> = wanted.new_mounts(&now).collect();
         mounted.sort();
         for target in mounted.into_iter().rev() {
-            let _ = umount2(target.as_std_path(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
+            let _ = unmount(target.as_std_path(), UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
         }
         if let Some((_, copy)) = self.saved.borrow().iter().find(|(world, _)| world == wanted) {
             self.replace(copy, &self.rooms.root());

@@ -76,7 +76,7 @@ impl Place {
     ) -> Result<Self, String> {
         let failed = |cause: std::io::Error| format!("cannot make a throw-away root: {cause}");
         // Images are large, and /tmp may be memory. Outside of /tmp and /var/tmp, which are watched.
-        let usual = if nix::unistd::geteuid().is_root() { "/var/cache" } else { "/var/tmp" };
+        let usual = if rustix::process::geteuid().is_root() { "/var/cache" } else { "/var/tmp" };
         let below = std::env::var_os("TMPDIR").unwrap_or_else(|| usual.into());
         if let Some(below) = below.to_str() {
             sweep(Utf8Path::new(below));
@@ -156,7 +156,7 @@ fn sweep(below: &Utf8Path) {
 fn is_ours(path: &Utf8Path) -> bool {
     let made_so = path.symlink_metadata().is_ok_and(|meta| {
         meta.is_dir()
-            && meta.uid() == nix::unistd::geteuid().as_raw()
+            && meta.uid() == rustix::process::geteuid().as_raw()
             && [0o700, 0o755].contains(&(meta.mode() & 0o7777))
     });
     made_so && matches!(audit(path, From::Top), Ok(Audit::Complete))

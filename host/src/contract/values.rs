@@ -45,7 +45,7 @@ fn own(param: &ParamSpec) -> Option<Value> {
 fn by_kind(param: &ParamSpec, images: &dyn Fn(&str) -> Option<String>) -> Option<Value> {
     match &param.kind {
         _ if !param.required || param.default.is_some() => None,
-        ParamKind::Kernel { .. } => Some(Value::Text(KERNEL.to_owned())),
+        ParamKind::Kernel { .. } | ParamKind::KernelAlone { .. } => Some(Value::Text(KERNEL.to_owned())),
         ParamKind::Image { class } => images(class).map(|name| match param.repeated {
             true => Value::List(vec![name]),
             false => Value::Text(name),

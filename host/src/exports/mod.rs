@@ -16,7 +16,7 @@ use crate::system::{
     FileError, atomic_file, files,
     layout::Layout,
     lock::{Lock, LockError, Wait},
-    own_directory, trusted_path,
+    own_directory,
 };
 use block::Block;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -94,7 +94,7 @@ pub(crate) fn change(
             return Err(ExportsError::Unreadable { file, reason });
         }
         if let Some(directory) = file.parent() {
-            let made = own_directory::make_usable(directory, trusted_path::From::of(layout), 0o755)
+            let made = own_directory::make_usable(directory, layout.trusted_from(), 0o755)
                 .map_err(|error| error.into_file_error("rely on", directory))?;
             made.iter().for_each(|moved| warn(&moved.to_string()));
         }

@@ -5,12 +5,11 @@
 
 use crate::system::{
     command::{CommandError, Isolation, Tool},
+    mounts::mount_file_system,
     tree_mounts::WITHOUT_POWERS,
 };
-use nix::{
-    mount::{MsFlags, mount},
-    sched::{CloneFlags, unshare},
-};
+use nix::sched::{CloneFlags, unshare};
+use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
 use std::{fs::File, io::Write, path::Path, time::Duration};
 
 const EXPORTS: &str = "/etc/exports";
@@ -23,7 +22,7 @@ const LAST: &str = "192.0.2.1";
 /// Why the tool would not read this text to its end; nothing where it would, or where it is not there or cannot be tried.
 pub(super) fn fault(text: &str) -> Option<String> {
     let usable =
-        [EXPORTS, STATE].iter().all(|path| Path::new(path).exists()) && nix::unistd::geteuid().is_root();
+        [EXPORTS, STATE].iter().all(|path| Path::new(path).exists()) && rustix::process::geteuid().is_root();
     if !usable {
         return None;
     }
@@ -68,12 +67,11 @@ fn read(text: &str) -> Option<Read> {
 
 /// Moves this thread to mounts and a network of its own, where this text is all that is exported.
 fn apart(text: &str) -> std::io::Result<()> {
-    let none = None::<&str>;
     unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET)?;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
     for hidden in [STATE, MORE_EXPORTS, KERNEL] {
         if Path::new(hidden).is_dir() {
-            mount(Some("tmpfs"), hidden, Some("tmpfs"), WITHOUT_POWERS, Some("mode=0700"))?;
+            mount_file_system("tmpfs", hidden, "tmpfs", WITHOUT_POWERS, Some("mode=0700"))?;
         }
     }
     let file = format!("{STATE}/exports");
@@ -82,7 +80,7 @@ fn apart(text: &str) -> std::io::Result<()> {
     let end = if text.ends_with('\n') { "" } else { "\n" };
     candidate.write_all(format!("{end}{STATE} {LAST}(ro,no_subtree_check)\n").as_bytes())?;
     drop(candidate);
-    Ok(mount(Some(file.as_str()), EXPORTS, none, MsFlags::MS_BIND, none)?)
+    Ok(mount_bind(&*file, EXPORTS)?)
 }
 
 #[cfg(test)]

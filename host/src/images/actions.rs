@@ -13,7 +13,7 @@ use crate::{
 };
 use disklessset_plugin_api::{
     ActionCheck, ActionSpec, Arguments, Error, ErrorKind, Image, ImageName, Level, Lookup, ParamKind, Raw,
-    Refusal, Result, Role, check_arguments,
+    Refusal, Result, Role,
     messages::{StepRequest, steps},
 };
 use serde_json::Value;
@@ -81,7 +81,8 @@ impl ImageManager<'_> {
             }
             _ => return Err(Error::failed(format!("action {words} needs a newer disklessset"))),
         }
-        let arguments = check_arguments(&action.params, given.clone(), self)
+        let arguments = action
+            .check(given.clone(), self)
             .map_err(|refusals| parameters::refused(&action.params, &given, &refusals))?;
         tools::must_be_there(&action, &arguments)?;
         Ok((action, arguments))
@@ -207,7 +208,8 @@ impl ImageManager<'_> {
         }
         let mut overview = request(steps::OVERVIEW);
         overview.class = class.to_owned();
-        overview.arguments = check_arguments(&action.params, given.clone(), self)
+        overview.arguments = action
+            .check(given.clone(), self)
             .map_err(|refusals| parameters::refused(&action.params, &given, &refusals))?;
         overview.attrs.insert("words".to_owned(), words.into());
         let reading = Reading::overview(self.site, class);

@@ -20,7 +20,11 @@ impl ImageManager<'_> {
     pub fn set_kernel(&self, name: &ImageName, version: &KernelVersion) -> Result<()> {
         self.get_created_image(name)?;
         let _kernels = kernels::lock(self.site)?;
-        let kernel: Kernel = KernelManager::new(self.site).usable(version)?;
+        let kernels = KernelManager::new(self.site);
+        let kernel: Kernel = match self.boots(&self.get_created_image(name)?)?.initramfs {
+            true => kernels.usable(version)?,
+            false => kernels.alone(version)?,
+        };
         self.changing(name, HostAction::SetKernel.name(), |operation, image| {
             let mut request = request(steps::SET_KERNEL);
             request.attrs.insert("kernel".to_owned(), serde_json::to_value(&kernel)?);

@@ -3,13 +3,13 @@
 use crate::{
     kernels,
     modules::{HostService, Unavailable},
-    operation::lock_image,
+    operation::{Reading, lock_image},
     records::{ImageRecord, ListedImage, Records, boot_file, refusals::no_such_image},
     site::Site,
     system::lock::Lock,
 };
 use disklessset_plugin_api::{
-    Error, ErrorKind, Image, ImageName, Kernel, KernelVersion, Lookup, Result,
+    Boots, Error, ErrorKind, Image, ImageName, Kernel, KernelVersion, Lookup, Result,
     messages::{StepReply, StepRequest, steps},
 };
 use serde_json::Value;
@@ -75,12 +75,19 @@ impl<'s> ImageManager<'s> {
         brought: Option<Kernel>,
     ) -> Result<String> {
         let context = boot_file::context(image, &self.site.layout, &self.site.configuration)?;
+        let boots = self.boots_of(host, image)?;
         let mut request = request(steps::BOOT_FILE);
         request.attrs.insert("boot".to_owned(), serde_json::to_value(&context)?);
         let mut copy = image.clone();
         let value = self.step(host, &mut copy, request)?;
         let text = value.as_str().unwrap_or_default().to_owned();
-        boot_file::check(&text, &context)?;
+        boot_file::check(&text, &context, &boots)?;
+        if let Some(file) = boots.files.iter().find(|file| !image.directory().join(file).is_file()) {
+            let text = format!("nodes are to fetch {file}, which image {} does not have", image.name());
+            return Err(
+                Error::failed(text).hint(format!("tell the author of the module of {}", image.class()))
+            );
+        }
         match image.kernel() {
             Some(kernel) if self.site.signer().is_some() && text.contains(&context.kernel_url) => {
                 if brought.as_ref() != Some(&kernel) {
@@ -89,6 +96,23 @@ impl<'s> ImageManager<'s> {
                 boot_file::with_signatures(&text, &context)
             }
             _ => Ok(text),
+        }
+    }
+
+    /// What nodes fetch to boot an image, from its class.
+    pub(super) fn boots(&self, image: &Image) -> Result<Boots> {
+        self.boots_of(&Reading::of(self.site, image.name(), image.class()), image)
+    }
+
+    fn boots_of(&self, host: &dyn HostService, image: &Image) -> Result<Boots> {
+        match self.step(host, &mut image.clone(), request(steps::BOOTS)) {
+            Ok(answer) => serde_json::from_value(answer).map_err(|cause| {
+                Error::failed(format!("class {} does not say what its images boot", image.class()))
+                    .because(cause)
+                    .hint("tell the author of its module")
+            }),
+            Err(error) if error.kind == ErrorKind::NOT_DEFINED => Ok(Boots::default()),
+            Err(error) => Err(error),
         }
     }
 
@@ -152,6 +176,13 @@ impl Lookup for ImageManager<'_> {
     fn kernel(&self, version: &KernelVersion) -> Result<(), String> {
         crate::kernels::KernelManager::new(self.site)
             .usable(version)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+
+    fn kernel_alone(&self, version: &KernelVersion) -> Result<(), String> {
+        crate::kernels::KernelManager::new(self.site)
+            .alone(version)
             .map(drop)
             .map_err(|error| error.to_string())
     }

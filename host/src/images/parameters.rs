@@ -123,7 +123,9 @@ pub(super) fn refused(params: &[ParamSpec], given: &BTreeMap<String, Raw>, refus
     let names_nothing = |refusal: &Refusal| {
         let kind = params.iter().find(|param| param.name == refusal.parameter).map(|param| &param.kind);
         match (kind, given.get(&refusal.parameter)) {
-            (Some(ParamKind::Kernel { .. }), Some(Raw::Text(text))) => Kernel::from_attribute(text).is_some(),
+            (Some(ParamKind::Kernel { .. } | ParamKind::KernelAlone { .. }), Some(Raw::Text(text))) => {
+                Kernel::from_attribute(text).is_some()
+            }
             (Some(ParamKind::Image { .. }), Some(Raw::Text(text))) => ImageName::parse(text).is_ok(),
             _ => false,
         }

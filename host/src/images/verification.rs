@@ -360,7 +360,11 @@ fn kernel_faults(manager: &ImageManager<'_>, image: &Image) -> Result<Vec<Fault>
         faults.push(Fault::problem(text).mend(format!("disklessset kernel set {name} {version}")));
     }
     let kernels = KernelManager::new(manager.site);
-    if let Err(error) = kernels.usable(version) {
+    let found = match manager.boots(image)?.initramfs {
+        true => kernels.usable(version),
+        false => kernels.alone(version),
+    };
+    if let Err(error) = found {
         let others: Vec<String> = kernels
             .list()?
             .into_iter()

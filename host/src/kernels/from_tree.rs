@@ -17,7 +17,7 @@ use crate::{
     system::{FileError, atomic_file, command::Tool, failpoint::failpoint, files, layout::Layout},
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::{Error, Kernel, KernelVersion, Result, TreeKernel};
+use disklessset_plugin_api::{Error, Kernel, KernelVersion, Result, TreeKernel, messages::TreeKernelRequest};
 use disklessset_system::{
     bytes::Bytes,
     file_system::FileSystem,
@@ -36,8 +36,9 @@ pub(super) enum Initramfs {
 ///
 /// # Errors
 /// When the tree has no kernel or several, one of that version but another content is registered, or dracut fails.
-pub(crate) fn stage_from_tree(operation: &Operation<'_>, tree: &Utf8Path) -> Result<TreeKernel> {
-    stage(operation, tree, Initramfs::Make)
+pub(crate) fn stage_from_tree(operation: &Operation<'_>, request: &TreeKernelRequest) -> Result<TreeKernel> {
+    let initramfs = if request.initramfs { Initramfs::Make } else { Initramfs::Later };
+    stage(operation, &request.tree, initramfs)
 }
 
 pub(super) fn stage(operation: &Operation<'_>, tree: &Utf8Path, initramfs: Initramfs) -> Result<TreeKernel> {

@@ -113,6 +113,15 @@ impl<'s> KernelManager<'s> {
         Ok(kernel)
     }
 
+    /// A kernel for an image that boots it without its initramfs.
+    ///
+    /// # Errors
+    /// When the kernel is not there.
+    pub fn alone(&self, version: &KernelVersion) -> Result<Kernel> {
+        let kernel = Kernel::new(version.clone());
+        self.must_exist(&kernel).map(|()| kernel)
+    }
+
     pub(super) fn must_exist(&self, kernel: &Kernel) -> Result<()> {
         if self.site.layout.kernels_dir().join(kernel.vmlinuz()).is_file() {
             return Ok(());

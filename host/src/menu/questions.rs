@@ -99,6 +99,17 @@ impl Menu {
                 }
                 self.choose_value(param, versions)
             }
+            ParamKind::KernelAlone { from_image } => {
+                let mut versions: Vec<String> =
+                    self.session.kernels().list()?.into_iter().map(|kernel| kernel.version).collect();
+                if *from_image {
+                    versions.push(FROM_IMAGE.to_owned());
+                }
+                if versions.is_empty() && must_be_given(param) {
+                    return Err(no_kernel().into());
+                }
+                self.choose_value(param, versions)
+            }
             ParamKind::Image { class } => {
                 let names = self.images_of(class)?;
                 if names.is_empty() && must_be_given(param) {

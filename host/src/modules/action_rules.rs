@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use disklessset_plugin_api::{
-    ActionSpec, ImageName, KernelVersion, Lookup, ParamKind, ParamSpec, Placement, Role, parse_value,
+    ActionSpec, ImageName, KernelVersion, Lookup, ParamKind, ParamSpec, Placement, Role, Rule, parse_value,
 };
 use serde_json::Value;
 
@@ -28,7 +28,10 @@ pub fn command_line_flag(param: &ParamSpec) -> String {
 
 /// The first rule that an action breaks by itself.
 pub(super) fn broken_rule(action: &ActionSpec) -> Option<String> {
-    words_rule(&action.words)
+    let fault =
+        action.faults.first().map(|fault| fault.chars().filter(|c| !c.is_control()).take(200).collect());
+    fault
+        .or_else(|| words_rule(&action.words))
         .or_else(|| match action.role {
             Role::Unknown => {
                 Some("its role is unknown here: the module is newer than this disklessset".to_owned())
@@ -42,6 +45,26 @@ pub(super) fn broken_rule(action: &ActionSpec) -> Option<String> {
             odd.then(|| "a control character in its texts".to_owned())
         })
         .or_else(|| params_rule(&action.params))
+        .or_else(|| across_rule(action))
+}
+
+/// A rule is about two parameters that are there.
+fn across_rule(action: &ActionSpec) -> Option<String> {
+    let there = |name: &String| action.params.iter().any(|param| param.name == *name);
+    action.rules.iter().find_map(|rule| match rule {
+        Rule::Excludes { one, other } | Rule::Requires { one, other }
+            if one != other && there(one) && there(other) =>
+        {
+            None
+        }
+        Rule::Excludes { one, other } | Rule::Requires { one, other } => {
+            Some(format!("a rule about {one} and {other}, which are not two of its parameters"))
+        }
+        _ => Some(
+            "a rule between its parameters is unknown here: the module is newer than this disklessset"
+                .to_owned(),
+        ),
+    })
 }
 
 fn words_rule(words: &str) -> Option<String> {
@@ -98,6 +121,11 @@ fn kind_rule(param: &ParamSpec) -> Option<String> {
         ParamKind::Unknown => "is of a kind unknown here: the module is newer than this disklessset",
         ParamKind::Integer { min, max } if min > max => "allows no value: its least is above its most",
         ParamKind::Size { min, max, .. } if min > max => "allows no value: its least is above its most",
+        ParamKind::Matching { pattern, .. }
+            if regex_lite::Regex::new(&format!("^(?:{pattern})$")).is_err() =>
+        {
+            "has a rule that is no regular expression"
+        }
         ParamKind::Choice { choices } if choices.is_empty() => "has nothing to choose from",
         ParamKind::Command if matches!(param.placement, Placement::Flag | Placement::Position) => {
             "is a command and must stand after --"

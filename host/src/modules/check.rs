@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::description::Description;
 use super::loader;
-use super::note::{self, Identity};
+use super::note::{self, Identity, NotedClass};
 use super::registry::ModuleRegistry;
 use super::trust::Trust;
 
@@ -80,6 +80,7 @@ pub fn check(file: &Utf8Path, registry: &ModuleRegistry) -> Report {
     if preflight(&mut report) {
         load(&mut report);
         bases(&mut report, registry);
+        neighbours(&mut report, registry);
     }
     report
 }
@@ -136,6 +137,35 @@ fn actions(report: &mut Report, description: &Description) {
                 None => report.add(&subject, Outcome::Good, action.spec.help.clone(), None),
                 Some(reason) => report.add(&subject, Outcome::Bad, format!("disabled: {reason}"), None),
             }
+        }
+    }
+}
+
+/// What of the installed modules has the same name or a class of it.
+fn neighbours(report: &mut Report, registry: &ModuleRegistry) {
+    let Some(identity) = report.identity.clone() else { return };
+    let same_file = |file: &Utf8Path| match (file.canonicalize_utf8(), report.file.canonicalize_utf8()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    };
+    let others: Vec<_> = registry.ready().filter(|entry| !same_file(&entry.file)).cloned().collect();
+    for other in others {
+        let version = other.version.as_ref().map(ToString::to_string).unwrap_or_default();
+        if other.name == identity.name.as_str() {
+            let text = format!(
+                "module {} {version} is installed ({}): this one would take its place",
+                other.name, other.file
+            );
+            report.add("installed modules", Outcome::Warning, text, None);
+            continue;
+        }
+        let has = |class: &&NotedClass| other.classes.iter().any(|taken| taken.name == class.name);
+        for class in identity.classes.iter().filter(has) {
+            let text = format!(
+                "class {} is that of module {} ({}): only one of the two can be used",
+                class.name, other.name, other.file
+            );
+            report.add("installed modules", Outcome::Warning, text, None);
         }
     }
 }

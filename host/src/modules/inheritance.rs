@@ -176,6 +176,7 @@ mod tests {
         let text = || ParamSpec::flag("name", ParamKind::Text, "Taken");
         for (answer, why) in [
             (answer(1, |paint| paint.words("draw")), "only a creation may get other words"),
+            (answer(1, |paint| paint.with("colur", |colour| colour)), "it has no parameter colur to refine"),
             (
                 answer(1, |_| ActionSpec::read("paint", "Look at it")),
                 "what it is to an image cannot be another",

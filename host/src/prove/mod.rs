@@ -84,7 +84,7 @@ pub fn prove(
     stop: &dyn Fn() -> bool,
     on_event: &mut dyn FnMut(ProveEvent),
 ) -> Result<Proof, ProveError> {
-    if !nix::unistd::geteuid().is_root() {
+    if !rustix::process::geteuid().is_root() {
         return Err(ProveError::NotRoot);
     }
     let program = machine::find_qemu()

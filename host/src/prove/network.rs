@@ -69,7 +69,7 @@ mod tests {
     #[test]
     #[allow(clippy::print_stderr, reason = "a skipped test says so")]
     fn two_namespaces_have_the_same_port_at_once() {
-        if !nix::unistd::geteuid().is_root() {
+        if !rustix::process::geteuid().is_root() {
             eprintln!("SKIPPED two_namespaces_have_the_same_port_at_once: needs root");
             return;
         }

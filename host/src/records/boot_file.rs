@@ -3,7 +3,7 @@
 use super::file_names;
 use crate::{configuration::Configuration, system::layout::Layout};
 use camino::{Utf8Component, Utf8PathBuf};
-use disklessset_plugin_api::{BootContext, Error, Image, Result};
+use disklessset_plugin_api::{BootContext, Boots, Error, Image, Result};
 
 /// What the class of an image needs to write its boot file.
 ///
@@ -42,15 +42,23 @@ fn kernel_parameters(image: &Image) -> Result<String> {
 /// Refuses a template that no node could use.
 ///
 /// # Errors
-/// When it is not an iPXE script, or names the kernel without its initramfs.
-pub(crate) fn check(text: &str, context: &BootContext) -> Result<()> {
+/// When it is not an iPXE script, or fetches something else than the class says that nodes boot.
+pub(crate) fn check(text: &str, context: &BootContext, boots: &Boots) -> Result<()> {
     let refuse =
         |reason: &str| Err(Error::failed(format!("the boot file of image {} {reason}", context.image)));
     if !text.starts_with("#!ipxe\n") {
         return refuse("does not start with #!ipxe");
     }
-    if text.contains(&context.kernel_url) != text.contains(&context.initramfs_url) {
-        return refuse("names the kernel without its initramfs, or the other way round");
+    let fetched = |url: &str| !url.is_empty() && words(text).any(|word| word == url);
+    let (kernel, initramfs) = (fetched(&context.kernel_url), fetched(&context.initramfs_url));
+    if boots.kernel && boots.initramfs && kernel != initramfs {
+        return refuse("fetches the kernel without its initramfs, or the other way round");
+    }
+    if !boots.kernel && kernel || !boots.initramfs && initramfs {
+        return refuse("fetches a kernel or an initramfs that its class says no node boots");
+    }
+    if let Some(file) = boots.files.iter().find(|file| !fetched(&context.file_url(file))) {
+        return refuse(&format!("does not fetch {file}, which its class says nodes boot"));
     }
     if text.lines().any(|line| line.len() > 4000) {
         return refuse("has a line longer than 4,000 characters, more than iPXE and the kernel take");
@@ -58,13 +66,16 @@ pub(crate) fn check(text: &str, context: &BootContext) -> Result<()> {
     Ok(())
 }
 
+/// The words of the commands of a script. A comment is none.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.trim_start().starts_with('#')).flat_map(str::split_whitespace)
+}
+
 /// The files below the HTTP root that a boot file names, as paths below it; what has settings of iPXE in its path is left out.
 pub(crate) fn named(text: &str, configuration: &Configuration) -> Vec<Utf8PathBuf> {
     let base = format!("{}/", configuration.http_base_url());
     let mut found = Vec::new();
-    for word in
-        text.lines().filter(|line| !line.trim_start().starts_with('#')).flat_map(str::split_whitespace)
-    {
+    for word in words(text) {
         let Some((_, path)) = word.split_once(base.as_str()) else { continue };
         let path = path.split(['?', '#', ',']).next().unwrap_or_default();
         let path = Utf8PathBuf::from(decoded(path));
@@ -150,6 +161,30 @@ mod tests {
         );
         let hidden = text.replace("kernel http", "chain http");
         assert!(with_signatures(&hidden, &context).is_err());
+    }
+
+    #[test]
+    fn a_boot_file_fetches_what_the_class_says_and_a_comment_fetches_nothing() {
+        let kernel = Kernel::new(KernelVersion::parse("6.1").unwrap());
+        let context =
+            BootContext::new("web", format!("{BASE}/images/web"), &format!("{BASE}/kernels"), Some(&kernel));
+        let (vmlinuz, initramfs) = (&context.kernel_url, &context.initramfs_url);
+        let own = context.file_url("all.cpio");
+        let pair = Boots::kernel_and_initramfs();
+        let whole = Boots::kernel_with("all.cpio");
+        let refused = |lines: &str, boots: &Boots| {
+            check(&format!("#!ipxe\n{lines}"), &context, boots).err().map(|error| error.to_string())
+        };
+        assert_eq!(refused(&format!("kernel {vmlinuz}\ninitrd {initramfs}\n"), &pair), None);
+        let commented = refused(&format!("kernel {vmlinuz}\n# {initramfs}\n"), &pair).unwrap();
+        assert!(commented.contains("without its initramfs"), "{commented}");
+        assert_eq!(refused(&format!("kernel {vmlinuz}\ninitrd {own}\n"), &whole), None);
+        let commented = refused(&format!("kernel {vmlinuz}\n# {own}\n"), &whole).unwrap();
+        assert!(commented.contains("does not fetch all.cpio"), "{commented}");
+        let both = format!("kernel {vmlinuz}\ninitrd {initramfs}\ninitrd {own}\n");
+        assert!(refused(&both, &whole).unwrap().contains("says no node boots"));
+        let unified = format!("chain {}\n", context.file_url("uki.efi"));
+        assert_eq!(refused(&unified, &Boots::only("uki.efi")), None);
     }
 
     #[test]

@@ -68,9 +68,14 @@ fn value_of(param: &ParamSpec) -> String {
         ParamKind::Choice { choices } => {
             choices.iter().map(|choice| choice.to_ascii_lowercase()).collect::<Vec<_>>().join(", ")
         }
+        ParamKind::Matching { meaning, .. } => meaning.clone(),
+        ParamKind::NodeSet => "nodes, such as c[001-100],login1".to_owned(),
+        ParamKind::Node => "name of a node".to_owned(),
         ParamKind::Secret => "secret".to_owned(),
-        ParamKind::Kernel { from_image: true } => "kernel version, or from-image".to_owned(),
-        ParamKind::Kernel { .. } => "kernel version".to_owned(),
+        ParamKind::Kernel { from_image: true } | ParamKind::KernelAlone { from_image: true } => {
+            "kernel version, or from-image".to_owned()
+        }
+        ParamKind::Kernel { .. } | ParamKind::KernelAlone { .. } => "kernel version".to_owned(),
         ParamKind::Image { class } if class.is_empty() => "image".to_owned(),
         ParamKind::Image { class } => format!("image of class {class}"),
         ParamKind::Path => "path".to_owned(),

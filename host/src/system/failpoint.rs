@@ -5,6 +5,8 @@
 //! `kill:N:FILE` does so too, and the process ends by SIGKILL at the N-th. What modules do between two calls of the host lies
 //! between the steps of these calls, so that any module takes part, without being built for it.
 //!
+//! The durable acts of `disklessset-system` tell their steps to a hook, which is installed with that feature.
+//!
 //! Our own dozen lines and no crate: `fail`, the one in use, has had no release for more than two years, and it neither records steps nor
 //! kills at the N-th.
 
@@ -30,10 +32,11 @@ macro_rules! failpoint {
 pub(crate) use failpoint;
 
 #[cfg(feature = "failpoints")]
-pub(crate) use compiled_in::passed;
+pub(crate) use compiled_in::{passed, take_steps_of_the_ground};
 
 #[cfg(feature = "failpoints")]
 mod compiled_in {
+    use disklessset_system::steps::{self, Step};
     use nix::sys::signal::{Signal, raise};
     use std::{
         fmt::Display,
@@ -74,6 +77,45 @@ mod compiled_in {
         if number == wish.kill_at {
             dying();
             let _ = raise(Signal::SIGKILL);
+        }
+    }
+    /// Has the steps of the crate below us recorded and died at like our own.
+    pub(crate) fn take_steps_of_the_ground() {
+        steps::install(|step, what, halfway| passed(name_of(step), &what, halfway));
+    }
+
+    fn name_of(step: Step) -> &'static str {
+        match step {
+            Step::AsideHalfWritten => "file aside: half written",
+            Step::AsideWritten => "file aside: written",
+            Step::AsideFlushed => "file aside: flushed",
+            Step::AsideInPlace => "file aside: in its place",
+            Step::FileMadeWithoutMode => "file: made, without its mode",
+            Step::FileMade => "file: made",
+            Step::FileOpenForAppending => "file: open for more lines",
+            Step::FileRemoved => "file: removed",
+            Step::ModeSet => "mode: set",
+            Step::DirectoryMadeWithoutMode => "directory: made, without its mode",
+            Step::DirectoryFlushed => "directory: flushed",
+            Step::DirectoryClosed => "directory: closed to others",
+            Step::MovedAside => "another user's thing moved aside",
+            Step::RenamedToNewName => "renamed to a new name",
+            Step::RenamedOver => "renamed over what was there",
+            Step::Exchanged => "directories: exchanged",
+            Step::Flushed => "about to be published: flushed",
+            Step::RemovalBegins => "removal: begins",
+            Step::RemovalFirstFileGone => "removal: the first file gone",
+            Step::RemovalEmpty => "removal: empty",
+            Step::RemovalAllGone => "removal: all gone",
+            Step::RemovalEnded => "removal: ended",
+            Step::BindShared => "bind: mounted, and shared still",
+            Step::BindFinished => "bind: finished",
+            Step::OverlayShared => "overlay: mounted, and shared still",
+            Step::OverlayFinished => "overlay: finished",
+            Step::ImageMounted => "image: mounted",
+            Step::Unmounted => "unmounted",
+            Step::LoopDeviceMade => "loop device: made",
+            Step::LoopDeviceWithoutName => "loop device: made, without its name",
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, ErrorKind};
-use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+use rustix::process::{Resource, getrlimit};
 use signal_hook::consts::SIGXFSZ;
 
 use super::FileError;
@@ -49,23 +49,17 @@ pub(crate) fn explained(mut error: Error) -> Error {
     // The same words are said of other things that are just not to be had now.
     let no_process = said("cannot start") || said("isolated");
     let known = [
-        (said("File too large"), Resource::RLIMIT_FSIZE, "no file may have more than", "bytes (ulimit -f)"),
-        (
-            said("Too many open files"),
-            Resource::RLIMIT_NOFILE,
-            "no more may be open than",
-            "files (ulimit -n)",
-        ),
+        (said("File too large"), Resource::Fsize, "no file may have more than", "bytes (ulimit -f)"),
+        (said("Too many open files"), Resource::Nofile, "no more may be open than", "files (ulimit -n)"),
         (
             no_process && said("Resource temporarily unavailable"),
-            Resource::RLIMIT_NPROC,
+            Resource::Nproc,
             "this user may have no more than",
             "processes and threads (ulimit -u), and a service has TasksMax",
         ),
     ];
     let limit = known.into_iter().filter(|known| known.0).find_map(|(_, resource, before, after)| {
-        let (now, _) = getrlimit(resource).ok()?;
-        (now != RLIM_INFINITY).then(|| format!("{before} {now} {after}"))
+        getrlimit(resource).current.map(|now| format!("{before} {now} {after}"))
     });
     let Some(limit) = limit else { return error };
     if matches!(error.kind, ErrorKind::USAGE | ErrorKind::REFUSED) {

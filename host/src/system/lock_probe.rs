@@ -77,16 +77,9 @@ fn is_writers_lock_on(line: &str, file: &Metadata) -> bool {
     let Some((device, inode)) = place.and_then(|place| place.rsplit_once(':')) else { return false };
     let major = || u64::from_str_radix(device.split_once(':')?.0, 16).ok();
     // A file system without a device of its own may tell its files another number than it tells the kernel.
-    let same_device = || match nix::sys::stat::major(file.dev()) {
+    let same_device = || match rustix::fs::major(file.dev()) {
         0 => major() == Some(0),
-        _ => {
-            device
-                == format!(
-                    "{:02x}:{:02x}",
-                    nix::sys::stat::major(file.dev()),
-                    nix::sys::stat::minor(file.dev())
-                )
-        }
+        _ => device == format!("{:02x}:{:02x}", rustix::fs::major(file.dev()), rustix::fs::minor(file.dev())),
     };
     (kind, what) == (Some("OFDLCK"), Some("WRITE")) && inode.parse() == Ok(file.ino()) && same_device()
 }

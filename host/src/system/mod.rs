@@ -5,35 +5,27 @@
 //! what is durable goes through [`atomic_file`], who is alive is told by [`lock`], foreign programs run through
 //! [`command`], and nothing is deleted except through [`remove_tree`].
 
-pub mod atomic_file;
 pub mod command;
 pub mod core_dumps;
 pub mod exit_guard;
 pub mod files;
-pub mod flush;
 pub mod interrupt;
 pub mod layout;
 pub mod limits;
 pub mod lock;
 pub mod mounts;
-pub mod own_directory;
 pub mod process;
-pub mod remove_tree;
 pub mod tree_mounts;
-pub mod trusted_path;
 
-mod busy;
 pub(crate) mod failpoint;
 mod lock_probe;
-mod loop_device;
-pub(crate) mod mount_flags;
 mod process_handle;
-mod subvolume;
 mod syscalls;
 
-pub use disklessset_system::FileError;
-pub(crate) use disklessset_system::mount_table as mountinfo;
-pub(crate) use loop_device::detach_unfinished;
+pub(crate) use disklessset_system::loop_device::detach_unfinished;
+pub use disklessset_system::{
+    FileError, durable as atomic_file, durable as flush, own_directory, remove_tree, trusted_path,
+};
 pub(crate) use syscalls::leave_callers_surroundings;
 
 #[cfg(test)]

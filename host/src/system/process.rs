@@ -155,7 +155,8 @@ fn parse_stat(line: &[u8]) -> Option<Stat> {
 
 /// A process may vanish between any two looks at it.
 fn is_gone(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(nix::libc::ESRCH)
+    error.kind() == io::ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
 }
 
 fn boot_id() -> Result<String, FileError> {

@@ -2,14 +2,13 @@
 //! 5.3, that of Enterprise Linux 8 is 4.18) by its pid, after a look whether it still is the one.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, kill_process, pidfd_open, pidfd_send_signal};
 
 use super::process::ProcessIdentity;
-use super::syscalls::{pidfd_kill, pidfd_open};
 
 /// A process.
 #[derive(Debug)]
@@ -28,9 +27,9 @@ impl ProcessHandle {
     /// # Errors
     /// What the system answers.
     pub(in crate::system) fn open(pid: u32) -> io::Result<Self> {
-        match pidfd_open(pid) {
-            Err(error) if is_missing(&error) => Ok(Self::Unknown(pid)),
-            opened => opened.map(Self::Descriptor),
+        match pidfd_open(pid_of(pid)?, PidfdFlags::empty()) {
+            Err(error) if is_missing(error) => Ok(Self::Unknown(pid)),
+            opened => Ok(Self::Descriptor(opened?)),
         }
     }
 
@@ -50,19 +49,21 @@ impl ProcessHandle {
     /// # Errors
     /// What the system answers.
     pub(in crate::system) fn kill(&self, signal: Signal) -> io::Result<()> {
-        match self {
-            Self::Descriptor(process) => pidfd_kill(process.as_fd(), signal as i32),
+        let signal =
+            rustix::process::Signal::from_named_raw(signal as i32).ok_or(io::ErrorKind::InvalidInput)?;
+        let sent = match self {
+            Self::Descriptor(process) => pidfd_send_signal(process, signal),
             Self::Unknown(_) | Self::Pid(None) => Ok(()),
             Self::Pid(Some(process)) => {
                 if !process.is_running().map_err(|error| error.source)? {
                     return Ok(());
                 }
-                let pid = i32::try_from(process.pid).map_err(io::Error::other)?;
-                match kill(Pid::from_raw(pid), signal) {
-                    Ok(()) | Err(Errno::ESRCH) => Ok(()),
-                    Err(error) => Err(error.into()),
-                }
+                kill_process(pid_of(process.pid)?, signal)
             }
+        };
+        match sent {
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 }
@@ -87,12 +88,12 @@ impl Life {
     /// # Errors
     /// What the system answers.
     pub(in crate::system) fn of_self() -> io::Result<Self> {
-        match pidfd_open(std::process::id()) {
-            Err(error) if is_missing(&error) => {
+        match pidfd_open(rustix::process::getpid(), PidfdFlags::empty()) {
+            Err(error) if is_missing(error) => {
                 let (end, ours) = io::pipe()?;
                 Ok(Self::Pipe { end, _ours: ours })
             }
-            opened => opened.map(Self::Descriptor),
+            opened => Ok(Self::Descriptor(opened?)),
         }
     }
 
@@ -106,8 +107,13 @@ impl Life {
 }
 
 /// Whether the kernel has no such call; a container's filter may answer EPERM instead.
-fn is_missing(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(nix::libc::ENOSYS | nix::libc::EPERM))
+fn is_missing(error: Errno) -> bool {
+    matches!(error, Errno::NOSYS | Errno::PERM)
+}
+
+fn pid_of(pid: u32) -> io::Result<Pid> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
 #[cfg(test)]

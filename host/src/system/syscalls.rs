@@ -1,72 +1,9 @@
 //! System calls without a safe wrapper in the crates we use; each behind a safe function here.
 #![allow(unsafe_code)]
 
-use std::ffi::CString;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 
 use nix::libc;
-
-/// A descriptor that stands for a process: readable when it has ended, and never for another with its pid.
-pub(in crate::system) fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
-    // SAFETY: the call takes two integers and touches no memory of ours.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, libc::c_long::from(pid), 0) };
-    let fd = i32::try_from(fd).map_err(io::Error::other)?;
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel has just made this descriptor for us (close-on-exec by itself), nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-/// Sends a signal to the process of a [`pidfd_open`]; one that has ended already is as good.
-pub(in crate::system) fn pidfd_kill(process: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
-    // SAFETY: no siginfo is passed; the descriptor is open for the length of the call.
-    let done = unsafe {
-        libc::syscall(
-            libc::SYS_pidfd_send_signal,
-            process.as_raw_fd(),
-            signal,
-            std::ptr::null::<libc::siginfo_t>(),
-            0,
-        )
-    };
-    match done {
-        0 => Ok(()),
-        _ => match io::Error::last_os_error() {
-            gone if gone.raw_os_error() == Some(libc::ESRCH) => Ok(()),
-            error => Err(error),
-        },
-    }
-}
-
-/// What [`mount_setattr`] changes, in the numbers of `MOUNT_ATTR_*`.
-pub(in crate::system) struct MountAttributes {
-    pub(in crate::system) set: u64,
-    pub(in crate::system) clear: u64,
-    /// Whether the mounts below are changed, too.
-    pub(in crate::system) recursive: bool,
-}
-
-/// Changes the attributes of the mount at a path (Linux 5.12; older kernels say `ENOSYS`).
-pub(in crate::system) fn mount_setattr(path: &str, wanted: MountAttributes) -> io::Result<()> {
-    let path = CString::new(path)?;
-    let attributes =
-        libc::mount_attr { attr_set: wanted.set, attr_clr: wanted.clear, propagation: 0, userns_fd: 0 };
-    let flags = if wanted.recursive { libc::AT_RECURSIVE } else { 0 };
-    // SAFETY: the path is a C string and the structure the kernel's own, with its size; both outlive the call.
-    let done = unsafe {
-        libc::syscall(
-            libc::SYS_mount_setattr,
-            libc::AT_FDCWD,
-            path.as_ptr(),
-            flags,
-            &raw const attributes,
-            size_of::<libc::mount_attr>(),
-        )
-    };
-    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
 
 /// For a new process, between fork and exec: what our caller had open, and how private its new files are, is nothing to a
 /// program that we run. Descriptors 0 to 2 stay.
@@ -98,26 +35,4 @@ pub(in crate::system) fn take_terminal(terminal: impl AsFd) {
         libc::tcsetpgrp(terminal.as_fd().as_raw_fd(), libc::getpgrp());
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
     }
-}
-
-nix::ioctl_read!(fs_ioc_getflags, b'f', 1, libc::c_long);
-nix::ioctl_write_ptr!(fs_ioc_setflags, b'f', 2, libc::c_long);
-
-/// `chattr +i` and `+a`.
-const UNCHANGEABLE: libc::c_long = 0x10 | 0x20;
-
-/// Takes the immutable and append-only flags off an open file or directory. Returns whether there were any.
-pub(in crate::system) fn clear_unchangeable(file: impl AsFd) -> io::Result<bool> {
-    let fd = file.as_fd().as_raw_fd();
-    let mut flags: libc::c_long = 0;
-    // SAFETY: both calls get an open descriptor and a long that lives through them; the kernel reads or writes at most that.
-    unsafe {
-        fs_ioc_getflags(fd, &raw mut flags)?;
-        if flags & UNCHANGEABLE == 0 {
-            return Ok(false);
-        }
-        flags &= !UNCHANGEABLE;
-        fs_ioc_setflags(fd, &raw const flags)?;
-    }
-    Ok(true)
 }

@@ -22,7 +22,7 @@ pub(crate) fn is_helper(role: &str) -> Option<String> {
 
 /// Whether to go on with a test that needs root; says loudly that it is skipped otherwise.
 pub(crate) fn is_root(test: &str) -> bool {
-    let root = nix::unistd::geteuid().is_root();
+    let root = rustix::process::geteuid().is_root();
     if !root {
         // Not eprintln!, which the test harness keeps to itself when a test passes.
         let _ = writeln!(std::io::stderr(), "SKIPPED, needs root: {test}");

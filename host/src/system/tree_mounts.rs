@@ -4,17 +4,16 @@ use super::{
     FileError,
     command::{Access, made_up},
     failpoint::failpoint,
-    mounts::{self, MountError},
+    mounts::{self, MountError, MountFlags, mount_file_system},
 };
 use camino::Utf8Path;
-use nix::mount::{MsFlags, mount};
 use std::{fs::File, os::unix::fs::FileExt};
 
 /// What is mounted of the system in a tree, in the order in which it goes.
 pub(crate) const SYSTEM: [&str; 3] = ["dev", "sys", "proc"];
 
 /// What holds an OS tree gives nobody on this server powers: no setuid program and no device of it works here.
-pub const WITHOUT_POWERS: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
+pub const WITHOUT_POWERS: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 
 /// Mounts the file system in a file read-only: squashfs, ext4, XFS or EROFS, told by its magic number. A journal that was
 /// not closed properly is left as it is.
@@ -57,10 +56,10 @@ fn kind_of(image: &Utf8Path) -> Result<&'static str, FileError> {
 /// # Errors
 /// When a mount point is missing or a link, and what the system refuses; nothing stays mounted then.
 pub fn mount_system(tree: &Utf8Path) -> Result<(), MountError> {
-    let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    let kernel = |name: &str, kind: &str, flags: MsFlags| {
+    let quiet = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    let kernel = |name: &str, kind: &str, flags: MountFlags| {
         let target = tree.join(name);
-        mount(Some(kind), target.as_str(), Some(kind), quiet | flags, None::<&str>)
+        mount_file_system(kind, target.as_str(), kind, quiet | flags, None)
             .map_err(FileError::of("mount", &target))
             .inspect(|()| failpoint!("system mount: made", target))
     };
@@ -70,8 +69,8 @@ pub fn mount_system(tree: &Utf8Path) -> Result<(), MountError> {
         .try_for_each(|name| require_directory(&tree.join(name)))
         .and_then(|()| made_up::mount_dev_into(tree))
         .inspect(|()| failpoint!("system mount: made", tree.join("dev")))
-        .and_then(|()| kernel("sys", "sysfs", MsFlags::MS_RDONLY))
-        .and_then(|()| kernel("proc", "proc", MsFlags::empty()))
+        .and_then(|()| kernel("sys", "sysfs", MountFlags::RDONLY))
+        .and_then(|()| kernel("proc", "proc", MountFlags::empty()))
         .map_err(MountError::from);
     if mounted.is_err() {
         // The first error is the one to tell; what stays mounted shows in the next.
@@ -136,15 +135,11 @@ mod tests {
         std::fs::write(tree.join("dev/shm/file"), "of the tree").expect("memory of its own");
         assert!(!Utf8Path::new("/dev/shm/file").exists());
         // A node that is made there is no way to a disk of the server.
-        let mode = nix::sys::stat::Mode::S_IRWXU;
         let disk = tree.join("dev/disk");
-        nix::sys::stat::mknod(
-            disk.as_str(),
-            nix::sys::stat::SFlag::S_IFCHR,
-            mode,
-            nix::sys::stat::makedev(1, 3),
-        )
-        .expect("a node");
+        let kind = rustix::fs::FileType::CharacterDevice;
+        let number = rustix::fs::makedev(1, 3);
+        rustix::fs::mknodat(rustix::fs::CWD, disk.as_str(), kind, rustix::fs::Mode::RWXU, number)
+            .expect("a node");
         let refused = File::open(&disk).expect_err("devices do not work there");
         assert_eq!(refused.kind(), std::io::ErrorKind::PermissionDenied);
         unmount_system(tree).expect("unmounted");

@@ -16,7 +16,7 @@ use crate::system::{
     files,
     flush::Together,
     layout::Layout,
-    own_directory, trusted_path,
+    own_directory,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::StandingOverlay;
@@ -161,7 +161,7 @@ fn write(layout: &Layout, units: &[Planned], warn: &dyn Fn(&str)) -> Result<(), 
         .map(|unit| (unit.place.file.as_path(), unit.text.as_bytes()))
         .collect();
     if !new.is_empty() {
-        let made = own_directory::make_usable(wants, trusted_path::From::of(layout), 0o755)
+        let made = own_directory::make_usable(wants, layout.trusted_from(), 0o755)
             .map_err(|error| error.into_file_error("rely on", wants))?;
         made.iter().for_each(|moved| warn(&moved.to_string()));
         atomic_file::replace_together(&new, 0o644, &others)?;

@@ -5,7 +5,6 @@ use crate::{
     ActionCheck, ActionSpec, Arguments, Attributes, DerivedImageClass, Image, ImageClass, ImageName, Kernel,
     KernelVersion, Lookup, Raw, Refusal, Role,
     adapter::{Derived, Own, Steps},
-    check_arguments,
     error::{Error, ErrorKind, Result},
     messages::{StepCall, StepReply, StepRequest, steps},
 };
@@ -141,7 +140,7 @@ impl TestHost {
             };
             raw.insert((*name).to_owned(), value);
         }
-        check_arguments(&spec.params, raw, &Everything).map_err(|refusals| {
+        spec.check(raw, &Everything).map_err(|refusals| {
             let mut error =
                 Error::usage(format!("action {words} of class {class} does not take these parameters"));
             error.causes.extend(refusals.iter().map(ToString::to_string));

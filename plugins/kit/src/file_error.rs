@@ -5,5 +5,6 @@ use disklessset_system::FileError;
 
 /// The error of a module for an act on a file that the system refused.
 pub fn told(error: FileError) -> Error {
-    Error::failed(error.to_string()).because(error.source)
+    let errno = error.source.raw_os_error();
+    Error::failed(error.to_string()).because(error.source).errno(errno)
 }

@@ -12,9 +12,9 @@
 
 pub mod accounts;
 pub mod anonymise;
-mod beneath;
 pub mod boot_line;
 pub mod content;
+pub mod directories;
 pub mod drivers;
 pub mod exit_code;
 pub mod file_error;
@@ -24,7 +24,7 @@ pub mod first_boot;
 pub mod fuzzing;
 pub mod initramfs_facts;
 pub mod live;
-pub mod node_set;
+pub use disklessset_plugin_api::node_set;
 pub mod os_release;
 pub mod os_tree;
 pub mod packages;

@@ -2,9 +2,12 @@
 
 use crate::existing::{Root, record_places};
 use camino::Utf8Path;
-use disklessset_kit::space::{self, Need, Plan};
+use disklessset_kit::{
+    space::{self, Need, Plan},
+    squashfs::for_nodes,
+};
 use disklessset_plugin_api::{Command, Error, Host, Image, Result};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 
 /// Copies the root image, without its data where the file system can share it. What is being edited in the source stays there.
 pub(crate) fn clone(source: &Image, image: &mut Image, host: &Host<'_>) -> Result<()> {
@@ -26,8 +29,7 @@ pub(crate) fn clone(source: &Image, image: &mut Image, host: &Host<'_>) -> Resul
     if copied.check(image, host)? != whole {
         return Err(Error::failed(format!("the copy {to} is not the same as {from}")));
     }
-    std::fs::set_permissions(to, std::fs::Permissions::from_mode(0o644))
-        .map_err(|cause| Error::failed(format!("cannot set the mode of {to}")).because(cause))?;
+    for_nodes(to)?;
     image.set("is_mounted", false);
     record_places(image, host)
 }

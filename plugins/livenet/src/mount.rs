@@ -6,14 +6,13 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
-    drivers, file_error,
+    directories, drivers, file_error,
     space::{self, Need, Plan},
     squashfs::{INNER_IMAGE, Layout},
 };
 use disklessset_plugin_api::{Error, Hold, Host, Image, Mount, Result};
-use disklessset_system::mount_table;
+use disklessset_system::{durable, mount_table};
 use serde_json::{Value, json};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 
 /// What is mounted into a tree for those who work in it.
 pub(crate) const SYSTEM: [&str; 3] = ["proc", "sys", "dev"];
@@ -122,12 +121,12 @@ pub(crate) fn has_changes(places: &Places) -> Result<bool> {
 /// Mounts the packed tree read-only, unless it is, and a writable view of it at the tree's place. The work area exists.
 pub(crate) fn attach(image: &Image, places: &Places, hold: Hold, host: &Host<'_>) -> Result<Layout> {
     for directory in [&places.packed, &places.inner, &places.tree, &places.packing] {
-        make_directory(directory, 0o755)?;
+        directories::ensure(directory, 0o755)?;
     }
     // Of an edit that was ended before.
     host.remove(&places.given_up)?;
-    make_directory(&places.upper, 0o755)?;
-    make_directory(&places.overlay_work, 0o700)?;
+    directories::ensure(&places.upper, 0o755)?;
+    directories::ensure(&places.overlay_work, 0o700)?;
     let layout = if let Some(edited) = of_1x::edited(image, places, host)? {
         if !mount_table::is_mounted(&places.inner).unwrap_or(true) {
             of_1x::play_back(&edited, &places.inner, host)?;
@@ -195,15 +194,7 @@ fn copy_root_attributes(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     let fault = |cause| Error::failed(format!("cannot copy owner and mode of {from}")).because(cause);
     let metadata = from.metadata().map_err(fault)?;
     std::os::unix::fs::chown(to, Some(metadata.uid()), Some(metadata.gid())).map_err(fault)?;
-    std::fs::set_permissions(to, std::fs::Permissions::from_mode(metadata.mode() & 0o7777)).map_err(fault)
-}
-
-fn make_directory(path: &Utf8Path, mode: u32) -> Result<()> {
-    match std::fs::DirBuilder::new().mode(mode).create(path) {
-        Ok(()) => Ok(()),
-        Err(_) if path.symlink_metadata().is_ok_and(|found| found.is_dir()) => Ok(()),
-        Err(cause) => Err(Error::failed(format!("cannot make {path}")).because(cause)),
-    }
+    durable::set_mode(to, metadata.mode() & 0o7777).map_err(|error| fault(error.source))
 }
 
 /// What cleans `/var/tmp` by age would take an edit away file by file. Where systemd does, a rule must keep it off.
@@ -252,11 +243,8 @@ fn inventory(area: &Utf8Path) -> Utf8PathBuf {
 /// One host line, as 1.x wrote it, for `ansible-playbook -i`.
 fn write_inventory(places: &Places) -> Result<()> {
     let file = inventory(&places.area);
-    make_directory(&places.area.join("inventory"), 0o755)?;
+    directories::ensure(&places.area.join("inventory"), 0o755)?;
     let line = format!("{} ansible_connection=chroot\n", places.tree);
-    std::fs::File::create(&file)
-        .and_then(|mut made| {
-            std::io::Write::write_all(&mut made, line.as_bytes()).and_then(|()| made.sync_all())
-        })
-        .map_err(|cause| Error::failed(format!("cannot write {file}")).because(cause))
+    durable::replace(&file, line.as_bytes(), 0o644)
+        .map_err(|error| Error::failed(format!("cannot write {file}")).because(error.source))
 }

@@ -5,10 +5,9 @@ use disklessset_kit::{
     content,
     live::root_image::{self, Write},
     space::{Need, Plan},
-    squashfs::{Compression, Layout, classic_needs},
+    squashfs::{Compression, Layout, classic_needs, for_nodes},
 };
 use disklessset_plugin_api::{Error, Host, Image, Result, Size, SizeOrAuto};
-use std::os::unix::fs::PermissionsExt;
 
 /// What was packed.
 #[derive(Debug, Clone, Copy)]
@@ -116,8 +115,7 @@ pub(crate) fn pack(image: &mut Image, packing: &Packing<'_>, host: &Host<'_>) ->
         compression,
     };
     root_image::write(image, &write, host)?;
-    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644))
-        .map_err(|cause| Error::failed(format!("cannot set the mode of {file}")).because(cause))?;
+    for_nodes(file)?;
     Ok(Packed { size, content: needed, layout })
 }
 

@@ -14,7 +14,7 @@ use disklessset_kit::{
     tree_files::TreeFiles,
 };
 use disklessset_plugin_api::{Arguments, Error, ErrorKind, Hold, Host, Image, Result, Size, SizeOrAuto};
-use disklessset_system::mount_table;
+use disklessset_system::{durable, mount_table};
 use serde_json::{Value, json};
 
 /// The attribute for what a tree has of one machine.
@@ -144,9 +144,8 @@ fn give_up(places: &Places, host: &Host<'_>) -> Result<()> {
         return Ok(());
     }
     host.remove(&places.given_up)?;
-    std::fs::rename(&places.upper, &places.given_up)
-        .and_then(|()| std::fs::File::open(&places.area)?.sync_all())
-        .map_err(|cause| Error::failed(format!("cannot rename {}", places.upper)).because(cause))?;
+    durable::rename_replacing(&places.upper, &places.given_up)
+        .map_err(|error| Error::failed(format!("cannot rename {}", places.upper)).because(error.source))?;
     host.debug(format!("the changes in {} are given up", places.area));
     Ok(())
 }

@@ -8,7 +8,10 @@ use crate::{
     show, trees_room, verify,
 };
 use camino::Utf8PathBuf;
-use disklessset_kit::trees::{self, Wanted};
+use disklessset_kit::{
+    directories,
+    trees::{self, Wanted},
+};
 use disklessset_plugin_api::{
     ActionSpec, Arguments, BootContext, DerivedImageClass, Error, Finding, Hold, Host, Image, ImageName,
     Kernel, Result,
@@ -63,7 +66,7 @@ impl DerivedImageClass for NfsGoldenImage {
             host.info(format!("{views}: overlays; the clone has copies of what these nodes see"));
             nodes::make_trees(&views, &to, Room::Checked, |node| from.node(node), Wanted::Auto, host)?;
         }
-        places::flush_parent(&to.tree)?;
+        directories::flush_above(&to.tree)?;
         places::record(image, &to.base, host)?;
         image.set("nodes", present.to_string());
         image.unset("export");
@@ -150,7 +153,7 @@ fn create(image: &mut Image, staging: &Image, wanted: Wanted, host: &Host<'_>) -
     trees::copy_tree(&from.tree, &made, choice.method, host)?;
     identities::forget(&made, host)?;
     places::put_new(&made, &to.tree, host)?;
-    places::flush_parent(&to.tree)?;
+    directories::flush_above(&to.tree)?;
     for inherited in ["additional_packages", "release_version", "kernel_parameters", "source", "package_set"]
     {
         if let Some(value) = staging.attributes().get(inherited) {

@@ -50,7 +50,7 @@ pub(crate) fn of_every_image() -> Vec<ActionSpec> {
 }
 
 fn node() -> ParamSpec {
-    ParamSpec::flag("node", ParamKind::Text, "Work in the tree of this node of a golden image").not_asked()
+    ParamSpec::flag("node", ParamKind::Node, "Work in the tree of this node of a golden image").not_asked()
 }
 
 /// The creation of a staging image.
@@ -100,8 +100,9 @@ fn method(more: &[&str], help: &str) -> ParamSpec {
 
 /// The actions on the nodes of a golden image.
 pub(crate) fn of_nodes() -> Vec<ActionSpec> {
-    let set =
-        |help: &str| ParamSpec::position("nodes", ParamKind::Text, help).as_flag("nodeset").sample("c[1-2]");
+    let set = |help: &str| {
+        ParamSpec::position("nodes", ParamKind::NodeSet, help).as_flag("nodeset").sample("c[1-2]")
+    };
     vec![
         ActionSpec::read("nodes list", "List the nodes of a golden image"),
         ActionSpec::change("nodes add", "Add nodes to a golden image")

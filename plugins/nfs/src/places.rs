@@ -1,10 +1,10 @@
 //! Where the trees of an image are. Everything follows from its name, nothing from paths in its record.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_kit::{node_set::NodeName, places_of_1x};
+use disklessset_kit::{directories::flush_above, node_set::NodeName, places_of_1x};
 use disklessset_plugin_api::{Error, Host, Image, ImageName, Result};
+use disklessset_system::durable;
 use rustix::fs::{CWD, RenameFlags};
-use std::os::unix::fs::PermissionsExt;
 
 /// The class of staging images.
 pub(crate) const STAGING: &str = "NfsStagingImage";
@@ -89,7 +89,7 @@ pub(crate) fn put(tree: &Utf8Path, place: &Utf8Path, host: &Host<'_>) -> Result<
     let put = rustix::fs::renameat(CWD, tree.as_std_path(), CWD, place.as_std_path());
     put.map_err(|cause| Error::failed(format!("cannot put the tree into its place {place}")).because(cause))?;
     host.debug(format!("{place} is there now"));
-    flush_parent(place)
+    flush_above(place)
 }
 
 /// The same for a place where nothing may be.
@@ -103,23 +103,12 @@ pub(crate) fn put_new(tree: &Utf8Path, place: &Utf8Path, host: &Host<'_>) -> Res
     Ok(())
 }
 
-/// Makes a rename in the directory of `place` durable.
-pub(crate) fn flush_parent(place: &Utf8Path) -> Result<()> {
-    let parent = place.parent().unwrap_or(Utf8Path::new("/"));
-    std::fs::File::open(parent)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|cause| Error::failed(format!("cannot flush {parent} to disk")).because(cause))
-}
-
 /// Makes a directory of exactly this mode; one that is there is fine.
 pub(crate) fn make_directory(path: &Utf8Path, mode: u32) -> Result<()> {
-    let fault = |cause| Error::failed(format!("cannot make {path}")).because(cause);
-    match std::fs::create_dir(path) {
-        Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
-        made => made.map_err(fault)?,
+    match durable::create_dir_unflushed(path, mode) {
+        Err(there) if there.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map_err(|error| Error::failed(format!("cannot make {path}")).because(error.source)),
     }
-    // The umask of the server must not shape what nodes see.
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(fault)
 }
 
 /// Whether this user may not even see what is there. Trees are closed to other users of the server.

@@ -182,6 +182,24 @@ fn a_check_says_everything_that_can_be_said() {
     assert_eq!((last.subject.as_str(), last.outcome), ("owner and mode", Outcome::Bad), "nothing of it runs");
 }
 
+#[test]
+fn a_check_warns_of_an_installed_module_of_the_same_name_or_class() {
+    let (place, source) = (Place::with(&["demo"]), Place::new());
+    let warned = |file: &Utf8Path| {
+        let report = check(file, &place.scan());
+        let of = |finding: &&disklessset::modules::check::Finding| finding.outcome == Outcome::Warning;
+        report.findings.iter().filter(of).map(|finding| finding.text.clone()).collect::<Vec<_>>().join("; ")
+    };
+    let same = warned(&source.copy("demo", "demo_module.so"));
+    assert!(
+        same.starts_with("module demo 0.1.0 is installed (") && same.ends_with("would take its place"),
+        "{same}"
+    );
+    let class = warned(&source.forge("demo", "demp_module.so", "\"demo\"", "\"demp\""));
+    assert!(class.starts_with("class DemoImage is that of module demo ("), "{class}");
+    assert_eq!(warned(&source.copy("raw", "raw_module.so")), "");
+}
+
 /// The target directory of this build; what a module is built of is shared with it.
 pub(crate) fn target() -> Utf8PathBuf {
     built("demo").ancestors().nth(3).unwrap().to_owned()

@@ -191,11 +191,11 @@ fn nonsense_from_a_module_that_bypasses_the_kit_is_told() {
 #[test]
 fn a_step_that_nobody_defines_is_told_or_has_a_default() {
     let lab = Lab::with(&["raw"]);
-    let error = lab.run("RawImage", steps::CREATE).unwrap_err();
+    let error = lab.run("RawImage", steps::REMOVE).unwrap_err();
     assert_eq!(error.kind, ErrorKind::NOT_DEFINED);
     assert_eq!(
         error.message,
-        "step create_new_image is defined by no class of the image (asked: RawImage of module raw)"
+        "step remove_files is defined by no class of the image (asked: RawImage of module raw)"
     );
     assert_eq!(lab.run("RawImage", steps::SHOW).unwrap().value, Value::Null);
     let kernel = Kernel::new(KernelVersion::parse("6.1").unwrap());

@@ -100,7 +100,7 @@ impl<'a, 's> Host<'a, 's> {
             }
             services::KERNEL_FROM_TREE => {
                 let request: messages::TreeKernelRequest = read(request)?;
-                answer(kernels::stage_from_tree(self.changing()?, &request.tree))
+                answer(kernels::stage_from_tree(self.changing()?, &request))
             }
             services::IMAGE => {
                 let request: messages::OneImage = read(request)?;

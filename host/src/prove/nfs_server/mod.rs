@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn a_tree_that_cannot_be_exported_is_an_error_at_once() {
         let Ok(ganesha) = Ganesha::find() else { return };
-        if !nix::unistd::geteuid().is_root() {
+        if !rustix::process::geteuid().is_root() {
             return;
         }
         // Files of /proc have no handles.

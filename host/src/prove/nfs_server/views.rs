@@ -9,13 +9,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_system::mount_table::mounts_of_this_thread;
 use nix::libc;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
+use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_bind, mount_change, unmount};
 
 use crate::prove::exported::{Exported, View};
 use crate::prove::report::ProveError;
 use crate::system::command::{Isolation, Tool};
-use crate::system::mount_flags::{self, Depth};
+use crate::system::mounts::{self, Depth, MountFlags, mount_file_system};
 use crate::system::tree_mounts::WITHOUT_POWERS;
 
 /// Where everything of the server lies. What services of the machine have there is hidden from it: over sockets in `/run`
@@ -38,7 +38,7 @@ pub(super) fn prepare(exported: &[Exported]) -> Result<Vec<Utf8PathBuf>, ProveEr
     };
     let trees = exported.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     // Nobody but root comes in, by `/proc` for instance: the trees are not for the server's own users.
-    mount(Some("disklessset"), PLACE, Some("tmpfs"), WITHOUT_POWERS, Some("mode=0700"))
+    mount_file_system("disklessset", PLACE, "tmpfs", WITHOUT_POWERS, Some("mode=0700"))
         .map_err(|cause| ProveError::io(format!("cover {PLACE}"))(cause.into()))?;
     (1..)
         .zip(exported.iter().zip(&trees))
@@ -48,7 +48,7 @@ pub(super) fn prepare(exported: &[Exported]) -> Result<Vec<Utf8PathBuf>, ProveEr
 
 fn enter_private() -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
     Ok(())
 }
 
@@ -60,12 +60,10 @@ fn show(number: u32, export: &Exported, tree: &File) -> Result<Utf8PathBuf, Prov
     let source = format!("/proc/self/fd/{}", tree.as_raw_fd());
     match export.view {
         View::AsItIs => {
-            let none = None::<&str>;
-            let at = view.as_std_path();
-            mount(Some(source.as_str()), at, none, MsFlags::MS_BIND, none)
+            mount_bind(&*source, view.as_str())
                 .map_err(io::Error::from)
                 .and_then(|()| {
-                    mount_flags::change(view.as_str(), WITHOUT_POWERS, MsFlags::empty(), Depth::Alone)
+                    mounts::change(view.as_str(), WITHOUT_POWERS, MountFlags::empty(), Depth::Alone)
                 })
                 .map_err(ProveError::io(format!("show {}", export.directory)))?;
         }
@@ -89,18 +87,18 @@ fn overlay(lower: &str, own: &Utf8Path, view: &Utf8Path) -> io::Result<()> {
     let memory = own.join("memory");
     let (upper, work) = (memory.join("upper"), memory.join("work"));
     std::fs::create_dir(&memory)?;
-    mount(Some("disklessset"), memory.as_std_path(), Some("tmpfs"), WITHOUT_POWERS, None::<&str>)?;
+    mount_file_system("disklessset", memory.as_str(), "tmpfs", WITHOUT_POWERS, None)?;
     for directory in [&upper, &work] {
         std::fs::create_dir(directory)?;
     }
     let options = format!("lowerdir={lower},upperdir={upper},workdir={work},index=on,nfs_export=on,xino=on");
-    let target = view.as_std_path();
-    let mounted = mount(Some("disklessset"), target, Some("overlay"), WITHOUT_POWERS, Some(options.as_str()));
-    umount2(memory.as_std_path(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)?;
+    let target = view.as_str();
+    let mounted = mount_file_system("disklessset", target, "overlay", WITHOUT_POWERS, Some(&options));
+    unmount(memory.as_str(), UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)?;
     mounted?;
     // A file system that cannot do it gets a mount without, and a line in the kernel's log.
     if !options_of(view)?.iter().any(|option| option == "nfs_export=on") {
-        umount2(target, MntFlags::UMOUNT_NOFOLLOW)?;
+        unmount(target, UnmountFlags::NOFOLLOW)?;
         return Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP));
     }
     Ok(())
@@ -141,7 +139,7 @@ mod tests {
 
     /// In a thread of its own, whose mounts go with it.
     fn apart(test: impl FnOnce(&Utf8Path) + Send) {
-        if !nix::unistd::geteuid().is_root() {
+        if !rustix::process::geteuid().is_root() {
             return;
         }
         let temp = tempfile::tempdir_in("/var/tmp").unwrap();
@@ -166,7 +164,7 @@ mod tests {
             std::fs::create_dir(views[0].join("new")).unwrap();
             assert!(tree.join("etc/file").exists() && !tree.join("new").exists());
             let identities = [&views[0], Utf8Path::new(PLACE), &tree]
-                .map(|path| nix::sys::statvfs::statvfs(path.as_std_path()).unwrap().filesystem_id());
+                .map(|path| rustix::fs::statvfs(path.as_std_path()).unwrap().f_fsid);
             assert!(identities[0] != identities[1] && identities[0] != identities[2], "{identities:?}");
             std::fs::create_dir(views[1].join("new")).unwrap();
             assert!(tree.join("new").is_dir());
@@ -178,7 +176,7 @@ mod tests {
         apart(|top| {
             // An overlay without handles is what a container's files lie on.
             enter_private().unwrap();
-            mount(None::<&str>, PLACE, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+            mount_file_system("none", PLACE, "tmpfs", MountFlags::empty(), None).unwrap();
             for name in ["upper", "work", "merged"] {
                 std::fs::create_dir(Utf8Path::new(PLACE).join(name)).unwrap();
             }
@@ -188,8 +186,7 @@ mod tests {
                 lower.as_raw_fd()
             );
             let merged = Utf8Path::new(PLACE).join("merged");
-            mount(Some("o"), merged.as_std_path(), Some("overlay"), MsFlags::empty(), Some(options.as_str()))
-                .unwrap();
+            mount_file_system("o", merged.as_str(), "overlay", MountFlags::empty(), Some(&options)).unwrap();
             let views = prepare(&[exported(&merged, View::ThrowAway)]).unwrap();
             assert!(options_of(&views[0]).is_err(), "not a mount of its own");
             std::fs::remove_file(views[0].join("etc/file")).unwrap();

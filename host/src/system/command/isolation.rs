@@ -9,8 +9,9 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use camino::Utf8PathBuf;
-use nix::mount::{MsFlags, mount};
+pub use disklessset_system::mounts::Access;
 use nix::sched::{CloneFlags, setns, unshare};
+use rustix::mount::{MountPropagationFlags, mount_change};
 
 use super::confine::Confinement;
 use super::rights::Rights;
@@ -96,15 +97,6 @@ pub enum NameResolution {
     OfTheServer,
     /// The tree's own settings.
     OfTheTree,
-}
-
-/// Whether what is shown inside a tree may be changed from there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Changes reach the original.
-    ReadWrite,
-    /// No changes.
-    ReadOnly,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,7 +186,7 @@ impl PrivateNamespace {
         }
         // Nothing we mount reaches the machine. (As the machine's slave we would learn of its unmounts; but then a mount
         // the machine makes below a tree during the run would appear in it.)
-        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
+        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
             .map_err(step("making the mounts private"))?;
         match isolation {
             Isolation::None | Isolation::Private => {}

@@ -1,44 +1,40 @@
 //! Opens and mounts on places of a tree that is a stranger's: step by step, no link followed, each mount made on an open descriptor.
 
 use std::fs::{File, Permissions};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
 use camino::Utf8Path;
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::libc;
-use nix::mount::{MsFlags, mount};
-use nix::sys::stat::{FileStat, Mode, SFlag, mkdirat};
-use nix::sys::statvfs::{FsFlags, fstatvfs};
+use disklessset_system::mounts::{MountFlags, mount_file_system};
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, StatVfsMountFlags, fstatvfs, mkdirat, openat};
+use rustix::io::Errno;
+use rustix::mount::{mount_bind_recursive, mount_remount};
 
 use super::isolation::{StepError, step};
 
 /// Binds a directory onto itself with what is mounted below, and opens it through the new mount.
 pub(super) fn bind_on_itself(path: &Utf8Path) -> Result<OwnedFd, StepError> {
     let failed = |act: &str| format!("{act} {path}");
-    let before = open_directory(libc::AT_FDCWD, path.as_str()).map_err(step(failed("opening")))?;
-    let recursive = MsFlags::MS_BIND | MsFlags::MS_REC;
+    let before = open_directory(CWD, path.as_str()).map_err(step(failed("opening")))?;
     let place = magic(&before);
-    mount(Some(place.as_str()), place.as_str(), None::<&str>, recursive, None::<&str>)
-        .map_err(step(failed("binding")))?;
+    mount_bind_recursive(&*place, &*place).map_err(step(failed("binding")))?;
     // The old descriptor is below the new mount: open anew.
-    open_directory(libc::AT_FDCWD, path.as_str()).map_err(step(failed("opening")))
+    open_directory(CWD, path.as_str()).map_err(step(failed("opening")))
 }
 
 /// Opens a directory of the tree without following a link; makes it when it is missing, as an OS needs it anyway.
 pub(super) fn directory(parent: &OwnedFd, tree: &str, name: &str, mode: u32) -> Result<OwnedFd, StepError> {
-    let opened = match open_directory(parent.as_raw_fd(), name) {
-        Err(Errno::ENOENT) => {
-            mkdirat(parent, name, Mode::from_bits_truncate(mode))
+    let opened = match open_directory(parent, name) {
+        Err(Errno::NOENT) => {
+            mkdirat(parent, name, Mode::from_raw_mode(mode))
                 .map_err(step(format!("making {tree}/{name}")))?;
             set_mode(parent, name, mode)?;
-            open_directory(parent.as_raw_fd(), name)
+            open_directory(parent, name)
         }
         other => other,
     };
     opened.map_err(|error| match error {
-        Errno::ELOOP | Errno::ENOTDIR => StepError {
+        Errno::LOOP | Errno::NOTDIR => StepError {
             step: format!("{tree}/{name} is not a directory (a link there could lead anywhere)"),
             source: error.into(),
         },
@@ -46,51 +42,40 @@ pub(super) fn directory(parent: &OwnedFd, tree: &str, name: &str, mode: u32) -> 
     })
 }
 
-pub(super) fn open_directory(parent: i32, path: &str) -> nix::Result<OwnedFd> {
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    open_at(parent, path, flags)
-}
-
-/// `openat` with a raw parent, so that `AT_FDCWD` and descriptors go the same way.
-pub(super) fn open_at(parent: i32, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
-    if parent == libc::AT_FDCWD {
-        open(path, flags, Mode::empty())
-    } else {
-        // The parent's descriptor path is a directory's, so the name is looked up in it and in nothing else.
-        open(format!("/proc/self/fd/{parent}/{path}").as_str(), flags, Mode::empty())
-    }
+pub(super) fn open_directory(parent: impl AsFd, path: &str) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(parent, path, flags, Mode::empty())
 }
 
 /// The path that means exactly this open file, whatever its name leads to now.
 pub(super) fn magic(fd: &OwnedFd) -> String {
-    format!("/proc/self/fd/{}", fd.as_raw_fd())
+    disklessset_system::beneath::own_path(fd)
 }
 
 pub(super) fn mount_on(
     target: &OwnedFd,
     kind: &str,
-    flags: MsFlags,
+    flags: MountFlags,
     data: Option<&str>,
 ) -> Result<(), StepError> {
-    mount(Some(kind), magic(target).as_str(), Some(kind), flags, data)
+    mount_file_system(kind, &magic(target), kind, flags, data)
         .map_err(step(format!("mounting {kind} in the tree")))
 }
 
 pub(super) fn make_read_only(target: &OwnedFd, name: &str) -> Result<(), StepError> {
-    let flags = fstatvfs(target).map_err(step(format!("inspecting {name}")))?.flags();
+    let flags = fstatvfs(target).map_err(step(format!("inspecting {name}")))?.f_flag;
     // A remount sets all flags of a mount, so those it has are repeated.
-    let mut keep = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    let mut keep = MountFlags::BIND | MountFlags::RDONLY;
     for (has, flag) in [
-        (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
-        (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
-        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
+        (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
+        (StatVfsMountFlags::NODEV, MountFlags::NODEV),
+        (StatVfsMountFlags::NOEXEC, MountFlags::NOEXEC),
     ] {
         if flags.contains(has) {
             keep |= flag;
         }
     }
-    mount(None::<&str>, magic(target).as_str(), None::<&str>, keep, None::<&str>)
-        .map_err(step(format!("making {name} read-only")))
+    mount_remount(magic(target), keep, "").map_err(step(format!("making {name} read-only")))
 }
 
 /// The umask took bits from a creation. The name is one that has just been made.
@@ -110,11 +95,9 @@ pub(super) fn create_file(parent: &OwnedFd, name: &str) -> Result<OwnedFd, StepE
 }
 
 pub(super) fn bind(source: &str, target: &OwnedFd, name: &str) -> Result<(), StepError> {
-    let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
-    mount(Some(source), magic(target).as_str(), None::<&str>, flags, None::<&str>)
-        .map_err(step(format!("showing {name} in the tree")))
+    mount_bind_recursive(source, magic(target)).map_err(step(format!("showing {name} in the tree")))
 }
 
-pub(super) fn kind_of(stat: &FileStat) -> SFlag {
-    SFlag::from_bits_truncate(stat.st_mode & libc::S_IFMT)
+pub(super) fn kind_of(stat: &Stat) -> FileType {
+    FileType::from_raw_mode(stat.st_mode)
 }

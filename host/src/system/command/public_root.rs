@@ -11,10 +11,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use camino::Utf8PathBuf;
-use nix::fcntl::{OFlag, open};
-use nix::libc;
-use nix::mount::MsFlags;
-use nix::sys::stat::Mode;
+use disklessset_system::mounts::MountFlags;
+use rustix::fs::{CWD, Mode, OFlags, open};
 
 use super::isolation::{Public, StepError, step};
 use super::made_up;
@@ -26,8 +24,8 @@ const OF_THE_SYSTEM: [&str; 10] =
 /// Those of them in which administrators keep files that are private.
 const MAY_HAVE_SECRETS: [&str; 2] = ["/etc", "/usr/local"];
 /// A place that is covered, and never what a link there leads to.
-const PLACE: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
-const SHARES: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
+const PLACE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const SHARES: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 
 /// Prepares this thread's private mount namespace.
 pub(super) fn enter(plan: &Public) -> Result<(), StepError> {
@@ -36,7 +34,7 @@ pub(super) fn enter(plan: &Public) -> Result<(), StepError> {
         .shows
         .iter()
         .map(|path| {
-            let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+            let flags = OFlags::PATH | OFlags::CLOEXEC;
             let opened = open(path.as_str(), flags, Mode::empty());
             Ok((path, opened.map_err(step(format!("opening {path}")))?))
         })
@@ -44,7 +42,7 @@ pub(super) fn enter(plan: &Public) -> Result<(), StepError> {
     for place in MAY_HAVE_SECRETS {
         cover_private(Path::new(place))?;
     }
-    let root = open_directory(libc::AT_FDCWD, "/").map_err(step("opening /"))?;
+    let root = open_directory(CWD, "/").map_err(step("opening /"))?;
     for entry in std::fs::read_dir("/").map_err(step("reading /"))? {
         let entry = entry.map_err(step("reading /"))?;
         let (name, path) = (entry.file_name(), entry.path());
@@ -69,7 +67,7 @@ fn show(path: &Utf8PathBuf, source: &OwnedFd) -> Result<(), StepError> {
     if path.symlink_metadata().is_err() {
         std::fs::create_dir_all(path).map_err(step(format!("making a place for {path}")))?;
     }
-    let place = open_directory(libc::AT_FDCWD, path.as_str()).map_err(step(format!("showing {path}")))?;
+    let place = open_directory(CWD, path.as_str()).map_err(step(format!("showing {path}")))?;
     bind(&magic(source), &place, path.as_str())
 }
 
@@ -105,7 +103,7 @@ fn kind(path: &Path) -> Result<Option<Metadata>, StepError> {
 }
 
 fn cover_directory(path: &Path) -> Result<(), StepError> {
-    let place = open(path, PLACE | OFlag::O_DIRECTORY, Mode::empty());
+    let place = open(path, PLACE | OFlags::DIRECTORY, Mode::empty());
     mount_on(
         &place.map_err(step(format!("opening {}", path.display())))?,
         "tmpfs",

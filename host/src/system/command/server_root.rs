@@ -7,15 +7,12 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use nix::fcntl::{OFlag, open};
-use nix::libc;
-use nix::mount::MsFlags;
-use nix::sys::stat::Mode;
+use rustix::fs::{CWD, Mode, OFlags, open};
 
 use super::isolation::{Installing, StepError, step};
 use super::made_up;
 use super::places::{bind, bind_on_itself, create_file, directory, magic, mount_on, open_directory};
-use crate::system::mount_flags::{self, Depth};
+use disklessset_system::mounts::{self, Depth, MountFlags};
 
 /// What answers for names below `/run`: `/etc/resolv.conf` is often a link to one of them, or the C library asks them.
 const RESOLVERS: [&str; 5] =
@@ -27,30 +24,30 @@ pub(super) fn enter(plan: &Installing) -> Result<OwnedFd, StepError> {
     let resolvers: Vec<(&str, OwnedFd)> = RESOLVERS
         .into_iter()
         .filter_map(|name| {
-            let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+            let flags = OFlags::PATH | OFlags::CLOEXEC;
             Some((name, open(Path::new("/run").join(name).as_path(), flags, Mode::empty()).ok()?))
         })
         .collect();
     let tree = bind_on_itself(&plan.tree)?;
     let beside: Vec<OwnedFd> =
         plan.writable.iter().map(|path| bind_on_itself(path)).collect::<Result<_, _>>()?;
-    let shut = MsFlags::MS_RDONLY | MsFlags::MS_NODEV;
-    mount_flags::change("/", shut, MsFlags::empty(), Depth::AllBelow)
+    let shut = MountFlags::RDONLY | MountFlags::NODEV;
+    mounts::change("/", shut, MountFlags::empty(), Depth::AllBelow)
         .map_err(step("making the server's files read-only"))?;
-    let open_again = MsFlags::MS_RDONLY | MsFlags::MS_NOEXEC | MsFlags::MS_NOSUID;
+    let open_again = MountFlags::RDONLY | MountFlags::NOEXEC | MountFlags::NOSUID;
     for place in beside.iter().chain([&tree]) {
-        mount_flags::change(&magic(place), MsFlags::empty(), open_again, Depth::Alone)
+        mounts::change(&magic(place), MountFlags::empty(), open_again, Depth::Alone)
             .map_err(step(format!("opening what may be written beside {}", plan.tree)))?;
     }
 
-    let root = open_directory(libc::AT_FDCWD, "/").map_err(step("opening /"))?;
+    let root = open_directory(CWD, "/").map_err(step("opening /"))?;
     made_up::mount_dev(&root, "", plan.links_of_dev)?;
     hide_run(&root, &resolvers)?;
 
     own_tmp(&root)?;
     // It may be below what has just been covered and shown again.
     let name = plan.tree.as_str();
-    let tree = open_directory(libc::AT_FDCWD, name).map_err(step(format!("opening {name}")))?;
+    let tree = open_directory(CWD, name).map_err(step(format!("opening {name}")))?;
     made_up::mount_sys(&tree, name)?;
     bind("/dev", &directory(&tree, name, "dev", 0o755)?, "/dev")?;
     directory(&tree, name, "proc", 0o555)
@@ -60,7 +57,7 @@ pub(super) fn enter(plan: &Installing) -> Result<OwnedFd, StepError> {
 /// are left out.
 fn own_tmp(root: &OwnedFd) -> Result<(), StepError> {
     let before = directory(root, "", "tmp", 0o1777)?;
-    let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    let quiet = MountFlags::NOSUID | MountFlags::NODEV;
     mount_on(&before, "tmpfs", quiet, Some("mode=1777,size=50%"))?;
     let tmp = directory(root, "", "tmp", 0o1777)?;
     let entries = std::fs::read_dir(magic(&before)).map_err(step("reading /tmp"))?;
@@ -79,7 +76,7 @@ fn own_tmp(root: &OwnedFd) -> Result<(), StepError> {
 }
 
 fn hide_run(root: &OwnedFd, resolvers: &[(&str, OwnedFd)]) -> Result<(), StepError> {
-    let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    let quiet = MountFlags::NOSUID | MountFlags::NODEV;
     mount_on(&directory(root, "", "run", 0o755)?, "tmpfs", quiet, Some("mode=0755,size=20%"))?;
     for (name, source) in resolvers {
         let mut parent = directory(root, "", "run", 0o755)?;

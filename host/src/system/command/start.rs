@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::os::unix::process::ExitStatusExt;
 
 use camino::Utf8PathBuf;
-use nix::unistd::geteuid;
+use rustix::process::geteuid;
 
 use super::child::{self, Birth, Namespace, Session};
 use super::isolation::{Chroot, Installing, Isolation, PrivateNamespace, StepError};

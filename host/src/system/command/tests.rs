@@ -182,7 +182,7 @@ fn ctrl_c_stops_a_tool_that_may_tidy_up() {
     let error = sh(&script).on_line(&mut sink).run().unwrap_err();
     assert_eq!(error.to_string(), "sh was stopped: interrupted by CTRL+C");
     assert_eq!(error.interrupted().unwrap().exit_code(), 130);
-    if !nix::unistd::geteuid().is_root() {
+    if !rustix::process::geteuid().is_root() {
         // Without a namespace they are killed, too, but nobody waits for them.
         std::thread::sleep(Duration::from_secs(1));
     }
@@ -213,7 +213,7 @@ fn a_daemon_does_not_outlive_an_isolated_tool_nor_keep_us_waiting() {
 fn locks_and_other_descriptors_do_not_leak_into_tools() {
     let _open = std::fs::File::open("/etc/passwd").unwrap();
     // In a namespace of its own, process 1 is the init that we leave behind.
-    let init = if nix::unistd::geteuid().is_root() { "/proc/1/fd" } else { "" };
+    let init = if rustix::process::geteuid().is_root() { "/proc/1/fd" } else { "" };
     let done = sh(&format!("ls -l /proc/self/fd {init}")).capture_stdout(10000).run().unwrap();
     assert!(!text(&done.stdout).contains("/etc/passwd"), "{}", text(&done.stdout));
 }

@@ -7,22 +7,25 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat, readlinkat};
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sys::stat::{Mode, SFlag, fstat, mkdirat};
-use nix::unistd::{chroot, fchdir, pivot_root};
+use disklessset_system::{
+    beneath::{self, Links, Mounts},
+    mounts::{self, Depth, MountFlags},
+};
+use rustix::{
+    fs::{FileType, Mode, OFlags, fstat, mkdirat, open, openat, readlinkat},
+    io::Errno,
+    mount::{UnmountFlags, mount_move, unmount},
+    process::{chdir, chroot, fchdir, pivot_root},
+};
 
 use super::isolation::{Access, Bind, Chroot, NameResolution, StepError, step};
 use super::made_up;
 use super::places::{
-    bind, bind_on_itself, create_file, directory, kind_of, magic, make_read_only, mount_on, open_at,
-    open_directory,
+    bind, bind_on_itself, create_file, directory, kind_of, magic, make_read_only, mount_on, open_directory,
 };
-use crate::system::mount_flags::{self, Depth};
 
 /// Makes the tree this thread's root directory, with everything mounted but `/proc`, which only a process of the new pid
 /// namespace can mount.
@@ -32,7 +35,7 @@ pub(super) fn enter(plan: &Chroot) -> Result<(), StepError> {
         .binds
         .iter()
         .map(|bind| {
-            let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+            let flags = OFlags::PATH | OFlags::CLOEXEC;
             let source = open(bind.source.as_std_path(), flags, Mode::empty())
                 .map_err(step(format!("opening {}", bind.source)))?;
             Ok((source, bind))
@@ -48,18 +51,18 @@ pub(super) fn enter(plan: &Chroot) -> Result<(), StepError> {
     directory(&tree, tree_name, "proc", 0o555)?;
     made_up::mount_dev(&tree, tree_name, true)?;
     let sys = directory(&tree, tree_name, "sys", 0o555)?;
-    match mount_on(&sys, "sysfs", MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None) {
+    match mount_on(&sys, "sysfs", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, None) {
         // The kernel does not mount a file system on itself: that of a tree that is mounted for editing is there already.
-        Err(there) if there.source.raw_os_error() == Some(nix::libc::EBUSY) => {}
+        Err(there) if there.source.raw_os_error() == Some(Errno::BUSY.raw_os_error()) => {}
         mounted => mounted?,
     }
     let sys = directory(&tree, tree_name, "sys", 0o555)?;
     make_read_only(&sys, "sys")?;
 
     let run = directory(&tree, tree_name, "run", 0o755)?;
-    mount_on(&run, "tmpfs", MsFlags::MS_NOSUID | MsFlags::MS_NODEV, Some("mode=0755,size=20%"))?;
+    mount_on(&run, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some("mode=0755,size=20%"))?;
     let run = directory(&tree, tree_name, "run", 0o755)?;
-    mkdirat(&run, "lock", Mode::from_bits_truncate(0o1777)).map_err(step("making run/lock"))?;
+    mkdirat(&run, "lock", Mode::from_raw_mode(0o1777)).map_err(step("making run/lock"))?;
 
     if let Some(content) = resolver {
         show_resolver(&tree, &run, &content)?;
@@ -78,9 +81,9 @@ fn make_mount_point(path: &Utf8Path) -> Result<OwnedFd, StepError> {
     let tree = bind_on_itself(path)?;
     let place = magic(&tree);
     // A hardened /var/tmp is often mounted noexec; in here the tree is a system like any other.
-    let allowed = MsFlags::MS_NOEXEC | MsFlags::MS_NOSUID;
-    mount_flags::change(&place, MsFlags::empty(), allowed, Depth::Alone)
-        .and_then(|()| mount_flags::change(&place, MsFlags::MS_NODEV, MsFlags::empty(), Depth::AllBelow))
+    let allowed = MountFlags::NOEXEC | MountFlags::NOSUID;
+    mounts::change(&place, MountFlags::empty(), allowed, Depth::Alone)
+        .and_then(|()| mounts::change(&place, MountFlags::NODEV, MountFlags::empty(), Depth::AllBelow))
         .map_err(step(format!("allowing programs to run in {path}")))?;
     Ok(tree)
 }
@@ -91,8 +94,8 @@ fn show_resolver(tree: &OwnedFd, run: &OwnedFd, content: &[u8]) -> Result<(), St
     let private = "disklessset-resolv.conf";
     let mut file = File::from(create_file(run, private)?);
     file.write_all(content).map_err(step("writing the server's resolver settings"))?;
-    let Ok(etc) = open_directory(tree.as_raw_fd(), "etc") else { return Ok(()) };
-    match readlinkat(&etc, "resolv.conf") {
+    let Ok(etc) = open_directory(tree, "etc") else { return Ok(()) };
+    match readlinkat(&etc, "resolv.conf", Vec::new()) {
         Ok(target) => {
             let target = Utf8PathBuf::from(target.to_string_lossy().into_owned());
             let below_run = ["/run", "../run", "/var/run", "../var/run"]
@@ -103,16 +106,16 @@ fn show_resolver(tree: &OwnedFd, run: &OwnedFd, content: &[u8]) -> Result<(), St
             let mut copy = File::from(create_file(&parent, &name)?);
             copy.write_all(content).map_err(step("writing the server's resolver settings"))
         }
-        Err(Errno::ENOENT) => {
+        Err(Errno::NOENT) => {
             let place = create_file(&etc, "resolv.conf")?;
             bind(&format!("{}/{private}", magic(run)), &place, "resolv.conf")
         }
-        Err(Errno::EINVAL) => {
-            let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        Err(Errno::INVAL) => {
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let place =
-                open_at(etc.as_raw_fd(), "resolv.conf", flags).map_err(step("opening etc/resolv.conf"))?;
+                openat(&etc, "resolv.conf", flags, Mode::empty()).map_err(step("opening etc/resolv.conf"))?;
             let is_file =
-                kind_of(&fstat(&place).map_err(step("inspecting etc/resolv.conf"))?) == SFlag::S_IFREG;
+                kind_of(&fstat(&place).map_err(step("inspecting etc/resolv.conf"))?) == FileType::RegularFile;
             if is_file { bind(&format!("{}/{private}", magic(run)), &place, "resolv.conf") } else { Ok(()) }
         }
         Err(error) => Err(step("reading etc/resolv.conf")(error)),
@@ -135,7 +138,7 @@ fn make_parents(top: &OwnedFd, path: &Utf8Path) -> Result<(OwnedFd, String), Ste
 fn show(tree: &OwnedFd, source: &OwnedFd, plan: &Bind) -> Result<(), StepError> {
     let target = plan.target.as_str().trim_start_matches('/');
     let is_directory =
-        kind_of(&fstat(source).map_err(step(format!("inspecting {}", plan.source)))?) == SFlag::S_IFDIR;
+        kind_of(&fstat(source).map_err(step(format!("inspecting {}", plan.source)))?) == FileType::Directory;
     let place = match target.strip_prefix("run/") {
         Some(below_run) => {
             let run = directory(tree, "tree", "run", 0o755)?;
@@ -147,7 +150,7 @@ fn show(tree: &OwnedFd, source: &OwnedFd, plan: &Bind) -> Result<(), StepError> 
     bind(&magic(source), &place, target)?;
     // What is open now is below the mount: open what is on top of it.
     let shown = open_in_tree(tree, Utf8Path::new(target))?;
-    mount_flags::change(&magic(&shown), MsFlags::MS_NODEV, MsFlags::empty(), Depth::AllBelow)
+    mounts::change(&magic(&shown), MountFlags::NODEV, MountFlags::empty(), Depth::AllBelow)
         .map_err(step(format!("showing {target} without its devices")))?;
     if plan.access == Access::ReadOnly {
         make_read_only(&shown, target)?;
@@ -157,24 +160,17 @@ fn show(tree: &OwnedFd, source: &OwnedFd, plan: &Bind) -> Result<(), StepError> 
 
 /// Opens anything below the tree, no part of its path being a link.
 fn open_in_tree(tree: &OwnedFd, path: &Utf8Path) -> Result<OwnedFd, StepError> {
-    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let mut current = tree.try_clone().map_err(step(format!("opening {path}")))?;
-    for part in path.components() {
-        let Utf8Component::Normal(part) = part else {
-            return Err(StepError {
-                step: format!("using {path}"),
-                source: io::ErrorKind::InvalidInput.into(),
-            });
-        };
-        current = openat(current.as_fd(), part, flags, Mode::empty())
-            .map_err(step(format!("opening {path} in the tree")))?;
-        let kind = kind_of(&fstat(&current).map_err(step(format!("inspecting {path}")))?);
-        if kind == SFlag::S_IFLNK {
-            let source = io::Error::from(Errno::ELOOP);
-            return Err(StepError { step: format!("{path} in the tree is or goes through a link"), source });
-        }
+    if !path.components().all(|part| matches!(part, Utf8Component::Normal(_))) {
+        return Err(StepError { step: format!("using {path}"), source: io::ErrorKind::InvalidInput.into() });
     }
-    Ok(current)
+    // A path without parts is the tree itself.
+    let parts = Utf8Path::new(".").join(path);
+    beneath::inside(tree, parts.as_std_path(), OFlags::PATH, Links::Refused, Mounts::Entered).map_err(
+        |error| match error {
+            Errno::LOOP => step(format!("{path} in the tree is or goes through a link"))(error),
+            _ => step(format!("opening {path} in the tree"))(error),
+        },
+    )
 }
 
 /// Swaps the root for the tree and lets go of the machine's mounts: a program in the tree cannot even see them.
@@ -182,15 +178,14 @@ fn change_root(tree: &OwnedFd) -> Result<(), StepError> {
     fchdir(tree).map_err(step("entering the tree"))?;
     match pivot_root(".", ".") {
         Ok(()) => {
-            umount2(".", MntFlags::MNT_DETACH).map_err(step("leaving the machine's root"))?;
+            unmount(".", UnmountFlags::DETACH).map_err(step("leaving the machine's root"))?;
         }
         // The machine itself runs from its initramfs, whose root cannot be swapped.
-        Err(Errno::EINVAL) => {
-            mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)
-                .map_err(step("moving the tree to the root"))?;
+        Err(Errno::INVAL) => {
+            mount_move(".", "/").map_err(step("moving the tree to the root"))?;
             chroot(".").map_err(step("changing the root"))?;
         }
         Err(error) => return Err(step("changing the root")(error)),
     }
-    nix::unistd::chdir("/").map_err(step("entering the tree's root"))
+    chdir("/").map_err(step("entering the tree's root"))
 }

@@ -10,6 +10,7 @@ mod published;
 mod tests;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_system::trusted_path::From;
 
 pub use builder::{LayoutBuilder, LayoutError};
 
@@ -45,6 +46,14 @@ impl Layout {
     /// The root that all other places lie below; `/` unless moved.
     pub fn root(&self) -> &Utf8Path {
         &self.root
+    }
+
+    /// Where judging who could change our places begins: the site's root is the user's choice to answer for; what is below it is ours.
+    pub fn trusted_from(&self) -> From<'_> {
+        match self.is_system_root() {
+            true => From::Top,
+            false => From::Directory(&self.root),
+        }
     }
 
     /// Whether the root is `/`, the only case in which services of the machine may be touched.

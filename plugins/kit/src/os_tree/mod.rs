@@ -11,6 +11,7 @@ pub mod modules_place;
 pub mod params;
 mod wish;
 
+pub use crate::directories::make as make_directory;
 pub use crate::packages::Purpose;
 pub use kernel::{Initramfs, TreesKernel};
 pub use wish::{KernelChoice, Wish, check, check_given};
@@ -22,7 +23,8 @@ use crate::{
 };
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Host, Result};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use disklessset_system::durable;
+use std::os::unix::fs::MetadataExt;
 
 /// Makes the tree of the image `name` in the directory `tree`, which exists and is empty: its files, its kernel, what is the
 /// user's own. `scratch` is a private directory for files beside it.
@@ -61,16 +63,6 @@ pub fn plan_room(work: Plan, wish: &Wish, place: &Utf8Path) -> Result<(Plan, Opt
     wish.source.plan_room(work, place)
 }
 
-/// Makes a directory of exactly this mode, whatever the umask of the server: it may be the root directory of nodes.
-///
-/// # Errors
-/// When it is there already or cannot be made.
-pub fn make_directory(path: &Utf8Path, mode: u32) -> Result<()> {
-    let fault = |cause| Error::failed(format!("cannot make {path}")).because(cause);
-    std::fs::DirBuilder::new().mode(mode).create(path).map_err(fault)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(fault)
-}
-
 /// The directory above a tree is of the user's making, or of whoever packed an archive: with 0700 on it nobody but root gets anywhere on the
 /// nodes, and where others may write, everybody may rename `/etc`. What distributions have (0755, 0555) stays.
 fn open_root_directory(tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
@@ -81,7 +73,7 @@ fn open_root_directory(tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
         return Ok(());
     }
     std::os::unix::fs::lchown(tree, Some(0), Some(0)).map_err(fault)?;
-    std::fs::set_permissions(tree, std::fs::Permissions::from_mode(0o755)).map_err(fault)?;
+    durable::set_mode(tree, 0o755).map_err(|error| fault(error.source))?;
     host.warn(format!(
         "the root directory of the tree had mode {mode:04o} and owner {}:{}: on the nodes it has 0755 and is root's",
         owner.0, owner.1

@@ -1,9 +1,9 @@
 //! What a copy of a tree takes, found out by looking at its files and at nothing else of them.
 
 use super::fits;
-use crate::beneath;
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Result};
+use disklessset_system::beneath;
 use disklessset_system::free_space::FreeSpace;
 use rustix::{
     fd::{AsFd, OwnedFd},

@@ -15,7 +15,7 @@ use camino::Utf8Path;
 use compression::mksquashfs;
 use disklessset_plugin_api::{Command, Error, Host, Result};
 use serde::{Deserialize, Serialize};
-use std::{fmt, os::unix::fs::PermissionsExt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 /// The path of the file system image inside a classic root image, fixed by the initramfs.
 pub const INNER_IMAGE: &str = "LiveOS/rootfs.img";
@@ -54,9 +54,11 @@ impl FromStr for Layout {
 const CLASSIC_INODES: u64 = 3;
 
 /// Lets nodes fetch a file, whatever the umask of the server.
-fn for_nodes(file: &Utf8Path) -> Result<()> {
-    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644))
-        .map_err(|cause| Error::failed(format!("cannot set the mode of {file}")).because(cause))
+///
+/// # Errors
+/// When it is a link, and what the system refuses.
+pub fn for_nodes(file: &Utf8Path) -> Result<()> {
+    disklessset_system::durable::set_mode(file, 0o644).map_err(crate::file_error::told)
 }
 
 /// Finds out which layout a root image has, without unpacking it.

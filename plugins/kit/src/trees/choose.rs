@@ -1,9 +1,9 @@
 //! The best way that works from here to there, found by trying.
 
 use super::{Method, Wanted, file_system_of, snapshot};
-use crate::beneath;
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Host, Result};
+use disklessset_system::beneath;
 use rustix::{
     fd::{AsFd, OwnedFd},
     fs::{AtFlags, Dir, FileType, Mode, OFlags},

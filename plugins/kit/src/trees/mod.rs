@@ -11,14 +11,10 @@ use crate::{file_error, space};
 use camino::Utf8Path;
 use copy::Telling;
 use disklessset_plugin_api::{Error, Host, Result};
-use disklessset_system::{file_system::FileSystem, mount_table::mount_of};
+use disklessset_system::{durable, file_system::FileSystem, mount_table::mount_of};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
-use std::{
-    fmt,
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
-    str::FromStr,
-};
+use std::{fmt, os::unix::fs::DirBuilderExt, str::FromStr};
 
 /// The kind of file system that a path lies on.
 fn kind(path: &Utf8Path) -> Result<FileSystem> {
@@ -205,7 +201,7 @@ pub fn make_root(path: &Utf8Path, host: &Host<'_>) -> Result<()> {
     inherit_nothing(path).map_err(|cause| fault(cause.into()))?;
     std::os::unix::fs::lchown(path, Some(0), Some(0)).map_err(fault)?;
     // The umask of the server must not shape the root directory of nodes.
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).map_err(fault)
+    durable::set_mode(path, 0o755).map_err(|error| fault(error.source))
 }
 
 /// Has all that was written to a directory's file system on disk. After work that others did in it: what is told to be done must outlast a

@@ -9,6 +9,7 @@ use crate::{
 };
 use camino::Utf8PathBuf;
 use disklessset_kit::{
+    directories,
     node_set::{NodeName, NodeSet},
     trees::{self, Method, Wanted},
 };
@@ -75,7 +76,7 @@ pub(crate) fn make_trees(
     if total > 0 {
         host.progress("making the trees of nodes", total, total);
     }
-    places::flush_parent(&places.nodes.join("any"))?;
+    directories::flush_above(&places.nodes.join("any"))?;
     Ok(method)
 }
 

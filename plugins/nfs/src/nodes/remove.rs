@@ -6,7 +6,7 @@ use crate::{
     places::{self, Golden},
 };
 use disklessset_kit::{
-    file_error,
+    directories, file_error,
     node_set::{NodeName, NodeSet},
 };
 use disklessset_plugin_api::{Error, ErrorKind, Hold, Host, Image, Result};
@@ -85,7 +85,7 @@ fn delete_retired(places: &Golden, host: &Host<'_>) -> Result<()> {
     // Not before that is on disk: after a power cut no node may have half a tree.
     for parent in [&places.nodes, &places.overlays] {
         if parent.is_dir() {
-            places::flush_parent(&parent.join("any"))?;
+            directories::flush_above(&parent.join("any"))?;
         }
     }
     host.remove(&places.retired())

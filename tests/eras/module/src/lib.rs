@@ -71,7 +71,7 @@ impl ImageClass for EraImage {
 struct EraDemo;
 
 impl DerivedImageClass for EraDemo {
-    fn show(&self, _image: &Image, _host: &Host<'_>) -> Result<Value> {
+    fn show(&self, _: &Image, _: &Host<'_>) -> Result<Value> {
         Ok("a demo of another time".into())
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::{one_line, text};
 use disklessset_plugin_api::{
-    ImageName, KernelVersion, Lookup, PackageName, ParamKind, ParamSpec, Size, parse_value,
+    ImageName, KernelVersion, Lookup, PackageName, ParamKind, ParamSpec, Size,
+    node_set::{NodeName, NodeSet},
+    parse_value,
 };
 
 /// A server that has everything.
@@ -34,6 +36,9 @@ pub(super) fn run(data: &[u8]) {
         ParamKind::Package,
         ParamKind::Command,
         ParamKind::Unknown,
+        ParamKind::NodeSet,
+        ParamKind::Node,
+        ParamKind::matching("[a-z]{1,9}", "a word"),
     ];
     let kind = kinds[usize::from(*kind) % kinds.len()].clone();
     let value = match parse_value(&ParamSpec::flag("p", kind.clone(), ""), text, &Everything) {
@@ -56,8 +61,14 @@ pub(super) fn run(data: &[u8]) {
         }
         ParamKind::Flag => assert!(value.is_boolean()),
         ParamKind::Choice { .. } => assert!(choices.iter().any(|choice| choice == word)),
-        ParamKind::Kernel { .. } => assert!(KernelVersion::parse(word).is_ok()),
+        ParamKind::Kernel { .. } | ParamKind::KernelAlone { .. } => {
+            assert!(KernelVersion::parse(word).is_ok())
+        }
         ParamKind::Image { .. } => assert!(ImageName::parse(word).is_ok()),
+        // What is written of a set reads as the same set.
+        ParamKind::NodeSet => assert_eq!(word.parse::<NodeSet>().expect("a set").to_string(), word),
+        ParamKind::Node => assert!(word.parse::<NodeName>().is_ok()),
+        ParamKind::Matching { .. } => assert!(word.bytes().all(|byte| byte.is_ascii_lowercase())),
         ParamKind::Path => assert!(word.starts_with('/')),
         ParamKind::Package => assert!(PackageName::parse(word.trim_start_matches('@')).is_ok()),
         _ => panic!("a kind that is not known has no values"),

@@ -8,7 +8,7 @@ pub(super) use repo_files::check_trust;
 
 use super::{Optimize, Repositories, Source, TreePlan, field, repositories, servers_os_release};
 use crate::{
-    os_tree::make_directory,
+    directories,
     packages::{for_dnf, left_out_of_dnf},
     tree_files::{NewFile, TreeFiles},
 };
@@ -121,7 +121,7 @@ fn dnf(plan: &TreePlan, release: &Release, options: &[String], tree: &Utf8Path) 
 /// Scripts of packages need `/dev/null` and `/proc`: the host shows them here.
 pub(super) fn make_mount_points(tree: &Utf8Path) -> Result<()> {
     for (name, mode) in [("proc", 0o555), ("sys", 0o555), ("dev", 0o755)] {
-        make_directory(&tree.join(name), mode)?;
+        directories::make(&tree.join(name), mode)?;
     }
     Ok(())
 }

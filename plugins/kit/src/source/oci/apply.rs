@@ -161,7 +161,7 @@ fn remove(directory: &rustix::fd::OwnedFd, path: &[u8], parts: &[&[u8]]) -> Resu
         let _kept = Times::of(directory)?;
         match name::wish(path, parts) {
             Ok(Wish::Remove(name)) => tree::remove(directory, &cstring(name)?),
-            Ok(Wish::Empty) => tree::empty(directory),
+            Ok(Wish::Empty) => tree::empty(directory, tree::Keep::Nothing),
             _ => Ok(()),
         }
     };

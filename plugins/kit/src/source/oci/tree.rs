@@ -1,9 +1,10 @@
 //! The tree that layers are applied to. The kernel resolves every path with the tree as its root, so that no link leads out of it.
 
-use crate::beneath::{self, Links};
+pub(super) use disklessset_system::beneath::removal::{Keep, empty, remove};
+use disklessset_system::beneath::{self, Links, Mounts};
 use rustix::{
-    fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps},
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps},
     io::{Errno, Result},
 };
 use std::{
@@ -11,11 +12,6 @@ use std::{
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
-
-/// Directories in each other, as deep as an operating system never has them: each takes open files while it is removed.
-const DEEPEST: usize = 400;
-/// A path resolved in a root is tried again when something else was renamed meanwhile, anywhere on the server.
-const ATTEMPTS: usize = 64;
 
 /// A directory that layers are applied to.
 pub(super) struct Tree {
@@ -41,14 +37,7 @@ impl Tree {
     fn resolve(&self, parts: &[&[u8]], links: Links) -> Result<OwnedFd> {
         let path = if parts.is_empty() { b".".to_vec() } else { parts.join(&b'/') };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let mut outcome = Err(Errno::AGAIN);
-        for _ in 0..ATTEMPTS {
-            outcome = beneath::inside(&self.root, Path::new(OsStr::from_bytes(&path)), flags, links);
-            if outcome.as_ref().err() != Some(&Errno::AGAIN) {
-                break;
-            }
-        }
-        outcome
+        beneath::inside(&self.root, Path::new(OsStr::from_bytes(&path)), flags, links, Mounts::Refused)
     }
 
     /// An existing directory, links inside the tree followed.
@@ -103,7 +92,7 @@ pub(super) fn kind(stat: &Stat) -> FileType {
 pub(super) fn own_path(directory: BorrowedFd<'_>, name: &CStr) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     let below = std::ffi::OsStr::from_bytes(name.to_bytes());
-    Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(below)
+    Path::new(&beneath::own_path(directory)).join(below)
 }
 
 /// Times that a directory gets back when something in it was made or removed: a layer sets those of the directories it names, and
@@ -129,36 +118,4 @@ impl Drop for Times<'_> {
     fn drop(&mut self) {
         let _ = rustix::fs::futimens(self.directory, &self.times);
     }
-}
-
-/// Removes whatever is there of this name, with all below it; nothing there is fine.
-pub(super) fn remove(directory: BorrowedFd<'_>, name: &CStr) -> Result<()> {
-    remove_at(directory, name, DEEPEST)
-}
-
-/// Removes all that is in a directory.
-pub(super) fn empty(directory: BorrowedFd<'_>) -> Result<()> {
-    empty_at(directory, DEEPEST)
-}
-
-fn remove_at(directory: BorrowedFd<'_>, name: &CStr, deeper: usize) -> Result<()> {
-    match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => return Ok(()),
-        Err(Errno::ISDIR | Errno::PERM) => {}
-        Err(cause) => return Err(cause),
-    }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let inside = beneath::child(directory, name, flags)?;
-    empty_at(inside.as_fd(), deeper.checked_sub(1).ok_or(Errno::NAMETOOLONG)?)?;
-    rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR)
-}
-
-fn empty_at(directory: BorrowedFd<'_>, deeper: usize) -> Result<()> {
-    for entry in Dir::read_from(directory)? {
-        let entry = entry?;
-        if entry.file_name() != c"." && entry.file_name() != c".." {
-            remove_at(directory, entry.file_name(), deeper)?;
-        }
-    }
-    Ok(())
 }

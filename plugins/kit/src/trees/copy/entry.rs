@@ -8,7 +8,7 @@ use super::{
     links::Turn,
     walk::Node,
 };
-use crate::beneath;
+use disklessset_system::beneath;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{AtFlags, FileType, Mode, OFlags, Statx},

@@ -20,6 +20,6 @@ impl Fault {
 
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
-        Self::failed(fault.to_string()).because(fault.cause)
+        Self::failed(fault.to_string()).because(fault.cause).errno(Some(fault.cause.raw_os_error()))
     }
 }

@@ -1,0 +1,67 @@
+//! Undoes mounts. Nothing that can be written to is ever unmounted lazily: a lazily unmounted tree is still in use, and what is done to it
+//! next is done behind its user's back.
+
+use super::{MountError, processes_in};
+use crate::{
+    FileError,
+    mount_table::{mounts_below, real},
+    steps::{Step, passed},
+};
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::{io::Errno, mount::UnmountFlags};
+
+/// Unmounts the mount at `target`.
+///
+/// # Errors
+/// [`MountError::Busy`] with those who use it; it stays mounted then.
+pub fn unmount(target: &Utf8Path) -> Result<(), MountError> {
+    match rustix::mount::unmount(target.as_str(), UnmountFlags::NOFOLLOW) {
+        Ok(()) => {
+            passed(Step::Unmounted, &target);
+            Ok(())
+        }
+        Err(Errno::BUSY) => {
+            let below = mounts_below(target)?.into_iter().map(|mount| mount.target);
+            let place = real(target);
+            let mounts = below.filter(|mount| *mount != place).collect();
+            Err(MountError::Busy { target: target.to_owned(), processes: processes_in(target), mounts })
+        }
+        Err(error) => Err(FileError::of("unmount", target)(error).into()),
+    }
+}
+
+/// Unmounts a read-only file system, and when only the kernel itself still holds it, takes it out of sight.
+///
+/// A process with mounts of its own (any service with a private `/tmp`) may have a copy of a loop mount whose file lies in this one;
+/// then this one is busy although nobody works in it. Nothing can be lost by letting it go: it is read-only.
+///
+/// # Errors
+/// As [`unmount`], when a process works in it or something is mounted inside.
+pub fn unmount_read_only(target: &Utf8Path) -> Result<(), MountError> {
+    match unmount(target) {
+        Err(MountError::Busy { processes, mounts, .. }) if processes.is_empty() && mounts.is_empty() => {
+            rustix::mount::unmount(target.as_str(), UnmountFlags::NOFOLLOW | UnmountFlags::DETACH)
+                .inspect(|()| passed(Step::Unmounted, &target))
+                .map_err(|error| FileError::of("unmount", target)(error).into())
+        }
+        other => other,
+    }
+}
+
+/// Unmounts everything at and below `path`, deepest first, and stops at the first that cannot be. Returns what was
+/// unmounted, in that order.
+///
+/// # Errors
+/// As [`unmount`]; what is above the one that failed stays mounted.
+pub fn unmount_all_below(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, MountError> {
+    let mut mounts = mounts_below(path)?;
+    // Of those at one place the one on top is the last of the kernel's table; the sort keeps that order.
+    mounts.reverse();
+    mounts.sort_by_key(|mount| std::cmp::Reverse(mount.target.components().count()));
+    let mut done = Vec::new();
+    for mount in mounts {
+        unmount(&mount.target)?;
+        done.push(mount.target);
+    }
+    Ok(done)
+}
