@@ -2,8 +2,8 @@
 
 use crate::{
     configuration::Configuration,
-    exports::block::Block,
-    installations::{Home, JournalState},
+    exports::{ExportLine, block::Block},
+    installations::{Entries, JournalState, home::Home},
     modules::{Identity, Refusal, note},
     records::ImageRecord,
 };
@@ -34,12 +34,74 @@ pub fn image_record(text: &str, name: &ImageName) -> Result<Result<String, Strin
     ImageRecord::parse(text).map(|record| record.kept_text(name))
 }
 
-/// The content of a journal.
-pub fn journal(bytes: &[u8]) -> JournalState {
-    let mut state = JournalState::of(bytes, &Home::default());
-    // Of the last line alone, which a torn one may be.
-    state.torn = false;
-    state
+/// What the content of a journal comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Journal(JournalState);
+
+impl Journal {
+    /// The content of a file.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut state = JournalState::of(bytes, &Home::default());
+        // Of the last line alone, which a torn one may be.
+        state.torn = false;
+        Self(state)
+    }
+
+    /// Whether nothing is on record.
+    pub fn is_blank(&self) -> bool {
+        self.0.is_blank()
+    }
+
+    /// Whether a crash left something to undo.
+    pub fn needs_recovery(&self) -> bool {
+        self.0.needs_recovery()
+    }
+}
+
+/// The register of installations.
+#[derive(Debug, PartialEq)]
+pub struct Installations(Entries);
+
+impl Installations {
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Entries::parse(text).map(Self)
+    }
+
+    /// How many entries there are, those that cannot be understood included.
+    pub fn count(&self) -> usize {
+        self.0.images.len() + self.0.strange.len()
+    }
+
+    /// Whether all entries can be understood, and have nothing of others.
+    pub fn is_plain(&self) -> bool {
+        self.0.strange.is_empty() && self.0.images.values().all(|entry| entry.other.is_empty())
+    }
+
+    /// Why entries cannot be understood.
+    pub fn reasons(&self) -> Vec<&str> {
+        self.0.strange.values().map(|(_, reason)| reason.as_str()).collect()
+    }
+
+    /// The text as it would be written.
+    ///
+    /// # Errors
+    /// Why it cannot be kept.
+    pub fn kept_text(&self) -> Result<String, String> {
+        self.0.kept_text()
+    }
+}
+
+/// The line that exports a directory.
+///
+/// # Errors
+/// What is wrong with its clients or options.
+pub fn export_line(path: &Utf8Path, clients: &[String], options: &[String]) -> Result<String, String> {
+    let line = ExportLine::new(path.to_owned(), clients, options);
+    line.map(|line| line.to_string()).map_err(|error| error.to_string())
 }
 
 /// An exports file, taken apart.

@@ -4,35 +4,35 @@
 //! [`KernelManager`]. The rooms, each standing only on those below it:
 //!
 //! - [`program`]: the whole program; `cli`, `menu` and `output`: commands, questions, and all that is printed or asked;
-//! - [`contract`]: tries a module's classes in a throw-away root;
+//! - `contract`: tries a module's classes in a throw-away root;
 //! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`]: the HTTP tree as a web server gives it;
-//! - [`images`]: leads every action on images; it neither prints nor prompts, an [`Observer`] hears of it;
-//! - [`module_changes`]: installs and removes modules; [`kernels`]: adds and removes kernels;
+//! - `images`: leads every action on images; it neither prints nor prompts, an [`Observer`] hears of it;
+//! - [`module_changes`]: installs and removes modules; `kernels`: adds and removes kernels;
 //! - `operation`: one action under way, on record: what it makes, publishes and takes away, and how that is undone;
 //! - `records`: what is on record of images, read: attributes, statuses, boot files, listings;
 //! - [`site`]: where everything is, and who watches;
 //! - [`modules`]: finds, checks and loads what was dropped into the modules directory;
-//! - [`installations`]: the records that make every crash clean up;
+//! - `installations`: the records that make every crash clean up;
 //! - `module_files`: the files of modules, and what is remembered of installed ones;
 //! - `needs`: the tools of each action, and whether they are there;
 //! - [`integrity`]: digests and signatures of what nodes fetch; [`configuration`]: what the site's file says;
-//! - [`units`]: what systemd mounts again after a reboot; [`exports`]: what NFS clients may mount;
+//! - `units`: what systemd mounts again after a reboot; `exports`: what NFS clients may mount;
 //! - [`system`]: files, locks, mounts and tools; knows no images.
 //!
 //! `tests/rooms.rs` has the order, and fails where a room uses one above it.
 
 mod cli;
 pub mod configuration;
-pub mod contract;
-pub mod exports;
+mod contract;
+mod exports;
 pub mod failure;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-pub mod images;
-pub mod installations;
+mod images;
+mod installations;
 pub mod integrity;
-pub mod kernels;
+mod kernels;
 pub mod module_changes;
 mod module_files;
 pub mod modules;
@@ -43,7 +43,7 @@ mod records;
 pub mod serve;
 pub mod site;
 pub mod system;
-pub mod units;
+mod units;
 
 mod menu;
 mod needs;
@@ -53,8 +53,8 @@ mod output;
 mod reference;
 mod yaml;
 
-pub use images::{ImageManager, ShownImage};
-pub use kernels::KernelManager;
+pub use images::{CleanReport, ImageManager, ParametersFile, ShownImage};
+pub use kernels::{KernelManager, ListedKernel};
 pub use observer::{Observer, Silent};
 pub use records::{Activity, ActivityState, ImageStatus, ListedImage};
 pub use site::{Site, SiteOptions};

@@ -36,7 +36,7 @@ const MOST_FINDINGS: usize = 4 * 1024 * 1024;
 
 /// How to exercise a module.
 #[derive(Debug, Clone)]
-pub struct Wishes {
+pub(crate) struct Wishes {
     /// Values of parameters, by their names in parameters files, where a class's own samples and defaults do not do.
     pub given: BTreeMap<String, Raw>,
     /// How long one action may take.
@@ -87,7 +87,7 @@ impl From<Value> for Raw {
 ///
 /// # Errors
 /// Why that could not be done, in one line; the findings say everything else.
-pub fn exercise(
+pub(crate) fn exercise(
     file: &Utf8Path,
     identity: &Identity,
     registry: &ModuleRegistry,

@@ -7,7 +7,7 @@ use std::fmt;
 
 /// A line that the NFS server reads as it was meant: no text in it can end a word, an option list or the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExportLine {
+pub(crate) struct ExportLine {
     path: Utf8PathBuf,
     clients: Vec<String>,
     options: Vec<String>,
@@ -42,7 +42,7 @@ impl ExportLine {
     ///
     /// # Errors
     /// When a client or an option is not of the form exports(5) has.
-    pub fn new(path: Utf8PathBuf, clients: &[String], options: &[String]) -> Result<Self, LineError> {
+    pub(crate) fn new(path: Utf8PathBuf, clients: &[String], options: &[String]) -> Result<Self, LineError> {
         if clients.is_empty() {
             return Err(LineError::NoClient);
         }
@@ -56,19 +56,19 @@ impl ExportLine {
     }
 
     /// The text of a line for the same directory with the clients as they stand in a file.
-    pub fn with_clients(&self, clients: &str) -> String {
+    pub(crate) fn with_clients(&self, clients: &str) -> String {
         format!("{} {clients}", escaped(&self.path))
     }
 
     /// The clients with their options, as they stand in a file.
-    pub fn clients(&self) -> String {
+    pub(crate) fn clients(&self) -> String {
         let options = self.options.join(",");
         let clients: Vec<String> = self.clients.iter().map(|client| format!("{client}({options})")).collect();
         clients.join(" ")
     }
 
     /// The directory.
-    pub fn path(&self) -> &Utf8Path {
+    pub(crate) fn path(&self) -> &Utf8Path {
         &self.path
     }
 }

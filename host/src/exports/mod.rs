@@ -10,7 +10,7 @@ mod options;
 mod reading;
 mod server;
 
-pub use line::{ExportLine, LineError};
+pub(crate) use line::ExportLine;
 
 use crate::system::{
     FileError, atomic_file, files,
@@ -57,7 +57,7 @@ pub enum ExportsError {
 
 /// Whether the server's own tool is asked first if it reads what is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Check {
+pub(crate) enum Check {
     /// It is, for lines that are to come into service.
     ByTheTool,
     /// It is not: what takes something back must not get stuck because of what others wrote.
@@ -69,7 +69,7 @@ pub enum Check {
 ///
 /// # Errors
 /// When the file cannot be changed, or the server's own tool would not read it to its end; it is then as it was.
-pub fn change(
+pub(crate) fn change(
     layout: &Layout,
     lines: &[(Utf8PathBuf, Option<String>)],
     check: Check,
@@ -110,7 +110,7 @@ pub fn change(
 ///
 /// # Errors
 /// As for changes.
-pub fn sweep(layout: &Layout) -> Result<(), ExportsError> {
+pub(crate) fn sweep(layout: &Layout) -> Result<(), ExportsError> {
     // Looked at first without the lock: next to always there is nothing.
     if files::has_asides(&layout.exports_file()) {
         let _lock = Lock::acquire(&layout.locks_dir(), LOCK, "the exports", "clean", PATIENCE)?;
@@ -123,7 +123,7 @@ pub fn sweep(layout: &Layout) -> Result<(), ExportsError> {
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn list(layout: &Layout) -> Result<Vec<Exported>, ExportsError> {
+pub(crate) fn list(layout: &Layout) -> Result<Vec<Exported>, ExportsError> {
     Ok(read(&layout.exports_file())?.entries())
 }
 

@@ -15,7 +15,7 @@ impl Effect {
 /// Something that exists because an action made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Effect {
+pub(crate) enum Effect {
     /// A directory that did not exist before.
     Directory {
         /// Where.

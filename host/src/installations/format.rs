@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The most this file may hold, in bytes: a thousand creations at once is far below it.
-pub const MOST_BYTES: u64 = 4 * 1024 * 1024;
+pub(crate) const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
 /// One creation under way, or crashed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Installation {
+pub(crate) struct Installation {
     /// The class of the image.
     pub image_class: String,
     /// The process that creates it; for people and for 1.x, which knows nothing else.
@@ -42,7 +42,10 @@ impl Installation {
     ///
     /// # Errors
     /// When the system does not tell who this process is.
-    pub fn by_this_process(image_class: &str, kernel: Option<KernelVersion>) -> Result<Self, FileError> {
+    pub(crate) fn by_this_process(
+        image_class: &str,
+        kernel: Option<KernelVersion>,
+    ) -> Result<Self, FileError> {
         let me = ProcessIdentity::of_self()?;
         Ok(Self {
             image_class: image_class.to_owned(),
@@ -56,7 +59,7 @@ impl Installation {
     }
 
     /// Whether the entry was written by 1.x, which held no lock while it created.
-    pub fn is_legacy(&self) -> bool {
+    pub(crate) fn is_legacy(&self) -> bool {
         self.boot_id.is_none()
     }
 }
@@ -66,7 +69,7 @@ impl Installation {
 /// Names that break the rules of [`ImageName`] are kept under their text, so that one bad line neither hides the others nor
 /// gets lost.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Entries {
+pub(crate) struct Entries {
     /// The good ones.
     pub images: BTreeMap<ImageName, Installation>,
     /// What could not be understood: key and reason. Written back as it was.
@@ -78,7 +81,7 @@ impl Entries {
     ///
     /// # Errors
     /// When it is no YAML mapping; the message names the line.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut entries = Self::default();
         if text.trim().is_empty() {
             return Ok(entries);
@@ -120,7 +123,7 @@ impl Entries {
     ///
     /// # Errors
     /// What cannot be written, in one line.
-    pub fn kept_text(&self) -> Result<String, String> {
+    pub(crate) fn kept_text(&self) -> Result<String, String> {
         let text = self
             .to_text()
             .map_err(|cause| format!("an entry cannot be written back: {}", yaml::reason(&cause)))?;

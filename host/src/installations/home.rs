@@ -5,7 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 /// The root that a journal lies in, and our places below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Home {
+pub(crate) struct Home {
     root: Utf8PathBuf,
     /// The directories that we delete in, below the root.
     places: Vec<Utf8PathBuf>,
@@ -19,7 +19,7 @@ impl Default for Home {
 
 impl Home {
     /// The root of a site.
-    pub fn of(layout: &Layout) -> Self {
+    pub(crate) fn of(layout: &Layout) -> Self {
         let inside = |place: &Utf8PathBuf| place.strip_prefix(layout.root()).ok().map(Utf8Path::to_owned);
         Self {
             root: layout.root().to_owned(),

@@ -33,7 +33,7 @@ const RESERVED_BYTES: u64 = 16 * 1024;
 
 /// Where a journal is, and the root that what it has is below.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     file: Utf8PathBuf,
     home: Home,
 }
@@ -47,7 +47,7 @@ impl Deref for Place {
 }
 
 /// The journal of an image (by its name) or of the kernels.
-pub fn place(layout: &Layout, subject: &str) -> Place {
+pub(crate) fn place(layout: &Layout, subject: &str) -> Place {
     Place { file: layout.journal_dir().join(format!("{subject}.jsonl")), home: Home::of(layout) }
 }
 
@@ -55,7 +55,7 @@ pub fn place(layout: &Layout, subject: &str) -> Place {
 ///
 /// # Errors
 /// When it is there and cannot be read.
-pub fn read(place: &Place) -> Result<JournalState, FileError> {
+pub(crate) fn read(place: &Place) -> Result<JournalState, FileError> {
     Ok(JournalState::of(&text_of(place)?.unwrap_or_default(), &place.home))
 }
 
@@ -72,7 +72,7 @@ fn text_of(path: &Utf8Path) -> Result<Option<Vec<u8>>, FileError> {
 ///
 /// # Errors
 /// When it is there and cannot be read.
-pub fn is_untidy(place: &Place) -> Result<bool, FileError> {
+pub(crate) fn is_untidy(place: &Place) -> Result<bool, FileError> {
     let text = text_of(place)?;
     let state = JournalState::of(text.as_deref().unwrap_or_default(), &place.home);
     Ok(!state.needs_recovery() && text != state.tidy(&place.home))
@@ -83,13 +83,13 @@ pub fn is_untidy(place: &Place) -> Result<bool, FileError> {
 ///
 /// # Errors
 /// When it is there and cannot be read.
-pub fn is_held(path: &Utf8Path) -> Result<bool, FileError> {
+pub(crate) fn is_held(path: &Utf8Path) -> Result<bool, FileError> {
     LockProbe::look_at(path).map(|probe| probe.is_held())
 }
 
 /// The journal of one image, open for writing, and held.
 #[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     path: Place,
     file: File,
     state: JournalState,
@@ -115,7 +115,7 @@ impl Journal {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn begin(path: &Place, action: &str, class: &str) -> Result<Self, FileError> {
+    pub(crate) fn begin(path: &Place, action: &str, class: &str) -> Result<Self, FileError> {
         let state = read(path)?;
         if let Some(parent) = path.parent() {
             atomic_file::create_dir_all(parent, 0o755)?;
@@ -151,7 +151,7 @@ impl Journal {
     ///
     /// # Errors
     /// When it cannot be read or written.
-    pub fn reopen(path: &Place) -> Result<Self, FileError> {
+    pub(crate) fn reopen(path: &Place) -> Result<Self, FileError> {
         Self::reopen_as(path, Tempo::Strict)
     }
 
@@ -170,7 +170,7 @@ impl Journal {
     ///
     /// # Errors
     /// When it cannot be read or written.
-    pub fn reopen_relaxed(path: &Place) -> Result<Self, FileError> {
+    pub(crate) fn reopen_relaxed(path: &Place) -> Result<Self, FileError> {
         let fresh = !path.exists();
         if let Some(parent) = path.parent().filter(|_| fresh) {
             atomic_file::create_dir_all(parent, 0o755)?;
@@ -192,7 +192,7 @@ impl Journal {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn go_on(mut self, action: &str, class: &str) -> Result<Self, FileError> {
+    pub(crate) fn go_on(mut self, action: &str, class: &str) -> Result<Self, FileError> {
         // Where there is none, what only takes away goes on all the same: it makes room.
         let _ = self.keep_room();
         let root = self.path.home.word();
@@ -201,22 +201,22 @@ impl Journal {
     }
 
     /// What is on record.
-    pub fn state(&self) -> &JournalState {
+    pub(crate) fn state(&self) -> &JournalState {
         &self.state
     }
 
     /// The places of what is on record.
-    pub fn places(&self) -> Vec<Utf8PathBuf> {
+    pub(crate) fn places(&self) -> Vec<Utf8PathBuf> {
         self.state.open.iter().filter_map(|open| open.effect.place().map(Utf8Path::to_owned)).collect()
     }
 
     /// Whether an effect with this place is on record and not undone.
-    pub fn find(&self, path: &Utf8Path) -> Option<&HeldEffect> {
+    pub(crate) fn find(&self, path: &Utf8Path) -> Option<&HeldEffect> {
         self.state.at_place(path)
     }
 
     /// Takes off the record that directories are exported, and what else is named by its number.
-    pub fn exports_undone<'p>(&mut self, paths: impl IntoIterator<Item = &'p Utf8Path>, more: &[u64]) {
+    pub(crate) fn exports_undone<'p>(&mut self, paths: impl IntoIterator<Item = &'p Utf8Path>, more: &[u64]) {
         let mut numbers = more.to_vec();
         paths.into_iter().for_each(|path| numbers.extend(self.state.exports_of(path)));
         self.all_undone(&numbers);
@@ -227,7 +227,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the line cannot be written; then the effect must not happen.
-    pub fn intend(&mut self, effect: Effect, hold: Hold) -> Result<u64, FileError> {
+    pub(crate) fn intend(&mut self, effect: Effect, hold: Hold) -> Result<u64, FileError> {
         if matches!(effect, Effect::File { .. } | Effect::Mount { .. }) {
             self.keep_room()?;
         }
@@ -240,7 +240,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the lines cannot be written; then none of them may happen.
-    pub fn intend_all(&mut self, effects: Vec<(Effect, Hold)>) -> Result<Vec<u64>, FileError> {
+    pub(crate) fn intend_all(&mut self, effects: Vec<(Effect, Hold)>) -> Result<Vec<u64>, FileError> {
         let numbered = (self.state.next..).zip(effects);
         let entries: Vec<JournalEntry> =
             numbered.map(|(number, (effect, hold))| JournalEntry::Intent { number, effect, hold }).collect();
@@ -253,7 +253,7 @@ impl Journal {
     }
 
     /// Takes several effects off the record, as [`Journal::undone`] does one.
-    pub fn all_undone(&mut self, numbers: &[u64]) {
+    pub(crate) fn all_undone(&mut self, numbers: &[u64]) {
         let entries: Vec<JournalEntry> =
             numbers.iter().map(|number| JournalEntry::Undone { number: *number }).collect();
         if !entries.is_empty() {
@@ -266,7 +266,7 @@ impl Journal {
     ///
     /// A line that cannot be written, on a full disk, stops nobody: the undoing is what makes room, and what is undone twice
     /// is undone.
-    pub fn undone(&mut self, number: u64) {
+    pub(crate) fn undone(&mut self, number: u64) {
         if self.write(JournalEntry::Undone { number }).is_err() {
             self.state.apply(JournalEntry::Undone { number });
         }
@@ -276,7 +276,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the line cannot be written; then nothing has been decided.
-    pub fn commit(&mut self) -> Result<(), FileError> {
+    pub(crate) fn commit(&mut self) -> Result<(), FileError> {
         if self.state.committed { Ok(()) } else { self.write(JournalEntry::Committed) }
     }
 
@@ -285,7 +285,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the line cannot be written.
-    pub fn leave_pending_recovery(&mut self, action: &str) -> Result<(), FileError> {
+    pub(crate) fn leave_pending_recovery(&mut self, action: &str) -> Result<(), FileError> {
         self.write(JournalEntry::PendingRecovery { action: action.to_owned() })
     }
 
@@ -293,7 +293,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the line cannot be written.
-    pub fn recovered(&mut self) -> Result<(), FileError> {
+    pub(crate) fn recovered(&mut self) -> Result<(), FileError> {
         if self.state.pending_recovery.is_some() { self.write(JournalEntry::Recovered) } else { Ok(()) }
     }
 
@@ -302,7 +302,7 @@ impl Journal {
     ///
     /// # Errors
     /// When that cannot be written.
-    pub fn end(mut self) -> Result<(), FileError> {
+    pub(crate) fn end(mut self) -> Result<(), FileError> {
         let Some(text) = self.state.tidy(&self.path.home) else { return files::remove_file(&self.path) };
         match atomic_file::replace(&self.path, &text, 0o600) {
             Ok(()) => Ok(()),
@@ -315,7 +315,7 @@ impl Journal {
     ///
     /// # Errors
     /// As [`Journal::end`].
-    pub fn end_together(self, others: &Together) -> Result<(), FileError> {
+    pub(crate) fn end_together(self, others: &Together) -> Result<(), FileError> {
         match self.state.tidy(&self.path.home) {
             None => files::remove_file_together(&self.path, others),
             Some(_) => self.end(),

@@ -46,7 +46,7 @@ pub(super) fn lines(entries: &[JournalEntry]) -> Vec<u8> {
 
 /// An effect on record that is not undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeldEffect {
+pub(crate) struct HeldEffect {
     /// Its number in the journal.
     pub number: u64,
     /// What it is.
@@ -80,7 +80,7 @@ type Numbers = HashMap<Utf8PathBuf, Vec<u64>>;
 
 /// What the lines of a journal come to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct JournalState {
+pub(crate) struct JournalState {
     /// Effects that are there, oldest first.
     pub open: Vec<HeldEffect>,
     /// The action that began and did not end.
@@ -104,13 +104,13 @@ pub struct JournalState {
 
 impl JournalState {
     /// Whether a crash left something to undo.
-    pub fn needs_recovery(&self) -> bool {
+    pub(crate) fn needs_recovery(&self) -> bool {
         self.unfinished.is_some()
     }
 
     /// Whether nothing is on record: the file is there because its writer was killed before the first line, or after the
     /// last one.
-    pub fn is_blank(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         self.unfinished.is_none() && self.open.is_empty() && self.pending_recovery.is_none()
     }
 

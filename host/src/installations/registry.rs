@@ -16,7 +16,7 @@ use std::time::SystemTime;
 
 /// Why the register cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum RegistryError {
+pub(crate) enum RegistryError {
     /// The file is not what it should be.
     #[error("cannot understand {path}: {reason}")]
     Unreadable {
@@ -35,13 +35,13 @@ pub enum RegistryError {
 
 /// The register of creations.
 #[derive(Debug, Clone)]
-pub struct Installations {
+pub(crate) struct Installations {
     layout: Layout,
 }
 
 impl Installations {
     /// The register below a layout.
-    pub fn new(layout: &Layout) -> Self {
+    pub(crate) fn new(layout: &Layout) -> Self {
         Self { layout: layout.clone() }
     }
 
@@ -49,7 +49,7 @@ impl Installations {
     ///
     /// # Errors
     /// When it cannot be read or understood. A missing file is an empty register.
-    pub fn snapshot(&self) -> Result<Entries, RegistryError> {
+    pub(crate) fn snapshot(&self) -> Result<Entries, RegistryError> {
         let path = self.layout.installations_file();
         match atomic_file::read_bounded(&path, MOST_BYTES) {
             Ok(bytes) => {
@@ -65,7 +65,7 @@ impl Installations {
     ///
     /// # Errors
     /// When the lock, the reading or the writing fails; the file is then as it was.
-    pub fn update<T>(&self, change: impl FnOnce(&mut Entries) -> T) -> Result<T, RegistryError> {
+    pub(crate) fn update<T>(&self, change: impl FnOnce(&mut Entries) -> T) -> Result<T, RegistryError> {
         let _lock = self.lock("update")?;
         let mut entries = self.snapshot()?;
         let before = entries.clone();
@@ -84,7 +84,7 @@ impl Installations {
     ///
     /// # Errors
     /// As [`Self::update`].
-    pub fn begin(&self, name: &ImageName, entry: Installation) -> Result<(), RegistryError> {
+    pub(crate) fn begin(&self, name: &ImageName, entry: Installation) -> Result<(), RegistryError> {
         self.update(|entries| {
             entries.images.insert(name.clone(), entry);
         })
@@ -94,7 +94,7 @@ impl Installations {
     ///
     /// # Errors
     /// As [`Self::update`].
-    pub fn end(&self, name: &ImageName) -> Result<(), RegistryError> {
+    pub(crate) fn end(&self, name: &ImageName) -> Result<(), RegistryError> {
         self.update(|entries| {
             entries.images.remove(name);
         })
@@ -104,7 +104,10 @@ impl Installations {
     ///
     /// # Errors
     /// As [`Self::update`].
-    pub fn end_all<'n>(&self, names: impl IntoIterator<Item = &'n ImageName>) -> Result<(), RegistryError> {
+    pub(crate) fn end_all<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n ImageName>,
+    ) -> Result<(), RegistryError> {
         self.update(|entries| {
             for name in names {
                 entries.images.remove(name);
@@ -116,7 +119,7 @@ impl Installations {
     ///
     /// # Errors
     /// When the lock cannot be had, or as removing files.
-    pub fn sweep(&self) -> Result<(), RegistryError> {
+    pub(crate) fn sweep(&self) -> Result<(), RegistryError> {
         let path = self.layout.installations_file();
         // Looked at first without the lock: next to always there is nothing.
         if !files::has_asides(&path) {
@@ -136,7 +139,7 @@ impl Installations {
     ///
     /// Ours hold the image's lock, and its journal, for as long as they create, so these answer: they go with the process whatever
     /// kills it, across pid namespaces and reboots. 1.x held none; there it is told by when the process began.
-    pub fn is_running(&self, name: &ImageName, entry: &Installation) -> bool {
+    pub(crate) fn is_running(&self, name: &ImageName, entry: &Installation) -> bool {
         if entry.is_legacy() {
             // What cannot be found out is taken for running: nothing of it is touched then.
             return process::may_be_of_1x(entry.pid, self.registered(name)).unwrap_or(true);
@@ -161,12 +164,12 @@ impl Installations {
 ///
 /// # Errors
 /// When neither shows it and one cannot be read.
-pub fn is_held(layout: &Layout, name: &ImageName) -> Result<bool, FileError> {
+pub(crate) fn is_held(layout: &Layout, name: &ImageName) -> Result<bool, FileError> {
     let lock = LockProbe::look(&layout.locks_dir(), &image_lock(name))?;
     Ok(lock.is_held() || journal::is_held(&journal::place(layout, name.as_str()))?)
 }
 
 /// The name of the lock of an image.
-pub fn image_lock(name: &ImageName) -> String {
+pub(crate) fn image_lock(name: &ImageName) -> String {
     format!("image-{name}")
 }

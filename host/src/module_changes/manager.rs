@@ -52,7 +52,7 @@ impl<'s> ModuleManager<'s> {
 
     /// Installs a module: copies it aside into the modules directory (made when missing), has the copy checked, and renames it
     /// into its place. `check` gets the copy, under a name that no scan takes for a module; it may load it here
-    /// ([`super::load_here`]) or in a child process. Its error is one line.
+    /// ([`load_here`](super::load_here())) or in a child process. Its error is one line.
     ///
     /// `signature` is the file of its signature; `FILE.sig`, where that is there, unless one is named.
     ///

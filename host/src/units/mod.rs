@@ -4,7 +4,7 @@
 //! The link is made here and not by `systemctl enable`: it is the same link, and is there below another root, too, and where
 //! systemd does not run. A running systemd is told once an action is over, not for each of a thousand nodes.
 
-pub mod overlay;
+pub(crate) mod overlay;
 
 mod escape;
 mod text;
@@ -32,7 +32,7 @@ const MOST_BYTES: u64 = 64 * 1024;
 
 /// Why a unit cannot be written or removed.
 #[derive(Debug, thiserror::Error)]
-pub enum UnitError {
+pub(crate) enum UnitError {
     /// The path would mean something else in a unit or in mount options.
     #[error(
         "{path:?} cannot stand in a unit of systemd: overlays need plain paths, letters, digits and /._-+@~"
@@ -124,7 +124,7 @@ fn plan(layout: &Layout, overlay: &StandingOverlay) -> Result<Planned, UnitError
 ///
 /// # Errors
 /// With fewer than all, why: the overlay cannot stand in a unit, a unit of others is in its place, or a file cannot be written.
-pub fn put_all(
+pub(crate) fn put_all(
     layout: &Layout,
     overlays: &[&StandingOverlay],
     warn: &dyn Fn(&str),
@@ -188,7 +188,7 @@ fn must_be_real(target: &Utf8Path) -> Result<(), UnitError> {
 ///
 /// # Errors
 /// When a file cannot be removed.
-pub fn take_all<'t>(
+pub(crate) fn take_all<'t>(
     layout: &Layout,
     targets: impl IntoIterator<Item = &'t Utf8Path>,
 ) -> Result<(), UnitError> {
@@ -218,7 +218,7 @@ pub fn take_all<'t>(
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn is_there(layout: &Layout, target: &Utf8Path) -> Result<bool, UnitError> {
+pub(crate) fn is_there(layout: &Layout, target: &Utf8Path) -> Result<bool, UnitError> {
     let place = match Place::of(layout, target) {
         Err(UnitError::TooLong { .. }) => return Ok(false),
         place => place?,
@@ -228,7 +228,7 @@ pub fn is_there(layout: &Layout, target: &Utf8Path) -> Result<bool, UnitError> {
 }
 
 /// Tells a running systemd of units that came or went. A failure is only told: the files are right for the next boot.
-pub fn reload(layout: &Layout, warn: &dyn Fn(&str)) {
+pub(crate) fn reload(layout: &Layout, warn: &dyn Fn(&str)) {
     if !layout.is_system_root() || !Utf8Path::new(RUNNING).is_dir() {
         return;
     }

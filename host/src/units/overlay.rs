@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Options with which files are found again by handles, and those with several names stay one.
-pub const EXPORTABLE: [&str; 2] = ["index=on", "nfs_export=on"];
+pub(crate) const EXPORTABLE: [&str; 2] = ["index=on", "nfs_export=on"];
 
 /// As long as a tool that others run may have a copy of our mounts.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -22,12 +22,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// When the table of mounts cannot be read.
-pub fn stands(overlay: &StandingOverlay) -> Result<bool, FileError> {
+pub(crate) fn stands(overlay: &StandingOverlay) -> Result<bool, FileError> {
     Ok(stands_in(&Table::read()?, overlay))
 }
 
 /// The same by a table that was read for many.
-pub fn stands_in(table: &Table, overlay: &StandingOverlay) -> bool {
+pub(crate) fn stands_in(table: &Table, overlay: &StandingOverlay) -> bool {
     let upper = format!("upperdir={}", overlay.upper);
     table.at(&overlay.target).is_some_and(|mount| mount.kind == "overlay" && has(mount, &upper))
 }
@@ -38,7 +38,7 @@ fn has(mount: &mounts::Mount, option: &str) -> bool {
 
 /// What came of mounting overlays in their order.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Of those that stand now, the first ones: whether it had to be mounted.
     pub mounted: Vec<bool>,
     /// Why there are no more: something else is mounted there, the file system cannot do it, or what the system refused. Nothing of
@@ -50,7 +50,7 @@ pub struct Outcome {
 ///
 /// # Errors
 /// When that cannot be read; then nothing is mounted that was not before.
-pub fn mount_all(overlays: &[&StandingOverlay]) -> Result<Outcome, FileError> {
+pub(crate) fn mount_all(overlays: &[&StandingOverlay]) -> Result<Outcome, FileError> {
     let before = Table::read()?;
     let mut outcome = Outcome { mounted: Vec::new(), failed: None };
     for overlay in overlays {
@@ -85,7 +85,7 @@ pub fn mount_all(overlays: &[&StandingOverlay]) -> Result<Outcome, FileError> {
 }
 
 /// Unmounts those again that were mounted a moment ago, from one on. Used by nobody; the first error is the one to tell.
-pub fn unmount_from(at: usize, overlays: &[&StandingOverlay], mounted: &[bool]) {
+pub(crate) fn unmount_from(at: usize, overlays: &[&StandingOverlay], mounted: &[bool]) {
     for (overlay, _) in overlays.iter().zip(mounted).skip(at).filter(|(_, mounted)| **mounted) {
         let _ = mounts::unmount(&overlay.target);
     }

@@ -2,18 +2,18 @@
 
 use crate::text;
 use camino::Utf8Path;
-use disklessset::{exports::ExportLine, fuzzing::Exports};
+use disklessset::fuzzing::{Exports, export_line};
 
 pub(super) fn run(data: &[u8]) {
     let Some(text) = text(data) else { return };
     round_trip(text);
     // Any first line as a directory.
     let directory = Utf8Path::new(text.lines().next().unwrap_or_default());
-    let Ok(line) = ExportLine::new(directory.to_owned(), &["*".to_owned()], &["ro".to_owned()]) else {
+    let Ok(line) = export_line(directory, &["*".to_owned()], &["ro".to_owned()]) else {
         panic!("these are clients and options")
     };
     let mut exports = Exports::default();
-    exports.set(directory, Some(&line.to_string()));
+    exports.set(directory, Some(&line));
     let again = Exports::parse(&exports.text()).expect("what is written can be read");
     let entries = again.entries();
     assert_eq!(entries.len(), 1, "{:?}", exports.text());

@@ -1,7 +1,7 @@
 //! Parameters files, `create --from`.
 
 use crate::{one_line, text};
-use disklessset::images::ParametersFile;
+use disklessset::ParametersFile;
 use disklessset_plugin_api::ImageName;
 
 pub(super) fn run(data: &[u8]) {
