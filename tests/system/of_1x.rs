@@ -110,6 +110,32 @@ fn case_38_one_that_is_mounted_is_unmounted_with_its_edits_or_without() {
     assert!(site.0.record("a").contains("livenet_size: 200"), "{}", site.0.record("a"));
 }
 
+/// Every tool of another action has mounts of its own, with copies of what was mounted when it began.
+#[test]
+fn case_38_edits_are_packed_while_somebody_else_has_a_copy_of_the_mount() {
+    disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
+    let site = Site::new();
+    site.image("a", "True");
+    site.mount("a");
+    let area = site.area("a");
+    let unshare = ["--mount", "--propagation", "private", "sleep", "120"];
+    let copies = || {
+        let held = |pid: &std::path::Path| {
+            let mounts = std::fs::read_to_string(pid.join("mountinfo")).unwrap_or_default();
+            let name = std::fs::read_to_string(pid.join("comm")).unwrap_or_default();
+            name.trim() == "sleep" && mounts.contains(area.join("mnt").as_str())
+        };
+        let all = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+        all.into_iter().any(|pid| held(&pid)).then_some(())
+    };
+    let (holder, ()) = site.0.root.tool("unshare", &unshare).start().wait_until(copies);
+    let _ = site.0.run(&["livenet", "unmount", "a"]).expect_done();
+    let edit = site.0.unpacked("a").join("etc/edit");
+    let packed = std::fs::read_to_string(&edit);
+    let _ = holder.kill_nine();
+    assert_eq!(packed.ok().as_deref(), Some("a"), "{edit}");
+}
+
 #[test]
 fn case_38_one_that_was_mounted_before_a_reboot_is_unmounted_or_mounted_again() {
     disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));

@@ -36,7 +36,8 @@ pub(crate) fn unmount_all(layout: &Layout, name: &ImageName) -> Result<()> {
 pub(crate) fn unmount_tree(tree: &Utf8Path) -> Result<()> {
     let told = |error: mounts::MountError| undo::UndoError::from(error).into_api_error();
     tree_mounts::unmount_system(tree).map_err(told)?;
-    if is_at(tree)? { mounts::unmount(tree).map_err(told) } else { Ok(()) }
+    // The edits are in the file that it lies in, and are read from there.
+    if is_at(tree)? { mounts::unmount_written(tree).map_err(told) } else { Ok(()) }
 }
 
 /// Whether the file system of an image is mounted at a directory. A directory of the server that somebody bound there is his.

@@ -16,7 +16,7 @@ pub use flags::{Depth, change};
 pub use image::mount_loop;
 pub use overlay::mount_overlay;
 pub use rustix::mount::MountFlags;
-pub use unmounting::{unmount, unmount_all_below, unmount_read_only};
+pub use unmounting::{unmount, unmount_all_below, unmount_read_only, unmount_written};
 
 use crate::FileError;
 use camino::Utf8Path;

@@ -8,7 +8,11 @@ use crate::{
     steps::{Step, passed},
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::{io::Errno, mount::UnmountFlags};
+use rustix::{
+    fs::StatVfsMountFlags,
+    io::Errno,
+    mount::{MountFlags, UnmountFlags},
+};
 
 /// Unmounts the mount at `target`.
 ///
@@ -27,6 +31,34 @@ pub fn unmount(target: &Utf8Path) -> Result<(), MountError> {
             Err(MountError::Busy { target: target.to_owned(), processes: processes_in(target), mounts })
         }
         Err(error) => Err(FileError::of("unmount", target)(error).into()),
+    }
+}
+
+/// Unmounts a file system with everything of it written to what it lies on, whoever has a copy of the mount.
+///
+/// A process with mounts of its own that began meanwhile (any tool of another action) has such a copy. The file system then goes on after
+/// the unmounting, and what was written last is in memory alone: who reads the file that it lies in would miss it. Made read-only first, it
+/// is whole on its disk for all.
+///
+/// # Errors
+/// [`MountError::Busy`] with those who use it; it stays mounted as it was then.
+pub fn unmount_written(target: &Utf8Path) -> Result<(), MountError> {
+    let remount = |flags| rustix::mount::mount_remount(target.as_str(), flags, c"");
+    let found = rustix::fs::statvfs(target.as_str()).map_err(FileError::of("look at", target))?;
+    if found.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return unmount(target);
+    }
+    match remount(MountFlags::RDONLY) {
+        Ok(()) => unmount(target).inspect_err(|_| {
+            // Who is busy in it may go on.
+            let _ = remount(MountFlags::empty());
+        }),
+        Err(Errno::BUSY) => Err(MountError::Busy {
+            target: target.to_owned(),
+            processes: processes_in(target),
+            mounts: Vec::new(),
+        }),
+        Err(error) => Err(FileError::of("write everything of", target)(error).into()),
     }
 }
 
