@@ -159,6 +159,13 @@ mod tests {
     }
 
     #[test]
+    fn an_error_of_the_system_is_known_by_its_number_whatever_its_words() {
+        let of = |number: i32| Trouble::of(&Error::failed("kein Platz").errno(Some(number)));
+        assert_eq!((of(28), of(122)), (Some(Trouble::Full), Some(Trouble::Quota)));
+        assert_eq!((of(30), of(2)), (Some(Trouble::ReadOnly), None));
+    }
+
+    #[test]
     fn words_of_the_system_and_of_tools_are_known() {
         let of = |text: &str| Trouble::of(&Error::failed("mksquashfs failed").because(text));
         assert_eq!(of("No space left on device (os error 28)"), Some(Trouble::Full));

@@ -105,7 +105,7 @@ pub trait ImageClass: Send + Sync + 'static {
     }
 
     /// Looks at an action before it is run, and says of each argument why it will not do. The menu asks after each answer, a parameters file,
-    /// the command line and `--dry-run` when all is given; under the lock it is asked once more. It changes nothing. A creation comes with
+    /// the command line and `--dry-run` when all is given. An action itself asks under the lock of its image. It changes nothing. A creation comes with
     /// an image that is not there yet.
     ///
     /// # Errors

@@ -45,6 +45,23 @@ impl Kernel {
     }
 }
 
+/// The kernel that was taken from an OS tree.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TreeKernel {
+    /// The pair, registered when the action commits.
+    pub kernel: Kernel,
+    /// Whether it was there already, unchanged.
+    pub known: bool,
+}
+
+#[doc(hidden)]
+impl TreeKernel {
+    pub fn new(kernel: Kernel, known: bool) -> Self {
+        Self { kernel, known }
+    }
+}
+
 /// What a class needs to write the boot file of an image.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -65,6 +82,11 @@ pub struct BootContext {
 }
 
 impl BootContext {
+    /// What the kernel line of a boot file ends with: settings of iPXE by which the site says its console and parameters of its own, for
+    /// one node or all. Without the console nobody sees a node boot, `prove` neither.
+    pub const OF_THE_SITE: &'static str =
+        "${eq-console} ${eq-kernel-parameters} ${dedicated-kernel-parameters}";
+
     /// The URL of a file in the image's directory.
     pub fn file_url(&self, name: &str) -> String {
         format!("{}/{name}", self.image_url)

@@ -1,7 +1,8 @@
 //! What the host does for a module.
 
 use crate::{
-    Attributes, Base, Image, ImageName, Kernel, KernelVersion,
+    Attributes, Base, Export, Hold, Image, ImageName, KernelVersion, Mount, Paths, StandingOverlay,
+    TreeKernel,
     abi::HostRef,
     error::{Error, Result},
     messages::{self, StepReply, StepRequest, services},
@@ -22,139 +23,6 @@ pub enum Level {
     /// Details, shown with `-d`.
     #[serde(other)]
     Debug,
-}
-
-/// How long something acquired stays when its action succeeds. When the action fails it is always undone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Hold {
-    /// Until the action ends, however it ends.
-    Action,
-    /// Until it is released or the image is removed (an image mounted for editing).
-    Image,
-}
-
-/// Something to mount. Targets lie in the image's work area.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "mount", rename_all = "snake_case")]
-pub enum Mount {
-    /// A directory seen through another, for reading and writing, what is mounted below it not included.
-    Bind {
-        /// The directory.
-        source: Utf8PathBuf,
-        /// Where.
-        target: Utf8PathBuf,
-    },
-    /// A writable view of a read-only tree.
-    Overlay {
-        /// The tree.
-        lower: Utf8PathBuf,
-        /// Where changes go.
-        upper: Utf8PathBuf,
-        /// An empty directory beside `upper`.
-        work: Utf8PathBuf,
-        /// Where.
-        target: Utf8PathBuf,
-    },
-    /// A file system in a file, read-only.
-    Image {
-        /// The file.
-        file: Utf8PathBuf,
-        /// Where.
-        target: Utf8PathBuf,
-    },
-    /// The process file system, a view of `/sys` and a minimal `/dev`, below an OS tree.
-    System {
-        /// The tree.
-        target: Utf8PathBuf,
-    },
-}
-
-impl Mount {
-    /// Where it is mounted.
-    pub fn target(&self) -> &Utf8Path {
-        match self {
-            Self::Bind { target, .. }
-            | Self::Overlay { target, .. }
-            | Self::Image { target, .. }
-            | Self::System { target } => target,
-        }
-    }
-}
-
-/// A writable view of a tree that NFS servers can export, and that is there again after a reboot. All of it lies on one file
-/// system.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StandingOverlay {
-    /// The tree. Nobody may change it while the view stands.
-    pub lower: Utf8PathBuf,
-    /// Where changes go. Empty before the first time, never changed by others since.
-    pub upper: Utf8PathBuf,
-    /// A directory beside `upper`, the file system's own.
-    pub work: Utf8PathBuf,
-    /// Where, an empty directory.
-    pub target: Utf8PathBuf,
-}
-
-/// A directory offered to NFS clients.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Export {
-    /// The directory, a real path.
-    pub path: Utf8PathBuf,
-    /// Who may mount it, as `/etc/exports` writes them: `*`, a host name, `10.0.0.0/16`, `@netgroup`.
-    pub clients: Vec<String>,
-    /// How, the same for all of them: `rw`, `no_root_squash`, `fsid=…`.
-    pub options: Vec<String>,
-}
-
-/// Places on the server, real paths (below `--root` where one is given) unless said otherwise.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Paths {
-    /// The root all places lie below; `/` unless `--root` was given.
-    pub root: Utf8PathBuf,
-    /// Directories of images.
-    pub images: Utf8PathBuf,
-    /// Kernels and their initramfs files.
-    pub kernels: Utf8PathBuf,
-    /// The work area; an image's own is `<work>/<image>`.
-    pub work: Utf8PathBuf,
-    /// NFS trees that are customised.
-    pub nfs_staging: Utf8PathBuf,
-    /// NFS trees that nodes use.
-    pub nfs_golden: Utf8PathBuf,
-}
-
-/// Makes [`Paths`]; the host's part.
-#[doc(hidden)]
-impl Paths {
-    pub fn new(
-        root: Utf8PathBuf,
-        images: Utf8PathBuf,
-        kernels: Utf8PathBuf,
-        work: Utf8PathBuf,
-        nfs_staging: Utf8PathBuf,
-        nfs_golden: Utf8PathBuf,
-    ) -> Self {
-        Self { root, images, kernels, work, nfs_staging, nfs_golden }
-    }
-}
-
-/// The kernel that was taken from an OS tree.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct TreeKernel {
-    /// The pair, registered when the action commits.
-    pub kernel: Kernel,
-    /// Whether it was there already, unchanged.
-    pub known: bool,
-}
-
-#[doc(hidden)]
-impl TreeKernel {
-    pub fn new(kernel: Kernel, known: bool) -> Self {
-        Self { kernel, known }
-    }
 }
 
 /// The host, for the length of one call.

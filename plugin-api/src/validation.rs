@@ -33,6 +33,20 @@ impl Refusal {
         Self { parameter: parameter.into(), reason: reason.into(), not_found: false, hint: None }
     }
 
+    /// The error that refusals are: the first is the message, the others are below it. A single one that names what is not there is
+    /// "not found", everything else wrong usage. `None` for no refusal.
+    pub fn error_of(refusals: &[Self]) -> Option<Error> {
+        let kind = match refusals {
+            [only] if only.not_found => ErrorKind::NOT_FOUND,
+            _ => ErrorKind::USAGE,
+        };
+        let mut lines = refusals.iter().map(ToString::to_string);
+        let mut error = Error::new(kind, lines.next()?);
+        error.causes = lines.collect();
+        error.hint = refusals.iter().find_map(|refusal| refusal.hint.clone());
+        Some(error)
+    }
+
     /// The refusal that an error is, which what was given for a parameter would end with.
     pub fn of(parameter: impl Into<String>, error: &Error) -> Self {
         let reason = std::iter::once(&error.message).chain(&error.causes).map(String::as_str);
@@ -76,11 +90,39 @@ pub trait Lookup {
     fn image(&self, name: &ImageName, class: &str) -> Result<(), String>;
 }
 
+/// The kernel that the OS tree of an image brings.
+const FROM_IMAGE: &str = "from-image";
+
 /// Checks one text against a parameter and turns it into the value that a module gets.
 ///
 /// # Errors
 /// The reason in one line.
 pub fn parse_value(param: &ParamSpec, text: &str, lookup: &dyn Lookup) -> Result<Value, String> {
+    let value = shaped(param, text)?;
+    look_up(&param.kind, &value, lookup).map(|()| value)
+}
+
+/// Whether what a value names is there.
+fn look_up(kind: &ParamKind, value: &Value, lookup: &dyn Lookup) -> Result<(), String> {
+    let named = value.as_str().unwrap_or_default();
+    let version = || KernelVersion::parse(named);
+    match kind {
+        ParamKind::Kernel { from_image: true } | ParamKind::KernelAlone { from_image: true }
+            if named == FROM_IMAGE =>
+        {
+            Ok(())
+        }
+        ParamKind::Kernel { .. } => version().map_or(Ok(()), |version| lookup.kernel(&version)),
+        ParamKind::KernelAlone { .. } => version().map_or(Ok(()), |version| lookup.kernel_alone(&version)),
+        ParamKind::Image { class } => {
+            ImageName::parse(named).map_or(Ok(()), |name| lookup.image(&name, class))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The value that a text is for a parameter, whether or not what it names is there.
+fn shaped(param: &ParamSpec, text: &str) -> Result<Value, String> {
     // Plain text may have several lines; names, sizes and paths never have, and escape sequences are nobody's friend.
     let lines = matches!(param.kind, ParamKind::Text | ParamKind::Command);
     if let Some(bad) = text.chars().find(|c| c.is_control() && !(lines && matches!(c, '\n' | '\t'))) {
@@ -124,22 +166,17 @@ pub fn parse_value(param: &ParamSpec, text: &str, lookup: &dyn Lookup) -> Result
             .map(|choice| choice.as_str().into())
             .ok_or_else(|| format!("{text:?} is none of: {}", choices.join(", "))),
         ParamKind::Kernel { from_image: true } | ParamKind::KernelAlone { from_image: true }
-            if text == "from-image" =>
+            if text == FROM_IMAGE =>
         {
-            Ok("from-image".into())
+            Ok(FROM_IMAGE.into())
         }
-        kind @ (ParamKind::Kernel { .. } | ParamKind::KernelAlone { .. }) => {
+        ParamKind::Kernel { .. } | ParamKind::KernelAlone { .. } => {
             let version = KernelVersion::parse(text.strip_prefix("vmlinuz-").unwrap_or(text))
                 .map_err(|cause| cause.to_string())?;
-            match kind {
-                ParamKind::KernelAlone { .. } => lookup.kernel_alone(&version)?,
-                _ => lookup.kernel(&version)?,
-            }
             Ok(version.as_str().into())
         }
-        ParamKind::Image { class } => {
+        ParamKind::Image { .. } => {
             let name = ImageName::parse(text).map_err(|cause| cause.to_string())?;
-            lookup.image(&name, class)?;
             Ok(name.as_str().into())
         }
         ParamKind::Path => {
@@ -198,7 +235,7 @@ pub fn check_arguments(
                 Ok(value) => {
                     checked.0.insert(param.name.clone(), value);
                 }
-                Err(reason) => refusals.push(refuse(reason)),
+                Err(refusal) => refusals.push(refusal),
             },
         }
     }
@@ -241,22 +278,20 @@ impl ActionSpec {
     }
 }
 
-fn check_one(param: &ParamSpec, raw: Raw, lookup: &dyn Lookup) -> Result<Value, String> {
+fn check_one(param: &ParamSpec, raw: Raw, lookup: &dyn Lookup) -> Result<Value, Refusal> {
+    let refuse = |reason: String| Refusal::new(param.name.as_str(), reason);
+    let one = |text: &String| {
+        let value = shaped(param, text).map_err(refuse)?;
+        let there = look_up(&param.kind, &value, lookup);
+        there.map_err(|reason| Refusal { not_found: true, ..refuse(reason) }).map(|()| value)
+    };
     let many = param.repeated || param.kind == ParamKind::Command;
     match raw {
-        Raw::Text(text) if !many => parse_value(param, &text, lookup),
-        Raw::List(_) if !many => Err("takes one value, several are given".to_owned()),
-        Raw::Text(text) => Ok(Value::Array(vec![parse_value(param, &text, lookup)?])),
-        Raw::List(texts) => {
-            if texts.is_empty() && param.required {
-                return Err("is empty".to_owned());
-            }
-            texts
-                .iter()
-                .map(|text| parse_value(param, text, lookup))
-                .collect::<Result<_, _>>()
-                .map(Value::Array)
-        }
+        Raw::Text(text) if !many => one(&text),
+        Raw::List(_) if !many => Err(refuse("takes one value, several are given".to_owned())),
+        Raw::Text(text) => Ok(Value::Array(vec![one(&text)?])),
+        Raw::List(texts) if texts.is_empty() && param.required => Err(refuse("is empty".to_owned())),
+        Raw::List(texts) => texts.iter().map(one).collect::<Result<_, _>>().map(Value::Array),
     }
 }
 
@@ -317,6 +352,20 @@ mod tests {
         assert!(value(ParamKind::NodeSet, "c[1-").unwrap_err().starts_with("the node set is wrong"));
         assert!(value(ParamKind::Node, "c[1-2]").is_err() && value(ParamKind::Node, "c1").is_ok());
         assert!(value(ParamKind::matching("(", "x"), "x").unwrap_err().contains("is none"));
+    }
+
+    #[test]
+    fn a_good_name_of_nothing_is_not_found_and_a_bad_one_is_wrong_usage() {
+        let kind = |text: &str| {
+            let refusals =
+                check_arguments(&params()[..1], given(&[("kernel", text)]), &OneKernel).unwrap_err();
+            Refusal::error_of(&refusals).map(|error| error.kind)
+        };
+        assert_eq!(kind("9.9"), Some(ErrorKind::NOT_FOUND));
+        assert_eq!(kind("../9"), Some(ErrorKind::USAGE));
+        let two = [Refusal { not_found: true, ..Refusal::new("a", "x") }, Refusal::new("b", "y")];
+        assert_eq!(Refusal::error_of(&two).map(|error| error.kind), Some(ErrorKind::USAGE));
+        assert!(Refusal::error_of(&[]).is_none());
     }
 
     #[test]

@@ -116,6 +116,20 @@ fn packing_killed_half_way_loses_neither_image_nor_edits() {
 }
 
 #[test]
+fn an_action_that_waited_for_the_image_is_checked_against_it_as_it_is_then() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let _ = small.create("web", &[]).run().expect_done();
+    let exec = small.root.disklessset(&["livenet", "exec", "web", "--", "sleep", "3"]).start();
+    let (exec, _) = exec.wait_until(|| small.root.tool_at_work("sleep"));
+    // It is mounted for that command, and will not be when its turn comes.
+    let _ = small.run(&["livenet", "mount", "web", "--wait", "120"]).expect_done();
+    let _ = exec.wait().expect_done();
+    assert!(small.mnt("web").join("etc").exists());
+    let _ = small.run(&["livenet", "unmount", "web", "--discard"]).expect_done();
+}
+
+#[test]
 fn edits_survive_a_reboot() {
     disklessset_tests::need!(need::root());
     let small = Small::new();

@@ -3,7 +3,7 @@
 use super::{
     host_action::HostAction,
     manager::{ImageManager, request},
-    parameters, tools,
+    tools,
 };
 use crate::{
     integrity::Digests,
@@ -81,9 +81,7 @@ impl ImageManager<'_> {
             }
             _ => return Err(Error::failed(format!("action {words} needs a newer disklessset"))),
         }
-        let arguments = action
-            .check(given.clone(), self)
-            .map_err(|refusals| parameters::refused(&action.params, &given, &refusals))?;
+        let arguments = action.check(given, self).map_err(|refusals| refused(&refusals))?;
         tools::must_be_there(&action, &arguments)?;
         Ok((action, arguments))
     }
@@ -98,10 +96,10 @@ impl ImageManager<'_> {
         parameter: &str,
         answers: &Arguments,
     ) -> Result<(), String> {
-        let Ok(action) = self.action(class, words) else { return Ok(()) };
         let look = ActionCheck::new(words, answers).incomplete();
         // Whatever is wrong with the action itself is told when it is done.
-        let refusals = self.refusals(class, &action, name, &look).unwrap_or_default();
+        let image = self.action(class, words).and_then(|action| self.subject_of(class, &action, name));
+        let refusals = image.and_then(|image| self.refusals(&image, &look)).unwrap_or_default();
         match refusals.into_iter().find(|refusal| refusal.parameter == parameter) {
             Some(refusal) => Err(refusal.reason),
             None => Ok(()),
@@ -120,47 +118,35 @@ impl ImageManager<'_> {
         name: &ImageName,
         given: BTreeMap<String, Raw>,
     ) -> Result<()> {
-        let (action, arguments) = self.check_action(class, words, name, given.clone())?;
-        self.class_check(class, &action, name, &given, &arguments)
+        let (action, arguments) = self.check_action(class, words, name, given)?;
+        let image = self.subject_of(class, &action, name)?;
+        self.class_check(&image, words, &arguments)
+    }
+
+    /// The image that an action is about: one that is not there yet, or the created one.
+    fn subject_of(&self, class: &str, action: &ActionSpec, name: &ImageName) -> Result<Image> {
+        if action.role != Role::Create {
+            return self.get_created_image(name);
+        }
+        let directory = self.site.layout.image_dir(name.as_str());
+        Ok(Image::new(name.clone(), class, BTreeMap::new(), directory))
     }
 
     /// Has the class check an action whose arguments are all there.
-    fn class_check(
-        &self,
-        class: &str,
-        action: &ActionSpec,
-        name: &ImageName,
-        given: &BTreeMap<String, Raw>,
-        arguments: &Arguments,
-    ) -> Result<()> {
-        let look = ActionCheck::new(&action.words, arguments);
-        match self.refusals(class, action, name, &look)? {
-            none if none.is_empty() => Ok(()),
-            refusals => Err(parameters::refused(&action.params, given, &refusals)),
-        }
+    fn class_check(&self, image: &Image, words: &str, arguments: &Arguments) -> Result<()> {
+        let look = ActionCheck::new(words, arguments);
+        Refusal::error_of(&self.refusals(image, &look)?).map_or(Ok(()), Err)
     }
 
     /// What a class says of an action, argument by argument.
-    fn refusals(
-        &self,
-        class: &str,
-        action: &ActionSpec,
-        name: &ImageName,
-        look: &ActionCheck<'_>,
-    ) -> Result<Vec<Refusal>> {
-        let mut image = match action.role {
-            Role::Create => {
-                let directory = self.site.layout.image_dir(name.as_str());
-                Image::new(name.clone(), class, BTreeMap::new(), directory)
-            }
-            _ => self.get_created_image(name)?,
-        };
-        let rehearsal = Reading::rehearsing(self.site, name, image.class());
-        match self.step(&rehearsal, &mut image, StepRequest::check(look)) {
+    fn refusals(&self, image: &Image, look: &ActionCheck<'_>) -> Result<Vec<Refusal>> {
+        let rehearsal = Reading::rehearsing(self.site, image.name(), image.class());
+        match self.step(&rehearsal, &mut image.clone(), StepRequest::check(look)) {
             Ok(answer) => serde_json::from_value(answer).map_err(|cause| {
                 Error::failed(format!(
-                    "class {class} gives no answer about {} that can be understood",
-                    action.words
+                    "class {} gives no answer about {} that can be understood",
+                    image.class(),
+                    look.words
                 ))
                 .because(cause)
                 .hint("tell the author of its module")
@@ -181,16 +167,21 @@ impl ImageManager<'_> {
         name: &ImageName,
         given: BTreeMap<String, Raw>,
     ) -> Result<Value> {
-        let (action, arguments) = self.check_action(class, words, name, given.clone())?;
-        self.class_check(class, &action, name, &given, &arguments)?;
+        let (action, arguments) = self.check_action(class, words, name, given)?;
         match action.role {
-            Role::Create => self.create(class, name, &action, arguments).map(|()| Value::Null),
+            Role::Create => {
+                self.class_check(&self.subject_of(class, &action, name)?, words, &arguments)?;
+                self.create(class, name, &action, arguments).map(|()| Value::Null)
+            }
             Role::Change => {
                 let _others = self.lock_named(&action, &arguments, name)?;
-                self.change(words, name, arguments)
+                // Under the lock: who else is at the image may be about to end.
+                let check = |image: &Image| self.class_check(image, words, &arguments);
+                self.change(words, name, &check, arguments.clone())
             }
             _ => {
                 let mut image = self.get_created_image(name)?;
+                self.class_check(&image, words, &arguments)?;
                 let reading = Reading::of(self.site, name, image.class());
                 self.step(&reading, &mut image, action_request(words, arguments))
             }
@@ -208,9 +199,7 @@ impl ImageManager<'_> {
         }
         let mut overview = request(steps::OVERVIEW);
         overview.class = class.to_owned();
-        overview.arguments = action
-            .check(given.clone(), self)
-            .map_err(|refusals| parameters::refused(&action.params, &given, &refusals))?;
+        overview.arguments = action.check(given, self).map_err(|refusals| refused(&refusals))?;
         overview.attrs.insert("words".to_owned(), words.into());
         let reading = Reading::overview(self.site, class);
         self.site.classes.run_step(class, overview, &reading).map(|reply| reply.value)
@@ -259,8 +248,14 @@ impl ImageManager<'_> {
     }
 
     /// Runs a changing action of a class, and saves what it changed.
-    fn change(&self, words: &str, name: &ImageName, arguments: Arguments) -> Result<Value> {
-        self.changing(name, words, |operation, image| {
+    fn change(
+        &self,
+        words: &str,
+        name: &ImageName,
+        check: &dyn Fn(&Image) -> Result<()>,
+        arguments: Arguments,
+    ) -> Result<Value> {
+        self.changing_after(name, words, check, |operation, image| {
             let value = self.step(operation, image, action_request(words, arguments))?;
             let failed_inside = value.get("exit_code").is_some();
             Ok(Changed { failed_inside, ..Changed::of(value) })
@@ -289,8 +284,20 @@ impl ImageManager<'_> {
         action: &str,
         run: impl FnOnce(&Operation<'_>, &mut Image) -> Result<Changed<T>>,
     ) -> Result<T> {
+        self.changing_after(name, action, &|_| Ok(()), run)
+    }
+
+    /// Changes an image once a check of it, under its lock, has nothing against it.
+    fn changing_after<T>(
+        &self,
+        name: &ImageName,
+        action: &str,
+        check: &dyn Fn(&Image) -> Result<()>,
+        run: impl FnOnce(&Operation<'_>, &mut Image) -> Result<Changed<T>>,
+    ) -> Result<T> {
         let (lock, mut image) = self.lock_and_load(name, action)?;
         self.module_needed(image.class(), name)?;
+        check(&image)?;
         let operation = Operation::begin(self.site, name, lock, action, image.class())?;
         let outcome = run(&operation, &mut image).and_then(|changed| {
             self.save(&operation, &image, &changed)?;
@@ -372,4 +379,9 @@ fn action_request(words: &str, arguments: Arguments) -> disklessset_plugin_api::
     request.attrs.insert("words".to_owned(), words.into());
     request.arguments = arguments;
     request
+}
+
+/// The error of arguments that were refused; the list of them is not empty.
+fn refused(refusals: &[Refusal]) -> Error {
+    Refusal::error_of(refusals).unwrap_or_else(|| Error::usage("the arguments were refused"))
 }

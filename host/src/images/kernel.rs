@@ -10,7 +10,7 @@ use crate::{
     operation::Operation,
 };
 use camino::Utf8Path;
-use disklessset_plugin_api::{Error, ErrorKind, ImageName, Kernel, KernelVersion, Result, messages::steps};
+use disklessset_plugin_api::{Error, ImageName, Kernel, KernelVersion, Result, messages::steps};
 
 impl ImageManager<'_> {
     /// Changes the kernel of an image: kernel and initramfs together, in record and boot file.
@@ -18,23 +18,17 @@ impl ImageManager<'_> {
     /// # Errors
     /// When image or kernel are not there, or the kernel has no initramfs.
     pub fn set_kernel(&self, name: &ImageName, version: &KernelVersion) -> Result<()> {
-        self.get_created_image(name)?;
+        let image = self.get_created_image(name)?;
         let _kernels = kernels::lock(self.site)?;
         let kernels = KernelManager::new(self.site);
-        let kernel: Kernel = match self.boots(&self.get_created_image(name)?)?.initramfs {
+        let kernel: Kernel = match self.boots(&image)?.initramfs {
             true => kernels.usable(version)?,
             false => kernels.alone(version)?,
         };
         self.changing(name, HostAction::SetKernel.name(), |operation, image| {
             let mut request = request(steps::SET_KERNEL);
             request.attrs.insert("kernel".to_owned(), serde_json::to_value(&kernel)?);
-            match self.step(operation, image, request) {
-                Err(error) if error.kind == ErrorKind::NOT_DEFINED => {
-                    image.set_kernel(&kernel);
-                    Ok(Changed::of(()))
-                }
-                other => other.map(|_| Changed::of(())),
-            }
+            self.step(operation, image, request).map(|_| Changed::of(()))
         })
     }
 

@@ -84,12 +84,12 @@ impl<'s> ImageManager<'s> {
         boot_file::check(&text, &context, &boots)?;
         if let Some(file) = boots.files.iter().find(|file| !image.directory().join(file).is_file()) {
             let text = format!("nodes are to fetch {file}, which image {} does not have", image.name());
-            return Err(
-                Error::failed(text).hint(format!("tell the author of the module of {}", image.class()))
-            );
+            return Err(Error::failed(text).hint("put it back from a copy, or make the image again"));
         }
         match image.kernel() {
-            Some(kernel) if self.site.signer().is_some() && text.contains(&context.kernel_url) => {
+            Some(kernel)
+                if self.site.signer().is_some() && boot_file::fetches(&text, &context.kernel_url) =>
+            {
                 if brought.as_ref() != Some(&kernel) {
                     self.must_be_signed(&kernel)?;
                 }

@@ -7,9 +7,7 @@ use crate::{
     yaml,
 };
 use camino::Utf8Path;
-use disklessset_plugin_api::{
-    Error, ErrorKind, ImageName, Kernel, ParamKind, ParamSpec, Raw, Refusal, Result,
-};
+use disklessset_plugin_api::{Error, ImageName, ParamKind, ParamSpec, Raw, Result};
 use serde_yaml::Value;
 use std::collections::BTreeMap;
 
@@ -115,32 +113,6 @@ fn as_in_1x(params: &[ParamSpec], given: &mut BTreeMap<String, Raw>) {
     }
 }
 
-/// The error of parameters that were refused: the first is the message, the others are below it.
-///
-/// A single good name of a kernel or an image that is not there is "not found", as for the commands of the host; everything else
-/// is wrong usage.
-pub(super) fn refused(params: &[ParamSpec], given: &BTreeMap<String, Raw>, refusals: &[Refusal]) -> Error {
-    let names_nothing = |refusal: &Refusal| {
-        let kind = params.iter().find(|param| param.name == refusal.parameter).map(|param| &param.kind);
-        match (kind, given.get(&refusal.parameter)) {
-            (Some(ParamKind::Kernel { .. } | ParamKind::KernelAlone { .. }), Some(Raw::Text(text))) => {
-                Kernel::from_attribute(text).is_some()
-            }
-            (Some(ParamKind::Image { .. }), Some(Raw::Text(text))) => ImageName::parse(text).is_ok(),
-            _ => false,
-        }
-    };
-    let kind = match refusals {
-        [only] if only.not_found || names_nothing(only) => ErrorKind::NOT_FOUND,
-        _ => ErrorKind::USAGE,
-    };
-    let mut lines = refusals.iter().map(ToString::to_string);
-    let mut error = Error::new(kind, lines.next().unwrap_or_default());
-    error.causes = lines.collect();
-    error.hint = refusals.iter().find_map(|refusal| refusal.hint.clone());
-    error
-}
-
 impl ImageManager<'_> {
     /// Reads a parameters file. There may be a password in it: from here on the process leaves no core dump.
     ///
@@ -189,18 +161,6 @@ mod tests {
         let mut given = BTreeMap::from([("image".to_owned(), Raw::Text("x".into()))]);
         as_in_1x(&[own], &mut given);
         assert!(given.contains_key("image"));
-    }
-
-    #[test]
-    fn a_good_name_of_nothing_is_not_found_and_a_bad_one_is_wrong_usage() {
-        let params = [ParamSpec::flag("kernel", ParamKind::Kernel { from_image: false }, "")];
-        let refusals = [Refusal::new("kernel", "there is none")];
-        let kind = |text: &str| {
-            let given = BTreeMap::from([("kernel".to_owned(), Raw::Text(text.to_owned()))]);
-            refused(&params, &given, &refusals).kind
-        };
-        assert_eq!(kind("9.9"), ErrorKind::NOT_FOUND);
-        assert_eq!(kind("../9"), ErrorKind::USAGE);
     }
 
     #[test]

@@ -32,6 +32,16 @@ pub enum NewError {
         /// The directory.
         directory: Utf8PathBuf,
     },
+    /// The installed sources cannot be taken along.
+    #[error("cannot copy the sources in {from} to {to}: {cause}")]
+    Copy {
+        /// Where they are installed.
+        from: Utf8PathBuf,
+        /// The place in the project.
+        to: Utf8PathBuf,
+        /// Why not.
+        cause: String,
+    },
     /// The system refused.
     #[error(transparent)]
     File(#[from] FileError),
@@ -197,9 +207,10 @@ fn vendored(api: &Utf8Path, directory: &Utf8Path, name: &ModuleName, needs: Need
     };
     let share = api.parent().unwrap_or(api);
     atomic_file::create_dir(&directory.join(VENDOR), 0o755)?;
-    for package in all {
-        copy(&share.join(package), &directory.join(VENDOR).join(package))?;
-    }
+    let place = directory.join(VENDOR);
+    let sources: Vec<_> = all.iter().map(|package| share.join(package)).collect();
+    fs_extra::copy_items(&sources, &place, &fs_extra::dir::CopyOptions::new())
+        .map_err(|cause| NewError::Copy { from: share.to_owned(), to: place, cause: cause.to_string() })?;
     let list = share.join(lists).join("Cargo.lock");
     let text = std::fs::read_to_string(&list).map_err(FileError::of("read", &list))?;
     let dependencies = match needs {
@@ -221,21 +232,6 @@ fn with_package(list: &str, own: String) -> String {
     // By the line with the name, which is the second.
     blocks.sort_by_key(|block| block.lines().nth(1).map(|line| line.trim_end_matches('"').to_owned()));
     format!("{head}\n\n{}\n", blocks.join("\n\n"))
-}
-
-fn copy(from: &Utf8Path, to: &Utf8Path) -> Result<(), NewError> {
-    atomic_file::create_dir(to, 0o755)?;
-    for entry in from.read_dir_utf8().map_err(FileError::of("read", from))? {
-        let entry = entry.map_err(FileError::of("read", from))?;
-        let below = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(entry.path(), &below)?;
-        } else if entry.file_name() != "Cargo.lock" {
-            let content = std::fs::read(entry.path()).map_err(FileError::of("read", entry.path()))?;
-            atomic_file::replace(&below, &content, 0o644)?;
-        }
-    }
-    Ok(())
 }
 
 /// The versions of a module that go on having a class as it is in this one: of 0.y those with the same y, else with the same major.

@@ -23,21 +23,26 @@ pub(crate) fn unmount_all(layout: &Layout, name: &ImageName) -> Result<()> {
     }
     for entry in area.read_dir_utf8().into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            unmount_tree(entry.path())?;
+            // Nobody wants what is in it any more, and it may not let itself be written.
+            unmount_tree_by(entry.path(), mounts::unmount)?;
         }
     }
     Ok(())
 }
 
-/// Takes away what 1.x mounted into a tree of a work area, and the tree's own file system where it comes from a file.
+/// Takes away what 1.x mounted into a tree of a work area, and the tree's own file system where it comes from a file: the edits are in that
+/// file, and are read from there.
 ///
 /// # Errors
 /// As [`unmount_all`].
 pub(crate) fn unmount_tree(tree: &Utf8Path) -> Result<()> {
+    unmount_tree_by(tree, mounts::unmount_written)
+}
+
+fn unmount_tree_by(tree: &Utf8Path, unmount: fn(&Utf8Path) -> Result<(), mounts::MountError>) -> Result<()> {
     let told = |error: mounts::MountError| undo::UndoError::from(error).into_api_error();
     tree_mounts::unmount_system(tree).map_err(told)?;
-    // The edits are in the file that it lies in, and are read from there.
-    if is_at(tree)? { mounts::unmount_written(tree).map_err(told) } else { Ok(()) }
+    if is_at(tree)? { unmount(tree).map_err(told) } else { Ok(()) }
 }
 
 /// Whether the file system of an image is mounted at a directory. A directory of the server that somebody bound there is his.

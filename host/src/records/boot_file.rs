@@ -49,7 +49,7 @@ pub(crate) fn check(text: &str, context: &BootContext, boots: &Boots) -> Result<
     if !text.starts_with("#!ipxe\n") {
         return refuse("does not start with #!ipxe");
     }
-    let fetched = |url: &str| !url.is_empty() && words(text).any(|word| word == url);
+    let fetched = |url: &str| fetches(text, url);
     let (kernel, initramfs) = (fetched(&context.kernel_url), fetched(&context.initramfs_url));
     if boots.kernel && boots.initramfs && kernel != initramfs {
         return refuse("fetches the kernel without its initramfs, or the other way round");
@@ -64,6 +64,11 @@ pub(crate) fn check(text: &str, context: &BootContext, boots: &Boots) -> Result<
         return refuse("has a line longer than 4,000 characters, more than iPXE and the kernel take");
     }
     Ok(())
+}
+
+/// Whether a script fetches what has this address.
+pub(crate) fn fetches(text: &str, url: &str) -> bool {
+    !url.is_empty() && words(text).any(|word| word == url)
 }
 
 /// The words of the commands of a script. A comment is none.

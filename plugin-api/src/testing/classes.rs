@@ -157,12 +157,7 @@ impl TestHost {
         let look = StepRequest { image: Some(image.clone()), ..look };
         let reply = self.run_along(&self.chain(image.class())?, &look)?;
         let refusals: Vec<Refusal> = serde_json::from_value(reply.value)?;
-        let mut lines = refusals.iter().map(ToString::to_string);
-        let Some(first) = lines.next() else { return Ok(()) };
-        let mut error = Error::usage(first);
-        error.causes = lines.collect();
-        error.hint = refusals.iter().find_map(|refusal| refusal.hint.clone());
-        Err(error)
+        Refusal::error_of(&refusals).map_or(Ok(()), Err)
     }
 
     /// Makes an image by the class's own creation, as the host does: arguments checked, what the class acquired for the action

@@ -8,8 +8,6 @@ use serde_json::Value;
 
 /// What a slow switch port needs before it passes traffic, as in 1.x.
 const PATIENCE: &str = "rd.net.timeout.carrier=30 rd.net.timeout.ifup=60 rd.net.dhcp.retry=4";
-/// Set by the site's own boot menu; nothing when it sets nothing.
-const OF_THE_SITE: &str = "${eq-console} ${eq-kernel-parameters} ${dedicated-kernel-parameters}";
 /// The server that gave the node its address, as in 1.x.
 const SERVER: &str = "${next-server}";
 /// NFS 4.2, the only version that needs no other service beside it; read-write.
@@ -76,7 +74,7 @@ pub(crate) fn template(
     if !own.is_empty() {
         line.push(own);
     }
-    line.push(OF_THE_SITE.to_owned());
+    line.push(BootContext::OF_THE_SITE.to_owned());
     Ok(format!(
         "#!ipxe\n\necho Booting image {image} ({kind}) with kernel {kernel}\n\nkernel {kernel_url} {line}\n\
          initrd --name {initramfs} {initramfs_url}\nboot\n",

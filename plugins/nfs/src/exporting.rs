@@ -77,7 +77,9 @@ pub(crate) fn check(image: &Image, action: &ActionCheck<'_>, host: &Host<'_>) ->
     let wish = Wish::of(image, args)?;
     if wish.per_node {
         let places = Golden::of(image.name(), host)?;
+        // A node may have a name that is no client.
         for node in nodes::present(&places)?.iter() {
+            host.checkpoint()?;
             let (path, clients) = (places.node(&node), vec![node.to_string()]);
             host.export(&Export { path, clients, options: wish.options.clone() })?;
         }

@@ -17,13 +17,17 @@ impl TreeFiles {
     /// # Errors
     /// When it is a directory or cannot be removed.
     pub fn remove(&self, file: &str) -> Result<()> {
+        self.unlink(file, AtFlags::empty())
+    }
+
+    fn unlink(&self, file: &str, kind: AtFlags) -> Result<()> {
         let fault = self.fault("remove", file);
         let (parent, name) = match self.parent(file) {
             Ok(found) => found,
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
             Err(cause) => return Err(fault(cause)),
         };
-        match unlocking(&parent, &name, || rustix::fs::unlinkat(&parent, &name, AtFlags::empty())) {
+        match unlocking(&parent, &name, || rustix::fs::unlinkat(&parent, &name, kind)) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(cause) => Err(fault(cause)),
         }
@@ -34,9 +38,13 @@ impl TreeFiles {
     /// # Errors
     /// When something is mounted inside, or cannot be removed.
     pub fn empty_directory(&self, directory: &str) -> Result<()> {
+        self.empty(directory, Keep::Nothing)
+    }
+
+    fn empty(&self, directory: &str, keep: Keep) -> Result<()> {
         let fault = self.fault("empty", directory);
         match self.open_at(directory, OFlags::RDONLY | OFlags::DIRECTORY) {
-            Ok(fd) => removal::empty(fd.as_fd(), Keep::Nothing).map_err(&fault),
+            Ok(fd) => removal::empty(fd.as_fd(), keep).map_err(&fault),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
             Err(cause) => Err(fault(cause)),
         }
@@ -48,16 +56,7 @@ impl TreeFiles {
     /// As [`Self::empty_directory`].
     pub fn remove_directory(&self, directory: &str) -> Result<()> {
         self.empty_directory(directory)?;
-        let fault = self.fault("remove", directory);
-        let (parent, name) = match self.parent(directory) {
-            Ok(found) => found,
-            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
-            Err(cause) => return Err(fault(cause)),
-        };
-        match rustix::fs::unlinkat(&parent, &name, AtFlags::REMOVEDIR) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(cause) => Err(fault(cause)),
-        }
+        self.unlink(directory, AtFlags::REMOVEDIR)
     }
 
     /// Removes all files below a directory and keeps the directories with their owners and modes, as log directories need.
@@ -65,12 +64,7 @@ impl TreeFiles {
     /// # Errors
     /// As [`Self::empty_directory`].
     pub fn empty_of_files(&self, directory: &str) -> Result<()> {
-        let fault = self.fault("empty", directory);
-        match self.open_at(directory, OFlags::RDONLY | OFlags::DIRECTORY) {
-            Ok(fd) => removal::empty(fd.as_fd(), Keep::Directories).map_err(&fault),
-            Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
-            Err(cause) => Err(fault(cause)),
-        }
+        self.empty(directory, Keep::Directories)
     }
 }
 

@@ -6,8 +6,6 @@ use disklessset_plugin_api::{BootContext, Error, Image, Result};
 
 /// What a slow switch port needs before it passes traffic, as in 1.x.
 const PATIENCE: &str = "rd.net.timeout.carrier=30 rd.net.timeout.ifup=60 rd.net.dhcp.retry=4";
-/// Set by the site's own boot menu; nothing when it sets nothing.
-const OF_THE_SITE: &str = "${eq-console} ${eq-kernel-parameters} ${dedicated-kernel-parameters}";
 
 /// What is booted.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +48,7 @@ pub fn boot_file(image: &Image, boot: &BootContext, booted: &Booted<'_>) -> Resu
     if !own.is_empty() {
         line.push(own);
     }
-    line.push(OF_THE_SITE.to_owned());
+    line.push(BootContext::OF_THE_SITE.to_owned());
     Ok(format!(
         "#!ipxe\n\necho Booting image {image} ({kind}) with kernel {kernel}\n\nkernel {kernel_url} {line}\n\
          initrd --name {initramfs} {initramfs_url}\nboot\n",

@@ -71,11 +71,12 @@ impl ImageClass for RamdiskImage {
 
     fn get_boot_file_template(&self, image: &Image, boot: &BootContext, _host: &Host<'_>) -> Result<String> {
         Ok(format!(
-            "#!ipxe\necho Booting {} from memory\nkernel {} initrd={SYSTEM} rdinit=/sbin/init {}\n\
+            "#!ipxe\necho Booting {} from memory\nkernel {} initrd={SYSTEM} rdinit=/sbin/init {} {}\n\
              initrd --name {SYSTEM} {}\nboot\n",
             image.name(),
             boot.kernel_url,
             boot.kernel_parameters,
+            BootContext::OF_THE_SITE,
             boot.file_url(SYSTEM)
         ))
     }
