@@ -34,11 +34,13 @@ pub mod loop_disk;
 pub mod mounted;
 pub mod need;
 pub mod own_tmp;
+pub mod patience;
 pub mod place;
 pub mod readme;
 pub mod residue;
 pub mod root;
 pub mod run;
+mod signal;
 pub mod stage;
 pub mod strace;
 #[cfg(feature = "terminal")]

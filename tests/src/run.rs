@@ -247,9 +247,11 @@ impl Running {
         }
     }
 
-    /// Sends it, and it alone, a signal, as its terminal or an administrator would.
+    /// Sends it, and it alone, a signal, as its terminal or an administrator would: a program that is about to answer
+    /// such a signal gets it when it can, however late a busy machine lets it start.
     pub fn signal(&self, signal: nix::sys::signal::Signal) {
         let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);
+        crate::signal::wait_until_answered(pid, signal);
         // It may just have ended by itself.
         let _ = nix::sys::signal::kill(pid, signal);
     }

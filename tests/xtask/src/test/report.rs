@@ -1,5 +1,6 @@
 //! Counts: what ran, what failed, what was skipped and why; the closing line.
 
+use std::fmt::{Display, Formatter};
 use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
@@ -76,7 +77,7 @@ impl Report {
                 Some(Kind::FullOnly) | None => {}
             }
         }
-        self.failures.extend(counted.failures.iter().map(|test| format!("{name}: {test}")));
+        self.failures.extend(counted.failures.iter().map(|failed| format!("{name}: {failed}")));
         self.step(name, time, counted.tally);
         match result {
             // Failed tests are counted already; what remains is a build that failed, a crash, a time limit.
@@ -161,14 +162,34 @@ struct Counted {
     tally: Tally,
     /// Test binaries that came to their end.
     binaries: usize,
-    failures: Vec<String>,
+    failures: Vec<Failed>,
+    /// Which of the failures the lines are about that are printed now.
+    about: Option<usize>,
+}
+
+/// A test that failed, and the first lines of what it said.
+#[derive(Debug, PartialEq, Eq)]
+struct Failed {
+    test: String,
+    said: Vec<String>,
+}
+
+/// Lines of a panic that the summary has, and characters of each: where a log is cut, the reason is still there.
+const SAID: (usize, usize) = (8, 240);
+
+impl Display for Failed {
+    fn fmt(&self, to: &mut Formatter<'_>) -> std::fmt::Result {
+        to.write_str(&self.test)?;
+        self.said.iter().try_for_each(|line| write!(to, "\n    {line}"))
+    }
 }
 
 impl Counted {
     fn line(&mut self, line: &str) {
         if let Some(test) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED")) {
-            self.failures.push(test.to_owned());
+            self.failures.push(Failed { test: test.to_owned(), said: Vec::new() });
         }
+        self.reason(line);
         let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
         else {
             return;
@@ -181,6 +202,20 @@ impl Counted {
                 Some((Ok(number), "ignored")) => self.tally.skipped += number,
                 _ => {}
             }
+        }
+    }
+
+    /// Keeps the first lines of the panic of a test that failed.
+    fn reason(&mut self, line: &str) {
+        if let Some(test) = line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----")) {
+            self.about = self.failures.iter().position(|failed| failed.test == test);
+        } else if line == "stack backtrace:" || line == "failures:" {
+            self.about = None;
+        }
+        let Some(failed) = self.about.and_then(|at| self.failures.get_mut(at)) else { return };
+        let begun = !failed.said.is_empty() || line.contains("panicked at");
+        if begun && failed.said.len() < SAID.0 && !line.trim().is_empty() {
+            failed.said.push(line.chars().take(SAID.1).collect());
         }
     }
 
@@ -225,8 +260,26 @@ mod tests {
             "a test printed: test result: ok. 9 passed; 0 failed",
         ]);
         assert_eq!(counted.tally, Tally { passed: 36, failed: 1, skipped: 1 });
-        assert_eq!(counted.failures, ["a::b"]);
+        assert_eq!(counted.failures, [Failed { test: "a::b".to_owned(), said: Vec::new() }]);
         assert_eq!(counted.binaries, 2);
+    }
+
+    #[test]
+    fn the_summary_says_why_a_test_failed() {
+        let counted = counted(&[
+            "test a::b ... FAILED",
+            "failures:",
+            "---- a::b stdout ----",
+            "printed before",
+            "thread 'a::b' (7) panicked at src/b.rs:1:2:",
+            "assertion failed: late",
+            "stack backtrace:",
+            "   0: rust_begin_unwind",
+        ]);
+        assert_eq!(
+            counted.failures[0].to_string(),
+            "a::b\n    thread 'a::b' (7) panicked at src/b.rs:1:2:\n    assertion failed: late"
+        );
     }
 
     #[test]
