@@ -215,10 +215,16 @@ impl Journal {
         self.state.at_place(path)
     }
 
-    /// Takes off the record that directories are exported, and what else is named by its number.
-    pub(crate) fn exports_undone<'p>(&mut self, paths: impl IntoIterator<Item = &'p Utf8Path>, more: &[u64]) {
-        let mut numbers = more.to_vec();
+    /// Takes off the record that directories are exported, and after that what asked for it, named by its number: of lines that are
+    /// torn apart the last ones are lost, and what asked has all of them taken off again.
+    pub(crate) fn exports_undone<'p>(
+        &mut self,
+        paths: impl IntoIterator<Item = &'p Utf8Path>,
+        asked: &[u64],
+    ) {
+        let mut numbers = Vec::new();
         paths.into_iter().for_each(|path| numbers.extend(self.state.exports_of(path)));
+        numbers.extend(asked);
         self.all_undone(&numbers);
     }
 

@@ -121,6 +121,26 @@ fn an_export_that_is_settled_is_undone_for_good_and_another_gives_back_what_was_
 }
 
 #[test]
+fn an_end_of_exports_that_is_torn_anywhere_is_still_asked_for_while_one_is_on_record() {
+    let (_dir, path) = journal();
+    let mut first = Journal::begin(&path, "unexport", "DemoImage").unwrap();
+    let export = |place: &str| (Effect::Export { path: place.into(), previous: None }, Hold::Image);
+    first.intend_all(vec![export("/a"), export("/b")]).unwrap();
+    let asked = |place: &str| (Effect::UnexportOnCommit { path: place.into() }, Hold::Action);
+    let asked = first.intend_all(vec![asked("/a"), asked("/b")]).unwrap();
+    let before = std::fs::read(&*path).unwrap().len();
+    first.exports_undone([Utf8Path::new("/a"), Utf8Path::new("/b")], &asked);
+    drop(first);
+    let whole = std::fs::read(&*path).unwrap();
+    for torn in before..whole.len() {
+        std::fs::write(&*path, &whole[..torn]).unwrap();
+        let open = read(&path).unwrap().open;
+        let exports = open.iter().filter(|open| matches!(open.effect, Effect::Export { .. })).count();
+        assert!(exports == 0 || open.len() == exports + 2, "torn after {torn} bytes: {open:?}");
+    }
+}
+
+#[test]
 fn a_journal_is_tidy_whatever_was_done_and_undone_before() {
     let (_dir, path) = journal();
     let mut first = Journal::begin(&path, "create", "DemoImage").unwrap();
