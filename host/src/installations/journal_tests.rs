@@ -133,7 +133,7 @@ fn an_end_of_exports_that_is_torn_anywhere_is_still_asked_for_while_one_is_on_re
     drop(first);
     let whole = std::fs::read(&*path).unwrap();
     for torn in before..whole.len() {
-        std::fs::write(&*path, &whole[..torn]).unwrap();
+        std::fs::File::create(&*path).unwrap().write_all(&whole[..torn]).unwrap();
         let open = read(&path).unwrap().open;
         let exports = open.iter().filter(|open| matches!(open.effect, Effect::Export { .. })).count();
         assert!(exports == 0 || open.len() == exports + 2, "torn after {torn} bytes: {open:?}");
