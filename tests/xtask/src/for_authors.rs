@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_tests::install;
 use serde_json::Value;
 
-use crate::command::Output;
+use crate::command::{Output, Tool};
 use crate::dist::make_dirs;
 use crate::failure::{self, Failure};
 use crate::source_tree::{SourceTree, cargo};
@@ -120,11 +120,20 @@ fn versions(tree: &SourceTree, share: &Utf8Path, packages: &[Shipped]) -> Result
     write("", &place.join("src/lib.rs"))?;
     let lock = place.join("Cargo.lock");
     install::file(&tree.root.join("Cargo.lock"), &lock, 0o644)?;
-    let resolve = ["metadata", "--offline", "--format-version", "1"];
+    // Only what this machine builds with has been downloaded for certain: nothing of other systems.
+    let platform = host_platform()?;
+    let resolve = ["metadata", "--offline", "--format-version", "1", "--filter-platform", &platform];
     let _ = cargo().dir(place).args(resolve).minutes(5).output(Output::Kept).run()?;
     let text = std::fs::read_to_string(&lock).map_err(failure::file("read", &lock))?;
     let own = format!("name = \"{OWN}\"\n");
     Ok(text.split("\n\n").filter(|block| !block.contains(&own)).collect::<Vec<_>>().join("\n\n"))
+}
+
+/// What the compiler calls the machine that it runs on.
+fn host_platform() -> Result<String, Failure> {
+    let told = Tool::new("rustc").arg("-vV").output(Output::Kept).run()?.stdout;
+    let host = told.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).ok_or_else(|| Failure::Plain(format!("rustc does not tell its machine: {told}")))
 }
 
 #[cfg(test)]

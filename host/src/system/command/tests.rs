@@ -42,7 +42,8 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
 
 /// A length of sleep that no other test uses, to recognise processes by.
 fn marker(number: u32) -> String {
-    format!("{}.{number}", 3000 + std::process::id() % 100_000)
+    // As long as every other: none is found in another one.
+    format!("{}.{number:03}", 3000 + std::process::id() % 100_000)
 }
 
 #[test]

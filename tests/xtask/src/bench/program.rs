@@ -138,8 +138,8 @@ impl Measured {
         }
         times.sort_unstable();
         let command = command();
-        let me = std::env::current_exe().map_err(|cause| Failure::Plain(cause.to_string()))?;
-        let peak = Command::new(me)
+        // By its name it may be another one by now, or gone: what was built meanwhile took its place.
+        let peak = Command::new("/proc/self/exe")
             .arg("peak")
             .arg("--")
             .arg(command.get_program())
