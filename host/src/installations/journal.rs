@@ -111,12 +111,17 @@ enum Tempo {
 }
 
 impl Journal {
-    /// Opens the journal of an image, on whose lock the caller sits, and puts the beginning of an action on record.
+    /// Opens the journal of an image, on whose lock the caller sits, and puts the beginning of an action on record. The caller has
+    /// read what it has: with ten thousand nodes that is long.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) fn begin(path: &Place, action: &str, class: &str) -> Result<Self, FileError> {
-        let state = read(path)?;
+    pub(crate) fn begin(
+        path: &Place,
+        state: JournalState,
+        action: &str,
+        class: &str,
+    ) -> Result<Self, FileError> {
         if let Some(parent) = path.parent() {
             atomic_file::create_dir_all(parent, 0o755)?;
         }

@@ -13,10 +13,14 @@ fn journal() -> (tempfile::TempDir, Place) {
     (dir, Place { file, home: Home::default() })
 }
 
+fn begin(path: &Place, action: &str, class: &str) -> Result<Journal, FileError> {
+    Journal::begin(path, read(path)?, action, class)
+}
+
 #[test]
 fn what_a_crash_leaves_is_known_in_order() {
     let (_dir, path) = journal();
-    let mut journal = Journal::begin(&path, "create", "DemoImage").unwrap();
+    let mut journal = begin(&path, "create", "DemoImage").unwrap();
     journal.intend(directory("/a"), Hold::Action).unwrap();
     let b = journal.intend(directory("/b"), Hold::Action).unwrap();
     journal.intend(directory("/c"), Hold::Image).unwrap();
@@ -31,7 +35,7 @@ fn what_a_crash_leaves_is_known_in_order() {
 #[test]
 fn a_torn_line_is_one_whose_effect_never_happened() {
     let (_dir, path) = journal();
-    let mut journal = Journal::begin(&path, "create", "DemoImage").unwrap();
+    let mut journal = begin(&path, "create", "DemoImage").unwrap();
     journal.intend(directory("/a"), Hold::Action).unwrap();
     journal.file.write_all(br#"{"fact":"intent","number":1,"eff"#).unwrap();
     drop(journal);
@@ -45,7 +49,7 @@ fn a_torn_line_is_one_whose_effect_never_happened() {
 fn a_committed_action_says_so_until_the_next_begins_and_what_it_published_stays() {
     let (_dir, path) = journal();
     let published = Effect::Published { path: "/p".into(), device: 1, inode: 2, kernel: None };
-    let mut first = Journal::begin(&path, "mount", "DemoImage").unwrap();
+    let mut first = begin(&path, "mount", "DemoImage").unwrap();
     first.intend(published, Hold::Action).unwrap();
     first.intend(directory("/held"), Hold::Image).unwrap();
     first.commit().unwrap();
@@ -53,7 +57,7 @@ fn a_committed_action_says_so_until_the_next_begins_and_what_it_published_stays(
     first.end().unwrap();
     let left = read(&path).unwrap();
     assert_eq!((left.open.len(), left.committed), (1, false), "only what is held");
-    let second = Journal::begin(&path, "unmount", "DemoImage").unwrap();
+    let second = begin(&path, "unmount", "DemoImage").unwrap();
     assert!(!second.state().committed);
 }
 
@@ -61,10 +65,10 @@ fn a_committed_action_says_so_until_the_next_begins_and_what_it_published_stays(
 fn a_mount_taken_away_and_made_again_is_as_settled_as_it_was() {
     let (_dir, path) = journal();
     let mount = |target: &str| Effect::Mount { mount: Mount::System { target: target.into() } };
-    let mut first = Journal::begin(&path, "mount", "DemoImage").unwrap();
+    let mut first = begin(&path, "mount", "DemoImage").unwrap();
     first.intend(mount("/a"), Hold::Image).unwrap();
     first.end().unwrap();
-    let mut second = Journal::begin(&path, "unmount", "DemoImage").unwrap();
+    let mut second = begin(&path, "unmount", "DemoImage").unwrap();
     second.undone(second.state().open[0].number);
     second.intend(mount("/a"), Hold::Image).unwrap();
     second.intend(mount("/b"), Hold::Image).unwrap();
@@ -77,13 +81,13 @@ fn a_mount_taken_away_and_made_again_is_as_settled_as_it_was() {
 #[test]
 fn an_action_that_ends_well_leaves_what_is_held_for_the_image() {
     let (_dir, path) = journal();
-    let mut first = Journal::begin(&path, "mount", "DemoImage").unwrap();
+    let mut first = begin(&path, "mount", "DemoImage").unwrap();
     first.intend(directory("/held"), Hold::Image).unwrap();
     first.end().unwrap();
     let state = read(&path).unwrap();
     assert!(!state.needs_recovery() && state.open[0].from_earlier_action);
 
-    let mut second = Journal::begin(&path, "unmount", "DemoImage").unwrap();
+    let mut second = begin(&path, "unmount", "DemoImage").unwrap();
     let number = second.state().open[0].number;
     second.undone(number);
     second.end().unwrap();
@@ -93,12 +97,12 @@ fn an_action_that_ends_well_leaves_what_is_held_for_the_image() {
 #[test]
 fn a_journal_does_not_grow_with_what_is_done_to_an_image() {
     let (_dir, path) = journal();
-    let mut first = Journal::begin(&path, "create", "DemoImage").unwrap();
+    let mut first = begin(&path, "create", "DemoImage").unwrap();
     first.intend(directory("/held"), Hold::Image).unwrap();
     first.end().unwrap();
     let size = path.metadata().unwrap().len();
     for _ in 0..20 {
-        let mut next = Journal::begin(&path, "change", "DemoImage").unwrap();
+        let mut next = begin(&path, "change", "DemoImage").unwrap();
         next.intend(directory("/aside"), Hold::Action).unwrap();
         next.undone(next.state().next - 1);
         next.end().unwrap();
@@ -112,7 +116,7 @@ fn a_journal_does_not_grow_with_what_is_done_to_an_image() {
 fn an_export_that_is_settled_is_undone_for_good_and_another_gives_back_what_was_before() {
     let (_dir, path) = journal();
     let export = || Effect::Export { path: "/d".into(), previous: Some("/d *(ro)".to_owned()) };
-    let mut first = Journal::begin(&path, "export", "DemoImage").unwrap();
+    let mut first = begin(&path, "export", "DemoImage").unwrap();
     first.intend(export(), Hold::Image).unwrap();
     assert_eq!(first.state().open[0].to_undo(), export());
     first.end().unwrap();
@@ -123,7 +127,7 @@ fn an_export_that_is_settled_is_undone_for_good_and_another_gives_back_what_was_
 #[test]
 fn an_end_of_exports_that_is_torn_anywhere_is_still_asked_for_while_one_is_on_record() {
     let (_dir, path) = journal();
-    let mut first = Journal::begin(&path, "unexport", "DemoImage").unwrap();
+    let mut first = begin(&path, "unexport", "DemoImage").unwrap();
     let export = |place: &str| (Effect::Export { path: place.into(), previous: None }, Hold::Image);
     first.intend_all(vec![export("/a"), export("/b")]).unwrap();
     let asked = |place: &str| (Effect::UnexportOnCommit { path: place.into() }, Hold::Action);
@@ -143,7 +147,7 @@ fn an_end_of_exports_that_is_torn_anywhere_is_still_asked_for_while_one_is_on_re
 #[test]
 fn a_journal_is_tidy_whatever_was_done_and_undone_before() {
     let (_dir, path) = journal();
-    let mut first = Journal::begin(&path, "create", "DemoImage").unwrap();
+    let mut first = begin(&path, "create", "DemoImage").unwrap();
     first.intend(directory("/gone"), Hold::Action).unwrap();
     first.intend(directory("/held"), Hold::Image).unwrap();
     first.end().unwrap();
@@ -156,7 +160,7 @@ fn a_journal_is_tidy_whatever_was_done_and_undone_before() {
         Journal::reopen(&path).and_then(Journal::end).unwrap();
         assert_eq!(std::fs::read(&*path).unwrap(), tidy);
     }
-    drop(Journal::begin(&path, "change", "DemoImage").unwrap());
+    drop(begin(&path, "change", "DemoImage").unwrap());
     assert!(!is_untidy(&path).unwrap(), "an unfinished action is the cleaning's");
     let mut second = Journal::reopen(&path).unwrap();
     second.undone(0);
@@ -168,7 +172,7 @@ fn a_journal_is_tidy_whatever_was_done_and_undone_before() {
 #[test]
 fn what_a_class_has_to_settle_stays_on_record_until_it_had_its_turn() {
     let (_dir, path) = journal();
-    drop(Journal::begin(&path, "nodes add", "NfsGoldenImage").unwrap());
+    drop(begin(&path, "nodes add", "NfsGoldenImage").unwrap());
     let mut cleaning = Journal::reopen(&path).unwrap();
     cleaning.leave_pending_recovery("nodes add").unwrap();
     assert_eq!(
@@ -184,9 +188,9 @@ fn what_a_class_has_to_settle_stays_on_record_until_it_had_its_turn() {
     };
     waits();
     // What the host does by itself meanwhile settles nothing.
-    Journal::begin(&path, "verify --record", "NfsGoldenImage").unwrap().end().unwrap();
+    begin(&path, "verify --record", "NfsGoldenImage").unwrap().end().unwrap();
     waits();
-    let mut recovery = Journal::begin(&path, "recover", "NfsGoldenImage").unwrap();
+    let mut recovery = begin(&path, "recover", "NfsGoldenImage").unwrap();
     recovery.recovered().unwrap();
     recovery.end().unwrap();
     assert!(!path.exists());

@@ -78,7 +78,7 @@ impl<'s> Operation<'s> {
                 .hint("disklessset clean"));
         }
         let spare = Spare::keep().map_err(failure::of)?;
-        let journal = Journal::begin(&path, action, class).map_err(failure::of)?;
+        let journal = Journal::begin(&path, left, action, class).map_err(failure::of)?;
         reading.say(Level::Info, &format!("{subject}: {action} begins; its log is {}", reading.log()));
         Ok(Self::with(reading, journal, spare, lock))
     }
