@@ -110,3 +110,42 @@ fn security_md_has_every_place_that_runs_a_program() {
     let found = sources_with(runs);
     same(&rows_of("Places that run a program"), &found);
 }
+
+/// Doc comments of one word, each with its place: the whole comment, not its last line.
+fn docs_of_one_word(file: &Utf8Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).expect("a source");
+    let mut found = Vec::new();
+    let mut words: Vec<&str> = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        match line.trim_start().strip_prefix("///") {
+            Some(rest) => words.extend(rest.split_whitespace()),
+            None => {
+                if words.len() == 1 {
+                    found.push(format!("{file}:{number}: {}", words.concat()));
+                }
+                words.clear();
+            }
+        }
+    }
+    found
+}
+
+fn all_sources(dir: &Utf8Path, found: &mut Vec<Utf8PathBuf>) {
+    for entry in dir.read_dir_utf8().expect("a folder of sources").flatten() {
+        if entry.path().is_dir() {
+            all_sources(entry.path(), found);
+        } else if entry.file_name().ends_with(".rs") {
+            found.push(entry.into_path());
+        }
+    }
+}
+
+#[test]
+fn documentation_says_more_than_a_word() {
+    let mut files = Vec::new();
+    for room in ["../host/src", "../plugin-api", "../plugins", "src", "xtask/src"] {
+        all_sources(&here().join(room), &mut files);
+    }
+    let found: Vec<_> = files.iter().flat_map(|file| docs_of_one_word(file)).collect();
+    assert!(found.is_empty(), "say what it is, or nothing:\n{}", found.join("\n"));
+}

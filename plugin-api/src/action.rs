@@ -34,7 +34,7 @@ pub enum Trial {
     Unasked,
     /// Always: the image of a throw-away root may lose what it would ask about.
     Always,
-    /// Never.
+    /// The check does not try it.
     Never {
         /// What speaks against it, for the report of the check.
         why: String,

@@ -21,7 +21,7 @@ pub enum Mount {
     Bind {
         /// The directory.
         source: Utf8PathBuf,
-        /// Where.
+        /// The directory on which it is mounted.
         target: Utf8PathBuf,
     },
     /// A writable view of a read-only tree.
@@ -32,14 +32,14 @@ pub enum Mount {
         upper: Utf8PathBuf,
         /// An empty directory beside `upper`.
         work: Utf8PathBuf,
-        /// Where.
+        /// The directory on which it is mounted.
         target: Utf8PathBuf,
     },
     /// A file system in a file, read-only.
     Image {
         /// The file.
         file: Utf8PathBuf,
-        /// Where.
+        /// The directory on which it is mounted.
         target: Utf8PathBuf,
     },
     /// The process file system, a view of `/sys` and a minimal `/dev`, below an OS tree.

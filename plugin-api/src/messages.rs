@@ -195,7 +195,7 @@ pub struct ProgressReport {
 /// Something to acquire: put on record, then made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Acquire {
-    /// What.
+    /// The thing, with its place.
     pub what: Acquired,
     /// For how long.
     pub hold: Hold,
@@ -207,12 +207,12 @@ pub struct Acquire {
 pub enum Acquired {
     /// A new directory, which must not exist yet.
     Directory {
-        /// Where.
+        /// Its place.
         path: Utf8PathBuf,
     },
     /// A new file, which must not exist yet; the host makes it empty and private (0600).
     File {
-        /// Where.
+        /// Its place.
         path: Utf8PathBuf,
     },
     /// A mount.

@@ -37,7 +37,7 @@ pub use programs::is_root;
 /// Something a class acquired that is still there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Open {
-    /// Where.
+    /// Its place.
     pub path: Utf8PathBuf,
     /// For how long.
     pub hold: Hold,

@@ -55,7 +55,7 @@ impl Mounted {
         Self(at.to_owned())
     }
 
-    /// Where.
+    /// The directory on which it is mounted.
     pub fn at(&self) -> &Utf8Path {
         &self.0
     }

@@ -18,12 +18,12 @@ impl Effect {
 pub(crate) enum Effect {
     /// A directory that did not exist before.
     Directory {
-        /// Where.
+        /// Its place.
         path: Utf8PathBuf,
     },
     /// A file that did not exist before.
     File {
-        /// Where.
+        /// Its place.
         path: Utf8PathBuf,
     },
     /// A mount.
@@ -81,12 +81,12 @@ pub(crate) enum Effect {
     /// Something in service that goes once the action is committed, and not before.
     #[serde(rename = "doomed")]
     DeleteOnCommit {
-        /// Where.
+        /// Its place.
         path: Utf8PathBuf,
     },
     /// The copy of a module's file, beside its place.
     ModuleAside {
-        /// Where.
+        /// Its place.
         path: Utf8PathBuf,
     },
     /// A module's file that comes into its place once the action is committed, and not before.
@@ -102,7 +102,7 @@ pub(crate) enum Effect {
     },
     /// A module's file that goes once the action is committed, and not before.
     ModuleOut {
-        /// Where.
+        /// Its place.
         path: Utf8PathBuf,
         /// Its inode: another file that somebody puts there meanwhile stays.
         inode: u64,

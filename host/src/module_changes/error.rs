@@ -16,7 +16,7 @@ pub enum InstallError {
     Refused {
         /// The file.
         file: Utf8PathBuf,
-        /// Why.
+        /// What its file or its note says against it.
         refusal: Box<Refusal>,
     },
     /// It did not pass the check of its code.
@@ -32,7 +32,7 @@ pub enum InstallError {
     Directory {
         /// The modules directory.
         directory: Utf8PathBuf,
-        /// Why.
+        /// Who else could change it.
         cause: Untrusted,
     },
     /// There is no such module.
@@ -54,7 +54,7 @@ pub enum InstallError {
     /// Something of that name that is no file.
     #[error("cannot remove {file}: it is a directory, which no module is")]
     IsDirectory {
-        /// It.
+        /// The directory.
         file: Utf8PathBuf,
     },
     /// Nobody may put files there, or not this user.
@@ -70,7 +70,7 @@ pub enum InstallError {
     Signature {
         /// The file.
         file: Utf8PathBuf,
-        /// Why.
+        /// What the signature lacks.
         cause: String,
     },
     /// The system refused.

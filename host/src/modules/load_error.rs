@@ -16,7 +16,7 @@ pub enum LoadError {
     Refused {
         /// The file.
         file: Utf8PathBuf,
-        /// Why.
+        /// What its file or its note says against it.
         refusal: Box<Refusal>,
     },
     /// It was overwritten while this process runs from it.
@@ -78,7 +78,7 @@ pub enum LoadError {
     Root {
         /// The file.
         file: Utf8PathBuf,
-        /// Why.
+        /// What the system said.
         cause: String,
     },
     /// It failed by itself while being opened or asked for its description.

@@ -88,7 +88,7 @@ pub enum Unavailable {
         class: String,
         /// The module.
         module: String,
-        /// Why.
+        /// What its module says against it, or what is wrong with its file.
         reason: String,
     },
 }

@@ -25,7 +25,7 @@ pub(crate) enum Seen {
     Line,
 }
 
-/// Looks.
+/// Looks where an effect would be: on the disk, in the table of mounts, in the exports.
 ///
 /// # Errors
 /// When the system does not tell.

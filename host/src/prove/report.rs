@@ -98,23 +98,23 @@ pub enum ProveEvent {
     },
     /// A stage was passed.
     Stage {
-        /// Whose.
+        /// The node whose machine it is.
         node: NodeName,
-        /// When.
+        /// The time since the machine was started.
         at: Duration,
-        /// Which.
+        /// The stage that was passed.
         stage: Stage,
     },
     /// A line of the console, without control sequences.
     Console {
-        /// Whose.
+        /// The node whose machine it is.
         node: NodeName,
         /// The line.
         line: String,
     },
     /// The machine asked the boot server for a file.
     Request {
-        /// Whose machine.
+        /// The node whose machine asked.
         node: NodeName,
         /// The path below the HTTP root.
         path: String,
@@ -132,7 +132,7 @@ pub enum ProveEvent {
     },
     /// The try failed and another one begins.
     Retry {
-        /// Whose machine.
+        /// The node whose machine asked.
         node: NodeName,
         /// What ended the first one.
         reason: String,

@@ -104,8 +104,8 @@ impl std::fmt::Display for Mebibytes {
 pub enum Accelerator {
     /// KVM if a kernel really starts under it, else emulation.
     Auto,
-    /// KVM, unprobed.
+    /// KVM, without a probe before.
     Kvm,
-    /// Emulation.
+    /// Emulation by QEMU itself, on machines without KVM.
     Emulation,
 }

@@ -11,7 +11,7 @@ use disklessset_plugin_api::Result;
 /// A page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Topic {
-    /// `diskless_parameters.yml`.
+    /// The reference of `diskless_parameters.yml`.
     Configuration,
     /// Parameters files.
     Parameters,

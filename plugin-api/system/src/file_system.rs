@@ -23,7 +23,7 @@ pub enum FileSystem {
     Xfs,
     /// ext2, ext3 or ext4.
     Ext,
-    /// tmpfs.
+    /// tmpfs: it takes memory, and nothing of it is there after a reboot.
     Memory,
     /// Any other.
     Other,

@@ -41,7 +41,7 @@ enum Lack {
 /// The running kernel, as far as files tell.
 struct Running {
     release: String,
-    /// `/proc/filesystems`.
+    /// The text of `/proc/filesystems`.
     file_systems: String,
     /// Where it says what is loaded or built in, and what devices there are.
     sys_module: Utf8PathBuf,

@@ -32,7 +32,7 @@ pub(super) enum Session {
     Own,
     /// The terminal's foreground process group, for shells. The descriptor is the terminal's.
     Foreground(RawFd),
-    /// Ours.
+    /// The session of this program.
     Shared,
 }
 

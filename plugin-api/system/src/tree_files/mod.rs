@@ -36,9 +36,9 @@ type Result<T> = std::result::Result<T, TreeFileError>;
 pub struct NewFile {
     /// Permission bits.
     pub mode: u32,
-    /// Owner.
+    /// The number of its owner.
     pub uid: u32,
-    /// Group.
+    /// The number of its group.
     pub gid: u32,
 }
 

@@ -11,7 +11,7 @@ pub fn origin() -> Vec<ParamSpec> {
     vec![kernel(), source()]
 }
 
-/// `--kernel`.
+/// Declares `--kernel`.
 pub fn kernel() -> ParamSpec {
     ParamSpec::flag(
         "kernel",
@@ -92,12 +92,12 @@ pub fn access() -> Vec<ParamSpec> {
     vec![password(), ssh_pub_key()]
 }
 
-/// `--password-file`.
+/// Declares `--password-file`.
 pub fn password() -> ParamSpec {
     ParamSpec::flag("password", ParamKind::Secret, "Root's password; without one the account stays locked")
 }
 
-/// `--ssh-pub-key`.
+/// Declares `--ssh-pub-key`.
 pub fn ssh_pub_key() -> ParamSpec {
     ParamSpec::flag("ssh_pub_key", ParamKind::Path, "A file of public keys that open root's account")
 }

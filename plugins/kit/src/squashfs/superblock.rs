@@ -14,7 +14,7 @@ pub enum SuperblockError {
     Read {
         /// The file.
         file: Utf8PathBuf,
-        /// Why.
+        /// What the system said.
         source: std::io::Error,
     },
     /// It is something else.

@@ -30,7 +30,7 @@ use tracked::Tracked;
 enum Scope {
     /// A sample of every tier.
     Sample,
-    /// Everything.
+    /// The long tests, too.
     Full,
 }
 

@@ -16,7 +16,7 @@ pub(super) struct Release {
 pub(super) enum Family {
     /// Enterprise Linux, with its major version.
     Enterprise(u32),
-    /// Fedora.
+    /// Fedora, with its number.
     Fedora(u32),
     /// A name without a number, such as `rawhide`.
     Unnumbered,
