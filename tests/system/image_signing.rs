@@ -217,7 +217,13 @@ fn a_certificate_that_has_expired_is_told() {
 
 #[test]
 fn a_signed_image_boots_on_no_ipxe_that_cannot_check_and_the_proof_says_so() {
-    disklessset_tests::need!(need::root(), need::tool("openssl"), need::tool("qemu-system-x86_64"));
+    // It waits for iPXE to give up.
+    disklessset_tests::need!(
+        need::full(),
+        need::root(),
+        need::tool("openssl"),
+        need::tool("qemu-system-x86_64")
+    );
     let small = Small::new();
     let root = &small.root;
     sign(root);

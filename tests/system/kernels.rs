@@ -36,7 +36,7 @@ pub(super) fn real_kernel() -> (String, Utf8PathBuf, Utf8PathBuf) {
 
 #[test]
 fn a_kernel_from_a_file_gets_its_initramfs_from_the_server_s_dracut() {
-    disklessset_tests::need!(need::root(), need::tool("dracut"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("dracut"));
     let (version, file, modules) = real_kernel();
     let small = Small::new();
     // Under another name: the version is the one inside.

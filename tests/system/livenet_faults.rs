@@ -110,7 +110,7 @@ fn two_creations_at_once_both_end_well_and_one_name_is_given_once() {
 
 #[test]
 fn creations_at_once_share_the_kernel_their_trees_bring() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let shared = super::apt_tree::shared();
     let small = Small::new();
     let create = |name: &str| {

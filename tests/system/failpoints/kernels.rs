@@ -62,7 +62,7 @@ fn some(name: &str, steps: usize, turn: usize) -> Vec<usize> {
 
 #[test]
 fn an_initramfs_in_place_of_an_older_one() {
-    need!(need::root(), need::tool("dracut"));
+    need!(need::full(), need::root(), need::tool("dracut"));
     let operation = making("kernel initramfs", &INITRAMFS, COMMITTED);
     kill_at(&operation, |steps, turn| some(operation.name, steps, turn));
 }
