@@ -136,13 +136,6 @@ impl Refusals {
         }
     }
 
-    /// The same for a stage of several that are so close together that which one is met changes from run to run.
-    #[track_caller]
-    pub(super) fn at_last_in_one_of(&self, words: &[&str]) {
-        let met = |word: &&str| self.0.keys().any(|said| said.contains(word));
-        assert!(!everything() || words.iter().any(met), "never any of {words:?}: {:#?}", self.0);
-    }
-
     /// Asserts that there were refusals with each of these words.
     #[track_caller]
     pub(super) fn at(&self, words: &[&str]) {
