@@ -1,6 +1,8 @@
 //! Given a modules directory: files come and go whole, on record, whatever kills the program, and it is known where they came
 //! from and whose they are.
 
+use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
@@ -168,6 +170,20 @@ fn a_copy_left_in_a_directory_outside_of_the_root_goes_with_the_next_cleaning() 
     assert_eq!(names_in(&root.modules_dir()).len(), 1, "the copy aside");
     let _ = root.disklessset(&["clean"]).run().expect_done().expect_said("modules: `install module demo`");
     assert_eq!(names_in(&root.modules_dir()), [] as [&str; 0]);
+}
+
+#[test]
+fn a_program_that_a_package_replaced_meanwhile_goes_on_with_its_own_file() {
+    let inside = Inside::new();
+    let install = inside.install("demo");
+    let copy = inside.0.beside().join("replaced");
+    std::fs::copy(install.file(), &copy).unwrap();
+    let open = File::open(&copy).unwrap();
+    std::fs::remove_file(&copy).unwrap();
+    write(&copy, "another program");
+    let running = format!("/proc/{}/fd/{}", std::process::id(), open.as_raw_fd());
+    let _ = install.by(running).run().expect_done();
+    assert_eq!(names_in(&inside.modules()), ["demo_module.so"]);
 }
 
 #[test]

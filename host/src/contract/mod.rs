@@ -103,9 +103,7 @@ pub(crate) fn exercise(
     };
     place.configure(&wishes.sections)?;
     let order = place.leave("order", &order)?;
-    let program =
-        std::env::current_exe().map_err(|cause| format!("cannot tell which program I am: {cause}"))?;
-    let examiner = Tool::new(program).args([CHILD, "examine", order.as_str(), place.base().as_str()]);
+    let examiner = Tool::this_program().args([CHILD, "examine", order.as_str(), place.base().as_str()]);
     let done = examiner.capture_stdout(MOST_FINDINGS).run();
     // Its namespaces are gone with it, and with them what was mounted in the place.
     place.remove()?;

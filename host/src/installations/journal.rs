@@ -292,11 +292,14 @@ impl Journal {
     }
 
     /// Puts on record that a class is still to recover what an interrupted action left. It stays, whatever else is done, until
-    /// [`Journal::recovered`].
+    /// [`Journal::recovered`]: where an earlier action waits for the class, that one is recovered, and with it what came after.
     ///
     /// # Errors
     /// When the line cannot be written.
     pub(crate) fn leave_pending_recovery(&mut self, action: &str) -> Result<(), FileError> {
+        if self.state.pending_recovery.is_some() {
+            return Ok(());
+        }
         self.write(JournalEntry::PendingRecovery { action: action.to_owned() })
     }
 

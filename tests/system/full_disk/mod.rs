@@ -2,6 +2,7 @@
 //! service, everything begun is taken back, the room is given back, and the message names the file system.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
+mod after_packing;
 mod injected;
 mod kernels;
 mod livenet;

@@ -28,4 +28,4 @@ mod case_33_after_its_work;
 mod case_36_nothing_to_be_had;
 mod case_39_many_nodes;
 mod table;
-mod tools;
+pub(super) mod tools;

@@ -7,7 +7,7 @@ use disklessset_tests::run::Program;
 
 /// What is wrong with a tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault<'a> {
+pub(in super::super) enum Fault<'a> {
     /// It is not installed.
     Missing,
     /// It ends with exit code 1 and says why.
@@ -24,7 +24,12 @@ pub(super) enum Fault<'a> {
 const REAL: &str = "/usr/bin/.real-tool-of-a-test";
 
 /// The program on a server that has this in the place of a tool.
-pub(super) fn with_faulty(root: &TestRoot, tool: &str, fault: Fault<'_>, program: Program) -> Program {
+pub(in super::super) fn with_faulty(
+    root: &TestRoot,
+    tool: &str,
+    fault: Fault<'_>,
+    program: Program,
+) -> Program {
     let real = need::find_tool(tool).unwrap_or_else(|| format!("/usr/bin/{tool}").into());
     let place = tempfile::tempdir_in(root.beside()).unwrap().keep();
     let place = place.to_str().unwrap();

@@ -359,8 +359,7 @@ impl Request for NewModule {
 /// # Errors
 /// How the child ended, in one line, when it did not end well.
 fn in_child(what: &str, file: &Utf8Path, directory: &Utf8Path) -> std::result::Result<Value, String> {
-    let program = std::env::current_exe().map_err(|cause| cause.to_string())?;
-    let tool = Tool::new(program).args([CHILD, what, file.as_str(), directory.as_str()]);
+    let tool = Tool::this_program().args([CHILD, what, file.as_str(), directory.as_str()]);
     let done = tool.capture_stdout(MOST_ANSWER).run().map_err(|cause| first_line(&cause.to_string()))?;
     serde_json::from_slice(&done.stdout).map_err(|_| "it gave no answer".to_owned())
 }

@@ -69,12 +69,15 @@ impl ImageManager<'_> {
         action: &str,
         error: Error,
     ) -> (Error, Option<String>) {
+        // What an earlier action left for the class is more than what this one left.
+        let earlier = operation.on_journal(|journal| journal.state().pending_recovery.clone());
+        let action = earlier.unwrap_or_else(|| action.to_owned());
         if !operation.reading().module().is_empty() {
             // Best effort, for a disk without room: the turn comes now, and is lost only when we are killed before it.
-            let _ = operation.on_journal(|journal| journal.leave_pending_recovery(action));
+            let _ = operation.on_journal(|journal| journal.leave_pending_recovery(&action));
         }
         let (error, lock) = operation.fail(error);
-        let recovered = self.recover_by_class(name, action, lock).ok();
+        let recovered = self.recover_by_class(name, &action, lock).ok();
         (error, recovered.flatten())
     }
 

@@ -55,7 +55,12 @@ fn typed(text: &str) -> Result<NodeSet> {
 }
 
 /// Sets what follows from the directories after an action was killed.
+///
+/// Exports come and go at the end of an action, all at once and from the host's record: an action on them alone leaves nothing.
 pub(crate) fn recovered(image: &mut Image, action: &str, host: &Host<'_>) -> Result<Option<String>> {
+    if matches!(action, "export" | "unexport") {
+        return Ok(None);
+    }
     let places = Golden::of(image.name(), host)?;
     overlays::recovered(&places, host)?;
     let present = present(&places)?;
