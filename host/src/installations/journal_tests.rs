@@ -226,3 +226,14 @@ fn words_on_disk_are_those_of_every_version() {
     assert_eq!(text(JournalEntry::Recovered), "{\"fact\":\"settled\"}\n");
     assert_eq!(text(JournalEntry::Committed), "{\"fact\":\"committed\"}\n");
 }
+
+#[test]
+fn what_an_earlier_action_left_for_the_class_is_not_forgotten_for_a_later_one() {
+    let (_dir, path) = journal();
+    let mut journal = begin(&path, "nodes add", "DemoImage").unwrap();
+    journal.leave_pending_recovery("nodes add").unwrap();
+    journal.leave_pending_recovery("export").unwrap();
+    assert_eq!(journal.state().pending_recovery.as_deref(), Some("nodes add"));
+    drop(journal);
+    assert_eq!(read(&path).unwrap().pending_recovery.as_deref(), Some("nodes add"));
+}

@@ -65,19 +65,28 @@ impl<'s> Operation<'s> {
 
     /// Ends the action badly: everything it acquired is undone. Gives back the error, with what could not be undone, and the lock.
     pub(crate) fn fail(self, error: Error) -> (Error, Lock) {
+        let (error, lock, undone) = self.undo_failed(error);
+        match undone.map(Journal::end) {
+            Some(Err(left)) => (with_left(error, &failure::of(left)), lock),
+            _ => (error, lock),
+        }
+    }
+
+    /// The same, for one who goes on with the journal: it is given back where everything was undone. Nothing ends it, so whenever the
+    /// program is killed an unfinished action is on record.
+    pub(crate) fn fail_and_hand_back(self, error: Error) -> (Error, Lock, Option<Journal>) {
+        self.undo_failed(error)
+    }
+
+    fn undo_failed(self, error: Error) -> (Error, Lock, Option<Journal>) {
         self.let_go();
         let (reading, mut journal, lock) = self.into_parts();
         // Before anything is taken back: then there is room again.
         let error = no_room::explained(error, &reading.site().layout, &journal.places());
-        let undone = undo(&reading, &mut journal, UndoScope::WholeAction)
-            .and_then(|()| journal.end().map_err(failure::of));
-        let error = match undone {
-            Ok(()) => error,
-            Err(left) => {
-                error.because(format!("what it left could not be cleaned: {left}")).hint("disklessset clean")
-            }
-        };
-        (error, lock)
+        match undo(&reading, &mut journal, UndoScope::WholeAction) {
+            Ok(()) => (error, lock, Some(journal)),
+            Err(left) => (with_left(error, &left), lock, None),
+        }
     }
 
     /// What comes first at every end.
@@ -85,6 +94,10 @@ impl<'s> Operation<'s> {
         drop(self.spare.take());
         self.tell_of_units();
     }
+}
+
+fn with_left(error: Error, left: &Error) -> Error {
+    error.because(format!("what it left could not be cleaned: {left}")).hint("disklessset clean")
 }
 
 fn undo(reading: &Reading<'_>, journal: &mut Journal, scope: UndoScope) -> Result<()> {

@@ -1,6 +1,7 @@
 //! A class's turn: what only it can set after an action on a created image was undone or finished by the record.
 
 use crate::{
+    failure,
     images::{
         actions::Changed,
         host_action::HostAction,
@@ -13,7 +14,7 @@ use crate::{
         lock::{Lock, Wait},
     },
 };
-use disklessset_plugin_api::{Error, ErrorKind, ImageName, Level, Result, messages::steps};
+use disklessset_plugin_api::{Error, ErrorKind, Image, ImageName, Level, Result, messages::steps};
 
 impl ImageManager<'_> {
     /// Lets the class of a created image set what follows from what is on disk, now that an action that came to no good end is undone. Its
@@ -24,11 +25,17 @@ impl ImageManager<'_> {
         action: &str,
         lock: Lock,
     ) -> Result<Option<String>> {
-        let Ok(mut image) = self.records.load(name) else { return Ok(None) };
-        if self.site.classes.module_of(image.class()).is_none() {
-            return Ok(None);
-        }
+        let Some(image) = self.image_with_its_class(name) else { return Ok(None) };
         let operation = Operation::begin(self.site, name, lock, HostAction::Recover.name(), image.class())?;
+        self.recover(operation, image, action)
+    }
+
+    fn image_with_its_class(&self, name: &ImageName) -> Option<Image> {
+        let image = self.records.load(name).ok()?;
+        self.site.classes.module_of(image.class()).is_some().then_some(image)
+    }
+
+    fn recover(&self, operation: Operation<'_>, mut image: Image, action: &str) -> Result<Option<String>> {
         let before = image.attributes().clone();
         let mut recovery = request(steps::RECOVER);
         recovery.attrs.insert("action".to_owned(), action.into());
@@ -52,7 +59,8 @@ impl ImageManager<'_> {
                 let _ = operation.on_journal(Journal::recovered);
                 let (error, _lock) = operation.fail(error);
                 if error.kind != ErrorKind::NOT_DEFINED {
-                    let text = format!("class {} could not settle image {name}: {error}", image.class());
+                    let text =
+                        format!("class {} could not settle image {}: {error}", image.class(), image.name());
                     self.site.observer.line(Level::Warning, &text);
                 }
                 Ok(None)
@@ -62,6 +70,8 @@ impl ImageManager<'_> {
 
     /// Ends an action badly and lets the class have its turn: of some actions a part stays, and the record has to agree. Gives back
     /// what the class said. Where something could not be undone the error says so, and the next cleaning recovers it.
+    ///
+    /// The journal of thousands of exports is neither ended nor read again between the two: whoever stopped the action waits.
     pub(in crate::images) fn fail_and_recover(
         &self,
         operation: Operation<'_>,
@@ -76,9 +86,17 @@ impl ImageManager<'_> {
             // Best effort, for a disk without room: the turn comes now, and is lost only when we are killed before it.
             let _ = operation.on_journal(|journal| journal.leave_pending_recovery(&action));
         }
-        let (error, lock) = operation.fail(error);
-        let recovered = self.recover_by_class(name, &action, lock).ok();
-        (error, recovered.flatten())
+        let (error, lock, undone) = operation.fail_and_hand_back(error);
+        let Some(journal) = undone else { return (error, None) };
+        let recovered = match self.image_with_its_class(name) {
+            Some(image) => {
+                let class = image.class().to_owned();
+                Operation::go_on(self.site, name, lock, journal, HostAction::Recover.name(), &class)
+                    .and_then(|operation| self.recover(operation, image, &action))
+            }
+            None => journal.end().map(|()| None).map_err(failure::of),
+        };
+        (error, recovered.ok().flatten())
     }
 
     /// Ends an action that was refused half way, and lets the class make again what it took away.
