@@ -92,16 +92,22 @@ impl fmt::Display for NodeName {
 }
 
 impl Ord for NodeName {
+    // Bytes by their index: sets of ten thousand names are put in order again and again, also by builds that are not optimised.
     fn cmp(&self, other: &Self) -> Ordering {
         let (left, right) = (self.0.as_bytes(), other.0.as_bytes());
-        let alike = left.iter().zip(right).take_while(|(this, that)| this == that).count();
-        // A difference within a run of digits is one of the whole run.
-        let start = left[..alike].iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1);
-        let (left, right) = (&self.0[start..], &other.0[start..]);
-        match (number(left), number(right)) {
-            ("", _) | (_, "") => left.cmp(right),
-            (this, that) => number_order(this, that).then_with(|| left.cmp(right)),
+        let (mut at, mut start) = (0, 0);
+        while at < left.len() && at < right.len() && left[at] == right[at] {
+            at += 1;
+            if !is_digit(left[at - 1]) {
+                // A difference within a run of digits is one of the whole run.
+                start = at;
+            }
         }
+        let (this, that) = (end_of_number(left, at), end_of_number(right, at));
+        if this == start || that == start {
+            return left[at..].cmp(&right[at..]);
+        }
+        this.cmp(&that).then_with(|| left[at..].cmp(&right[at..]))
     }
 }
 
@@ -116,7 +122,14 @@ pub(super) fn number_order(left: &str, right: &str) -> Ordering {
     left.len().cmp(&right.len()).then_with(|| left.cmp(right))
 }
 
-/// The run of digits that a text begins with.
-fn number(text: &str) -> &str {
-    &text[..text.bytes().take_while(u8::is_ascii_digit).count()]
+fn is_digit(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9')
+}
+
+/// Where the run of digits ends that goes on at `at`.
+fn end_of_number(text: &[u8], mut at: usize) -> usize {
+    while at < text.len() && is_digit(text[at]) {
+        at += 1;
+    }
+    at
 }
