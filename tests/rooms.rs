@@ -24,7 +24,6 @@ const ORDER: &[&str] = &[
     "kernels",
     "module_changes",
     "images",
-    "serve",
     "prove",
     "contract",
     "reference",

@@ -5,7 +5,8 @@
 //!
 //! - [`program`]: the whole program; `cli`, `menu` and `output`: commands, questions, and all that is printed or asked;
 //! - `contract`: tries a module's classes in a throw-away root;
-//! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`]: the HTTP tree as a web server gives it;
+//! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`], a crate of its own: the HTTP tree as a web server
+//!   gives it;
 //! - `images`: leads every action on images; it neither prints nor prompts, an [`Observer`] hears of it;
 //! - [`module_changes`]: installs and removes modules; `kernels`: adds and removes kernels;
 //! - `operation`: one action under way, on record: what it makes, publishes and takes away, and how that is undone;
@@ -40,7 +41,6 @@ pub mod observer;
 pub mod program;
 pub mod prove;
 mod records;
-pub mod serve;
 pub mod site;
 pub mod system;
 mod units;
@@ -53,6 +53,7 @@ mod output;
 mod reference;
 mod yaml;
 
+pub use disklessset_serve as serve;
 pub use images::{CleanReport, ImageManager, ParametersFile, ShownImage};
 pub use kernels::{KernelManager, ListedKernel};
 pub use observer::{Observer, Silent};

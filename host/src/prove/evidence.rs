@@ -7,7 +7,7 @@ use super::cause::{Cause, NeededFile};
 use super::report::Stage;
 use super::request::Mebibytes;
 use super::watch::{boot_file_gave_up, from_firmware};
-use crate::serve::{RequestReport, Transfer};
+use disklessset_serve::{RequestReport, Transfer};
 
 /// How a try ended, as far as the machine knows.
 #[derive(Debug, Clone, PartialEq, Eq)]

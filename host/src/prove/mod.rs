@@ -51,10 +51,10 @@ pub use report::{
 pub use request::{Accelerator, Mebibytes, ProveRequest};
 
 use crate::needs;
-use crate::serve::ServedTree;
 use crate::system::{FileError, atomic_file, files};
 use attempt::Trial;
 use boot_file::{BootFile, ENTRY_PATH, entry_script};
+use disklessset_serve::ServedTree;
 use machine::{MachineSpec, Processor, Subnet};
 use nfs_root::NfsRoot;
 use nfs_server::Ganesha;

@@ -12,7 +12,7 @@ use super::node::NodeName;
 use super::report::{ProveEvent, Stage};
 use super::request::Mebibytes;
 use super::watch::{Verdict, Watch};
-use crate::serve::{RequestReport, Transfer};
+use disklessset_serve::{RequestReport, Transfer};
 
 const BOOT: &str = "pxe/images/a/boot.ipxe";
 const KERNEL: &str = "pxe/kernels/vmlinuz-6.1";

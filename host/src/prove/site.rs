@@ -14,7 +14,7 @@ use super::network;
 use super::nfs_server::{Ganesha, NfsServer, ServerEnd};
 use super::node::NodeName;
 use super::report::ProveError;
-use crate::serve::{Observer, RequestReport, ServedTree, serve};
+use disklessset_serve::{Observer, RequestReport, ServedTree, serve};
 
 /// What is served in the network.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use super::console::Console;
 use super::evidence::Evidence;
 use super::node::NodeName;
 use super::report::{ProveEvent, Stage, Timeline};
-use crate::serve::{RequestReport, Transfer};
+use disklessset_serve::{RequestReport, Transfer};
 
 /// How many lines of the console go into a failure's report.
 const LAST_LINES: usize = 30;
