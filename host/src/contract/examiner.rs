@@ -16,7 +16,7 @@ use super::place::{self, Rooms};
 use super::world::{self, Mounts, World};
 use super::{CHILD, Order, Value, finding, values};
 
-use crate::installations::{Effect, journal};
+use crate::installations::mounts_on_record;
 use crate::modules::check::{Finding, Outcome};
 use crate::modules::{ModuleRegistry, ModuleState};
 use crate::operation::unique;
@@ -339,15 +339,8 @@ impl Examiner<'_> {
     /// Mounts that came with an action and are on no record of the image.
     pub(super) fn unrecorded_mounts(&self, before: &World, image: &str) -> Vec<String> {
         let now = self.world();
-        let path = journal::place(&self.layout, image);
-        let open = journal::read(&path).map(|state| state.open).unwrap_or_default();
-        let on_record = |target: &Utf8PathBuf| {
-            open.iter().any(|open| match &open.effect {
-                Effect::Mount { mount } => target.starts_with(mount.target()),
-                Effect::PersistentOverlay { overlay } => target.starts_with(&overlay.target),
-                _ => false,
-            })
-        };
+        let known = mounts_on_record(&self.layout, image);
+        let on_record = |target: &Utf8PathBuf| known.iter().any(|known| target.starts_with(known));
         let new = before.new_mounts(&now).filter(|target| !on_record(target));
         new.map(|target| format!("leaves a mount that is on no record: {target}")).collect()
     }
