@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct HostCrate {
     pub(crate) name: &'static str,
     pub(crate) folder: &'static str,
-    /// Its rooms, lowest first; none where the whole crate is one room.
+    /// Its rooms, lowest first. Where there is one, that is the whole crate, by its name in the crates above.
     rooms: &'static [&'static str],
 }
 
@@ -16,7 +16,7 @@ const GROUND: [(&str, &str); 2] =
     [("disklessset-system", "plugin-api/system"), ("disklessset-plugin-api", "plugin-api")];
 
 /// The crates of the host, lowest first.
-pub(crate) const HOST: [HostCrate; 3] = [
+pub(crate) const HOST: [HostCrate; 4] = [
     HostCrate {
         name: "disklessset-core",
         folder: "host/core",
@@ -43,11 +43,12 @@ pub(crate) const HOST: [HostCrate; 3] = [
             "fuzzing",
         ],
     },
-    HostCrate { name: "disklessset-serve", folder: "host/serve", rooms: &[] },
+    HostCrate { name: "disklessset-serve", folder: "host/serve", rooms: &["serve"] },
+    HostCrate { name: "disklessset-prove", folder: "host/prove", rooms: &["prove"] },
     HostCrate {
         name: "disklessset",
         folder: "host",
-        rooms: &["prove", "contract", "reference", "output", "cli", "menu", "program"],
+        rooms: &["contract", "reference", "output", "cli", "menu", "program"],
     },
 ];
 
@@ -155,7 +156,7 @@ fn rooms_stand_only_on_those_below_them() {
     // The uppermost crate has the rooms of those below it under their own names.
     let order: Vec<&str> = HOST.iter().flat_map(|of| of.rooms).copied().collect();
     let height = |room: &str| order.iter().position(|known| *known == room);
-    for of in HOST.iter().filter(|of| !of.rooms.is_empty()) {
+    for of in HOST.iter().filter(|of| of.rooms.len() > 1) {
         let uses = uses(of);
         let unknown: Vec<_> = uses.keys().filter(|room| !of.rooms.contains(&room.as_str())).collect();
         assert!(unknown.is_empty(), "{}: rooms without a place in the order: {unknown:?}", of.name);

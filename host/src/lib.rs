@@ -5,8 +5,8 @@
 //!
 //! - [`program`]: the whole program; `cli`, `menu` and `output`: commands, questions, and all that is printed or asked;
 //! - `contract`: tries a module's classes in a throw-away root;
-//! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`], a crate of its own: the HTTP tree as a web server
-//!   gives it.
+//! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`]: the HTTP tree as a web server gives it. Each is a
+//!   crate of its own, too.
 //!
 //! `tests/rooms.rs` has the order of rooms and crates, and fails where one uses another above it.
 
@@ -15,7 +15,6 @@ mod contract;
 mod menu;
 mod output;
 pub mod program;
-pub mod prove;
 mod reference;
 
 #[cfg(feature = "fuzzing")]
@@ -26,6 +25,7 @@ pub use disklessset_core::{
     ListedKernel, Observer, ParametersFile, ShownImage, Silent, Site, SiteOptions, configuration, failure,
     integrity, module_changes, modules, observer, site, system,
 };
+pub use disklessset_prove as prove;
 pub use disklessset_serve as serve;
 
 // Rooms of the library below that are not for others.

@@ -205,8 +205,8 @@ const NAMED_ELSEWHERE: &[(&str, &[&str])] = &[
     ("host/src/contract/mod.rs", &[]),             // the same
     ("host/core/src/images/services/run.rs", &[]), // what a module names
     ("host/core/src/modules/signature.rs", &["ssh-keygen"]),
-    ("host/src/prove/machine.rs", &["qemu-system-x86_64"]),
-    ("host/src/prove/nfs_server/mod.rs", &["ganesha.nfsd"]),
+    ("host/prove/src/machine.rs", &["qemu-system-x86_64"]),
+    ("host/prove/src/nfs_server/mod.rs", &["ganesha.nfsd"]),
     ("host/core/src/system/command/start.rs", &[]), // what the others name
     ("plugin-api/src/testing/effects.rs", &[]),
     ("plugin-api/src/testing/programs.rs", &[]),

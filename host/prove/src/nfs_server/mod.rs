@@ -22,8 +22,8 @@ use nix::sys::signal::Signal;
 use super::child::{LastWords, dies_with_this_thread, leaves_a_core};
 use super::exported::Exported;
 use super::report::ProveError;
-use crate::needs;
 use config::Export;
+use disklessset_core::needs;
 
 /// The port of NFS 4.
 const PORT: u16 = 2049;
@@ -273,7 +273,7 @@ fn telling_words(log: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prove::exported::View;
+    use crate::exported::View;
 
     #[test]
     fn what_it_says_in_any_case_is_left_out() {
@@ -292,7 +292,7 @@ mod tests {
         // Files of /proc have no handles.
         let proc = Exported { path: "/d/a".into(), directory: "/proc".into(), view: View::AsItIs };
         let end = std::thread::spawn(move || {
-            crate::prove::network::enter_private().unwrap();
+            crate::network::enter_private().unwrap();
             NfsServer::start(ganesha, vec![proc], "/nowhere/log".into(), |_| ()).map(drop)
         });
         let error = end.join().unwrap().unwrap_err().to_string();

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::machine::{Boot, MachineSpec, Processor};
 use super::report::UsedAccelerator;
 use super::request::Mebibytes;
-use crate::system::atomic_file;
+use disklessset_core::system::atomic_file;
 
 /// A kernel under working KVM panics for want of a root in two or three seconds.
 const PATIENCE: Duration = Duration::from_secs(12);

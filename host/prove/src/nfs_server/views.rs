@@ -12,11 +12,11 @@ use nix::libc;
 use nix::sched::{CloneFlags, unshare};
 use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_bind, mount_change, unmount};
 
-use crate::prove::exported::{Exported, View};
-use crate::prove::report::ProveError;
-use crate::system::command::{Isolation, Tool};
-use crate::system::mounts::{self, Depth, MountFlags, mount_file_system};
-use crate::system::tree_mounts::WITHOUT_POWERS;
+use crate::exported::{Exported, View};
+use crate::report::ProveError;
+use disklessset_core::system::command::{Isolation, Tool};
+use disklessset_core::system::mounts::{self, Depth, MountFlags, mount_file_system};
+use disklessset_core::system::tree_mounts::WITHOUT_POWERS;
 
 /// Where everything of the server lies. What services of the machine have there is hidden from it: over sockets in `/run`
 /// it would enter itself with rpcbind and dbus, in whose lists the machine's own NFS server stands.

@@ -16,7 +16,7 @@
 //!                           └─ cause             why it failed
 //! ```
 //!
-//! This room prints nothing: it reports [`ProveEvent`]s while it runs and returns a [`Proof`].
+//! This crate prints nothing: it reports [`ProveEvent`]s while it runs and returns a [`Proof`].
 
 mod attempt;
 mod boot_file;
@@ -50,10 +50,10 @@ pub use report::{
 };
 pub use request::{Accelerator, Mebibytes, ProveRequest};
 
-use crate::needs;
-use crate::system::{FileError, atomic_file, files};
 use attempt::Trial;
 use boot_file::{BootFile, ENTRY_PATH, entry_script};
+use disklessset_core::needs;
+use disklessset_core::system::{FileError, atomic_file, files};
 use disklessset_serve::ServedTree;
 use machine::{MachineSpec, Processor, Subnet};
 use nfs_root::NfsRoot;

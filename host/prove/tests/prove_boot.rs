@@ -1,5 +1,5 @@
 //! Boots a laid-out image for real. Needs root, QEMU and an image, so it runs when asked:
-//! `DISKLESSSET_PROVE_ROOT=/srv/html DISKLESSSET_PROVE_IMAGE=name cargo test --test prove_boot -- --ignored`
+//! `DISKLESSSET_PROVE_ROOT=/srv/html DISKLESSSET_PROVE_IMAGE=name cargo test -p disklessset-prove --test prove_boot -- --ignored`
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
-use disklessset::prove::{Cause, Mebibytes, ProveError, ProveEvent, ProveRequest, Stage, prove};
+use disklessset_prove::{Cause, Mebibytes, ProveError, ProveEvent, ProveRequest, Stage, prove};
 
 struct Lab {
     request: ProveRequest,

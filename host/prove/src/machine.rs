@@ -15,7 +15,7 @@ use super::child::{LastWords, dies_with_this_thread};
 use super::node::NodeName;
 use super::report::UsedAccelerator;
 use super::request::Mebibytes;
-use crate::needs;
+use disklessset_core::needs;
 
 /// The machine to start.
 #[derive(Debug, Clone)]
