@@ -16,7 +16,7 @@ const GROUND: [(&str, &str); 2] =
     [("disklessset-system", "plugin-api/system"), ("disklessset-plugin-api", "plugin-api")];
 
 /// The crates of the host, lowest first.
-pub(crate) const HOST: [HostCrate; 4] = [
+pub(crate) const HOST: [HostCrate; 5] = [
     HostCrate {
         name: "disklessset-core",
         folder: "host/core",
@@ -45,10 +45,11 @@ pub(crate) const HOST: [HostCrate; 4] = [
     },
     HostCrate { name: "disklessset-serve", folder: "host/serve", rooms: &["serve"] },
     HostCrate { name: "disklessset-prove", folder: "host/prove", rooms: &["prove"] },
+    HostCrate { name: "disklessset-check", folder: "host/check", rooms: &["check"] },
     HostCrate {
         name: "disklessset",
         folder: "host",
-        rooms: &["contract", "reference", "output", "cli", "menu", "program"],
+        rooms: &["reference", "output", "cli", "menu", "program"],
     },
 ];
 

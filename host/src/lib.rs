@@ -4,14 +4,13 @@
 //! [`KernelManager`]. All of that is in the crate `disklessset-core`, whose first page says which rooms there are. Above it:
 //!
 //! - [`program`]: the whole program; `cli`, `menu` and `output`: commands, questions, and all that is printed or asked;
-//! - `contract`: tries a module's classes in a throw-away root;
+//! - `disklessset-check`: tries a module's classes in a throw-away root;
 //! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`]: the HTTP tree as a web server gives it. Each is a
 //!   crate of its own, too.
 //!
 //! `tests/rooms.rs` has the order of rooms and crates, and fails where one uses another above it.
 
 mod cli;
-mod contract;
 mod menu;
 mod output;
 pub mod program;
@@ -29,4 +28,4 @@ pub use disklessset_prove as prove;
 pub use disklessset_serve as serve;
 
 // Rooms of the library below that are not for others.
-use disklessset_core::{images, installations, needs, no_room, operation, records, yaml};
+use disklessset_core::{images, needs, no_room, records};

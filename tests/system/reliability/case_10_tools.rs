@@ -201,8 +201,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
 
 /// Files that run programs whose names do not stand beside the call.
 const NAMED_ELSEWHERE: &[(&str, &[&str])] = &[
-    ("host/src/contract/examiner.rs", &[]),        // this program itself
-    ("host/src/contract/mod.rs", &[]),             // the same
+    ("host/check/src/examiner.rs", &[]),           // this program itself
+    ("host/check/src/lib.rs", &[]),                // the same
     ("host/core/src/images/services/run.rs", &[]), // what a module names
     ("host/core/src/modules/signature.rs", &["ssh-keygen"]),
     ("host/prove/src/machine.rs", &["qemu-system-x86_64"]),

@@ -1,7 +1,7 @@
 //! `module check`: what can be said of a module file before anybody relies on it.
 //!
 //! The first level is here: the file by itself, then its code up to the description. The second, the contract of its
-//! classes exercised in a throw-away root (`contract`), adds its findings to these.
+//! classes exercised in a throw-away root (the crate `disklessset-check`), adds its findings to these.
 
 use camino::{Utf8Path, Utf8PathBuf};
 

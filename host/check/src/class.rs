@@ -10,7 +10,7 @@ use super::examiner::{Acted, Ended, Examiner, How};
 use super::values;
 use super::world::World;
 use super::{Value, kills::Kills};
-use crate::modules::check::Outcome;
+use disklessset_core::modules::check::Outcome;
 
 /// The image that stays as it was made while others are worked on.
 const FIRST: &str = "check-a";

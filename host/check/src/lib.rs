@@ -9,14 +9,17 @@
 //! (`examiner`), in namespaces of its own where we are root, in which mounts and processes end with it; and one *actor*
 //! (`act`) after the other, the only ones that load the module. This guards against mistakes. It is no sandbox.
 
-pub(crate) mod act;
+mod act;
 mod class;
-pub(crate) mod examiner;
+mod examiner;
 mod kills;
 mod place;
 mod probe;
 mod values;
 mod world;
+
+pub use act::perform;
+pub use examiner::examine;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,18 +28,18 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::Raw;
 use serde::{Deserialize, Serialize};
 
-use crate::modules::check::{Finding, Outcome};
-use crate::modules::{Identity, ModuleRegistry};
-use crate::system::command::{CommandError, Tool};
+use disklessset_core::modules::check::{Finding, Outcome};
+use disklessset_core::modules::{Identity, ModuleRegistry};
+use disklessset_core::system::command::{CommandError, Tool};
 
 /// The first word of the command line of examiners and actors; not for people.
-pub(crate) const CHILD: &str = "__module-child";
+pub const CHILD: &str = "__module-child";
 /// The most that the findings may take, in bytes.
 const MOST_FINDINGS: usize = 4 * 1024 * 1024;
 
 /// How to exercise a module.
 #[derive(Debug, Clone)]
-pub(crate) struct Wishes {
+pub struct Wishes {
     /// Values of parameters, by their names in parameters files, where a class's own samples and defaults do not do.
     pub given: BTreeMap<String, Raw>,
     /// How long one action may take.
@@ -87,7 +90,7 @@ impl From<Value> for Raw {
 ///
 /// # Errors
 /// Why that could not be done, in one line; the findings say everything else.
-pub(crate) fn exercise(
+pub fn exercise(
     file: &Utf8Path,
     identity: &Identity,
     registry: &ModuleRegistry,

@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::Value;
 use super::probe::Probe;
 use super::values::{KERNEL, OTHER_KERNEL};
-use crate::images::{ImageManager, ParametersFile};
-use crate::installations::kill_point;
-use crate::modules::HostService;
-use crate::observer::Observer;
-use crate::records::ImageStatus;
-use crate::site::{Site, SiteOptions};
-use crate::system::{atomic_file, interrupt};
-use crate::{
+use disklessset_core::images::{ImageManager, ParametersFile};
+use disklessset_core::installations::kill_point;
+use disklessset_core::modules::HostService;
+use disklessset_core::observer::Observer;
+use disklessset_core::records::ImageStatus;
+use disklessset_core::site::{Site, SiteOptions};
+use disklessset_core::system::{atomic_file, interrupt};
+use disklessset_core::{
     failure,
     integrity::{self, Weight},
     yaml,
@@ -168,7 +168,7 @@ impl Observer for Ear {
 ///
 /// # Errors
 /// When the order or the answer cannot be read or written.
-pub(crate) fn perform(order: &Utf8Path) -> std::result::Result<(), String> {
+pub fn perform(order: &Utf8Path) -> std::result::Result<(), String> {
     let text = atomic_file::read_bounded(order, 16 * 1024 * 1024).map_err(|error| error.to_string())?;
     let act: Act = serde_json::from_slice(&text).map_err(|cause| cause.to_string())?;
     let mut answer = Answer::default();

@@ -103,6 +103,6 @@ mod tests {
         let names: Vec<&str> = values.keys().map(String::as_str).collect();
         assert_eq!(names, ["kernel", "needed", "sampled"]);
         let file = parameters_file("A", "a", &values).unwrap();
-        assert!(crate::images::ParametersFile::parse(&file).unwrap().given.len() == 3, "{file}");
+        assert!(disklessset_core::images::ParametersFile::parse(&file).unwrap().given.len() == 3, "{file}");
     }
 }

@@ -16,13 +16,13 @@ use super::place::{self, Rooms};
 use super::world::{self, Mounts, World};
 use super::{CHILD, Order, Value, finding, values};
 
-use crate::installations::mounts_on_record;
-use crate::modules::check::{Finding, Outcome};
-use crate::modules::{ModuleRegistry, ModuleState};
-use crate::operation::unique;
-use crate::system::command::{CommandError, Ending, Isolation, Tool};
-use crate::system::layout::Layout;
-use crate::system::{atomic_file, interrupt, mounts, tree_mounts};
+use disklessset_core::installations::mounts_on_record;
+use disklessset_core::modules::check::{Finding, Outcome};
+use disklessset_core::modules::{ModuleRegistry, ModuleState};
+use disklessset_core::operation::unique;
+use disklessset_core::system::command::{CommandError, Ending, Isolation, Tool};
+use disklessset_core::system::layout::Layout;
+use disklessset_core::system::{atomic_file, interrupt, mounts, tree_mounts};
 
 /// The program that runs now, wherever its file is by now.
 const OURSELVES: &str = "/proc/self/exe";
@@ -105,7 +105,7 @@ pub(super) fn mount_namespace() -> String {
 ///
 /// # Errors
 /// Why it could not begin, in one line.
-pub(crate) fn examine(order: &Utf8Path, emit: &dyn Fn(&Finding)) -> Result<(), String> {
+pub fn examine(order: &Utf8Path, emit: &dyn Fn(&Finding)) -> Result<(), String> {
     let text = atomic_file::read_bounded(order, MOST_ANSWER).map_err(|error| error.to_string())?;
     let order: Order = serde_json::from_slice(&text).map_err(|cause| cause.to_string())?;
     interrupt::install().map_err(|cause| cause.to_string())?;
@@ -159,7 +159,7 @@ impl Examiner<'_> {
 
     /// Puts the standing directories there, and kernels that are only files.
     fn furnish(&self) -> Result<(), String> {
-        let told = |error: crate::system::FileError| format!("{error}: {}", error.source);
+        let told = |error: disklessset_core::system::FileError| format!("{error}: {}", error.source);
         let exports = self.layout.exports_file().parent().map(Utf8Path::to_owned);
         for directory in self.layout.owned_roots().into_iter().chain(exports) {
             atomic_file::create_dir_all(&directory, 0o755).map_err(told)?;

@@ -10,8 +10,8 @@ use super::class::{Class, SECOND, unsafe_to_try};
 use super::examiner::{Ended, How};
 use super::world::World;
 use super::{Value, values};
-use crate::modules::check::Outcome;
-use crate::system::interrupt;
+use disklessset_core::modules::check::Outcome;
+use disklessset_core::system::interrupt;
 
 /// The first moment at which anything can have happened.
 const FIRST: u64 = 2;

@@ -7,12 +7,12 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-use crate::configuration::DEFAULT_PATH;
-use crate::modules::{Identity, ModuleEntry, ModuleRegistry};
-use crate::system::atomic_file;
-use crate::system::lock::{Lock, LockProbe, Wait};
-use crate::system::remove_tree::remove_tree;
-use crate::system::trusted_path::{Audit, From, audit};
+use disklessset_core::configuration::DEFAULT_PATH;
+use disklessset_core::modules::{Identity, ModuleEntry, ModuleRegistry};
+use disklessset_core::system::atomic_file;
+use disklessset_core::system::lock::{Lock, LockProbe, Wait};
+use disklessset_core::system::remove_tree::remove_tree;
+use disklessset_core::system::trusted_path::{Audit, From, audit};
 
 /// What the names of places begin with.
 const PREFIX: &str = "disklessset-check-";

@@ -11,8 +11,8 @@ use nix::unistd::Pid;
 
 use super::place::Rooms;
 use super::values::{KERNEL, OTHER_KERNEL};
-use crate::integrity::Digest;
-use crate::system::mounts;
+use disklessset_core::integrity::Digest;
+use disklessset_core::system::mounts;
 
 /// How long the processes of an actor that was killed may take to follow it.
 const PATIENCE: Duration = Duration::from_secs(5);
