@@ -1,41 +1,63 @@
-//! Guards the order of the rooms of the host: each stands only on those below it, so that there is no circle.
+//! Guards the order of the crates and rooms of the host: each stands only on those below it, so that there is no circle.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The rooms of `host/src`, lowest first.
-const ORDER: &[&str] = &[
-    "system",
-    "yaml",
-    "observer",
-    "exports",
-    "units",
-    "failure",
-    "configuration",
-    "integrity",
-    "no_room",
-    "needs",
-    "module_files",
-    "installations",
-    "modules",
-    "site",
-    "records",
-    "operation",
-    "kernels",
-    "module_changes",
-    "images",
-    "serve",
-    "prove",
-    "contract",
-    "reference",
-    "output",
-    "cli",
-    "menu",
-    "program",
-    "fuzzing",
+/// A crate of the host.
+pub(crate) struct HostCrate {
+    pub(crate) name: &'static str,
+    pub(crate) folder: &'static str,
+    /// Its rooms, lowest first. Where there is one, that is the whole crate, by its name in the crates above.
+    rooms: &'static [&'static str],
+}
+
+/// The crates below the host, lowest first: its ground.
+const GROUND: [(&str, &str); 2] =
+    [("disklessset-system", "plugin-api/system"), ("disklessset-plugin-api", "plugin-api")];
+
+/// The crates of the host, lowest first.
+pub(crate) const HOST: [HostCrate; 5] = [
+    HostCrate {
+        name: "disklessset-core",
+        folder: "host/core",
+        rooms: &[
+            "system",
+            "yaml",
+            "observer",
+            "exports",
+            "units",
+            "failure",
+            "configuration",
+            "integrity",
+            "no_room",
+            "needs",
+            "module_files",
+            "installations",
+            "modules",
+            "site",
+            "records",
+            "operation",
+            "kernels",
+            "module_changes",
+            "images",
+            "fuzzing",
+        ],
+    },
+    HostCrate { name: "disklessset-serve", folder: "host/serve", rooms: &["serve"] },
+    HostCrate { name: "disklessset-prove", folder: "host/prove", rooms: &["prove"] },
+    HostCrate { name: "disklessset-check", folder: "host/check", rooms: &["check"] },
+    HostCrate {
+        name: "disklessset",
+        folder: "host",
+        rooms: &["reference", "output", "cli", "menu", "program"],
+    },
 ];
 
-/// What the root of the library offers from its rooms.
+/// What builds and tests of the core are to do without: HTTP, and what a command line is made of.
+const NOT_IN_THE_CORE: [&str; 9] =
+    ["anstream", "clap", "comfy-table", "http", "hyper", "indicatif", "mio", "tokio", "tower"];
+
+/// What the root of a library offers from its rooms.
 const OFFERED: &[(&str, &str)] = &[
     ("Activity", "records"),
     ("ActivityState", "records"),
@@ -53,8 +75,8 @@ const OFFERED: &[(&str, &str)] = &[
 /// Uses of a higher room that are still there: (room, used). It only gets shorter.
 const STILL_UPWARDS: &[(&str, &str)] = &[];
 
-fn host() -> Utf8PathBuf {
-    Utf8PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../host/src")
+fn top() -> Utf8PathBuf {
+    Utf8PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 fn sources(dir: &Utf8Path, found: &mut Vec<Utf8PathBuf>) {
@@ -67,9 +89,9 @@ fn sources(dir: &Utf8Path, found: &mut Vec<Utf8PathBuf>) {
     }
 }
 
-/// The room of a file: the folder, or the file itself, below `host/src`; nothing for the roots of the crate.
-fn room_of(path: &Utf8Path) -> Option<String> {
-    let below = path.strip_prefix(host()).expect("a source of the host");
+/// The room of a file: the folder, or the file itself, below the sources of its crate; nothing for the roots of the crate.
+fn room_of(sources: &Utf8Path, path: &Utf8Path) -> Option<String> {
+    let below = path.strip_prefix(sources).expect("a source of the crate");
     let first = below.components().next().expect("a name").as_str().trim_end_matches(".rs").to_owned();
     (!["lib", "main", "with_failpoints"].contains(&first.as_str())).then_some(first)
 }
@@ -111,13 +133,14 @@ fn used(code: &str) -> BTreeSet<String> {
     found
 }
 
-/// Which rooms each room uses. What a test of it uses counts, too.
-fn uses() -> BTreeMap<String, BTreeSet<String>> {
+/// Which rooms each room of a crate uses. What a test of it uses counts, too.
+fn uses(of: &HostCrate) -> BTreeMap<String, BTreeSet<String>> {
+    let folder = top().join(of.folder).join("src");
     let mut files = Vec::new();
-    sources(&host(), &mut files);
+    sources(&folder, &mut files);
     let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in files {
-        let Some(room) = room_of(&file) else { continue };
+        let Some(room) = room_of(&folder, &file) else { continue };
         let code = code_of(&std::fs::read_to_string(&file).expect("a source"));
         let rooms = used(&code).into_iter().map(|name| {
             let offered = OFFERED.iter().find(|(item, _)| *item == name);
@@ -131,18 +154,98 @@ fn uses() -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn rooms_stand_only_on_those_below_them() {
-    let height = |room: &str| ORDER.iter().position(|known| *known == room);
-    let uses = uses();
-    let unknown: Vec<_> = uses.keys().filter(|room| height(room).is_none()).collect();
-    assert!(unknown.is_empty(), "rooms without a place in the order: {unknown:?}");
-    let gone: Vec<_> = ORDER.iter().filter(|room| !uses.contains_key(**room)).collect();
-    assert!(gone.is_empty(), "no such rooms any more: {gone:?}");
-    let upwards: BTreeSet<(&str, &str)> = uses
-        .iter()
-        .flat_map(|(room, others)| others.iter().map(move |other| (room.as_str(), other.as_str())))
-        .filter(|(room, other)| height(other) >= height(room) || height(other).is_none())
-        .collect();
-    assert_eq!(upwards, STILL_UPWARDS.iter().copied().collect(), "rooms that use one above them");
+    // The uppermost crate has the rooms of those below it under their own names.
+    let order: Vec<&str> = HOST.iter().flat_map(|of| of.rooms).copied().collect();
+    let height = |room: &str| order.iter().position(|known| *known == room);
+    for of in HOST.iter().filter(|of| of.rooms.len() > 1) {
+        let uses = uses(of);
+        let unknown: Vec<_> = uses.keys().filter(|room| !of.rooms.contains(&room.as_str())).collect();
+        assert!(unknown.is_empty(), "{}: rooms without a place in the order: {unknown:?}", of.name);
+        let gone: Vec<_> = of.rooms.iter().filter(|room| !uses.contains_key(**room)).collect();
+        assert!(gone.is_empty(), "{}: no such rooms any more: {gone:?}", of.name);
+        let upwards: BTreeSet<(&str, &str)> = uses
+            .iter()
+            .flat_map(|(room, others)| others.iter().map(move |other| (room.as_str(), other.as_str())))
+            .filter(|(room, other)| height(other) >= height(room) || height(other).is_none())
+            .collect();
+        let still = STILL_UPWARDS.iter().copied().filter(|(room, _)| of.rooms.contains(room));
+        assert_eq!(upwards, still.collect(), "{}: rooms that use one above them", of.name);
+    }
+}
+
+/// The crates of this source tree that a package names, those for its tests included.
+fn own_dependencies(folder: &str) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(top().join(folder).join("Cargo.toml")).expect("a package");
+    let mut section = "";
+    let mut found = BTreeSet::new();
+    for line in text.lines() {
+        if line.starts_with('[') {
+            section = line;
+        } else if section.ends_with("dependencies]") {
+            let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
+            found.extend(name.starts_with("disklessset").then(|| name.to_owned()));
+        }
+    }
+    found
+}
+
+#[test]
+fn crates_depend_only_on_those_below_them() {
+    let host = HOST.iter().map(|of| (of.name, of.folder));
+    let order: Vec<(&str, &str)> = GROUND.into_iter().chain(host).collect();
+    let height = |name: &str| order.iter().position(|(known, _)| *known == name);
+    for (name, folder) in &order {
+        let upwards: Vec<_> =
+            own_dependencies(folder).into_iter().filter(|other| height(other) >= height(name)).collect();
+        assert!(upwards.is_empty(), "{name} stands on crates that are not below it: {upwards:?}");
+    }
+    // Modules and what they share know nothing of the host.
+    for module in ["plugins/demo", "plugins/kit", "plugins/livenet", "plugins/nfs"] {
+        let named = own_dependencies(module);
+        assert!(HOST.iter().all(|of| !named.contains(of.name)), "{module}: {named:?}");
+    }
+    let uppermost = own_dependencies("host");
+    assert!(uppermost.contains("disklessset-core"), "the dependencies of a package are seen: {uppermost:?}");
+}
+
+/// All packages that a package stands on, by the lock file of the source tree: with every feature that anybody here has.
+fn stands_on(package: &str) -> BTreeSet<String> {
+    let lock = std::fs::read_to_string(top().join("Cargo.lock")).expect("the lock file");
+    let quoted = |line: &str| line.split('"').nth(1).map(str::to_owned);
+    let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for block in lock.split("[[package]]").skip(1) {
+        let name = block.lines().find(|line| line.starts_with("name = ")).and_then(quoted).expect("a name");
+        let dependencies = block.lines().filter(|line| line.starts_with(" \"")).filter_map(quoted);
+        // Of several versions, with the one that is meant behind a space.
+        let words = dependencies.filter_map(|text| text.split(' ').next().map(str::to_owned));
+        named.entry(name).or_default().extend(words);
+    }
+    let mut found = BTreeSet::new();
+    let mut ahead = vec![package.to_owned()];
+    while let Some(next) = ahead.pop() {
+        for dependency in named.get(&next).into_iter().flatten() {
+            if found.insert(dependency.clone()) {
+                ahead.push(dependency.clone());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_core_is_built_without_http_and_without_a_command_line() {
+    let unwanted = |package: &str| {
+        let is = |name: &String| {
+            NOT_IN_THE_CORE.iter().any(|word| name == word || name.starts_with(&format!("{word}-")))
+        };
+        stands_on(package).into_iter().filter(is).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(unwanted("disklessset-core"), BTreeSet::new());
+    let others = (unwanted("disklessset-serve"), unwanted("disklessset"));
+    assert!(
+        others.0.contains("hyper") && others.1.contains("clap"),
+        "where they are, they are seen: {others:?}"
+    );
 }
 
 #[test]

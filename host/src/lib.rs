@@ -1,60 +1,31 @@
 //! disklessset makes and manages diskless operating system images.
 //!
 //! This library is the whole tool but for its command line: open a [`Site`], work with an [`ImageManager`] or a
-//! [`KernelManager`]. The rooms, each standing only on those below it:
+//! [`KernelManager`]. All of that is in the crate `disklessset-core`, whose first page says which rooms there are. Above it:
 //!
 //! - [`program`]: the whole program; `cli`, `menu` and `output`: commands, questions, and all that is printed or asked;
-//! - `contract`: tries a module's classes in a throw-away root;
-//! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`]: the HTTP tree as a web server gives it;
-//! - `images`: leads every action on images; it neither prints nor prompts, an [`Observer`] hears of it;
-//! - [`module_changes`]: installs and removes modules; `kernels`: adds and removes kernels;
-//! - `operation`: one action under way, on record: what it makes, publishes and takes away, and how that is undone;
-//! - `records`: what is on record of images, read: attributes, statuses, boot files, listings;
-//! - [`site`]: where everything is, and who watches;
-//! - [`modules`]: finds, checks and loads what was dropped into the modules directory;
-//! - `installations`: the records that make every crash clean up;
-//! - `module_files`: the files of modules, and what is remembered of installed ones;
-//! - `needs`: the tools of each action, and whether they are there;
-//! - [`integrity`]: digests and signatures of what nodes fetch; [`configuration`]: what the site's file says;
-//! - `units`: what systemd mounts again after a reboot; `exports`: what NFS clients may mount;
-//! - [`system`]: files, locks, mounts and tools; knows no images.
+//! - `disklessset-check`: tries a module's classes in a throw-away root;
+//! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`]: the HTTP tree as a web server gives it. Each is a
+//!   crate of its own, too.
 //!
-//! `tests/rooms.rs` has the order, and fails where a room uses one above it.
+//! `tests/rooms.rs` has the order of rooms and crates, and fails where one uses another above it.
 
 mod cli;
-pub mod configuration;
-mod contract;
-mod exports;
-pub mod failure;
+mod menu;
+mod output;
+pub mod program;
+mod reference;
+
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
-pub mod fuzzing;
-mod images;
-mod installations;
-pub mod integrity;
-mod kernels;
-pub mod module_changes;
-mod module_files;
-pub mod modules;
-pub mod observer;
-pub mod program;
-pub mod prove;
-mod records;
-pub mod serve;
-pub mod site;
-pub mod system;
-mod units;
+pub use disklessset_core::fuzzing;
+pub use disklessset_core::{
+    Activity, ActivityState, CleanReport, ImageManager, ImageStatus, KernelManager, ListedImage,
+    ListedKernel, Observer, ParametersFile, ShownImage, Silent, Site, SiteOptions, configuration, failure,
+    integrity, module_changes, modules, observer, site, system,
+};
+pub use disklessset_prove as prove;
+pub use disklessset_serve as serve;
 
-mod menu;
-mod needs;
-mod no_room;
-mod operation;
-mod output;
-mod reference;
-mod yaml;
-
-pub use images::{CleanReport, ImageManager, ParametersFile, ShownImage};
-pub use kernels::{KernelManager, ListedKernel};
-pub use observer::{Observer, Silent};
-pub use records::{Activity, ActivityState, ImageStatus, ListedImage};
-pub use site::{Site, SiteOptions};
+// Rooms of the library below that are not for others.
+use disklessset_core::{images, needs, no_room, records};

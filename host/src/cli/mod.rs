@@ -124,7 +124,7 @@ fn run_with(arguments: &[OsString], output: &Arc<Output>, menu: Menu) -> Result<
     output.configure(globals.settings);
     let site = match site {
         Some(Ok(mut site)) => {
-            site.wait = globals.site.wait;
+            site.set_wait(globals.site.wait);
             site
         }
         _ => Site::open(&globals.site, Arc::clone(output) as Arc<dyn Observer>)?,

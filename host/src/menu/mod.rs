@@ -120,12 +120,10 @@ mod tests {
         cli::globals::Run,
         output::testing::{self, Console},
         site::{Site, SiteOptions},
-        system::{
-            lock::Wait,
-            test_support::{helper, is_helper},
-        },
+        system::lock::Wait,
     };
     use camino::Utf8PathBuf;
+    use std::process::{Command, Stdio};
 
     /// The menu of an empty root, with these answers typed; gives back its exit code and what it showed.
     fn menu(answers: &str) -> (u8, Console) {
@@ -195,12 +193,18 @@ mod tests {
         })
     }
 
+    /// Set in the process that the next test starts for itself.
+    const OF_ITS_OWN: &str = "DISKLESSSET_TEST_MENU";
+
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "a test starts a process of its own")]
     fn control_c_leads_back_to_the_main_menu_and_there_it_leaves() {
         // Signals are the whole process': in this one other tests would be interrupted.
-        if is_helper("menu").is_none() {
+        if std::env::var_os(OF_ITS_OWN).is_none() {
             let name = "menu::tests::control_c_leads_back_to_the_main_menu_and_there_it_leaves";
-            assert!(helper(name, "menu", "").status().unwrap().success());
+            let mut test = Command::new(std::env::current_exe().unwrap());
+            test.args(["--exact", name, "--nocapture", "--test-threads=1"]).env(OF_ITS_OWN, "");
+            assert!(test.stdin(Stdio::null()).status().unwrap().success());
             return;
         }
         let root = tempfile::tempdir().unwrap();

@@ -201,13 +201,13 @@ const ELSEWHERE: &[(&str, &str)] = &[
 
 /// Files that run programs whose names do not stand beside the call.
 const NAMED_ELSEWHERE: &[(&str, &[&str])] = &[
-    ("host/src/contract/examiner.rs", &[]),   // this program itself
-    ("host/src/contract/mod.rs", &[]),        // the same
-    ("host/src/images/services/run.rs", &[]), // what a module names
-    ("host/src/modules/signature.rs", &["ssh-keygen"]),
-    ("host/src/prove/machine.rs", &["qemu-system-x86_64"]),
-    ("host/src/prove/nfs_server/mod.rs", &["ganesha.nfsd"]),
-    ("host/src/system/command/start.rs", &[]), // what the others name
+    ("host/check/src/examiner.rs", &[]),           // this program itself
+    ("host/check/src/lib.rs", &[]),                // the same
+    ("host/core/src/images/services/run.rs", &[]), // what a module names
+    ("host/core/src/modules/signature.rs", &["ssh-keygen"]),
+    ("host/prove/src/machine.rs", &["qemu-system-x86_64"]),
+    ("host/prove/src/nfs_server/mod.rs", &["ganesha.nfsd"]),
+    ("host/core/src/system/command/start.rs", &[]), // what the others name
     ("plugin-api/src/testing/effects.rs", &[]),
     ("plugin-api/src/testing/programs.rs", &[]),
     ("plugins/kit/src/os_tree/customise.rs", &[]), // the user's script

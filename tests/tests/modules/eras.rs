@@ -146,7 +146,7 @@ fn make_later(project: &Utf8Path) {
             ("\"era\": API_VERSION", "\"era\": API_VERSION, \"newer\": host.newer()"),
         ],
     );
-    let layout = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/src/modules/layout.rs");
+    let layout = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/core/src/modules/layout.rs");
     std::fs::create_dir_all(project.join("newer-host/src")).unwrap();
     edit("newer-host/main.rs.in", &[("@LAYOUT@", layout.as_str())]);
     std::fs::copy(project.join("newer-host/main.rs.in"), project.join("newer-host/src/main.rs")).unwrap();

@@ -8,7 +8,6 @@ use crate::{
         globals::absolute,
         request::{Effect, Request, Session},
     },
-    contract::{self, CHILD, Wishes},
     failure,
     images::ParametersFile,
     module_changes::{self, ModuleManager},
@@ -23,6 +22,7 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use disklessset_check::{self as contract, CHILD, Wishes};
 use disklessset_plugin_api::{BaseClass, Error, ErrorKind, Raw, Result};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, ffi::OsString, time::Duration};
@@ -382,10 +382,10 @@ pub(crate) fn as_child(arguments: &[OsString], output: &Output) -> Option<Result
     let [CHILD, what, file, directory] = arguments[..] else { return None };
     let file = Utf8Path::new(file);
     let answer = match what {
-        "act" => return Some(contract::act::perform(file).map_err(Error::failed)),
+        "act" => return Some(contract::perform(file).map_err(Error::failed)),
         "examine" => {
             let emit = |finding: &Finding| output.data(&format!("{}\n", json!(finding)));
-            return Some(contract::examiner::examine(file, &emit).map_err(Error::failed));
+            return Some(contract::examine(file, &emit).map_err(Error::failed));
         }
         "check" => json!(check::check(file, &ModuleRegistry::scan(Utf8Path::new(directory))).findings),
         _ => match module_changes::load_here(file) {

@@ -1,0 +1,227 @@
+//! The world of a place: its files, what is mounted, and the processes of its actors.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::place::Rooms;
+use super::values::{KERNEL, OTHER_KERNEL};
+use disklessset_core::integrity::Digest;
+use disklessset_core::system::mounts;
+
+/// How long the processes of an actor that was killed may take to follow it.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What comes and goes: locks are files that stay, logs tell of what happened.
+const COMES_AND_GOES: [&str; 2] = ["root/run", "root/var/log"];
+/// The register of creations; nobody being at it, it says nothing.
+const REGISTER: &str = "root/var/lib/diskless/installations.yml";
+/// Larger files are known by size and time alone, in bytes.
+const READ_UP_TO: u64 = 16 * 1024 * 1024;
+/// So many differences are named.
+const NAMED: usize = 3;
+
+/// The world at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct World {
+    files: BTreeMap<Utf8PathBuf, String>,
+    /// By the kernel's number: directories of others, with mounts of theirs below, may be renamed at any time.
+    mounts: BTreeMap<u64, Utf8PathBuf>,
+}
+
+/// Whose mounts the actors see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mounts {
+    /// Those of a namespace of their own.
+    Own,
+    /// Everybody's: of these only what is below the place can be theirs.
+    Shared,
+}
+
+impl World {
+    /// The world now.
+    pub(super) fn now(base: &Utf8Path, whose: Mounts) -> Self {
+        let rooms = Rooms::of(base);
+        let mut files = BTreeMap::new();
+        let temporary = rooms.temporary().map(|(room, _)| room);
+        for room in [rooms.root()].into_iter().chain(temporary) {
+            walk(base, &room, &mut files);
+        }
+        let mounts = mounts::mounts().unwrap_or_default().into_iter();
+        let mounts = mounts.filter(|mount| whose == Mounts::Own || mount.target.starts_with(base));
+        let mounts = mounts.map(|mount| (mount.id, mount.target)).collect();
+        Self { files, mounts }
+    }
+
+    /// What differs from this world now, in one line; `None` when nothing does.
+    pub(super) fn difference(&self, now: &Self) -> Option<String> {
+        let mut found = Vec::new();
+        found.extend(self.new_mounts(now).map(|mount| format!("{mount} is mounted")));
+        for (file, facts) in &now.files {
+            match self.files.get(file) {
+                None if self.is_new_below_new(file, now) => {}
+                None => found.push(format!("{} {} is there", kind(facts), told(file))),
+                Some(before) if before != facts => found.push(format!("{} is changed", told(file))),
+                Some(_) => {}
+            }
+        }
+        let gone = self.files.iter().filter(|(file, _)| !now.files.contains_key(*file));
+        let tops = gone.filter(|(file, _)| {
+            file.parent().is_none_or(|above| now.files.contains_key(above) || !self.files.contains_key(above))
+        });
+        found.extend(tops.map(|(file, facts)| format!("{} {} is gone", kind(facts), told(file))));
+        if found.is_empty() {
+            return None;
+        }
+        let more = found.len().saturating_sub(NAMED);
+        found.truncate(NAMED);
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        Some(found.join(", ") + &rest)
+    }
+
+    fn is_new_below_new(&self, file: &Utf8Path, now: &Self) -> bool {
+        file.parent().is_some_and(|above| now.files.contains_key(above) && !self.files.contains_key(above))
+    }
+
+    /// The mounts that were not there before.
+    pub(super) fn new_mounts<'w>(&'w self, now: &'w Self) -> impl Iterator<Item = &'w Utf8PathBuf> {
+        now.mounts.iter().filter(|(id, _)| !self.mounts.contains_key(id)).map(|(_, target)| target)
+    }
+}
+
+/// A path as the root has it: without the place around it.
+fn told(file: &Utf8Path) -> String {
+    match file.strip_prefix("root") {
+        Ok(inside) => format!("/{inside}"),
+        Err(_) => format!("/{}", file.as_str().replacen("var-tmp", "var/tmp", 1)),
+    }
+}
+
+fn kind(facts: &str) -> &str {
+    facts.split(' ').next().unwrap_or_default()
+}
+
+fn walk(base: &Utf8Path, directory: &Utf8Path, files: &mut BTreeMap<Utf8PathBuf, String>) {
+    let Ok(entries) = directory.as_std_path().read_dir() else { return };
+    for entry in entries.flatten() {
+        let path = Utf8PathBuf::from(entry.path().to_string_lossy().into_owned());
+        let Ok(name) = path.strip_prefix(base) else { continue };
+        let ignored = COMES_AND_GOES.iter().any(|place| name == *place);
+        let Ok(seen) = entry.metadata() else { continue };
+        if ignored || (name == REGISTER && says_nothing(&path)) || is_new_kernel(name) {
+            continue;
+        }
+        files.insert(name.to_owned(), facts_of(&path, &seen));
+        // What is mounted has its own line.
+        let crosses = directory.symlink_metadata().is_ok_and(|above| above.dev() != seen.dev());
+        if seen.is_dir() && !crosses {
+            walk(base, &path, files);
+        }
+    }
+}
+
+/// Whether this is of a kernel that an image brought: that stays when the image goes, for other images. Those that the check put
+/// there have its name.
+fn is_new_kernel(name: &Utf8Path) -> bool {
+    let file = name.file_name().unwrap_or_default();
+    let version = match name.parent().and_then(Utf8Path::file_name) {
+        Some("kernel-modules") => Some(file).filter(|file| !file.starts_with('.')),
+        Some("kernels") => {
+            ["vmlinuz-", "initramfs-kernel-", "SHA256SUMS-"].iter().find_map(|start| file.strip_prefix(start))
+        }
+        _ => None,
+    };
+    version.is_some_and(|version| ![KERNEL, OTHER_KERNEL].contains(&version))
+}
+
+fn says_nothing(register: &Utf8Path) -> bool {
+    std::fs::read_to_string(register).is_ok_and(|text| ["", "{}"].contains(&text.trim()))
+}
+
+fn facts_of(path: &Utf8Path, seen: &std::fs::Metadata) -> String {
+    let owner = format!("{:o} {} {}", seen.mode() & 0o7777, seen.uid(), seen.gid());
+    let file_type = seen.file_type();
+    if file_type.is_dir() {
+        return format!("directory {owner}");
+    }
+    if file_type.is_symlink() {
+        let target = std::fs::read_link(path).map(|target| target.to_string_lossy().into_owned());
+        return format!("link {}", target.unwrap_or_default());
+    }
+    if file_type.is_file() {
+        let content = match seen.size() {
+            size if size > READ_UP_TO => format!("{size} {} {}", seen.mtime(), seen.mtime_nsec()),
+            _ => Digest::of_file(path).map_or_else(|_| String::new(), |digest| digest.to_string()),
+        };
+        return format!("file {owner} {content}");
+    }
+    let what = if file_type.is_fifo() { "FIFO" } else { "special" };
+    format!("{what} {owner} {}", seen.rdev())
+}
+
+/// The processes that an actor left behind, by their names; they are ended. Only for those who are the reaper of their
+/// descendants, with no child of their own running.
+pub(super) fn left_processes() -> Vec<String> {
+    let begun = Instant::now();
+    loop {
+        while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(ended) if ended != WaitStatus::StillAlive)
+        {
+        }
+        let left = children();
+        if left.is_empty() {
+            return Vec::new();
+        }
+        if begun.elapsed() > PATIENCE {
+            for (pid, _) in &left {
+                let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+            }
+            return left.into_iter().map(|(_, name)| name).collect();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Children of this process that live: pid and name.
+fn children() -> Vec<(i32, String)> {
+    let own = std::process::id().to_string();
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let look = |pid: &str| {
+        let number = pid.parse::<i32>().ok()?;
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // `4711 (name with (brackets)) S 4710 …`
+        let (head, tail) = stat.rsplit_once(") ")?;
+        let mut fields = tail.split(' ');
+        let (state, parent) = (fields.next()?, fields.next()?);
+        let name = head.split_once('(').map_or("", |(_, name)| name);
+        (parent == own && state != "Z").then(|| (number, name.to_owned()))
+    };
+    entries.flatten().filter_map(|entry| look(entry.file_name().to_str()?)).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests put files in place with plain writes")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_went_and_changed_is_named_once_for_a_directory() {
+        let temp = tempfile::tempdir().unwrap();
+        let base = Utf8Path::from_path(temp.path()).unwrap();
+        std::fs::create_dir_all(base.join("root/var/log")).unwrap();
+        for file in ["root/gone", "root/changed"] {
+            std::fs::write(base.join(file), "x").unwrap();
+        }
+        let before = World::now(base, Mounts::Shared);
+        assert_eq!(before.difference(&World::now(base, Mounts::Shared)), None);
+        std::fs::remove_file(base.join("root/gone")).unwrap();
+        std::fs::write(base.join("root/changed"), "y").unwrap();
+        std::fs::create_dir_all(base.join("root/new/deep")).unwrap();
+        std::fs::write(base.join("root/var/log/a.log"), "y").unwrap();
+        let difference = before.difference(&World::now(base, Mounts::Shared)).unwrap();
+        assert_eq!(difference, "/changed is changed, directory /new is there, file /gone is gone");
+    }
+}

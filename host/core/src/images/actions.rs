@@ -1,0 +1,387 @@
+//! The actions that modules declare, and changes of created images.
+
+use super::{
+    host_action::HostAction,
+    manager::{ImageManager, request},
+    tools,
+};
+use crate::{
+    integrity::Digests,
+    operation::{NewFile, Operation, Reading, lock_image},
+    records::{ImageRecord, MOST_BYTES, file_names},
+    system::{atomic_file, lock::Lock},
+};
+use disklessset_plugin_api::{
+    ActionCheck, ActionSpec, Arguments, Error, ErrorKind, Image, ImageName, Level, Lookup, ParamKind, Raw,
+    Refusal, Result, Role,
+    messages::{StepRequest, steps},
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What a change of an image came to, before it is saved.
+pub(super) struct Changed<T> {
+    pub(super) value: T,
+    /// Where the manifest of the next state has the digests of files that stay from.
+    pub(super) digests: Digests,
+    /// Whether a command that ran for the user failed: then nothing is changed, the boot file of an older version neither.
+    pub(super) failed_inside: bool,
+}
+
+impl<T> Changed<T> {
+    pub(super) fn of(value: T) -> Self {
+        Self { value, digests: Digests::Carried, failed_inside: false }
+    }
+}
+
+impl ImageManager<'_> {
+    /// The declaration of an action of a class, its own or one it inherits.
+    ///
+    /// # Errors
+    /// When no such class or action is there.
+    pub fn action(&self, class: &str, words: &str) -> Result<ActionSpec> {
+        let actions = self.site.classes.actions_of_class(class)?;
+        actions
+            .into_iter()
+            .find(|action| action.words == words)
+            .ok_or_else(|| Error::new(ErrorKind::USAGE, format!("class {class} has no action {words}")))
+    }
+
+    /// The declaration of the action that creates images of a class.
+    ///
+    /// # Errors
+    /// When no such class is there, or it creates nothing.
+    pub fn creation(&self, class: &str) -> Result<ActionSpec> {
+        let actions = self.site.classes.actions_of_class(class)?;
+        actions
+            .into_iter()
+            .find(|action| action.role == Role::Create)
+            .ok_or_else(|| Error::new(ErrorKind::USAGE, format!("class {class} creates no images by itself")))
+    }
+
+    /// Checks everything about an action that can be checked before it changes something.
+    ///
+    /// # Errors
+    /// The first fault, or all faulty parameters as causes.
+    pub fn check_action(
+        &self,
+        class: &str,
+        words: &str,
+        name: &ImageName,
+        given: BTreeMap<String, Raw>,
+    ) -> Result<(ActionSpec, Arguments)> {
+        let action = self.action(class, words)?;
+        match action.role {
+            Role::Create => self.must_be_free(name)?,
+            Role::Change | Role::Read => {
+                let image = self.get_created_image(name)?;
+                if !self.site.classes.is_a(image.class(), class) {
+                    return Err(Error::usage(format!("image {name} is a {}, not a {class}", image.class())));
+                }
+            }
+            _ => return Err(Error::failed(format!("action {words} needs a newer disklessset"))),
+        }
+        let arguments = action.check(given, self).map_err(|refusals| refused(&refusals))?;
+        tools::must_be_there(&action, &arguments)?;
+        Ok((action, arguments))
+    }
+
+    /// Has a class look at the answers so far, before more is asked: why it refuses the one for this parameter, if it does.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn check_answer(
+        &self,
+        (class, words, name): (&str, &str, &ImageName),
+        parameter: &str,
+        answers: &Arguments,
+    ) -> Result<(), String> {
+        let look = ActionCheck::new(words, answers).incomplete();
+        // Whatever is wrong with the action itself is told when it is done.
+        let image = self.action(class, words).and_then(|action| self.subject_of(class, &action, name));
+        let refusals = image.and_then(|image| self.refusals(&image, &look)).unwrap_or_default();
+        match refusals.into_iter().find(|refusal| refusal.parameter == parameter) {
+            Some(refusal) => Err(refusal.reason),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks an action as [`ImageManager::check_action`] does, and has the class look at what only it can tell of
+    /// (a node that is not there, a client that cannot be exported to). Nothing is changed.
+    ///
+    /// # Errors
+    /// Those that the action would end with before it changes something.
+    pub fn rehearse(
+        &self,
+        class: &str,
+        words: &str,
+        name: &ImageName,
+        given: BTreeMap<String, Raw>,
+    ) -> Result<()> {
+        let (action, arguments) = self.check_action(class, words, name, given)?;
+        let image = self.subject_of(class, &action, name)?;
+        self.class_check(&image, words, &arguments)
+    }
+
+    /// The image that an action is about: one that is not there yet, or the created one.
+    fn subject_of(&self, class: &str, action: &ActionSpec, name: &ImageName) -> Result<Image> {
+        if action.role != Role::Create {
+            return self.get_created_image(name);
+        }
+        let directory = self.site.layout.image_dir(name.as_str());
+        Ok(Image::new(name.clone(), class, BTreeMap::new(), directory))
+    }
+
+    /// Has the class check an action whose arguments are all there.
+    fn class_check(&self, image: &Image, words: &str, arguments: &Arguments) -> Result<()> {
+        let look = ActionCheck::new(words, arguments);
+        Refusal::error_of(&self.refusals(image, &look)?).map_or(Ok(()), Err)
+    }
+
+    /// What a class says of an action, argument by argument.
+    fn refusals(&self, image: &Image, look: &ActionCheck<'_>) -> Result<Vec<Refusal>> {
+        let rehearsal = Reading::rehearsing(self.site, image.name(), image.class());
+        match self.step(&rehearsal, &mut image.clone(), StepRequest::check(look)) {
+            Ok(answer) => serde_json::from_value(answer).map_err(|cause| {
+                Error::failed(format!(
+                    "class {} gives no answer about {} that can be understood",
+                    image.class(),
+                    look.words
+                ))
+                .because(cause)
+                .hint("tell the author of its module")
+            }),
+            Err(error) if error.kind == ErrorKind::NOT_DEFINED => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Runs an action of a class on an image; creations included.
+    ///
+    /// # Errors
+    /// Any error of the checks or of the class. Then nothing has changed, and nothing is left behind.
+    pub fn run_action(
+        &self,
+        class: &str,
+        words: &str,
+        name: &ImageName,
+        given: BTreeMap<String, Raw>,
+    ) -> Result<Value> {
+        let (action, arguments) = self.check_action(class, words, name, given)?;
+        match action.role {
+            Role::Create => {
+                self.class_check(&self.subject_of(class, &action, name)?, words, &arguments)?;
+                self.create(class, name, &action, arguments).map(|()| Value::Null)
+            }
+            Role::Change => {
+                let _others = self.lock_named(&action, &arguments, name)?;
+                // Under the lock: who else is at the image may be about to end.
+                let check = |image: &Image| self.class_check(image, words, &arguments);
+                self.change(words, name, &check, arguments.clone())
+            }
+            _ => {
+                let mut image = self.get_created_image(name)?;
+                self.class_check(&image, words, &arguments)?;
+                let reading = Reading::of(self.site, name, image.class());
+                self.step(&reading, &mut image, action_request(words, arguments))
+            }
+        }
+    }
+
+    /// Runs an action about all images of a class.
+    ///
+    /// # Errors
+    /// Any error of the checks or of the class.
+    pub fn run_overview(&self, class: &str, words: &str, given: BTreeMap<String, Raw>) -> Result<Value> {
+        let action = self.action(class, words)?;
+        if action.role != Role::Overview {
+            return Err(Error::usage(format!("action {words} is about one image: name it")));
+        }
+        let mut overview = request(steps::OVERVIEW);
+        overview.class = class.to_owned();
+        overview.arguments = action.check(given, self).map_err(|refusals| refused(&refusals))?;
+        overview.attrs.insert("words".to_owned(), words.into());
+        let reading = Reading::overview(self.site, class);
+        self.site.classes.run_step(class, overview, &reading).map(|reply| reply.value)
+    }
+
+    /// Takes the locks of the images that parameters name, so that nobody changes or removes them meanwhile.
+    pub(super) fn lock_named(
+        &self,
+        action: &ActionSpec,
+        arguments: &Arguments,
+        own: &ImageName,
+    ) -> Result<Vec<Lock>> {
+        let mut locks = Vec::new();
+        for param in &action.params {
+            let ParamKind::Image { class } = &param.kind else { continue };
+            let named = match param.repeated {
+                true => arguments.get::<Vec<ImageName>>(&param.name)?.unwrap_or_default(),
+                false => arguments.get::<ImageName>(&param.name)?.into_iter().collect(),
+            };
+            for name in named {
+                if name == *own {
+                    return Err(Error::usage(format!("{} names image {own} itself", param.name)));
+                }
+                locks.push(lock_image(
+                    self.site,
+                    &name,
+                    &format!("{} {own} from", action.words),
+                    self.site.wait,
+                )?);
+                // It was checked before it was locked.
+                Lookup::image(self, &name, class).map_err(Error::failed)?;
+            }
+        }
+        Ok(locks)
+    }
+
+    /// Ends an action that has done what it was for. What cannot be tidied up is no failure of it, and the next cleaning's.
+    pub(super) fn tidy(&self, operation: Operation<'_>) {
+        let subject = operation.subject().clone();
+        if let Err(error) = operation.succeed() {
+            let text = format!(
+                "something of the work on image {subject} is left, `disklessset clean {subject}`: {error}"
+            );
+            self.site.observer.line(Level::Warning, &text);
+        }
+    }
+
+    /// Runs a changing action of a class, and saves what it changed.
+    fn change(
+        &self,
+        words: &str,
+        name: &ImageName,
+        check: &dyn Fn(&Image) -> Result<()>,
+        arguments: Arguments,
+    ) -> Result<Value> {
+        self.changing_after(name, words, check, |operation, image| {
+            let value = self.step(operation, image, action_request(words, arguments))?;
+            let failed_inside = value.get("exit_code").is_some();
+            Ok(Changed { failed_inside, ..Changed::of(value) })
+        })
+    }
+
+    /// Saves the attributes of an image that was loaded and changed: its record and its boot file, in one step.
+    ///
+    /// # Errors
+    /// When it is no created image of that class, somebody else is at it, or its attributes cannot be kept. Nothing is saved then.
+    pub fn register_image(&self, image: &Image) -> Result<()> {
+        self.changing(image.name(), HostAction::Register.name(), |_operation, now| {
+            if now.class() != image.class() {
+                let text = format!("image {} is a {}, not a {}", image.name(), now.class(), image.class());
+                return Err(Error::usage(text));
+            }
+            let attributes = image.attributes().clone();
+            *now = Image::new(now.name().clone(), now.class(), attributes, now.directory().to_owned());
+            Ok(Changed::of(()))
+        })
+    }
+
+    pub(super) fn changing<T>(
+        &self,
+        name: &ImageName,
+        action: &str,
+        run: impl FnOnce(&Operation<'_>, &mut Image) -> Result<Changed<T>>,
+    ) -> Result<T> {
+        self.changing_after(name, action, &|_| Ok(()), run)
+    }
+
+    /// Changes an image once a check of it, under its lock, has nothing against it.
+    fn changing_after<T>(
+        &self,
+        name: &ImageName,
+        action: &str,
+        check: &dyn Fn(&Image) -> Result<()>,
+        run: impl FnOnce(&Operation<'_>, &mut Image) -> Result<Changed<T>>,
+    ) -> Result<T> {
+        let (lock, mut image) = self.lock_and_load(name, action)?;
+        self.module_needed(image.class(), name)?;
+        check(&image)?;
+        let operation = Operation::begin(self.site, name, lock, action, image.class())?;
+        let outcome = run(&operation, &mut image).and_then(|changed| {
+            self.save(&operation, &image, &changed)?;
+            operation.commit()?;
+            Ok(changed.value)
+        });
+        match outcome {
+            Ok(value) => {
+                operation.apply_committed()?;
+                self.tidy(operation);
+                Ok(value)
+            }
+            Err(error) => {
+                let (error, recovered) = self.fail_and_recover(operation, name, action, error);
+                Err(match recovered {
+                    Some(said) => error.because(said),
+                    None => error,
+                })
+            }
+        }
+    }
+
+    /// Saves an image when the action is committed: record and boot file together, in one step, when one of them changed.
+    pub(super) fn save<T>(
+        &self,
+        operation: &Operation<'_>,
+        image: &Image,
+        changed: &Changed<T>,
+    ) -> Result<()> {
+        let boot = self.boot_file(operation, image, operation.brought_kernel())?;
+        let is_now = |file: &str, wanted: &str| {
+            atomic_file::read_bounded(&image.directory().join(file), MOST_BYTES)
+                .is_ok_and(|bytes| bytes == wanted.as_bytes())
+        };
+        let unchanged = self.records.load(image.name())?.attributes() == image.attributes();
+        let same_digests = changed.digests == Digests::Carried;
+        if unchanged && same_digests && changed.failed_inside {
+            return Ok(());
+        }
+        if unchanged && same_digests && is_now(file_names::BOOT_FILE, &boot) {
+            return Ok(());
+        }
+        let record = Self::record(image);
+        let text = kept_text(&record, image.name())?;
+        let next = [
+            (file_names::RECORD, NewFile::Text(&text, record.mode())),
+            (file_names::BOOT_FILE, NewFile::Text(&boot, 0o644)),
+        ];
+        operation.prepare_next(image, &next, changed.digests)
+    }
+
+    /// Brings an image to its next state in one step and at once: these files, and the record and the boot file that belong to
+    /// them.
+    pub(super) fn replace_with(
+        &self,
+        operation: &Operation<'_>,
+        image: &Image,
+        files: Vec<(&str, NewFile<'_>)>,
+    ) -> Result<()> {
+        let record = Self::record(image);
+        let text = kept_text(&record, image.name())?;
+        let boot = self.boot_file(operation, image, operation.brought_kernel())?;
+        let mut next = vec![
+            (file_names::RECORD, NewFile::Text(&text, record.mode())),
+            (file_names::BOOT_FILE, NewFile::Text(&boot, 0o644)),
+        ];
+        next.extend(files);
+        operation.replace_files(image, &next)
+    }
+}
+
+pub(super) fn kept_text(record: &ImageRecord, name: &ImageName) -> Result<String> {
+    let refused = |reason| Error::usage(format!("cannot keep the attributes of image {name}: {reason}"));
+    record.kept_text(name).map_err(refused)
+}
+
+fn action_request(words: &str, arguments: Arguments) -> disklessset_plugin_api::messages::StepRequest {
+    let mut request = request(steps::ACTION);
+    request.attrs.insert("words".to_owned(), words.into());
+    request.arguments = arguments;
+    request
+}
+
+/// The error of arguments that were refused; the list of them is not empty.
+fn refused(refusals: &[Refusal]) -> Error {
+    Refusal::error_of(refusals).unwrap_or_else(|| Error::usage("the arguments were refused"))
+}

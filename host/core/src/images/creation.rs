@@ -1,0 +1,187 @@
+//! Making images: create and clone. Registered first, published by one rename, unregistered last.
+
+use super::{
+    actions::kept_text,
+    host_action::HostAction,
+    manager::{ImageManager, request},
+};
+use crate::{
+    failure,
+    installations::Installation,
+    kernels,
+    operation::{Operation, lock_image, manifest},
+    records::{
+        ImageStatus, file_names,
+        refusals::{being_created, corrupted},
+    },
+    system::{atomic_file, files, interrupt},
+};
+use disklessset_plugin_api::{
+    ActionSpec, Arguments, Attributes, Error, Image, ImageName, KernelVersion, Level, Result, messages::steps,
+};
+
+/// The attribute by which 1.x finds the directory of an image.
+const IMAGE_DIRECTORY: &str = "IMAGE_DIRECTORY";
+
+impl ImageManager<'_> {
+    pub(super) fn must_be_free(&self, name: &ImageName) -> Result<()> {
+        self.records.wait_for_creation(name)?;
+        self.must_be_free_now(name)
+    }
+
+    fn must_be_free_now(&self, name: &ImageName) -> Result<()> {
+        let entries = self.records.entries()?;
+        match (self.records.status_of(name, &entries), entries.images.get(name)) {
+            (ImageStatus::InCreation, Some(entry)) => Err(being_created(name, entry)),
+            (ImageStatus::Corrupted, _) => Err(corrupted(name)),
+            _ if self.records.exists(name) => {
+                Err(Error::refused(format!("there is an image {name} already"))
+                    .hint("choose another name, or remove it first"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn create(
+        &self,
+        class: &str,
+        name: &ImageName,
+        action: &ActionSpec,
+        arguments: Arguments,
+    ) -> Result<()> {
+        self.site.prepare()?;
+        let _others = self.lock_named(action, &arguments, name)?;
+        self.make(class, name, HostAction::Create.name(), kernel_of(&arguments), None, |operation, image| {
+            let mut request = request(steps::CREATE);
+            request.attrs.insert("words".to_owned(), action.words.as_str().into());
+            request.arguments = arguments;
+            self.step(operation, image, request).map(drop)
+        })
+    }
+
+    /// Clones a created image under a new name.
+    ///
+    /// # Errors
+    /// When the source is not there, the name is taken, or the class fails. Then nothing is left behind.
+    pub fn clone_image(&self, from: &ImageName, name: &ImageName) -> Result<()> {
+        self.must_be_free(name)?;
+        let (_source_lock, source) = self.lock_and_load(from, "clone from")?;
+        self.module_needed(source.class(), from)?;
+        let class = source.class().to_owned();
+        let kernel = source.kernel().map(|kernel| kernel.version);
+        self.make(&class, name, HostAction::Clone.name(), kernel, Some(&source), |operation, image| {
+            *image = Image::new(
+                name.clone(),
+                image.class(),
+                source.attributes().clone(),
+                image.directory().to_owned(),
+            );
+            if image.attributes().contains_key(IMAGE_DIRECTORY) {
+                // Whatever the class: 1.x removes what is named there.
+                let own = self.site.layout.published(&self.site.layout.image_dir(name.as_str()));
+                image.set(IMAGE_DIRECTORY, format!("{own}/"));
+            }
+            let mut request = request(steps::CLONE);
+            request.source = Some(source.clone());
+            self.step(operation, image, request).map(drop)
+        })
+    }
+
+    /// Refuses what [`ImageManager::clone_image`] would refuse before it begins.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_clone(&self, from: &ImageName, name: &ImageName) -> Result<()> {
+        self.must_be_free(name)?;
+        let source = self.get_created_image(from)?;
+        self.module_needed(source.class(), from)
+    }
+
+    /// Makes a new image: registers, has `fill` fill a private directory, publishes it in one rename, unregisters.
+    fn make(
+        &self,
+        class: &str,
+        name: &ImageName,
+        action: &str,
+        kernel: Option<KernelVersion>,
+        source: Option<&Image>,
+        fill: impl FnOnce(&Operation<'_>, &mut Image) -> Result<()>,
+    ) -> Result<()> {
+        self.module_needed(class, name)?;
+        self.site.prepare()?;
+        let lock = lock_image(self.site, name, action, self.site.wait)?;
+        self.must_be_free_now(name)?; // again, now that nobody else can be at it
+        let operation = Operation::begin(self.site, name, lock, action, class)?;
+        let registered = Installation::by_this_process(class, kernel)
+            .map_err(failure::of)
+            .and_then(|entry| self.site.installations.begin(name, entry).map_err(failure::of));
+        let outcome = registered
+            .and_then(|()| self.fill_and_publish(&operation, class, name, source, fill))
+            // Order matters. Unregistered last, so that whatever kills us before leaves a CORRUPTED image to clean; and from then
+            // on it is a created one, which no cleaning may take away again.
+            .and_then(|()| operation.commit())
+            .and_then(|()| self.site.installations.end(name).map_err(failure::of));
+        match outcome {
+            Ok(()) => {
+                self.tidy(operation);
+                Ok(())
+            }
+            Err(error) => {
+                self.clean_class(&operation, class, name);
+                let (error, _lock) = operation.fail(error);
+                match self.site.installations.end(name) {
+                    Ok(()) => Err(error),
+                    Err(left) => Err(error.because(left)),
+                }
+            }
+        }
+    }
+
+    fn fill_and_publish(
+        &self,
+        operation: &Operation<'_>,
+        class: &str,
+        name: &ImageName,
+        source: Option<&Image>,
+        fill: impl FnOnce(&Operation<'_>, &mut Image) -> Result<()>,
+    ) -> Result<()> {
+        let images = self.site.layout.images_dir();
+        let staging = operation.staging(&images, "new")?;
+        let mut image = Image::new(name.clone(), class, Attributes::new(), staging.clone());
+        fill(operation, &mut image)?;
+        image.set("creation_date", jiff::Zoned::now().date().to_string());
+        let boot = self.boot_file(operation, &image, operation.brought_kernel())?;
+        let record = Self::record(&image);
+        let write =
+            |file: &str, text: &str, mode| atomic_file::replace(&staging.join(file), text.as_bytes(), mode);
+        write(file_names::RECORD, &kept_text(&record, name)?, record.mode()).map_err(failure::of)?;
+        write(file_names::BOOT_FILE, &boot, 0o644).map_err(failure::of)?;
+        let published = manifest::write_new(&staging, self.site.signer().as_ref())?;
+        if let Some(source) = source {
+            manifest::must_be_of_whole_files(&published, source.directory(), source.name().as_str())?;
+        }
+        kernels::publish_staged(operation)?;
+        interrupt::check().map_err(failure::interrupted)?;
+        files::set_mode(&staging, 0o755).map_err(failure::of)?;
+        operation.publish_new(&staging, &self.site.layout.image_dir(name.as_str()), None)
+    }
+
+    /// Lets the class remove what only it knows of; a class that is gone or fails does not stop the cleaning.
+    pub(super) fn clean_class(&self, operation: &Operation<'_>, class: &str, name: &ImageName) -> bool {
+        if self.site.classes.module_of(class).is_none() {
+            return false;
+        }
+        match self.site.classes.clean(class, name, operation) {
+            Ok(()) => true,
+            Err(error) => {
+                let text = format!("class {class} could not clean image {name}: {error}");
+                self.site.observer.line(Level::Warning, &text);
+                false
+            }
+        }
+    }
+}
+
+fn kernel_of(arguments: &Arguments) -> Option<KernelVersion> {
+    arguments.get::<KernelVersion>("kernel").ok().flatten().filter(|version| version.as_str() != "from-image")
+}

@@ -1,0 +1,22 @@
+//! The manager that leads every action on images.
+
+mod actions;
+mod cleaning;
+mod clearing;
+mod creation;
+mod host_action;
+mod kernel;
+mod manager;
+mod parameters;
+mod recovery;
+mod removal;
+mod services;
+mod showing;
+mod tools;
+mod verification;
+
+pub use cleaning::CleanReport;
+pub use cleaning::MODULES;
+pub use manager::ImageManager;
+pub use parameters::ParametersFile;
+pub use showing::ShownImage;

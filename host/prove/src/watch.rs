@@ -1,0 +1,358 @@
+//! Follows one try from its console and its requests, and knows when it is decided.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use camino::Utf8Path;
+
+use super::boot_file::{BOOT_FILE_ENDED, BOOT_FILE_FAILED, BootFile, ENTRY_PATH};
+use super::console::Console;
+use super::evidence::Evidence;
+use super::node::NodeName;
+use super::report::{ProveEvent, Stage, Timeline};
+use disklessset_serve::{RequestReport, Transfer};
+
+/// How many lines of the console go into a failure's report.
+const LAST_LINES: usize = 30;
+/// How long the console may speak on after a failure that decides the try: the words that explain it
+/// come before or right after.
+const GRACE: Duration = Duration::from_secs(2);
+/// A system without systemd says nothing when it is up: its prompt comes last, so this much time
+/// after it is enough.
+const AFTER_PROMPT: Duration = Duration::from_secs(5);
+
+/// How long a kernel whose console is not known to be the serial line may say nothing: a second
+/// is usual.
+const SILENCE: Duration = Duration::from_secs(45);
+
+/// What became of a try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Not decided yet.
+    Open,
+    /// Prompt and system are there.
+    Up,
+    /// It cannot come up any more.
+    Failed,
+}
+
+/// The state of one try.
+pub(super) struct Watch {
+    node: NodeName,
+    console: Console,
+    pub(super) evidence: Evidence,
+    pub(super) timeline: Timeline,
+    pub(super) last_lines: VecDeque<String>,
+    pub(super) login_line: Option<String>,
+    pub(super) failed_units: Vec<String>,
+    refused: BTreeMap<String, u32>,
+    doomed_at: Option<Duration>,
+    systemd: Systemd,
+}
+
+/// Whether the image's init is known to be systemd, which announces its targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Systemd {
+    Unseen,
+    Seen,
+}
+
+impl Watch {
+    pub(super) fn new(boot_file: BootFile, node: NodeName) -> Self {
+        Self {
+            node,
+            console: Console::default(),
+            evidence: Evidence::new(boot_file),
+            timeline: Timeline::new(),
+            last_lines: VecDeque::new(),
+            login_line: None,
+            failed_units: Vec::new(),
+            refused: BTreeMap::new(),
+            doomed_at: None,
+            systemd: Systemd::Unseen,
+        }
+    }
+
+    /// Takes console output; gives what it tells.
+    pub(super) fn console(&mut self, at: Duration, bytes: &[u8]) -> Vec<ProveEvent> {
+        let mut events = Vec::new();
+        for line in self.console.feed(bytes) {
+            self.line(at, &line, &mut events);
+            self.remember(line.clone());
+            events.push(ProveEvent::Console { node: self.node.clone(), line });
+        }
+        let unfinished = self.console.unfinished();
+        self.prompt(at, &unfinished, &mut events);
+        events
+    }
+
+    /// Takes a finished request; gives what it tells.
+    pub(super) fn request(&mut self, at: Duration, report: &RequestReport) -> Vec<ProveEvent> {
+        if report.path == ENTRY_PATH {
+            let mut events = Vec::new();
+            self.pass(at, Stage::Firmware, &mut events);
+            return events;
+        }
+        let mut events = vec![ProveEvent::Request {
+            node: self.node.clone(),
+            path: report.path.clone(),
+            status: report.status,
+            bytes: report.bytes,
+        }];
+        let stage = self.stage_of(report);
+        self.evidence.requests.push(report.clone());
+        if (400..600).contains(&report.status) {
+            let times = self.refused.entry(report.path.clone()).or_default();
+            *times += 1;
+            // iPXE says itself whether it can go on without the file; an initramfs asks for minutes.
+            if !from_firmware(report) && (*times >= 2 || stage == Some(Stage::RootImageFetched)) {
+                self.doom(at);
+            }
+        } else if report.transfer == Transfer::Complete
+            && report.method == "GET"
+            && let Some(stage) = stage
+        {
+            self.pass(at, stage, &mut events);
+        }
+        events
+    }
+
+    /// Whether the try is decided at `now`.
+    pub(super) fn verdict(&self, now: Duration) -> Verdict {
+        if self.passed(Stage::LoginPrompt) && self.passed(Stage::SystemUp) {
+            return Verdict::Up;
+        }
+        match self.doomed_at {
+            Some(at) if now >= at + GRACE => Verdict::Failed,
+            _ => Verdict::Open,
+        }
+    }
+
+    /// To be called now and then: passes what only time can tell.
+    pub(super) fn tick(&mut self, now: Duration) -> Vec<ProveEvent> {
+        let mut events = Vec::new();
+        let fetched = self.passed_at(Stage::InitramfsFetched);
+        let silent = self.evidence.is_silent(self.last_stage());
+        if silent && fetched.is_some_and(|at| now >= at + SILENCE) {
+            self.doom(now);
+        }
+        let prompt = self.passed_at(Stage::LoginPrompt);
+        if self.systemd == Systemd::Unseen && prompt.is_some_and(|at| now >= at + AFTER_PROMPT) {
+            self.pass(now, Stage::SystemUp, &mut events);
+        }
+        events
+    }
+
+    /// The last stage passed.
+    pub(super) fn last_stage(&self) -> Option<Stage> {
+        self.timeline.iter().map(|(_, stage)| *stage).max()
+    }
+
+    /// The end of the console, the unfinished line included.
+    pub(super) fn last_lines(&self) -> Vec<String> {
+        let unfinished = Some(self.console.unfinished()).filter(|line| !line.trim().is_empty());
+        self.last_lines.iter().cloned().chain(unfinished).collect()
+    }
+
+    fn line(&mut self, at: Duration, line: &str, events: &mut Vec<ProveEvent>) {
+        self.prompt(at, line, events);
+        if let Some(stage) = self.stage_in(line) {
+            self.pass(at, stage, events);
+        }
+        if line.contains("systemd[1]:") || line.starts_with("[  OK  ]") {
+            self.systemd = Systemd::Seen;
+        }
+        if self.passed(Stage::SystemStarted)
+            && let Some(unit) = failed_unit(line)
+            && !self.failed_units.iter().any(|known| known == unit)
+        {
+            self.failed_units.push(unit.to_owned());
+            events.push(ProveEvent::UnitFailed { node: self.node.clone(), unit: unit.to_owned() });
+        }
+        let stage = self.last_stage();
+        if self.evidence.line(line, stage) {
+            self.doom(at);
+        }
+    }
+
+    /// The stage a line of the console announces.
+    fn stage_in(&self, line: &str) -> Option<Stage> {
+        if !self.passed(Stage::KernelStarted) {
+            return match line {
+                _ if line.contains("Linux version ") => Some(Stage::KernelStarted),
+                _ if line.starts_with("iPXE ") => Some(Stage::Firmware),
+                _ => None,
+            };
+        }
+        if !self.passed(Stage::SystemStarted) {
+            let initramfs = line.contains("(Initramfs)")
+                || line.contains("Running in initrd")
+                || line.contains("Running in initial RAM disk")
+                || line.contains("Run /init as init process")
+                || line.contains("dracut-cmdline");
+            return match line {
+                _ if initramfs => Some(Stage::InitramfsStarted),
+                _ if self.evidence.boot_file.root_is_nfs && is_mounted(line) => Some(Stage::RootMounted),
+                _ if self.passed(Stage::InitramfsStarted)
+                    && (line.starts_with("Welcome to ") || line.starts_with("INIT: version ")) =>
+                {
+                    Some(Stage::SystemStarted)
+                }
+                _ => None,
+            };
+        }
+        is_up(line).then_some(Stage::SystemUp)
+    }
+
+    fn prompt(&mut self, at: Duration, line: &str, events: &mut Vec<ProveEvent>) {
+        if self.login_line.is_none() && self.passed(Stage::KernelStarted) && is_prompt(line) {
+            self.login_line = Some(line.trim().to_owned());
+            // Some inits say nothing: who asks for a login runs.
+            self.pass(at, Stage::SystemStarted, events);
+            self.pass(at, Stage::LoginPrompt, events);
+        }
+    }
+
+    /// The stage a fetched file means: by what the boot file names, else by who asked and when.
+    fn stage_of(&self, report: &RequestReport) -> Option<Stage> {
+        let path = Utf8Path::new(&report.path);
+        let named = &self.evidence.boot_file;
+        let firmware = from_firmware(report);
+        if path == named.path {
+            return Some(Stage::BootFileFetched);
+        }
+        if named.kernel.as_deref() == Some(path) {
+            return Some(Stage::KernelFetched);
+        }
+        if named.initramfs.iter().any(|known| known == path) {
+            return Some(Stage::InitramfsFetched);
+        }
+        if named.root_image.as_deref() == Some(path) && !firmware {
+            return Some(Stage::RootImageFetched);
+        }
+        match (firmware, path.extension()) {
+            (true, Some("ipxe")) => None,
+            (true, _) if named.kernel.is_none() && !self.passed(Stage::KernelFetched) => {
+                Some(Stage::KernelFetched)
+            }
+            (true, _) if named.initramfs.is_empty() => Some(Stage::InitramfsFetched),
+            (false, _) if named.root_image.is_none() => Some(Stage::RootImageFetched),
+            _ => None,
+        }
+    }
+
+    fn pass(&mut self, at: Duration, stage: Stage, events: &mut Vec<ProveEvent>) {
+        if !self.passed(stage) {
+            self.timeline.push((at, stage));
+            events.push(ProveEvent::Stage { node: self.node.clone(), at, stage });
+        }
+    }
+
+    fn passed(&self, stage: Stage) -> bool {
+        self.passed_at(stage).is_some()
+    }
+
+    fn passed_at(&self, stage: Stage) -> Option<Duration> {
+        let found = self.timeline.iter().find(|(_, passed)| *passed == stage);
+        found.map(|(at, _)| *at)
+    }
+
+    fn doom(&mut self, at: Duration) {
+        self.doomed_at.get_or_insert(at);
+    }
+
+    fn remember(&mut self, line: String) {
+        if self.last_lines.len() == LAST_LINES {
+            self.last_lines.pop_front();
+        }
+        self.last_lines.push_back(line);
+    }
+}
+
+/// Whether iPXE asked, and not a program of the image.
+pub(super) fn from_firmware(report: &RequestReport) -> bool {
+    report.agent.starts_with("iPXE")
+}
+
+/// agetty's prompt: `HOST login: `, nothing before it.
+fn is_prompt(line: &str) -> bool {
+    let Some(before) = line.split_once("login: ").map(|(before, _)| before) else {
+        return false;
+    };
+    let host = before.trim();
+    !host.contains(char::is_whitespace)
+        && (before.is_empty() || before.ends_with(' '))
+        && host != "Last"
+        && !host.ends_with(':')
+        && !host.contains('[')
+}
+
+/// systemd's word for a system that is up: by unit name (since 243) or by description.
+fn is_up(line: &str) -> bool {
+    line.contains("Reached target")
+        && ["multi-user.target", "graphical.target", "Multi-User System", "Graphical Interface"]
+            .iter()
+            .any(|target| line.contains(target))
+}
+
+/// systemd's word in an initramfs for a root that is there.
+fn is_mounted(line: &str) -> bool {
+    line.contains("Reached target")
+        && (line.contains("initrd-root-fs.target") || line.contains("Initrd Root File System"))
+}
+
+/// The unit a line says has failed. systemd shortens names in its status lines, but not in the
+/// advice that follows each failure.
+fn failed_unit(line: &str) -> Option<&str> {
+    if let Some((_, said)) = line.split_once("systemd[1]: ") {
+        return said.split_once(": Failed with result ").map(|(unit, _)| unit);
+    }
+    line.strip_prefix("See 'systemctl status ")?.split_once('\'').map(|(unit, _)| unit)
+}
+
+/// Whether the entry script reports that the boot file is through without a boot.
+pub(super) fn boot_file_gave_up(line: &str) -> bool {
+    line.contains(BOOT_FILE_FAILED) || line.contains(BOOT_FILE_ENDED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompts_of_getty_and_nothing_else() {
+        for prompt in ["prove login: ", "login: ", "c001 login: [  OK  ] Started x", "a.b-c login: "] {
+            assert!(is_prompt(prompt), "{prompt}");
+        }
+        for other in [
+            "Last login: Mon Nov 23",
+            "[    5.0] systemd[1]: login: x",
+            "agetty: user login: x",
+            "prove login",
+            "[  OK  ] Started User login: x",
+            "nologin: x",
+        ] {
+            assert!(!is_prompt(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn targets_are_known_by_name_and_by_description() {
+        assert!(is_up("[  OK  ] Reached target multi-user.target - Multi-User System."));
+        assert!(is_up("[  OK  ] Reached target Multi-User System."));
+        assert!(is_up("[   47.1] systemd[1]: Reached target multi-user.target - Multi-User System."));
+        assert!(is_up("[  OK  ] Reached target Graphical Interface."));
+        assert!(!is_up("[  OK  ] Reached target getty.target - Login Prompts."));
+        assert!(!is_up("[  OK  ] Stopped target Multi-User System."));
+    }
+
+    #[test]
+    fn units_are_named_whole() {
+        assert_eq!(failed_unit("See 'systemctl status ssh.service' for details."), Some("ssh.service"));
+        assert_eq!(
+            failed_unit("[ 9.1] systemd[1]: ssh.service: Failed with result 'exit-code'."),
+            Some("ssh.service")
+        );
+        assert_eq!(failed_unit("[FAILED] Failed to start ssh.servic… - OpenBSD."), None);
+    }
+}
