@@ -3,6 +3,8 @@
 //! The crate knows neither images nor modules of disklessset. Its rooms, the lowest first: [`names`], [`manifest`] (the artifact manifest
 //! of one version), [`layout`] (a directory of blobs and manifests) and [`registry`].
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod layout;
 pub mod manifest;
 pub mod names;

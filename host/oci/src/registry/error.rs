@@ -131,6 +131,12 @@ impl RegistryError {
             }
             _ => one_line(cause),
         };
+        // What `openssl req -x509` makes, and others than rustls take.
+        let why = if why.contains("CaUsedAsEndEntity") {
+            "its certificate is that of an authority (CA:TRUE); it needs one with CA:FALSE".to_owned()
+        } else {
+            why
+        };
         Self::Unreachable { host: host.to_owned(), why }
     }
 

@@ -8,6 +8,8 @@ mod ask;
 mod challenge;
 mod download;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod hostile;
 mod logins;
 mod manifests;
 mod options;
