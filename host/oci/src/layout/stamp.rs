@@ -71,3 +71,23 @@ impl Layout {
         Ok(durable::remove_file(&self.stamps.join(digest.hex()))?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{io::Write, time::Instant};
+
+    #[test]
+    fn a_file_that_was_written_just_now_is_waited_for_and_an_old_one_is_not() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"x").unwrap();
+        let (fresh, began) = (Stamp::of(&file).unwrap(), Instant::now());
+        fresh.wait_for_next_tick();
+        assert!(began.elapsed() >= SAME_TICK);
+        file.set_modified(std::time::SystemTime::now() - Duration::from_secs(1)).unwrap();
+        let (old, began) = (Stamp::of(&file).unwrap(), Instant::now());
+        (0..1000).for_each(|_| old.wait_for_next_tick());
+        assert!(began.elapsed() < 1000 * SAME_TICK);
+        assert!(!old.same_content(&fresh));
+    }
+}

@@ -78,6 +78,7 @@ fn a_registry_that_knows_no_ranges_sends_all_of_it() {
         });
         world.pull(&body).unwrap();
         assert!(world.layout.has(&Digest::of(&body)).unwrap());
+        assert_eq!(world.server.seen().len(), if odd == 0 { 2 } else { 3 }, "what comes is taken");
     }
 }
 
