@@ -14,8 +14,10 @@ mod module_file;
 mod module_note;
 mod names;
 mod node_set;
+mod oci_artifact;
 mod oci_layer;
 mod oci_layout;
+mod oci_names;
 mod parameters;
 mod repo_file;
 mod size;
@@ -48,8 +50,10 @@ pub const TARGETS: &[Target] = &[
     target("module_note", module_note::run),
     target("names", names::run),
     Target { longest: 512, memory: 256, ..target("node_set", node_set::run) },
+    target("oci_artifact", oci_artifact::run),
     Target { longest: 16384, memory: 256, ..target("oci_layer", oci_layer::run) },
     Target { longest: 16384, ..target("oci_layout", oci_layout::run) },
+    Target { longest: 512, ..target("oci_names", oci_names::run) },
     target("parameters", parameters::run),
     target("repo_file", repo_file::run),
     target("size", size::run),
