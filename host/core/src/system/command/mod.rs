@@ -109,7 +109,7 @@ impl<'a> Tool<'a> {
 
     /// This program itself, from the file that runs: a package may have put another one in its place meanwhile.
     pub fn this_program() -> Self {
-        Tool::new("/proc/self/exe")
+        Self::new("/proc/self/exe")
     }
 
     /// Appends one argument. Arguments are seen by every user of the machine: no secrets.
