@@ -14,6 +14,7 @@ mod logins;
 mod manifests;
 mod options;
 mod place;
+mod referrers;
 mod secret;
 mod tags;
 mod tokens;
@@ -27,6 +28,7 @@ pub use error::RegistryError;
 pub use logins::Logins;
 pub use manifests::RemoteManifest;
 pub use options::Options;
+pub use referrers::Referrer;
 pub use upload::Pushed;
 
 use crate::names::{Digest, Host, RepositoryName};
