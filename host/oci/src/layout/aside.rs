@@ -53,7 +53,7 @@ impl Layout {
         aside.digest = match known {
             Some(digest) => digest,
             // What was cloned is ours: nobody writes to it any more.
-            None => hash(&file).map_err(FileError::of("read", &aside.path))?.0,
+            None => hash(&file, &self.stop).map_err(FileError::of("read", &aside.path))?.0,
         };
         Ok(Some(aside))
     }
@@ -90,7 +90,7 @@ impl Layout {
     ) -> Result<Aside, LayoutError> {
         let (path, mut file) = durable::create_aside(&self.incoming().join("blob"), 0o644)?;
         let mut aside = Aside { path, digest: Digest::of(b""), sharing: Sharing::Copy };
-        let copied = copy(from, &mut file).map_err(FileError::of("read", of))?;
+        let copied = copy(from, &mut file, &self.stop).map_err(FileError::of("read", of))?;
         aside.digest = copied.map_err(FileError::of("write", &aside.path))?;
         Ok(aside)
     }
