@@ -32,6 +32,7 @@ mod livenet_sources;
 mod module_check;
 mod module_files;
 mod module_gone;
+mod module_sources;
 mod nfs;
 mod node_sets;
 mod oci;

@@ -6,6 +6,6 @@ mod first;
 mod look;
 mod table;
 
-pub(crate) use first::{must_have, refusal};
+pub(crate) use first::{known, must_have, refusal};
 pub(crate) use look::{Finding, found, of_this_server};
 pub(crate) use table::{ACTIONS, Action, Family, GANESHA, GANESHA_VFS, IPXE, QEMU, Tool};
