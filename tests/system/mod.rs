@@ -6,6 +6,7 @@ pub(crate) mod apt_tree;
 mod author_erofs;
 mod author_oci;
 mod author_ramdisk;
+mod author_sources;
 mod cleaning_many;
 mod dnf;
 mod dnf_faults;
