@@ -246,7 +246,6 @@ pub fn open(module: &'static str, make: impl FnOnce() -> Adapter) -> RResult<Mod
 ///
 /// One of `classes` and `sources` may be left out.
 ///
-
 /// The module's version is that of its package. It must be compiled with `panic = "unwind"`: a panic that aborts could not
 /// be contained.
 #[macro_export]
