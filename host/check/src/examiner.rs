@@ -13,6 +13,7 @@ use rustix::process::geteuid;
 use super::act::{Act, Answer, Fault, FaultKind, What};
 use super::class::Class;
 use super::place::{self, Rooms};
+use super::source::Source;
 use super::world::{self, Mounts, World};
 use super::{CHILD, Order, Value, finding, values};
 
@@ -179,7 +180,7 @@ impl Examiner<'_> {
         Ok(())
     }
 
-    /// Exercises one class after the other: those that need images of others after these.
+    /// Exercises the sources, and one class after the other: those that need images of others after these.
     fn classes(&self, module: &str) {
         let registry = ModuleRegistry::scan(&self.rooms.modules());
         let Some(entry) = registry.module(module) else {
@@ -200,6 +201,14 @@ impl Examiner<'_> {
         let mut open: Vec<Class<'_>> = Vec::new();
         for class in &entry.classes {
             open.extend(self.described(class.name.as_str()));
+        }
+        for source in &entry.sources {
+            if interrupt::check().is_err() {
+                return;
+            }
+            if let Some(source) = Source::described(self, source.as_str()) {
+                source.exercise();
+            }
         }
         let mut stock: BTreeMap<String, String> = BTreeMap::new();
         while !open.is_empty() {

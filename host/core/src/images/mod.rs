@@ -12,6 +12,7 @@ mod recovery;
 mod removal;
 mod services;
 mod showing;
+mod source_trial;
 mod tools;
 mod verification;
 

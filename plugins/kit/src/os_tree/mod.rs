@@ -82,11 +82,9 @@ fn open_root_directory(tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
 }
 
 fn plan(wish: &Wish) -> TreePlan {
-    let of_distribution = || wish.source.default_kernel_package();
-    let kernel_package = match wish.kernel {
-        KernelChoice::FromImage => Some(wish.kernel_package.clone().unwrap_or_else(of_distribution)),
-        KernelChoice::Version(_) => None,
-    };
+    let brings_kernel = wish.kernel == KernelChoice::FromImage;
+    let kernel_package = || wish.kernel_package.clone().or_else(|| wish.source.default_kernel_package());
+    let kernel_package = if brings_kernel { kernel_package() } else { None };
     TreePlan {
         set: wish.set,
         extras: Extras {
@@ -95,6 +93,7 @@ fn plan(wish: &Wish) -> TreePlan {
             selinux: wish.selinux,
             additional: wish.packages.clone(),
         },
+        brings_kernel,
         release: wish.release.clone(),
         optimize: wish.optimize,
         repositories: wish.repositories.clone(),

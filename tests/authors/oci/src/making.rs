@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 /// Creates an image: the tree of the layout, with the kernel's modules and who may log in.
 pub(crate) fn create(image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
-    let wish = parameters::wish(args)?;
+    let wish = parameters::wish(args, host)?;
     let area = host.work_area(image.name(), Hold::Action)?;
     let (settled, facts) = unpack(image, &wish, &area, host)?;
     if let Support::No = needs::boots_flat(&settled, &area.join("tree"), host)? {
@@ -42,7 +42,7 @@ pub(crate) fn update(image: &mut Image, again: bool, host: &Host<'_>) -> Result<
         return Ok(json!({ "updated": false, "oci_digest": now.digest }));
     }
     let password = roots_password(image, &area, host)?;
-    let (_, facts) = unpack(image, &wish_of(image)?, &area, host)?;
+    let (_, facts) = unpack(image, &wish_of(image, host)?, &area, host)?;
     if let Some(field) = password {
         set_root_password(&TreeFiles::open(&area.join("tree"))?, RootPassword::Kept(&field))?;
     }
@@ -76,7 +76,7 @@ fn facts(source: &Source, scratch: &Utf8Path, host: &Host<'_>) -> Result<OciFact
 }
 
 /// What was wished when the image was made, as far as it is recorded.
-fn wish_of(image: &Image) -> Result<Wish> {
+fn wish_of(image: &Image, host: &Host<'_>) -> Result<Wish> {
     let kernel = image.kernel().ok_or_else(|| {
         Error::failed(format!("image {} has no kernel", image.name()))
             .hint(format!("disklessset kernel set {} VERSION", image.name()))
@@ -89,7 +89,7 @@ fn wish_of(image: &Image) -> Result<Wish> {
     put("source", image.text("source"));
     put("ssh_pub_key", image.text("ssh_pub_key"));
     put("kernel_parameters", image.text("kernel_parameters"));
-    Wish::from_arguments(os_tree::Purpose::Livenet, &args)
+    Wish::from_arguments(os_tree::Purpose::Livenet, &args, host)
 }
 
 /// Root's password as the image in service has it: nobody tells it again.

@@ -31,7 +31,7 @@ mod server_root;
 mod start;
 mod tree_root;
 
-pub(crate) use disklessset_system::programs::find;
+pub use disklessset_system::programs::find;
 pub use error::{CommandError, Ending};
 pub use isolation::{Access, Chroot, Installing, Isolation, NameResolution, Public};
 #[cfg(test)]
