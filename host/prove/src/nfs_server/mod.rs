@@ -262,8 +262,10 @@ impl Drop for Running {
 fn telling_words(log: &str) -> String {
     let usual = ["DBUS", "krb5", "keytab", "RADOS", ":EVENT :", ":INFO :", "Cannot register NFS"];
     let telling = log.lines().filter(|line| !usual.iter().any(|word| line.contains(word)));
-    let said: Vec<_> =
+    let mut said: Vec<_> =
         telling.map(|line| line.split_once("] ").map_or(line, |(_, said)| said).trim()).collect();
+    // Newer releases warn of settings that older ones need, before they say what is wrong.
+    said.sort_by_key(|line| line.contains(":WARN :"));
     match said.is_empty() {
         true => "it said nothing".to_owned(),
         false => said[..said.len().min(3)].join("; "),
@@ -281,6 +283,16 @@ mod tests {
             23/11/2026 23:20:20 : epoch 6b : vm : nfs-ganesha-1[main] Bind_sockets_V4 :DISP :WARN :Cannot bind NFS tcp socket\n";
         assert_eq!(telling_words(log), "Bind_sockets_V4 :DISP :WARN :Cannot bind NFS tcp socket");
         assert_eq!(telling_words(""), "it said nothing");
+    }
+
+    #[test]
+    fn what_is_wrong_comes_before_what_it_warns_of() {
+        let warnings = "1 : ganesha.nfsd-1[main] nfs_set_param_from_conf :NFS STARTUP :WARN :x will soon be deprecated\n".repeat(3);
+        let log = format!(
+            "{warnings}1 : ganesha.nfsd-1[main] resolve_posix_filesystem :FSAL :CRIT :no such file system\n"
+        );
+        let told = telling_words(&log);
+        assert!(told.starts_with("resolve_posix_filesystem :FSAL :CRIT :no such file system; "), "{told}");
     }
 
     #[test]
