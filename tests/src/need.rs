@@ -2,6 +2,7 @@
 //!
 //! libtest knows no "skipped at run time", so a test that returns early leaves a file in the directory that
 //! [`SKIPS`] names; `cargo xtask test` takes these off the passed ones. Without the directory the reason is printed.
+//! What a test has to tell though it passes goes the same way, since libtest shows nothing of a test that passed.
 
 use std::panic::Location;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,6 +21,8 @@ pub enum Kind {
     Skipped,
     /// It belongs to `--full` and this run is a sample: not counted at all.
     FullOnly,
+    /// It ran, and a measurement of it was late once: counted by how it ended.
+    Late,
 }
 
 impl Kind {
@@ -28,6 +31,7 @@ impl Kind {
         match self {
             Self::Skipped => "SKIPPED",
             Self::FullOnly => "FULL ONLY",
+            Self::Late => "LATE",
         }
     }
 }
@@ -93,6 +97,12 @@ pub fn in_ci() -> bool {
 /// Finds a program of the system, in the directories root's programs and everybody's lie in.
 pub fn find_tool(name: &str) -> Option<Utf8PathBuf> {
     crate::run::SYSTEM_PATH.split(':').map(|dir| Utf8Path::new(dir).join(name)).find(|file| file.is_file())
+}
+
+/// Notes that a measurement of the calling test was late, and is tried again.
+#[track_caller]
+pub fn late(miss: &str) {
+    note(Kind::Late, miss, Location::caller());
 }
 
 #[allow(clippy::print_stderr, reason = "without xtask there is nobody else to count what was skipped")]

@@ -25,6 +25,7 @@ pub(crate) struct Report {
     steps: Vec<(String, Duration, Tally)>,
     failures: Vec<String>,
     skips: Vec<String>,
+    late: Vec<String>,
     kill_table: Option<String>,
 }
 
@@ -74,6 +75,7 @@ impl Report {
                     say::line(&note);
                     self.skips.push(format!("{name}: {note}"));
                 }
+                Some(Kind::Late) => self.late.push(format!("{name}: {note}")),
                 Some(Kind::FullOnly) | None => {}
             }
         }
@@ -120,7 +122,7 @@ impl Report {
         self.sum().failed == 0 && self.sum().passed > 0
     }
 
-    /// Prints the kill table, what was skipped, what failed, the table of steps, and the closing line.
+    /// Prints the kill table, what was skipped, late, or failed, the table of steps, and the closing line.
     pub(crate) fn print(&self) {
         if let Some(table) = &self.kill_table {
             say::step("kill table");
@@ -135,6 +137,9 @@ impl Report {
         }
         for skip in &self.skips {
             say::line(&format!("skipped: {skip}"));
+        }
+        for late in &self.late {
+            say::line(&format!("late, tried again: {late}"));
         }
         for failure in &self.failures {
             say::line(&format!("failed: {failure}"));
@@ -221,10 +226,16 @@ impl Counted {
 
     /// Takes a test that only noted why it did not run off the passed ones.
     fn note(&mut self, note: &str) -> Option<Kind> {
-        let kind = [Kind::Skipped, Kind::FullOnly].into_iter().find(|kind| note.starts_with(kind.word()))?;
-        self.tally.passed = self.tally.passed.saturating_sub(1);
-        if kind == Kind::Skipped {
-            self.tally.skipped += 1;
+        let kinds = [Kind::Skipped, Kind::FullOnly, Kind::Late];
+        let kind = kinds.into_iter().find(|kind| note.starts_with(kind.word()))?;
+        match kind {
+            Kind::Skipped => {
+                self.tally.passed = self.tally.passed.saturating_sub(1);
+                self.tally.skipped += 1;
+            }
+            Kind::FullOnly => self.tally.passed = self.tally.passed.saturating_sub(1),
+            // It ended as libtest has it.
+            Kind::Late => {}
         }
         Some(kind)
     }
@@ -288,6 +299,7 @@ mod tests {
             counted(&["test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out"]);
         counted.note("SKIPPED: a::b: not root");
         counted.note("FULL ONLY: a::c: belongs to --full");
+        counted.note("LATE: a::d: 2 s");
         assert_eq!(counted.tally, Tally { passed: 3, failed: 0, skipped: 1 });
     }
 
