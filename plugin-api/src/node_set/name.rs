@@ -92,13 +92,13 @@ impl fmt::Display for NodeName {
 }
 
 impl Ord for NodeName {
-    // Bytes by their index: sets of ten thousand names are put in order again and again, also by builds that are not optimised.
+    // Bytes by their index: sets of ten thousand names are put in order again and again.
     fn cmp(&self, other: &Self) -> Ordering {
         let (left, right) = (self.0.as_bytes(), other.0.as_bytes());
         let (mut at, mut start) = (0, 0);
         while at < left.len() && at < right.len() && left[at] == right[at] {
             at += 1;
-            if !is_digit(left[at - 1]) {
+            if !left[at - 1].is_ascii_digit() {
                 // A difference within a run of digits is one of the whole run.
                 start = at;
             }
@@ -122,13 +122,9 @@ pub(super) fn number_order(left: &str, right: &str) -> Ordering {
     left.len().cmp(&right.len()).then_with(|| left.cmp(right))
 }
 
-fn is_digit(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9')
-}
-
 /// Where the run of digits ends that goes on at `at`.
 fn end_of_number(text: &[u8], mut at: usize) -> usize {
-    while at < text.len() && is_digit(text[at]) {
+    while at < text.len() && text[at].is_ascii_digit() {
         at += 1;
     }
     at
