@@ -28,4 +28,4 @@ pub use disklessset_prove as prove;
 pub use disklessset_serve as serve;
 
 // Rooms of the library below that are not for others.
-use disklessset_core::{images, needs, no_room, records};
+use disklessset_core::{images, needs, out_of_space, records};

@@ -85,7 +85,7 @@ pub use check::ActionCheck;
 pub use class::{BaseClass, DerivedImageClass, ImageClass};
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Finding, Severity};
-pub use held::{Export, Hold, Mount, StandingOverlay};
+pub use held::{Export, Hold, Mount, PersistentOverlay};
 pub use image::{Attributes, Image};
 pub use kernel::{BootContext, Kernel, KernelVersion, TreeKernel};
 pub use names::{ImageName, NameError, PackageName};

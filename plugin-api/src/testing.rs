@@ -11,7 +11,7 @@ mod effects;
 mod programs;
 
 use crate::{
-    Export, Hold, Host, Image, ImageName, KernelVersion, Level, Mount, Paths, StandingOverlay,
+    Export, Hold, Host, Image, ImageName, KernelVersion, Level, Mount, Paths, PersistentOverlay,
     abi::{AbiError, HostServices, HostServices_TO},
     error::{Error, ErrorKind, Result},
     messages::{self, Acquired, services},
@@ -50,7 +50,7 @@ enum Mounted {
     /// For an action, or for editing.
     Plain(Mount),
     /// To stay. The test host writes no units.
-    Standing(StandingOverlay),
+    PersistentOverlay(PersistentOverlay),
 }
 
 #[derive(Default)]
@@ -281,9 +281,9 @@ impl TestHost {
                 reply(state.answers.remove(0))
             }
             services::STEP => reply(self.run_call(read(request)?)?),
-            services::STANDING_OVERLAYS => {
+            services::ENSURE_OVERLAYS => {
                 let overlays = read::<messages::Overlays>(request)?.overlays;
-                reply(overlays.into_iter().try_for_each(|overlay| self.stand(overlay))?)
+                reply(overlays.into_iter().try_for_each(|overlay| self.ensure_overlay(overlay))?)
             }
             services::TAKE_DOWN_OVERLAYS => {
                 for overlay in read::<messages::Overlays>(request)?.overlays {
@@ -338,11 +338,11 @@ impl TestHost {
         Ok(())
     }
 
-    fn stand(&self, overlay: StandingOverlay) -> Result<()> {
-        let (path, mount) = (overlay.target.clone(), Some(Mounted::Standing(overlay.clone())));
+    fn ensure_overlay(&self, overlay: PersistentOverlay) -> Result<()> {
+        let (path, mount) = (overlay.target.clone(), Some(Mounted::PersistentOverlay(overlay.clone())));
         let open = Open { path, hold: Hold::Image, mount };
         if !self.state().open.contains(&open) {
-            effects::stand(&overlay)?;
+            effects::ensure_overlay(&overlay)?;
             self.state().open.push(open);
         }
         Ok(())

@@ -37,9 +37,9 @@ pub mod installations;
 #[doc(hidden)]
 pub mod needs;
 #[doc(hidden)]
-pub mod no_room;
-#[doc(hidden)]
 pub mod operation;
+#[doc(hidden)]
+pub mod out_of_space;
 #[doc(hidden)]
 pub mod records;
 #[doc(hidden)]

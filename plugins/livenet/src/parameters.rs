@@ -2,7 +2,7 @@
 
 use crate::compression;
 use disklessset_kit::{
-    os_tree::{Purpose, Wish, params},
+    os_tree::{OsTreeRequest, Purpose, params},
     squashfs::{Compression, Layout},
 };
 use disklessset_plugin_api::{ActionSpec, Arguments, ParamKind, ParamSpec, Result, SizeOrAuto};
@@ -10,7 +10,7 @@ use disklessset_plugin_api::{ActionSpec, Arguments, ParamKind, ParamSpec, Result
 /// All parameters of a creation, in types of their own.
 #[derive(Debug)]
 pub(crate) struct Creation {
-    pub(crate) tree: Wish,
+    pub(crate) tree: OsTreeRequest,
     pub(crate) size: SizeOrAuto,
     /// What the user asked for; without it the initramfs decides.
     pub(crate) layout: Option<Layout>,
@@ -21,7 +21,7 @@ pub(crate) struct Creation {
 impl Creation {
     pub(crate) fn from_arguments(args: &Arguments) -> Result<Self> {
         Ok(Self {
-            tree: Wish::from_arguments(Purpose::Livenet, args)?,
+            tree: OsTreeRequest::from_arguments(Purpose::Livenet, args)?,
             size: args.get("livenet_size")?.unwrap_or(SizeOrAuto::Auto),
             layout: args.get::<String>("layout")?.map(|layout| layout.parse()).transpose()?,
             compression: compression::wanted(args)?,

@@ -142,7 +142,7 @@ impl ModuleRegistry {
             names.into_iter().map(|name| look_at(directory, name, &mut trust, &exec, rule)).collect();
         refuse_doubles(&mut candidates);
         registry.entries = candidates.into_iter().map(|candidate| candidate.entry).collect();
-        waiting::settle(&mut registry.entries);
+        waiting::mark_unusable(&mut registry.entries);
         registry
     }
 

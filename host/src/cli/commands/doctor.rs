@@ -3,7 +3,7 @@
 use crate::{
     cli::request::{Effect, Request, Session},
     needs::{self, ACTIONS, Action, Family, Finding},
-    output::{Field, Mood, Output},
+    output::{CellStyle, Field, Output},
 };
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser};
 use disklessset_plugin_api::{Error, Result};
@@ -109,9 +109,9 @@ fn table(output: &Output, examined: &[Examined]) -> String {
     let rows = examined.iter().flat_map(|action| {
         action.tools.iter().map(|tool| {
             let found = match (&tool.path, tool.only_for, action.counts) {
-                (Some(path), ..) => Field::with_mood(path, Mood::Good),
-                (None, None, true) => Field::with_mood("missing", Mood::Bad),
-                (None, ..) => Field::with_mood("not here", Mood::Busy),
+                (Some(path), ..) => Field::with_style(path, CellStyle::Good),
+                (None, None, true) => Field::with_style("missing", CellStyle::Bad),
+                (None, ..) => Field::with_style("not here", CellStyle::Busy),
             };
             let package = tool.package.or(tool.debian).unwrap_or("-");
             let what = tool.only_for.unwrap_or(action.what);

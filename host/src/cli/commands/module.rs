@@ -5,7 +5,7 @@ use crate::{
     cli::request::{Effect, Request, Session},
     module_changes::{ModuleFacts, ModuleManager},
     modules::{ModuleEntry, ModuleState, OfferedAction},
-    output::{Field, Mood},
+    output::{CellStyle, Field},
 };
 use clap::{ArgMatches, Command};
 use disklessset_plugin_api::{Error, ErrorKind, Result};
@@ -78,9 +78,9 @@ impl Request for ListModules {
 fn row(entry: &ModuleEntry, facts: &ModuleFacts) -> Vec<Field> {
     let classes: Vec<&str> = entry.classes.iter().map(|class| class.name.as_str()).collect();
     let state = match entry.state {
-        ModuleState::Ready => Field::with_mood("ready", Mood::Good),
-        ModuleState::Waiting => Field::with_mood("waiting", Mood::Busy),
-        ModuleState::Refused => Field::with_mood("refused", Mood::Bad),
+        ModuleState::Ready => Field::with_style("ready", CellStyle::Good),
+        ModuleState::Waiting => Field::with_style("waiting", CellStyle::Busy),
+        ModuleState::Refused => Field::with_style("refused", CellStyle::Bad),
     };
     let last = match (&entry.reason, &entry.hint) {
         (Some(reason), Some(hint)) => format!("{reason} ({hint})"),

@@ -23,7 +23,7 @@ pub enum KernelChoice {
 
 /// All that a user can say about an OS tree. What a class does not declare has its default.
 #[derive(Debug)]
-pub struct Wish {
+pub struct OsTreeRequest {
     /// What the tree is for.
     pub purpose: Purpose,
     /// The kernel.
@@ -54,7 +54,7 @@ pub struct Wish {
     pub script: Option<(Utf8PathBuf, String)>,
 }
 
-impl Wish {
+impl OsTreeRequest {
     /// Reads the parameters of [`super::params`]. The package set is STANDARD for a class without one.
     ///
     /// # Errors
@@ -133,7 +133,7 @@ impl Wish {
 type Check = dyn Fn(String) -> Result<()>;
 
 /// Looks at the arguments about an OS tree that are there, one by one, for [`disklessset_plugin_api::ImageClass::check`]: what of them
-/// cannot be used. What goes together only [`Wish::from_arguments`] can tell, once all are there.
+/// cannot be used. What goes together only [`OsTreeRequest::from_arguments`] can tell, once all are there.
 ///
 /// # Errors
 /// What is no fault of what was typed, once all is there: a tree that is refused for safety, one that cannot be read.
@@ -164,7 +164,7 @@ pub fn check_given(action: &ActionCheck<'_>) -> Result<Vec<Refusal>> {
 pub fn check(purpose: Purpose, action: &ActionCheck<'_>) -> Result<Vec<Refusal>> {
     let refusals = check_given(action)?;
     if refusals.is_empty() && action.complete {
-        Wish::from_arguments(purpose, action.arguments)?;
+        OsTreeRequest::from_arguments(purpose, action.arguments)?;
     }
     Ok(refusals)
 }
@@ -195,18 +195,20 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn wish(more: serde_json::Value) -> Result<Wish> {
+    fn request(more: serde_json::Value) -> Result<OsTreeRequest> {
         // The directory has an etc/passwd: this server's own.
         let mut all = json!({"kernel": "from-image", "source": "tree:/"});
         all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        Wish::from_arguments(Purpose::Nfs, &serde_json::from_value(all).unwrap())
+        OsTreeRequest::from_arguments(Purpose::Nfs, &serde_json::from_value(all).unwrap())
     }
 
     #[test]
     fn what_a_class_does_not_declare_has_its_default() {
-        let wish = wish(json!({})).unwrap();
-        assert_eq!((wish.set, wish.selinux), (PackageSet::Standard, Selinux::Off));
-        assert!(wish.kernel_parameters.is_empty() && wish.packages.is_empty() && wish.script.is_none());
+        let request = request(json!({})).unwrap();
+        assert_eq!((request.set, request.selinux), (PackageSet::Standard, Selinux::Off));
+        assert!(
+            request.kernel_parameters.is_empty() && request.packages.is_empty() && request.script.is_none()
+        );
     }
 
     #[test]
@@ -218,7 +220,7 @@ mod tests {
             std::collections::BTreeMap::new(),
             "/nowhere",
         );
-        wish(all).unwrap().record(&mut image);
+        request(all).unwrap().record(&mut image);
         assert_eq!(image.text("source").unwrap(), "tree:/");
         assert_eq!(image.get::<Vec<String>>("additional_packages").unwrap().unwrap(), ["vim"]);
         assert!(image.attributes().values().all(|value| !value.to_string().contains("hunter2")));
@@ -237,7 +239,7 @@ mod tests {
             (json!({"kernel_package": "a;b"}), "kernel_package cannot be used"),
             (json!({"run": "/etc"}), "cannot read the script /etc"),
         ] {
-            let error = wish(bad.clone()).unwrap_err();
+            let error = request(bad.clone()).unwrap_err();
             assert!(error.to_string().contains(reason), "{bad}: {error}");
         }
     }
