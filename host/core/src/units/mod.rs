@@ -56,7 +56,7 @@ pub(crate) enum UnitError {
         real: Utf8PathBuf,
     },
     /// Somebody wrote a unit for the same place.
-    #[error("{file} is there already, and was not written by disklessset")]
+    #[error("{file} already exists and was not written by disklessset")]
     Foreign {
         /// The unit.
         file: Utf8PathBuf,

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 pub(crate) fn command() -> Command {
     let names = ACTIONS.iter().map(|action| action.name);
     Command::new("doctor")
-        .about("Say which tools each action needs, whether they are here, and which packages have them")
+        .about("Show which tools each action needs, whether they are installed, and which packages have them")
         .arg(
             Arg::new("actions")
                 .value_name("ACTION")

@@ -16,7 +16,7 @@ pub(crate) fn command() -> Command {
         .about("Manage modules")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(Command::new("list").about("List the modules, with the reason where one is not used"))
+        .subcommand(Command::new("list").about("List the modules, and why a module is not used"))
         .subcommand(Command::new("info").about("Show a module with its classes and actions").arg(word(
             "name",
             "NAME",

@@ -39,7 +39,7 @@ pub(super) fn commands() -> [Command; 4] {
     [
         Command::new("check")
             .about(
-                "Check a module's file: look at it, load it, and exercise its classes in a throw-away root",
+                "Check a module file: read it, load it, and try its classes in a temporary root",
             )
             .arg(file())
             .arg(super::path_option(
@@ -70,7 +70,7 @@ pub(super) fn commands() -> [Command; 4] {
             .about("Remove a module from the modules directory; its images stay")
             .arg(super::word("name", "NAME", "The module")),
         Command::new("new")
-            .about("Make the source of a new module, in ./NAME-module")
+            .about("Create the source of a new module in ./NAME-module")
             .arg(super::word("name", "NAME", "The module"))
             .arg(
                 Arg::new("on")

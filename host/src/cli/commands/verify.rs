@@ -14,8 +14,8 @@ use serde::Serialize;
 
 pub(crate) fn command() -> Command {
     Command::new("verify")
-        .about("Check that images and kernels are as they were published, and fit together")
-        .arg(words("names", "NAME", "The images, with their kernels; all images and all kernels without one"))
+        .about("Check that images and kernels are unchanged since they were published, and fit together")
+        .arg(words("names", "NAME", "Images to check, with their kernels [default: all images and all kernels]"))
         .arg(
             Arg::new("kernel")
                 .long("kernel")

@@ -34,7 +34,7 @@ pub struct OsTreeRequest {
     pub repositories: Repositories,
     /// The package set.
     pub set: PackageSet,
-    /// Root's password; without one the account stays locked.
+    /// Root's password (default: root cannot log in with a password).
     pub password: Option<String>,
     /// The keys that open root's account, and the file they came from.
     pub keys: Option<(Utf8PathBuf, PublicKeys)>,
