@@ -80,9 +80,12 @@ pub(crate) fn actions() -> Vec<ActionSpec> {
 
 fn creation() -> ActionSpec {
     let layouts = ParamKind::Choice { choices: ["flat", "classic"].map(str::to_owned).to_vec() };
-    let layout =
-        ParamSpec::flag("layout", layouts, "How the tree is packed (default: flat if the initramfs can use it)")
-            .not_asked();
+    let layout = ParamSpec::flag(
+        "layout",
+        layouts,
+        "How the tree is packed (default: flat if the initramfs can use it)",
+    )
+    .not_asked();
     let compression = compression::parameter(
         "Compression of the image (default: zstd if its kernel can read it, else what it can read)",
     );

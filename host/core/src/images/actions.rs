@@ -167,6 +167,16 @@ impl ImageManager<'_> {
         name: &ImageName,
         given: BTreeMap<String, Raw>,
     ) -> Result<Value> {
+        self.site.observed(words, name.as_str(), || self.lead_action(class, words, name, given))
+    }
+
+    fn lead_action(
+        &self,
+        class: &str,
+        words: &str,
+        name: &ImageName,
+        given: BTreeMap<String, Raw>,
+    ) -> Result<Value> {
         let (action, arguments) = self.check_action(class, words, name, given)?;
         match action.role {
             Role::Create => {
@@ -267,6 +277,10 @@ impl ImageManager<'_> {
     /// # Errors
     /// When it is no created image of that class, somebody else is at it, or its attributes cannot be kept. Nothing is saved then.
     pub fn register_image(&self, image: &Image) -> Result<()> {
+        self.site.observed(HostAction::Register.name(), image.name().as_str(), || self.save_attributes(image))
+    }
+
+    fn save_attributes(&self, image: &Image) -> Result<()> {
         self.changing(image.name(), HostAction::Register.name(), |_operation, now| {
             if now.class() != image.class() {
                 let text = format!("image {} is a {}, not a {}", image.name(), now.class(), image.class());

@@ -1,6 +1,7 @@
 //! The manager that leads every action on images.
 
 mod actions;
+mod classes;
 mod cleaning;
 mod clearing;
 mod creation;
@@ -12,9 +13,11 @@ mod recovery;
 mod removal;
 mod services;
 mod showing;
+mod text_parameters;
 mod tools;
 mod verification;
 
+pub use classes::ListedClass;
 pub use cleaning::CleanReport;
 pub use cleaning::MODULES;
 pub use manager::ImageManager;

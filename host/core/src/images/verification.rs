@@ -309,6 +309,11 @@ impl ImageManager<'_> {
     /// # Errors
     /// When the image is not there, or it cannot be done.
     pub fn record_digests(&self, name: &ImageName, digests: Digests) -> Result<()> {
+        self.site
+            .observed(HostAction::RecordDigests.name(), name.as_str(), || self.put_on_record(name, digests))
+    }
+
+    fn put_on_record(&self, name: &ImageName, digests: Digests) -> Result<()> {
         self.get_created_image(name)?;
         self.changing(name, HostAction::RecordDigests.name(), |_operation, _image| {
             Ok(Changed { digests, ..Changed::of(()) })

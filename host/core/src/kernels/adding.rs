@@ -126,12 +126,14 @@ impl KernelManager<'_> {
         action: &str,
         run: impl FnOnce(&Operation<'_>) -> Result<T>,
     ) -> Result<T> {
-        let lock = lock(self.site)?;
-        let operation = Operation::begin_on_kernels(self.site, lock, action)?;
-        match run(&operation).and_then(|value| operation.commit().map(|()| value)) {
-            Ok(value) => operation.apply_committed().and_then(|()| operation.succeed()).map(|()| value),
-            Err(error) => Err(operation.fail(error).0),
-        }
+        self.site.observed(action, "kernels", || {
+            let lock = lock(self.site)?;
+            let operation = Operation::begin_on_kernels(self.site, lock, action)?;
+            match run(&operation).and_then(|value| operation.commit().map(|()| value)) {
+                Ok(value) => operation.apply_committed().and_then(|()| operation.succeed()).map(|()| value),
+                Err(error) => Err(operation.fail(error).0),
+            }
+        })
     }
 }
 

@@ -196,11 +196,13 @@ impl<'s> ModuleManager<'s> {
     }
 
     fn changing(&self, lock: Lock, what: &str, run: impl FnOnce(&Operation<'_>) -> Result<()>) -> Result<()> {
-        let operation = Operation::begin_on_modules(self.site, lock, what)?;
-        match run(&operation).and_then(|()| operation.commit()) {
-            Ok(()) => operation.succeed(),
-            Err(error) => Err(operation.fail(error).0),
-        }
+        self.site.observed(what, "modules", || {
+            let operation = Operation::begin_on_modules(self.site, lock, what)?;
+            match run(&operation).and_then(|()| operation.commit()) {
+                Ok(()) => operation.succeed(),
+                Err(error) => Err(operation.fail(error).0),
+            }
+        })
     }
 }
 

@@ -15,7 +15,9 @@ pub(crate) fn command() -> Command {
         .about("Manage kernels")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(Command::new("list").about("List kernels, their initramfs files and the images that use them"))
+        .subcommand(
+            Command::new("list").about("List kernels, their initramfs files and the images that use them"),
+        )
         .subcommand(
             Command::new("add")
                 .about("Add a kernel")

@@ -38,9 +38,7 @@ pub(super) fn commands() -> [Command; 4] {
     };
     [
         Command::new("check")
-            .about(
-                "Check a module file: read it, load it, and try its classes in a temporary root",
-            )
+            .about("Check a module file: read it, load it, and try its classes in a temporary root")
             .arg(file())
             .arg(super::path_option(
                 "parameters",

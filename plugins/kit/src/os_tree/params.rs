@@ -48,9 +48,13 @@ pub const PACKAGE_SET: &str = "package_set";
 /// `--type`, with its name in parameters files: [`LIVENET_TYPE`] or [`PACKAGE_SET`].
 pub fn package_set(name: &str) -> ParamSpec {
     let choices = PackageSet::NAMES.iter().map(|word| (*word).to_owned()).collect();
-    ParamSpec::flag(name, ParamKind::Choice { choices }, "Package set to install (only for sources of packages)")
-        .as_flag("type")
-        .default("STANDARD")
+    ParamSpec::flag(
+        name,
+        ParamKind::Choice { choices },
+        "Package set to install (only for sources of packages)",
+    )
+    .as_flag("type")
+    .default("STANDARD")
 }
 
 /// The size of an image that runs from RAM, `auto` included where it may be; in parameters files `livenet_size`.
@@ -94,7 +98,11 @@ pub fn access() -> Vec<ParamSpec> {
 
 /// Declares `--password-file`.
 pub fn password() -> ParamSpec {
-    ParamSpec::flag("password", ParamKind::Secret, "Root's password (default: root cannot log in with a password)")
+    ParamSpec::flag(
+        "password",
+        ParamKind::Secret,
+        "Root's password (default: root cannot log in with a password)",
+    )
 }
 
 /// Declares `--ssh-pub-key`.
