@@ -7,6 +7,7 @@ use crate::{
     abi::{AbiError, HostRef, Module, Module_TO, ModuleBox},
     error::{Error, ErrorKind, Result},
     messages::{ClassDescription, ModuleDescription, StepReply, StepRequest, steps},
+    sources::SourceSteps,
 };
 use abi_stable::{
     sabi_trait::TD_Opaque,
@@ -126,16 +127,21 @@ impl<C: DerivedImageClass> Steps for Derived<C> {
     }
 }
 
-/// A module made of its classes; what [`crate::declare_module!`] opens.
+/// A module made of its classes and sources; what [`crate::declare_module!`] opens.
 pub struct Adapter {
     name: &'static str,
     classes: Vec<(&'static str, Box<dyn Steps>)>,
+    sources: Vec<(&'static str, Box<dyn SourceSteps>)>,
 }
 
 impl Adapter {
-    /// A module of these classes.
-    pub fn new(name: &'static str, classes: Vec<(&'static str, Box<dyn Steps>)>) -> Self {
-        Self { name, classes }
+    /// A module of these classes and sources.
+    pub fn new(
+        name: &'static str,
+        classes: Vec<(&'static str, Box<dyn Steps>)>,
+        sources: Vec<(&'static str, Box<dyn SourceSteps>)>,
+    ) -> Self {
+        Self { name, classes, sources }
     }
 
     /// The module as it crosses the ABI.
@@ -145,6 +151,14 @@ impl Adapter {
 
     fn run(&self, request: &str, host: HostRef<'_>) -> Result<String> {
         let request: StepRequest = serde_json::from_str(request)?;
+        if let Some(wanted) = request.tree_source.clone() {
+            let source = self.sources.iter().find(|(name, _)| *name == wanted);
+            let (_, source) = source.ok_or_else(|| {
+                Error::new(ErrorKind::NOT_FOUND, format!("module {} has no source {wanted}", self.name))
+            })?;
+            let reply = source.run(request, &Host::new(host, ""))?;
+            return Ok(serde_json::to_string(&reply)?);
+        }
         let class = self.classes.iter().find(|(name, _)| *name == request.class);
         let (name, steps) = class.ok_or_else(|| {
             Error::new(ErrorKind::NOT_FOUND, format!("module {} has no class {}", self.name, request.class))
@@ -158,7 +172,8 @@ impl Module for Adapter {
     fn describe(&self) -> RResult<RString, AbiError> {
         guarded(self.name, || {
             let classes = self.classes.iter().map(|(name, class)| class.describe(name)).collect();
-            Ok(serde_json::to_string(&ModuleDescription { name: self.name.to_owned(), classes })?)
+            let sources = self.sources.iter().map(|(name, source)| source.describe(name)).collect();
+            Ok(serde_json::to_string(&ModuleDescription { name: self.name.to_owned(), classes, sources })?)
         })
     }
 
@@ -215,7 +230,7 @@ pub fn open(module: &'static str, make: impl FnOnce() -> Adapter) -> RResult<Mod
     }
 }
 
-/// Declares a module: its note, its exported root and its classes.
+/// Declares a module: its note, its exported root, its classes and its sources of OS trees.
 ///
 /// ```ignore
 /// declare_module! {
@@ -225,8 +240,11 @@ pub fn open(module: &'static str, make: impl FnOnce() -> Adapter) -> RResult<Mod
 ///         "LivenetImage" => LivenetImage,
 ///         "TunedLivenet": "LivenetImage" "^0.1" => TunedLivenet, // built on another class
 ///     },
+///     sources: { "zypper" => Zypper }, // `--source zypper` of every class that takes a source
 /// }
 /// ```
+///
+/// One of `classes` and `sources` may be left out.
 ///
 /// The module's version is that of its package. It must be compiled with `panic = "unwind"`: a panic that aborts could not
 /// be contained.
@@ -235,22 +253,36 @@ macro_rules! declare_module {
     (
         name: $name:literal,
         title: $title:literal,
-        classes: { $($class:literal $(: $base:literal $versions:literal)? => $value:expr),+ $(,)? } $(,)?
+        classes: { $($classes:tt)+ }
+        $(, sources: { $($sources:tt)+ })? $(,)?
+    ) => {
+        $crate::declare_module!(@declare $name, $title, { $($classes)+ }, { $($($sources)+)? });
+    };
+    (name: $name:literal, title: $title:literal, sources: { $($sources:tt)+ } $(,)?) => {
+        $crate::declare_module!(@declare $name, $title, {}, { $($sources)+ });
+    };
+    (
+        @declare $name:literal, $title:literal,
+        { $($class:literal $(: $base:literal $versions:literal)? => $value:expr),* $(,)? },
+        { $($source:literal => $tree_source:expr),* $(,)? }
     ) => {
         #[cfg(panic = "abort")]
         compile_error!("a disklessset module must be built with panic = \"unwind\", so that its panics can be contained");
 
         const _: () = {
             assert!($crate::note::is_plain($name) && $crate::note::is_plain($title), "name and title: no quotes, backslashes or control characters");
-            $(assert!($crate::note::is_plain($class), "class names: no quotes, backslashes or control characters");)+
-            $($(assert!($crate::note::is_plain($base) && $crate::note::is_plain($versions), "base classes: no quotes, backslashes or control characters");)?)+
+            $(assert!($crate::note::is_plain($class), "class names: no quotes, backslashes or control characters");)*
+            $($(assert!($crate::note::is_plain($base) && $crate::note::is_plain($versions), "base classes: no quotes, backslashes or control characters");)?)*
+            $(assert!($crate::note::is_plain($source), "names of sources: no quotes, backslashes or control characters");)*
         };
 
         #[doc(hidden)]
         const DISKLESSSET_NOTE: &str = concat!(
             "{\"api\":\"", $crate::api_version!(), "\",\"name\":\"", $name, "\",\"version\":\"", env!("CARGO_PKG_VERSION"),
             "\",\"title\":\"", $title, "\",\"classes\":[",
-            $("{\"name\":\"", $class, "\"", $(",\"base\":{\"class\":\"", $base, "\",\"version\":\"", $versions, "\"}",)? "},",)+
+            $("{\"name\":\"", $class, "\"", $(",\"base\":{\"class\":\"", $base, "\",\"version\":\"", $versions, "\"}",)? "},",)*
+            "null],\"sources\":[",
+            $("\"", $source, "\",",)*
             "null]}"
         );
 
@@ -291,7 +323,8 @@ macro_rules! declare_module {
         fn disklessset_classes() -> $crate::adapter::Adapter {
             $crate::adapter::Adapter::new(
                 $name,
-                vec![$(($class, $crate::declare_module!(@boxed $value $(, $base)?))),+],
+                vec![$(($class, $crate::declare_module!(@boxed $value $(, $base)?))),*],
+                vec![$(($source, Box::new($crate::sources::Brought($tree_source)) as Box<dyn $crate::sources::SourceSteps>)),*],
             )
         }
     };

@@ -1,8 +1,8 @@
 //! What the author of a disklessset module depends on, and nothing else.
 //!
-//! A module is a shared library that brings image classes. It declares them with [`declare_module!`], implements
-//! [`ImageClass`] (or [`DerivedImageClass`], to build on a class of another module) and gets everything it needs
-//! from the [`Host`] that is handed to each call. Authors write safe Rust; the stable ABI underneath ([`abi`])
+//! A module is a shared library that brings image classes, or sources of OS trees ([`TreeSource`]). It declares them with
+//! [`declare_module!`], implements [`ImageClass`] (or [`DerivedImageClass`], to build on a class of another module) and gets
+//! everything it needs from the [`Host`] that is handed to each call. Authors write safe Rust; the stable ABI underneath ([`abi`])
 //! stays out of sight. [`tutorial`] builds a module step by step; README.md of this package says what versions promise.
 //!
 //! ```
@@ -49,7 +49,9 @@ pub mod adapter;
 pub mod messages;
 pub mod node_set;
 pub mod note;
+pub mod sources;
 
+mod across;
 mod action;
 mod api_version;
 mod arguments;
@@ -68,6 +70,8 @@ mod paths;
 mod run;
 mod services;
 mod size;
+mod source_offer;
+mod tree_source;
 mod validation;
 
 #[cfg(feature = "testing")]
@@ -77,6 +81,7 @@ pub mod testing;
 #[cfg_attr(feature = "testing", doc = include_str!("tutorial_tests.md"))]
 pub mod tutorial {}
 
+pub use across::Chosen;
 pub use action::{ActionSpec, Role, Rule, ToolNeed, Trial};
 pub use arguments::Arguments;
 pub use base::Base;
@@ -94,6 +99,8 @@ pub use paths::Paths;
 pub use run::{Command, Finished};
 pub use services::{Host, Level};
 pub use size::{Size, SizeError, SizeOrAuto};
+pub use source_offer::SourceDescription;
+pub use tree_source::{BUILT_IN_SOURCES, SourceCheck, SourceSpec, TreeBuild, TreeRequest, TreeSource};
 pub use validation::{Lookup, Raw, Refusal, check_arguments, parse_value};
 
 #[doc(hidden)]

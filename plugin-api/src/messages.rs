@@ -2,7 +2,7 @@
 
 use crate::{
     ActionCheck, ActionSpec, Arguments, Attributes, Export, Hold, Image, ImageName, Level, Mount,
-    PersistentOverlay,
+    PersistentOverlay, SourceDescription,
 };
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,9 @@ pub mod steps {
     /// value a list of as many, null for an action that the class does not have. There is no image and there are no services
     ///.
     pub const REFINE: &str = "refine_actions";
+    /// Make a tree of a source in the directory `attrs["tree"]`: `attrs["request"]` is a [`crate::TreeRequest`], `attrs["scratch"]` a directory
+    /// for files beside it. A source has this step and [`CHECK`], with `attrs["complete"]`, and no others.
+    pub const BUILD: &str = "build";
 }
 
 /// What a module says of itself once it is loaded.
@@ -55,6 +58,9 @@ pub struct ModuleDescription {
     pub name: String,
     /// Its classes.
     pub classes: Vec<ClassDescription>,
+    /// Its sources of OS trees.
+    #[serde(default)]
+    pub sources: Vec<SourceDescription>,
 }
 
 /// One class of a module.
@@ -67,11 +73,14 @@ pub struct ClassDescription {
     pub actions: Vec<ActionSpec>,
 }
 
-/// One step of one class to run.
+/// One step of one class or source to run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StepRequest {
-    /// The class whose step it is.
+    /// The class whose step it is; empty for that of a source.
     pub class: String,
+    /// The source of OS trees whose step it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree_source: Option<String>,
     /// The step, one of [`steps`] or a class's own.
     pub step: String,
     /// The image it works on, where there is one.
@@ -101,10 +110,17 @@ impl StepRequest {
         Self { arguments: action.arguments.clone(), attrs, ..Self::new("", steps::CHECK) }
     }
 
+    /// A step of a source.
+    pub fn of_source(call: SourceCall) -> Self {
+        let SourceCall { source, step, arguments, attrs } = call;
+        Self { tree_source: Some(source), arguments, attrs, ..Self::new("", &step) }
+    }
+
     /// A step about nothing yet. The class is the host's to fill in where it is empty.
     pub fn new(class: impl Into<String>, step: &str) -> Self {
         Self {
             class: class.into(),
+            tree_source: None,
             step: step.to_owned(),
             image: None,
             name: None,
@@ -154,6 +170,10 @@ pub mod services {
     pub const IMAGES: &str = "images";
     /// [`super::StepCall`] → [`super::StepReply`].
     pub const STEP: &str = "step";
+    /// [`super::OneSource`] → [`crate::SourceDescription`].
+    pub const SOURCE: &str = "source";
+    /// [`super::SourceCall`] → what the step gives.
+    pub const SOURCE_STEP: &str = "source_step";
     /// null → the module's own section of the configuration, an object.
     pub const CONFIG: &str = "config";
     /// [`super::Question`] → the answer; only in actions that a person started in the menu.
@@ -307,6 +327,28 @@ pub struct StepCall {
     pub base_of: Option<String>,
     /// The step with its image and attributes; its `class` is filled in by the host. Without an image only of a base.
     pub request: StepRequest,
+}
+
+/// A request about a source of OS trees that a module brings.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OneSource {
+    /// Its name.
+    pub name: String,
+}
+
+/// A step of a source to run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SourceCall {
+    /// The source.
+    pub source: String,
+    /// The step: [`steps::CHECK`] or [`steps::BUILD`].
+    pub step: String,
+    /// The arguments of the source, by the names that it gave them.
+    #[serde(default)]
+    pub arguments: Arguments,
+    /// Open attributes of the step.
+    #[serde(default)]
+    pub attrs: Attributes,
 }
 
 /// A question to the person at the menu.

@@ -5,7 +5,7 @@
 
 use crate::BaseClass;
 use semver::Version;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// The name of the ELF section.
 pub const SECTION: &str = ".note.disklessset.api";
@@ -29,6 +29,9 @@ pub struct ModuleNote {
     /// Its classes.
     #[serde(deserialize_with = "without_terminator")]
     pub classes: Vec<NotedClass>,
+    /// The names of the sources of OS trees that it brings.
+    #[serde(default, deserialize_with = "without_terminator")]
+    pub sources: Vec<String>,
 }
 
 /// A class as the note has it.
@@ -41,9 +44,11 @@ pub struct NotedClass {
     pub base: Option<BaseClass>,
 }
 
-/// The macro ends its list with `null`, because a macro cannot leave out the last comma.
-fn without_terminator<'de, D: serde::Deserializer<'de>>(list: D) -> Result<Vec<NotedClass>, D::Error> {
-    Ok(Vec::<Option<NotedClass>>::deserialize(list)?.into_iter().flatten().collect())
+/// The macro ends its lists with `null`, because a macro cannot leave out the last comma.
+fn without_terminator<'de, D: serde::Deserializer<'de>, T: DeserializeOwned>(
+    list: D,
+) -> Result<Vec<T>, D::Error> {
+    Ok(Vec::<Option<T>>::deserialize(list)?.into_iter().flatten().collect())
 }
 
 impl ModuleNote {

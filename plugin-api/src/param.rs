@@ -7,6 +7,9 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ParamKind {
+    /// Where an OS tree comes from ([`String`]): a source that the class itself reads, or the name of one that a module brings
+    /// ([`crate::TreeSource`]). The host adds the parameters of the latter to the action.
+    Source,
     /// Text ([`String`]), of one line or several; other control characters are refused.
     Text,
     /// Text of one line ([`String`]) with a rule.
@@ -88,7 +91,7 @@ pub enum Placement {
 }
 
 /// One parameter of an action.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ParamSpec {
     /// The name in parameters files, such as `livenet_size`.
@@ -113,6 +116,10 @@ pub struct ParamSpec {
     /// A value to try the class with, for `module check`.
     #[serde(default)]
     pub sample: Option<Value>,
+    /// Another parameter and its word for which this one means something, when it does not always: the parameter is the word, or begins
+    /// with it and a colon. For other words it is not asked for, must not be given and has no default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_for: Option<(String, String)>,
     /// Whether the menu asks for it (rare ones are for flags and files only).
     #[serde(default = "asked")]
     pub asked: bool,
@@ -120,6 +127,11 @@ pub struct ParamSpec {
 
 fn asked() -> bool {
     true
+}
+
+/// Whether a value is a word, or begins with it and a colon.
+fn is_word(value: &str, word: &str) -> bool {
+    value.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
 impl ParamKind {
@@ -143,6 +155,7 @@ impl ParamSpec {
             required: false,
             repeated,
             sample: None,
+            only_for: None,
             asked: true,
         }
     }
@@ -198,6 +211,20 @@ impl ParamSpec {
     pub fn not_asked(mut self) -> Self {
         self.asked = false;
         self
+    }
+
+    /// It means something for one word of another parameter alone: `only_for("source", "dnf")`.
+    #[must_use]
+    pub fn only_for(mut self, parameter: &str, word: &str) -> Self {
+        self.only_for = Some((parameter.to_owned(), word.to_owned()));
+        self
+    }
+
+    /// Whether it means something beside the word that another parameter holds, which `chosen` tells.
+    pub fn applies(&self, chosen: impl FnOnce(&str) -> Option<String>) -> bool {
+        self.only_for
+            .as_ref()
+            .is_none_or(|(parameter, word)| chosen(parameter).is_some_and(|held| is_word(&held, word)))
     }
 
     /// Something may be given. Of use to a class that refines a parameter of its base.

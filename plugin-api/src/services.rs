@@ -1,11 +1,11 @@
 //! What the host does for a module.
 
 use crate::{
-    Attributes, Base, Export, Hold, Image, ImageName, KernelVersion, Mount, Paths, PersistentOverlay,
-    TreeKernel,
+    Arguments, Attributes, Base, Export, Hold, Image, ImageName, KernelVersion, Mount, Paths,
+    PersistentOverlay, Refusal, SourceCheck, SourceDescription, TreeBuild, TreeKernel,
     abi::HostRef,
     error::{Error, Result},
-    messages::{self, StepReply, StepRequest, services},
+    messages::{self, StepReply, StepRequest, services, steps},
     run::{Command, Finished},
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -282,6 +282,47 @@ impl<'a> Host<'a> {
     /// When the host cannot be asked.
     pub fn images(&self, class: &str) -> Result<Vec<ImageName>> {
         self.call(services::IMAGES, &messages::OfClass { class: class.to_owned() })
+    }
+
+    /// The declaration of a source of OS trees that a module brings.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::NOT_FOUND`] when no module here brings it, or its module is not used.
+    pub fn source(&self, name: &str) -> Result<SourceDescription> {
+        self.call(services::SOURCE, &messages::OneSource { name: name.to_owned() })
+    }
+
+    /// Has a source of a module look at its arguments.
+    ///
+    /// # Errors
+    /// The source's own.
+    pub fn check_source(&self, name: &str, check: &SourceCheck<'_>) -> Result<Vec<Refusal>> {
+        let attrs = Attributes::from([("complete".to_owned(), check.complete.into())]);
+        self.source_step(name, steps::CHECK, check.arguments, attrs)
+    }
+
+    /// Has a source of a module make a tree.
+    ///
+    /// # Errors
+    /// The source's own.
+    pub fn build_from_source(&self, name: &str, build: &TreeBuild) -> Result<()> {
+        let attrs = Attributes::from([
+            ("wish".to_owned(), serde_json::to_value(&build.request)?),
+            ("tree".to_owned(), build.tree.as_str().into()),
+            ("scratch".to_owned(), build.scratch.as_str().into()),
+        ]);
+        self.source_step(name, steps::BUILD, &build.arguments, attrs)
+    }
+
+    fn source_step<T: DeserializeOwned>(
+        &self,
+        source: &str,
+        step: &str,
+        arguments: &Arguments,
+        attrs: Attributes,
+    ) -> Result<T> {
+        let (source, step, arguments) = (source.to_owned(), step.to_owned(), arguments.clone());
+        self.call(services::SOURCE_STEP, &messages::SourceCall { source, step, arguments, attrs })
     }
 
     /// The module's own section of `diskless_parameters.yml`, an empty object when there is none. Its key is the module's name, below

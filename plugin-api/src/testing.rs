@@ -4,17 +4,20 @@
 //! for real, remembers what was acquired and said, and takes all of it away when it is dropped, also when the test failed. As root, programs run in mount
 //! and process namespaces of their own, as under the real host; without root, inside a tree they cannot.
 //!
-//! With [`TestHost::add_class`] and [`TestHost::add_derived`] it runs the actions of classes, too, along those that they are built on.
+//! With [`TestHost::add_class`] and [`TestHost::add_derived`] it runs the actions of classes, too, along those that they are built on;
+//! with [`TestHost::add_source`] they build from a source of a module.
 
 mod classes;
 mod effects;
 mod programs;
+mod sources;
 
 use crate::{
     Export, Hold, Host, Image, ImageName, KernelVersion, Level, Mount, Paths, PersistentOverlay,
     abi::{AbiError, HostServices, HostServices_TO},
     error::{Error, ErrorKind, Result},
     messages::{self, Acquired, services},
+    sources::SourceSteps,
 };
 use abi_stable::{
     sabi_trait::TD_Opaque,
@@ -27,7 +30,7 @@ use serde_json::Value;
 use std::{
     collections::BTreeMap,
     sync::{
-        Mutex, MutexGuard,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -68,6 +71,7 @@ struct State {
     stopped: bool,
     missing: Vec<String>,
     classes: BTreeMap<String, classes::Known>,
+    sources: BTreeMap<String, Arc<dyn SourceSteps>>,
 }
 
 /// The services of a host, for tests.
@@ -280,6 +284,8 @@ impl TestHost {
                 }
                 reply(state.answers.remove(0))
             }
+            services::SOURCE => reply(self.source(&read::<messages::OneSource>(request)?.name)?),
+            services::SOURCE_STEP => reply(self.source_step(read(request)?)?),
             services::STEP => reply(self.run_call(read(request)?)?),
             services::ENSURE_OVERLAYS => {
                 let overlays = read::<messages::Overlays>(request)?.overlays;

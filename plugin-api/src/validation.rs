@@ -1,14 +1,14 @@
 //! The one check of parameters: for the menu, the command line, parameters files and completion alike.
 
+use crate::{Arguments, Error, ErrorKind, ImageName, KernelVersion, PackageName, ParamKind, ParamSpec, Size};
 use crate::{
-    ActionSpec, Rule,
+    across::Chosen,
     node_set::{NodeName, NodeSet},
 };
-use crate::{Arguments, Error, ErrorKind, ImageName, KernelVersion, PackageName, ParamKind, ParamSpec, Size};
 use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Why a value is refused: one line that names the parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -130,6 +130,8 @@ fn shaped(param: &ParamSpec, text: &str) -> Result<Value, String> {
     }
     match &param.kind {
         ParamKind::Text | ParamKind::Command => Ok(text.into()),
+        ParamKind::Source if text.is_empty() => Err("is empty".to_owned()),
+        ParamKind::Source => Ok(text.into()),
         ParamKind::Matching { pattern, meaning } => match whole(pattern)?.is_match(text) {
             true => Ok(text.into()),
             false => Err(format!("{text:?} is not {meaning}")),
@@ -221,8 +223,13 @@ pub fn check_arguments(
 ) -> Result<Arguments, Vec<Refusal>> {
     let mut refusals = Vec::new();
     let mut checked = Arguments::default();
+    let chosen = Chosen::of(params, &given);
     for param in params {
         let refuse = |reason: String| Refusal::new(param.name.as_str(), reason);
+        if !chosen.allows(param) {
+            refusals.extend(given.remove(&param.name).map(|_| chosen.refusal(param)));
+            continue;
+        }
         match given.remove(&param.name) {
             None => match (&param.default, param.required) {
                 (Some(default), _) => {
@@ -245,37 +252,6 @@ pub fn check_arguments(
         refusals.push(Refusal::new(name, reason));
     }
     if refusals.is_empty() { Ok(checked) } else { Err(refusals) }
-}
-
-impl ActionSpec {
-    /// Checks everything given for the action: each parameter by itself, then the rules across them.
-    ///
-    /// # Errors
-    /// All refusals of single parameters; when there are none, those of the rules.
-    pub fn check(
-        &self,
-        given: BTreeMap<String, Raw>,
-        lookup: &dyn Lookup,
-    ) -> Result<Arguments, Vec<Refusal>> {
-        let named: BTreeSet<String> = given.keys().cloned().collect();
-        let checked = check_arguments(&self.params, given, lookup)?;
-        // A default is nothing that somebody said, and neither is a "no".
-        let said = |name: &str| named.contains(name) && checked.0.get(name) != Some(&Value::Bool(false));
-        let refusals: Vec<Refusal> = self
-            .rules
-            .iter()
-            .filter_map(|rule| match rule {
-                Rule::Excludes { one, other } if said(one) && said(other) => {
-                    Some(Refusal::new(one, format!("excludes {other}: give one of the two")))
-                }
-                Rule::Requires { one, other } if said(one) && !said(other) => {
-                    Some(Refusal::new(one, format!("needs {other}, which is not given")))
-                }
-                _ => None,
-            })
-            .collect();
-        if refusals.is_empty() { Ok(checked) } else { Err(refusals) }
-    }
 }
 
 fn check_one(param: &ParamSpec, raw: Raw, lookup: &dyn Lookup) -> Result<Value, Refusal> {

@@ -1,6 +1,7 @@
 //! Given values as users type them: which are taken, and what they become.
 
 use super::*;
+use crate::ActionSpec;
 
 struct OneKernel;
 

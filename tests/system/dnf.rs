@@ -10,7 +10,7 @@ use disklessset_tests::need;
 use disklessset_tests::own_tmp::OwnTmp;
 use disklessset_tests::residue::Snapshot;
 
-use super::dnf_world::World;
+use super::dnf_world::{World, groups_of_dnf};
 use super::repo_server::{SECRET, Server};
 use super::small::put;
 
@@ -34,6 +34,7 @@ fn an_image_of_packages_has_its_tree_and_the_server_has_nothing_of_it() {
         need::tool("rpmbuild"),
         need::tool("createrepo_c")
     );
+    disklessset_tests::need!(groups_of_dnf());
     let world = World::new();
     let (server, tmp) = (of_server(), OwnTmp::beside(&world.small.root));
     let created = tmp.around(world.create("web", &[]).args(["-d"])).run().expect_done();
@@ -81,6 +82,7 @@ fn sets_and_what_is_left_out_are_what_they_were_in_1x() {
         need::tool("rpmbuild"),
         need::tool("createrepo_c")
     );
+    disklessset_tests::need!(groups_of_dnf());
     let world = World::new();
     let installed = |name: &str, more: &[&str]| {
         let _ = world.create(name, more).run().expect_done();
@@ -230,6 +232,7 @@ fn an_nfs_image_of_packages_has_what_its_nodes_need_of_nfs() {
         need::tool("rpmbuild"),
         need::tool("createrepo_c")
     );
+    disklessset_tests::need!(groups_of_dnf());
     let world = World::new();
     let root = &world.small.root;
     let _ = root.drop_in("nfs");
@@ -265,6 +268,7 @@ fn packages_are_named_in_all_ways_that_dnf_takes_and_never_by_file() {
         need::tool("rpmbuild"),
         need::tool("createrepo_c")
     );
+    disklessset_tests::need!(groups_of_dnf());
     let world = World::new();
     let mut spec = String::from(
         "Name: odd\nVersion: 1\nRelease: 1\nSummary: x\nLicense: none\nAutoReqProv: no\n%description\nx\n%install\nmkdir -p %{buildroot}/odd\n",

@@ -10,7 +10,7 @@ use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 
 use super::apt_tree::processes_showing;
-use super::dnf_world::World;
+use super::dnf_world::{World, groups_of_dnf};
 use super::repo_server::{QUIET, Server};
 use super::signing::Key;
 use super::small::{KERNEL, put};
@@ -23,6 +23,7 @@ fn a_missing_package_is_told_in_the_words_of_dnf_and_nothing_is_left() {
         need::tool("rpmbuild"),
         need::tool("createrepo_c")
     );
+    disklessset_tests::need!(groups_of_dnf());
     let world = World::new();
     let create = world.create("web", &["--package", "no-such-package-anywhere"]);
     world.fails(create, 1, &["Unable to find a match: no-such-package-anywhere", "release 9"]);
@@ -103,6 +104,7 @@ fn a_killed_creation_is_cleaned_up() {
         need::tool("rpmbuild"),
         need::tool("createrepo_c")
     );
+    disklessset_tests::need!(groups_of_dnf());
     let world = World::new();
     world.add(
         "Name: slow\nVersion: 1\nRelease: 1\nSummary: x\nLicense: none\nRequires: os-tree\n%description\nx\n%post\nsleep 300\n%files\n",

@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::messages::{StepRequest, steps};
-use disklessset_plugin_api::{ActionSpec, Error, ErrorKind, ImageName, KernelVersion, Level, Raw, Result};
+use disklessset_plugin_api::{
+    ActionSpec, Error, ErrorKind, ImageName, KernelVersion, Level, Raw, Result, SourceDescription,
+};
 use nix::sys::signal::{Signal, raise};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,7 @@ use disklessset_core::modules::HostService;
 use disklessset_core::observer::Observer;
 use disklessset_core::records::ImageStatus;
 use disklessset_core::site::{Site, SiteOptions};
+use disklessset_core::system::layout::Layout;
 use disklessset_core::system::{atomic_file, interrupt};
 use disklessset_core::{
     failure,
@@ -45,6 +48,20 @@ pub(super) enum Step {
     /// Tells the actions of a class.
     Describe {
         class: String,
+    },
+    /// Tells what a source is.
+    DescribeSource {
+        source: String,
+    },
+    /// Has a source look at values.
+    CheckSource {
+        source: String,
+        given: BTreeMap<String, Value>,
+    },
+    /// Has a source make a tree.
+    BuildSource {
+        source: String,
+        given: BTreeMap<String, Value>,
     },
     /// Makes an image from the text of a parameters file.
     Create {
@@ -99,6 +116,7 @@ pub(super) enum Step {
 pub(super) struct Answer {
     pub(super) error: Option<ActError>,
     pub(super) actions: Vec<ActionSpec>,
+    pub(super) source: Option<SourceDescription>,
     /// Words of actions that the class has and nobody gets, and why.
     pub(super) left_out: Vec<(String, String)>,
     pub(super) seen: Option<Seen>,
@@ -220,6 +238,19 @@ fn carry_out(site: &Site, what: &Step, answer: &mut Answer) -> Result<()> {
             answer.left_out = site.classes().left_out(class)?;
             Ok(())
         }
+        Step::DescribeSource { source } => {
+            answer.source = Some(site.classes().source(source)?);
+            Ok(())
+        }
+        Step::CheckSource { source, given: values } => images.check_source(source, given(values)),
+        Step::BuildSource { source, given: values } => {
+            let place = trial_directory(site.layout());
+            let (tree, scratch) = (place.join("tree"), place.join("scratch"));
+            for (directory, mode) in [(&place, 0o700), (&tree, 0o755), (&scratch, 0o700)] {
+                atomic_file::create_dir(directory, mode).map_err(failure::of)?;
+            }
+            images.build_from_source(source, given(values), &tree, &scratch)
+        }
         Step::Create { file, words } => {
             let file = ParametersFile::parse(file).map_err(Error::failed)?;
             images.run_action(&file.image_class, words, &file.name, file.given)?;
@@ -249,6 +280,11 @@ fn carry_out(site: &Site, what: &Step, answer: &mut Answer) -> Result<()> {
         Step::CleanNothing { class, name } => images.clean_nothing(class, &image(name)?),
         Step::Nonsense { class } => ask_nonsense(site, class),
     }
+}
+
+/// Where a source makes a tree, for the examiner to take away.
+pub(super) fn trial_directory(layout: &Layout) -> Utf8PathBuf {
+    layout.workdir().join("check-source")
 }
 
 /// How an image is: its status, its attributes as they were read back, and what is wrong with it.

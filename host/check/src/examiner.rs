@@ -14,6 +14,7 @@ use super::act::{Act, ActError, Answer, FaultKind, Step};
 use super::class::Class;
 use super::place::{self, Rooms};
 use super::root_snapshot::{self, Mounts, RootSnapshot};
+use super::source::Source;
 use super::{CHILD, Order, Value, finding, values};
 
 use disklessset_core::installations::mounts_on_record;
@@ -179,7 +180,7 @@ impl Examiner<'_> {
         Ok(())
     }
 
-    /// Exercises one class after the other: those that need images of others after these.
+    /// Exercises the sources, and one class after the other: those that need images of others after these.
     fn classes(&self, module: &str) {
         let registry = ModuleRegistry::scan(&self.rooms.modules());
         let Some(entry) = registry.module(module) else {
@@ -200,6 +201,14 @@ impl Examiner<'_> {
         let mut open: Vec<Class<'_>> = Vec::new();
         for class in &entry.classes {
             open.extend(self.described(class.name.as_str()));
+        }
+        for source in &entry.sources {
+            if interrupt::check().is_err() {
+                return;
+            }
+            if let Some(source) = Source::described(self, source.as_str()) {
+                source.exercise();
+            }
         }
         let mut stock: BTreeMap<String, String> = BTreeMap::new();
         while !open.is_empty() {

@@ -1,4 +1,4 @@
-//! The contract of image classes, exercised: what `module check` does beyond looking at a file.
+//! The contract of image classes and of sources of OS trees, exercised: what `module check` does beyond looking at a file.
 //!
 //! A throw-away root gets the module, those its classes build on, and kernels that are only files. There each class makes,
 //! clones, changes and removes images with the host's real services, each action in a process of its own, and what is in the
@@ -16,6 +16,7 @@ mod kills;
 mod place;
 mod probe;
 mod root_snapshot;
+mod source;
 mod values;
 
 pub use act::perform;
@@ -85,7 +86,7 @@ impl From<Value> for Raw {
     }
 }
 
-/// Exercises the classes of a module whose file passed the first level of the check. `registry` has the modules that its
+/// Exercises the classes and sources of a module whose file passed the first level of the check. `registry` has the modules that its
 /// classes may be built on.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use disklessset_plugin_api::{ActionSpec, ParamKind, ParamSpec};
+use disklessset_plugin_api::{ActionSpec, Chosen, ParamKind, ParamSpec};
 
 use super::Value;
 
@@ -22,7 +22,13 @@ pub(super) fn of(
 ) -> Result<BTreeMap<String, Value>, String> {
     let mut values = BTreeMap::new();
     let mut missing = Vec::new();
-    for param in &action.params {
+    // What is for one word of another one comes when that is settled.
+    let (last, first): (Vec<_>, Vec<_>) = action.params.iter().partition(|param| param.only_for.is_some());
+    for param in first.into_iter().chain(last) {
+        let held = values.iter().map(|(name, value): (&String, &Value)| (name.clone(), value.clone().into()));
+        if !Chosen::of(&action.params, &held.collect()).allows(param) {
+            continue;
+        }
         let value = given.get(&param.name).cloned().or_else(|| own(param)).or_else(|| by_kind(param, images));
         match value {
             Some(value) => drop(values.insert(param.name.clone(), value)),

@@ -66,8 +66,13 @@ fn action_command(word: &str, offered: &OfferedAction) -> Command {
 
 /// A parameter on the command line: none, one, or for what is on unless switched off, two arguments.
 fn arguments(param: &ParamSpec) -> Vec<Arg> {
-    let required = param.required && param.default.is_none();
+    // What is for one word of another parameter is missed where all are looked at together.
+    let required = param.required && param.default.is_none() && param.only_for.is_none();
     let arg = Arg::new(param.name.clone()).help(help_of(param)).required(required);
+    let arg = match &param.only_for {
+        Some((other, word)) => arg.help_heading(format!("Options with --{} {word}", other.replace('_', "-"))),
+        None => arg,
+    };
     match (param.placement, &param.kind) {
         (Placement::Nowhere, _) => Vec::new(),
         (Placement::Flag, ParamKind::Flag) => {
@@ -119,6 +124,7 @@ fn with_values(arg: Arg, param: &ParamSpec) -> Arg {
         ParamKind::Node => arg.value_name("NODE"),
         ParamKind::Path => arg.value_name("PATH").value_hint(ValueHint::AnyPath),
         ParamKind::Package => arg.value_name("PACKAGE"),
+        ParamKind::Source => arg.value_name("SOURCE"),
         _ => arg.value_name("TEXT"),
     }
 }

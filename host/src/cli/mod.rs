@@ -11,7 +11,7 @@ pub(crate) mod secret;
 
 use crate::{
     failure,
-    modules::{HOST_COMMANDS, ModuleState, OfferedAction},
+    modules::{HOST_COMMANDS, ModuleEntry, ModuleState, OfferedAction},
     observer::Observer,
     output::{Address, Output},
     reference::Topic,
@@ -242,7 +242,17 @@ fn module(site: &Site, name: &str) -> Result<Option<(Command, Vec<OfferedAction>
         });
     }
     let offered = site.classes().actions(name)?;
+    if entry.classes.is_empty() {
+        return Err(sources_alone(entry));
+    }
     Ok(Some((declared::module_command(name, &entry.title, &offered), offered)))
+}
+
+/// A module that brings sources alone has no commands.
+fn sources_alone(entry: &ModuleEntry) -> Error {
+    let names: Vec<&str> = entry.sources.iter().map(|source| source.as_str()).collect();
+    Error::usage(format!("module {} has no commands: it brings sources of trees", entry.name))
+        .hint(format!("use --source {} where an image is created", names.join(" or --source ")))
 }
 
 /// Prints what clap has to say: help and version as data, mistakes beside it.

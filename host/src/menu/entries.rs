@@ -50,8 +50,11 @@ impl Menu {
             let reason = entry.reason.as_deref().unwrap_or("it is not used");
             output.warn(&format!("module {}: {reason}", entry.name));
         }
-        let mut modules: Vec<(String, String)> =
-            registry.ready().map(|entry| (entry.name.clone(), entry.title.clone())).collect();
+        let mut modules: Vec<(String, String)> = registry
+            .ready()
+            .filter(|entry| !entry.classes.is_empty())
+            .map(|entry| (entry.name.clone(), entry.title.clone()))
+            .collect();
         modules.sort();
         if modules.is_empty() {
             output.data(&format!("There are no modules in {}.\n", registry.directory()));

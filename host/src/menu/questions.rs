@@ -3,7 +3,7 @@
 use super::{Menu, entries::no_kernel, page::Page, stop::Step};
 use crate::{cli::defaults::default_of, output::plain};
 use disklessset_plugin_api::{
-    Arguments, Error, ErrorKind, ImageName, ParamKind, ParamSpec, Raw, check_arguments, parse_value,
+    Arguments, Chosen, Error, ErrorKind, ImageName, ParamKind, ParamSpec, Raw, check_arguments, parse_value,
 };
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ impl Menu {
     ) -> Step<BTreeMap<String, Raw>> {
         let (mut given, mut answers) = (BTreeMap::new(), Arguments::default());
         for param in params {
-            if !param.asked && !must_be_given(param) {
+            if !is_asked(param, params, &given) {
                 continue;
             }
             while let Some(raw) = self.ask_parameter(param)? {
@@ -56,7 +56,10 @@ impl Menu {
             return None;
         }
         let given = BTreeMap::from([(param.name.clone(), raw.clone())]);
-        let checked = check_arguments(std::slice::from_ref(param), given, &images).ok()?;
+        // Asked for, it means something; that is of another parameter.
+        let mut alone = param.clone();
+        alone.only_for = None;
+        let checked = check_arguments(&[alone], given, &images).ok()?;
         answers.0.extend(checked.0);
         images.check_answer(of, &param.name, answers).err()
     }
@@ -70,7 +73,8 @@ impl Menu {
     ) -> Step<bool> {
         let output = &self.session.output;
         let mut text = format!("\n  name: {name}\n");
-        for param in params.iter().filter(|param| param.asked || given.contains_key(&param.name)) {
+        let shown = |param: &&ParamSpec| given.contains_key(&param.name) || is_asked(param, params, given);
+        for param in params.iter().filter(shown) {
             let value = match (given.get(&param.name), &param.kind) {
                 (Some(_), ParamKind::Secret) => "(hidden)".to_owned(),
                 (Some(Raw::Text(text)), _) => text.clone(),
@@ -199,6 +203,11 @@ impl Menu {
             output.data("The two are not the same.\n");
         }
     }
+}
+
+/// Whether somebody who gave these answers is asked for a parameter.
+fn is_asked(param: &ParamSpec, params: &[ParamSpec], given: &BTreeMap<String, Raw>) -> bool {
+    (param.asked || must_be_given(param)) && Chosen::of(params, given).allows(param)
 }
 
 fn must_be_given(param: &ParamSpec) -> bool {

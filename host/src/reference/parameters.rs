@@ -41,7 +41,13 @@ fn of_module(module: &str, offered: &[OfferedAction]) -> String {
 
 fn of_params(params: &[ParamSpec]) -> String {
     let row = |param: &ParamSpec| {
-        let name = format!("{}{}", param.name, if param.required { " (required)" } else { "" });
+        let mark = match (&param.only_for, param.required) {
+            (Some((other, word)), true) => format!(" (required with {other}: {word})"),
+            (Some((other, word)), false) => format!(" (with {other}: {word})"),
+            (None, true) => " (required)".to_owned(),
+            (None, false) => String::new(),
+        };
+        let name = format!("{}{mark}", param.name);
         [name, value_of(param), default_of(param), param.help.clone()]
     };
     match params {
@@ -57,6 +63,7 @@ fn of_params(params: &[ParamSpec]) -> String {
 fn value_of(param: &ParamSpec) -> String {
     let one = match &param.kind {
         ParamKind::Text => "text".to_owned(),
+        ParamKind::Source => "source of a tree".to_owned(),
         ParamKind::Integer { min, max } => match (*min, *max) {
             (i64::MIN, i64::MAX) => "whole number".to_owned(),
             (min, i64::MAX) => format!("whole number from {min}"),

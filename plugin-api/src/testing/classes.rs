@@ -48,6 +48,13 @@ impl TestHost {
     /// # Errors
     /// When the class or one below is not known here, or one gives no sense.
     pub fn actions(&self, class: &str) -> Result<Vec<ActionSpec>> {
+        let mut all = self.actions_along(class)?;
+        let sources = self.sources();
+        all.iter_mut().for_each(|action| action.offer_sources(&sources));
+        Ok(all)
+    }
+
+    fn actions_along(&self, class: &str) -> Result<Vec<ActionSpec>> {
         let mut all: Vec<ActionSpec> = Vec::new();
         for (name, known) in self.chain(class)?.into_iter().rev() {
             let own = known.steps.describe(&name).actions;

@@ -38,7 +38,7 @@ impl ImageClass for LivenetImage {
     }
 
     fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
-        create::create(image, &parameters::Creation::from_arguments(args)?, host)
+        create::create(image, &parameters::Creation::from_arguments(args, host)?, host)
     }
 
     /// Mounts and the work area are on the host's record, which it undoes; there is nothing else outside the directory.

@@ -5,7 +5,7 @@ use disklessset_kit::{
     os_tree::{OsTreeRequest, Purpose, params},
     squashfs::{Compression, Layout},
 };
-use disklessset_plugin_api::{ActionSpec, Arguments, ParamKind, ParamSpec, Result, SizeOrAuto};
+use disklessset_plugin_api::{ActionSpec, Arguments, Host, ParamKind, ParamSpec, Result, SizeOrAuto};
 
 /// All parameters of a creation, in types of their own.
 #[derive(Debug)]
@@ -19,9 +19,9 @@ pub(crate) struct Creation {
 }
 
 impl Creation {
-    pub(crate) fn from_arguments(args: &Arguments) -> Result<Self> {
+    pub(crate) fn from_arguments(args: &Arguments, host: &Host<'_>) -> Result<Self> {
         Ok(Self {
-            tree: OsTreeRequest::from_arguments(Purpose::Livenet, args)?,
+            tree: OsTreeRequest::from_arguments(Purpose::Livenet, args, host)?,
             size: args.get("livenet_size")?.unwrap_or(SizeOrAuto::Auto),
             layout: args.get::<String>("layout")?.map(|layout| layout.parse()).transpose()?,
             compression: compression::wanted(args)?,

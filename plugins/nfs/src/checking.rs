@@ -14,7 +14,7 @@ pub(crate) fn check(action: &ActionCheck<'_>, image: &Image, host: &Host<'_>) ->
     };
     let golden = image.class() != STAGING;
     match action.words {
-        "create-staging" => return os_tree::check(Purpose::Nfs, action),
+        "create-staging" => return os_tree::check(Purpose::Nfs, action, host),
         "create-golden" if action.complete => golden::check(args, host)?,
         "exec" | "shell" => {
             let tree = |node| inside::tree_of(image, node, inside::Use::ToLook, host).map(drop);

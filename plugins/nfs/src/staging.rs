@@ -25,7 +25,7 @@ impl DerivedImageClass for NfsStagingImage {
     }
 
     fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
-        create(image, &OsTreeRequest::from_arguments(Purpose::Nfs, args)?, host)
+        create(image, &OsTreeRequest::from_arguments(Purpose::Nfs, args, host)?, host)
     }
 
     fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<()> {

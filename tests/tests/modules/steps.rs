@@ -84,6 +84,7 @@ impl Lab {
     ) -> Result<StepReply, Error> {
         let host = TestHost { classes: &self.classes, asked: RefCell::default() };
         let request = StepRequest {
+            tree_source: None,
             class: String::new(),
             step: step.to_owned(),
             image: Some(image(class)),

@@ -3,7 +3,7 @@
 //! What the program needs stands in its own table, which `disklessset doctor` shows; here are building and testing.
 
 use crate::failure::{self, Failure};
-use needs::{ACTIONS, Action, Tool};
+use needs::{ACTIONS, Action, IPXE, Place, Tool};
 
 pub(crate) use needs::Family;
 
@@ -11,6 +11,14 @@ pub(crate) use needs::Family;
 #[allow(unreachable_pub, reason = "in its own crate it is seen from others")]
 #[path = "../../../host/core/src/needs/table.rs"]
 mod needs;
+
+/// Whether iPXE for QEMU's network cards lies where `prove` looks for it: releases of one distribution have it in different places.
+pub(crate) fn ipxe_is_there() -> bool {
+    match IPXE.place {
+        Place::At(places) => places.iter().any(|place| std::path::Path::new(place).exists()),
+        Place::Programs | Place::DracutPart(_) => false,
+    }
+}
 
 /// What packages are needed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

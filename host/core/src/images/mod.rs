@@ -14,6 +14,7 @@ mod registering;
 mod removal;
 mod services;
 mod showing;
+mod source_trial;
 mod text_parameters;
 mod tools;
 mod verification;

@@ -10,7 +10,9 @@ use semver::Version;
 
 use super::error::InstallError;
 use crate::modules::refusal::file_name;
-use crate::modules::{Identity, ModuleEntry, ModuleRegistry, ModuleState, NotedClass, Refusal, Trust, note};
+use crate::modules::{
+    Identity, ModuleEntry, ModuleRegistry, ModuleState, NotedClass, Refusal, SourceName, Trust, note,
+};
 use crate::system::{FileError, atomic_file, failpoint::failpoint};
 
 /// What an installation would do; so far nothing was changed.
@@ -64,7 +66,7 @@ pub(super) fn plan_install(file: &Utf8Path, directory: &Utf8Path) -> Result<Inst
         }
     }
     let registry = ModuleRegistry::scan(directory);
-    if let Some(refusal) = class_taken(&identity, &registry) {
+    if let Some(refusal) = taken_by_another(&identity, &registry) {
         return Err(refused(refusal));
     }
     let old = registry
@@ -80,32 +82,39 @@ pub(super) fn plan_install(file: &Utf8Path, directory: &Utf8Path) -> Result<Inst
     Ok(InstallPlan { file: file.to_owned(), identity, directory: directory.to_owned(), target, replaces })
 }
 
-/// Two modules that share a name and no class are two modules: a newer version of one has at least one of its classes still.
+/// Two modules that share a name and neither class nor source are two modules: a newer version of one has at least one of them still.
 fn another_module(identity: &Identity, old: &ModuleEntry) -> Option<Refusal> {
-    let names = |classes: &[NotedClass]| {
-        classes.iter().map(|class| class.name.to_string()).collect::<Vec<_>>().join(", ")
+    let names = |classes: &[NotedClass], sources: &[SourceName]| {
+        let classes = classes.iter().map(|class| class.name.to_string());
+        let sources = sources.iter().map(|source| format!("source {source}"));
+        classes.chain(sources).collect::<Vec<_>>().join(", ")
     };
-    let shared = identity.classes.iter().any(|new| old.classes.iter().any(|class| class.name == new.name));
-    (!shared && !old.classes.is_empty()).then(|| Refusal::AnotherModule {
+    let shared = identity.classes.iter().any(|new| old.classes.iter().any(|class| class.name == new.name))
+        || identity.sources.iter().any(|new| old.sources.contains(new));
+    let brings_nothing = old.classes.is_empty() && old.sources.is_empty();
+    (!shared && !brings_nothing).then(|| Refusal::AnotherModule {
         name: old.name.clone(),
-        installed: names(&old.classes),
-        here: names(&identity.classes),
+        installed: names(&old.classes, &old.sources),
+        here: names(&identity.classes, &identity.sources),
     })
 }
 
-fn class_taken(identity: &Identity, registry: &ModuleRegistry) -> Option<Refusal> {
+fn taken_by_another(identity: &Identity, registry: &ModuleRegistry) -> Option<Refusal> {
     let others = registry
         .entries()
         .iter()
         .filter(|entry| entry.state != ModuleState::Refused && entry.name != identity.name.as_str());
     others.into_iter().find_map(|other| {
-        let class =
-            identity.classes.iter().find(|class| other.classes.iter().any(|c| c.name == class.name))?;
-        Some(Refusal::ClassTaken {
-            class: class.name.to_string(),
-            module: other.name.clone(),
-            first: file_name(&other.file).to_owned(),
-        })
+        let class = identity.classes.iter().find(|class| other.classes.iter().any(|c| c.name == class.name));
+        let source = identity.sources.iter().find(|source| other.sources.contains(source));
+        let (module, first) = (other.name.clone(), file_name(&other.file).to_owned());
+        match (class, source) {
+            (Some(class), _) => Some(Refusal::ClassTaken { class: class.name.to_string(), module, first }),
+            (None, Some(source)) => {
+                Some(Refusal::SourceTaken { source_name: source.to_string(), module, first })
+            }
+            (None, None) => None,
+        }
     })
 }
 

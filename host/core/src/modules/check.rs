@@ -125,6 +125,7 @@ fn load(report: &mut Report) {
             let text = "the binary interface fits and the description agrees with the note";
             report.add("loading", Outcome::Good, text, None);
             actions(report, module.description());
+            sources(report, module.description());
         }
     }
 }
@@ -141,7 +142,17 @@ fn actions(report: &mut Report, description: &Description) {
     }
 }
 
-/// What of the installed modules has the same name or a class of it.
+fn sources(report: &mut Report, description: &Description) {
+    for source in &description.sources {
+        let subject = format!("source {}", source.description.name);
+        match &source.disabled {
+            None => report.add(&subject, Outcome::Good, source.description.spec.help.clone(), None),
+            Some(reason) => report.add(&subject, Outcome::Bad, format!("disabled: {reason}"), None),
+        }
+    }
+}
+
+/// What of the installed modules has the same name or a class or source of it.
 fn neighbours(report: &mut Report, registry: &ModuleRegistry) {
     let Some(identity) = report.identity.clone() else { return };
     let same_file = |file: &Utf8Path| match (file.canonicalize_utf8(), report.file.canonicalize_utf8()) {
@@ -164,6 +175,13 @@ fn neighbours(report: &mut Report, registry: &ModuleRegistry) {
             let text = format!(
                 "class {} is that of module {} ({}): only one of the two can be used",
                 class.name, other.name, other.file
+            );
+            report.add("installed modules", Outcome::Warning, text, None);
+        }
+        for source in identity.sources.iter().filter(|source| other.sources.contains(source)) {
+            let text = format!(
+                "source {source} is that of module {} ({}): only one of the two can be used",
+                other.name, other.file
             );
             report.add("installed modules", Outcome::Warning, text, None);
         }

@@ -5,7 +5,7 @@
 //! for everything its base does.
 
 use disklessset_plugin_api::messages::{StepCall, StepReply, StepRequest, steps};
-use disklessset_plugin_api::{ActionSpec, Error, ErrorKind, ImageName, Kernel, Role};
+use disklessset_plugin_api::{ActionSpec, Error, ErrorKind, ImageName, Kernel, ParamKind, Role};
 
 use super::action_rules;
 use super::description::Action;
@@ -83,6 +83,10 @@ impl Classes {
             for own in inheritance::actions_along(&chain)? {
                 offer(&mut offered, class.name.as_str(), own);
             }
+        }
+        if offered.iter().any(|offered| takes_a_source(&offered.action.spec)) {
+            let sources = self.sources();
+            offered.iter_mut().for_each(|offered| offered.action.spec.offer_sources(&sources));
         }
         // Making comes before what is done with the made, whatever class each is of.
         offered.sort_by_key(|offered| offered.action.spec.role != Role::Create);
@@ -197,6 +201,10 @@ impl Classes {
             }
         }
     }
+}
+
+fn takes_a_source(action: &ActionSpec) -> bool {
+    action.params.iter().any(|param| param.kind == ParamKind::Source)
 }
 
 /// Adds an action unless an earlier class of the module has taken its words.

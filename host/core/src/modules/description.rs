@@ -1,17 +1,20 @@
 //! What a loaded module says of itself, checked against its note and by the rules for actions.
 
-use disklessset_plugin_api::ActionSpec;
+use disklessset_plugin_api::{ActionSpec, SourceDescription, SourceSpec};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::action_rules;
 use super::note::Identity;
+use super::source_rules;
 
-/// The classes of a loaded module.
+/// The classes and sources of a loaded module.
 #[derive(Debug, Clone)]
 pub struct Description {
     /// In the order of the note.
     pub classes: Vec<DescribedClass>,
+    /// Its sources of OS trees.
+    pub sources: Vec<DescribedSource>,
 }
 
 /// One class of a loaded module.
@@ -21,6 +24,15 @@ pub struct DescribedClass {
     pub name: String,
     /// Its own actions, not those of a class it is built on.
     pub actions: Vec<Action>,
+}
+
+/// A source of OS trees as declared, and whether it can be offered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DescribedSource {
+    /// Its name and declaration.
+    pub description: SourceDescription,
+    /// Why it cannot be offered.
+    pub disabled: Option<String>,
 }
 
 /// An action as declared, and whether it can be offered.
@@ -46,6 +58,14 @@ pub enum DescriptionError {
         /// In the description.
         code: String,
     },
+    /// Other sources than in the note.
+    #[error("its note has the sources {note}, its code has {code}")]
+    Sources {
+        /// In the note.
+        note: String,
+        /// In the description.
+        code: String,
+    },
     /// Other classes than in the note.
     #[error("its note has the classes {note}, its code has {code}")]
     Classes {
@@ -61,6 +81,14 @@ pub enum DescriptionError {
 struct RawDescription {
     name: String,
     classes: Vec<RawClass>,
+    #[serde(default)]
+    sources: Vec<RawSource>,
+}
+
+#[derive(Deserialize)]
+struct RawSource {
+    name: String,
+    spec: Value,
 }
 
 #[derive(Deserialize)]
@@ -81,14 +109,12 @@ impl Description {
         if raw.name != identity.name.as_str() {
             return Err(DescriptionError::Name { note: identity.name.to_string(), code: short(&raw.name) });
         }
-        let mut noted: Vec<&str> = identity.classes.iter().map(|class| class.name.as_str()).collect();
-        let mut coded: Vec<&str> = raw.classes.iter().map(|class| class.name.as_str()).collect();
-        noted.sort_unstable();
-        coded.sort_unstable();
-        if noted != coded {
-            let (note, code) = (noted.join(", "), short(&coded.join(", ")));
-            return Err(DescriptionError::Classes { note, code });
-        }
+        let noted = identity.classes.iter().map(|class| class.name.as_str());
+        same(noted, raw.classes.iter().map(|class| class.name.as_str()))
+            .map_err(|(note, code)| DescriptionError::Classes { note, code })?;
+        let noted = identity.sources.iter().map(|source| source.as_str());
+        same(noted, raw.sources.iter().map(|source| source.name.as_str()))
+            .map_err(|(note, code)| DescriptionError::Sources { note, code })?;
         let mut classes: Vec<DescribedClass> = raw
             .classes
             .into_iter()
@@ -101,12 +127,39 @@ impl Description {
             action_rules::one_creation(&mut class.actions);
         }
         action_rules::distinct_words(classes.iter_mut().flat_map(|class| &mut class.actions));
-        Ok(Self { classes })
+        let sources = raw.sources.into_iter().map(read_source).collect();
+        Ok(Self { classes, sources })
     }
 
     /// One class.
     pub fn class(&self, name: &str) -> Option<&DescribedClass> {
         self.classes.iter().find(|class| class.name == name)
+    }
+}
+
+/// Whether the note and the code have the same names; otherwise those of both, for a message.
+fn same<'a>(
+    noted: impl Iterator<Item = &'a str>,
+    coded: impl Iterator<Item = &'a str>,
+) -> Result<(), (String, String)> {
+    let (mut noted, mut coded): (Vec<&str>, Vec<&str>) = (noted.collect(), coded.collect());
+    noted.sort_unstable();
+    coded.sort_unstable();
+    if noted == coded { Ok(()) } else { Err((short(&noted.join(", ")), short(&coded.join(", ")))) }
+}
+
+fn read_source(raw: RawSource) -> DescribedSource {
+    let RawSource { name, spec } = raw;
+    match serde_json::from_value::<SourceSpec>(spec) {
+        Ok(spec) => {
+            let description = SourceDescription { name, spec };
+            let disabled = source_rules::broken_rule(&description);
+            DescribedSource { description, disabled }
+        }
+        Err(cause) => DescribedSource {
+            description: SourceDescription { name, spec: SourceSpec::new("") },
+            disabled: Some(format!("its declaration cannot be read: {cause}")),
+        },
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use disklessset_plugin_api::BUILT_IN_SOURCES;
 use serde::Serialize;
 
 /// First words of the command line that belong to the host; no module may be named like one of them.
@@ -55,6 +56,7 @@ const RESERVED: [&str; 26] = [
 ];
 
 const MOST_BYTES: usize = 64;
+const MOST_BYTES_OF_A_SOURCE: usize = 32;
 
 /// Why a name is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -146,6 +148,48 @@ impl fmt::Display for ClassName {
     }
 }
 
+/// The name of a source of OS trees, as `--source` has it.
+///
+/// Lower case letters and digits, a letter first, at most 32 bytes, and no source that every class has. Names of its parameters begin with it
+/// and an underscore, so it has none.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct SourceName(String);
+
+impl SourceName {
+    /// Parses a name.
+    ///
+    /// # Errors
+    /// [`NameRefused`] with the rule that was broken.
+    pub fn parse(name: &str) -> Result<Self, NameRefused> {
+        let refuse = |rule| Err(refused("name of a source", name, rule));
+        if let Err(rule) = length_and_start(name, |c| c.is_ascii_lowercase()) {
+            return refuse(rule.unwrap_or("must start with a lower case letter"));
+        }
+        if name.len() > MOST_BYTES_OF_A_SOURCE {
+            return refuse("is longer than 32 bytes");
+        }
+        if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
+            return refuse("may have lower case letters and digits only");
+        }
+        if BUILT_IN_SOURCES.contains(&name) {
+            return refuse("is a source of disklessset itself");
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SourceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// `Err(None)` stands for a wrong first character, whose rule differs.
 fn length_and_start(name: &str, start: impl Fn(char) -> bool) -> Result<(), Option<&'static str>> {
     match name.chars().next() {
@@ -202,6 +246,18 @@ mod tests {
             assert!(error.contains(rule), "{name:?}: {error}");
             assert!(!error.contains('\n'), "one line: {error:?}");
         }
+        for (name, rule) in [
+            ("", "is empty"),
+            ("Zypper", "must start with a lower case letter"),
+            ("my-source", "lower case letters and digits only"),
+            ("a_b", "lower case letters and digits only"),
+            ("tree", "is a source of disklessset itself"),
+            (&"x".repeat(33), "longer than 32"),
+        ] {
+            let error = SourceName::parse(name).unwrap_err().to_string();
+            assert!(error.contains(rule), "{name:?}: {error}");
+        }
+        assert_eq!(SourceName::parse("pacman2").unwrap().as_str(), "pacman2");
         for name in ["", "1Image", "_x", "A B", "A-B", "É", "A\u{1b}[2J", &"x".repeat(65)] {
             assert!(ClassName::parse(name).is_err(), "{name:?}");
         }

@@ -11,7 +11,7 @@ use semver::Version;
 use serde::Deserialize;
 
 use super::elf;
-use super::names::{ClassName, ModuleName};
+use super::names::{ClassName, ModuleName, SourceName};
 use super::refusal::{Refusal, file_name};
 
 /// Which file it is, whatever its name: two names of one file have the same identity, a file that was changed or replaced
@@ -58,6 +58,8 @@ pub struct Identity {
     pub title: String,
     /// Its classes, each name once.
     pub classes: Vec<NotedClass>,
+    /// The sources of OS trees that it brings, each name once.
+    pub sources: Vec<SourceName>,
 }
 
 /// A file whose note was read.
@@ -165,8 +167,8 @@ pub(crate) fn parse(descriptor: &[u8]) -> Result<Identity, Refusal> {
     if note.title.chars().any(char::is_control) {
         return Err(wrong("a control character in the title".to_owned()));
     }
-    if note.classes.is_empty() {
-        return Err(wrong("no classes".to_owned()));
+    if note.classes.is_empty() && note.sources.is_empty() {
+        return Err(wrong("no classes and no sources".to_owned()));
     }
     let mut classes: Vec<NotedClass> = Vec::new();
     for class in note.classes {
@@ -182,7 +184,15 @@ pub(crate) fn parse(descriptor: &[u8]) -> Result<Identity, Refusal> {
         }
         classes.push(NotedClass { name, base: class.base });
     }
-    Ok(Identity { name, api: note.api, version: note.version, title: note.title, classes })
+    let mut sources: Vec<SourceName> = Vec::new();
+    for source in note.sources {
+        let name = SourceName::parse(&source)?;
+        if sources.contains(&name) {
+            return Err(wrong(format!("source {name} is there twice")));
+        }
+        sources.push(name);
+    }
+    Ok(Identity { name, api: note.api, version: note.version, title: note.title, classes, sources })
 }
 
 /// Whether a module built against one of the two versions works with a host of the other.
@@ -208,6 +218,21 @@ mod tests {
         let padded = format!("{}\0\0", GOOD.replace("\"title\"", "\"colour\":[1],\"title\""));
         assert_eq!(parse(padded.as_bytes()).unwrap(), identity);
         assert!(parse(GOOD.replace("1.0.0", "1.7.3").as_bytes()).is_ok(), "a newer minor is fine");
+    }
+
+    #[test]
+    fn a_module_may_bring_sources_alone_with_names_of_their_own() {
+        let with = |classes: &str, sources: &str| {
+            let lists = format!("\"classes\":[{classes}],\"sources\":[{sources}]");
+            GOOD.replace("\"classes\":[{\"name\":\"DemoImage\"},null]", &lists)
+        };
+        let identity = parse(with("null", "\"zypper\",\"pacman\",null").as_bytes()).unwrap();
+        assert!(identity.classes.is_empty());
+        assert_eq!(identity.sources.iter().map(SourceName::as_str).collect::<Vec<_>>(), ["zypper", "pacman"]);
+        assert!(refusal(&with("", "null")).contains("no classes and no sources"));
+        assert!(refusal(&with("", "\"zypper\",\"zypper\"")).contains("source zypper is there twice"));
+        let built_in = refusal(&with("", "\"apt\""));
+        assert_eq!(built_in, "name of a source \"apt\" is a source of disklessset itself");
     }
 
     #[test]

@@ -119,14 +119,24 @@ pub enum Refusal {
         /// That module's file.
         first: String,
     },
+    /// Another module has this source already.
+    #[error("source {source_name} is taken by module {module} ({first})")]
+    SourceTaken {
+        /// The source.
+        source_name: String,
+        /// The module that has it.
+        module: String,
+        /// That module's file.
+        first: String,
+    },
     /// The installed module of this name has other classes: it is somebody else's, or its images would lose their class.
     #[error("the installed module {name} is another one: it has {installed}, this file has {here}")]
     AnotherModule {
         /// The name that both have.
         name: String,
-        /// The classes of the installed one.
+        /// The classes and sources of the installed one.
         installed: String,
-        /// The classes of the file.
+        /// The classes and sources of the file.
         here: String,
     },
     /// A class is built on one that is of no version it accepts.
@@ -168,9 +178,10 @@ impl Refusal {
                 "disklessset module install FILE, with its signature in FILE.sig".to_owned()
             }
             Self::NoExec => "mount it with exec, or give another directory with --modules-dir".to_owned(),
-            Self::SameFile { .. } | Self::NameTaken { .. } | Self::ClassTaken { .. } => {
-                "remove one of the two files".to_owned()
-            }
+            Self::SameFile { .. }
+            | Self::NameTaken { .. }
+            | Self::ClassTaken { .. }
+            | Self::SourceTaken { .. } => "remove one of the two files".to_owned(),
             Self::AnotherModule { name, .. } => {
                 format!("disklessset module remove {name}, then install this one")
             }

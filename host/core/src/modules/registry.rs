@@ -1,6 +1,5 @@
 //! Which modules there are: the modules directory seen through the notes of its files. Nothing is loaded.
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -8,10 +7,12 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use semver::Version;
 use serde::Serialize;
 
+use super::doubles::{self, Candidate};
 use super::load_error::LoadError;
 use super::loader::{self, LoadedModule};
+use super::names::SourceName;
 use super::note::{self, FileIdentity, Inspected, NotedClass};
-use super::refusal::{Refusal, file_name};
+use super::refusal::Refusal;
 use super::signature::Signed;
 use super::trust::Trust;
 use super::waiting;
@@ -53,6 +54,8 @@ pub struct ModuleEntry {
     pub title: String,
     /// Its classes, where they could be read.
     pub classes: Vec<NotedClass>,
+    /// The sources of OS trees that it brings, where they could be read.
+    pub sources: Vec<SourceName>,
     /// Whether it is used.
     pub state: ModuleState,
     /// Why it is not used, in one line; `None` when it is.
@@ -93,6 +96,27 @@ pub enum Unavailable {
     },
 }
 
+/// A source of OS trees that no module here can serve, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SourceUnavailable {
+    /// No file has it.
+    #[error("no module here brings source {name}")]
+    NoSource {
+        /// The source.
+        name: String,
+    },
+    /// A file has it and is not used.
+    #[error("source {name} is of module {module}, which is not used: {reason}")]
+    NotUsed {
+        /// The source.
+        name: String,
+        /// The module.
+        module: String,
+        /// What its module says against it, or what is wrong with its file.
+        reason: String,
+    },
+}
+
 /// One step of a chain of classes: a class and the module that has it.
 #[derive(Debug, Clone, Copy)]
 pub struct ChainLink<'r> {
@@ -100,12 +124,6 @@ pub struct ChainLink<'r> {
     pub class: &'r str,
     /// Its module.
     pub module: &'r ModuleEntry,
-}
-
-/// A file on its way to an entry.
-struct Candidate {
-    entry: ModuleEntry,
-    identity: Option<FileIdentity>,
 }
 
 impl ModuleRegistry {
@@ -140,7 +158,7 @@ impl ModuleRegistry {
         let exec = if forbids_running(directory) { Err(Refusal::NoExec) } else { Ok(()) };
         let mut candidates: Vec<Candidate> =
             names.into_iter().map(|name| look_at(directory, name, &mut trust, &exec, rule)).collect();
-        refuse_doubles(&mut candidates);
+        doubles::refuse(&mut candidates);
         registry.entries = candidates.into_iter().map(|candidate| candidate.entry).collect();
         waiting::mark_unusable(&mut registry.entries);
         registry
@@ -184,6 +202,24 @@ impl ModuleRegistry {
     /// [`Unavailable`], with the reason of the module that has it where there is one.
     pub fn module_of(&self, class: &str) -> Result<&ModuleEntry, Unavailable> {
         self.link(class).map(|link| link.module)
+    }
+
+    /// The module in use that brings a source of OS trees.
+    ///
+    /// # Errors
+    /// [`SourceUnavailable`], with the reason of the module that brings it where there is one.
+    pub fn module_with(&self, source: &str) -> Result<&ModuleEntry, SourceUnavailable> {
+        let brings = |module: &&ModuleEntry| module.sources.iter().any(|own| own.as_str() == source);
+        let mut holders = self.entries.iter().filter(brings);
+        let first = holders.clone().next();
+        holders.find(|module| module.state == ModuleState::Ready).ok_or_else(|| match first {
+            None => SourceUnavailable::NoSource { name: source.to_owned() },
+            Some(module) => SourceUnavailable::NotUsed {
+                name: source.to_owned(),
+                module: module.name.clone(),
+                reason: module.reason.clone().unwrap_or_default(),
+            },
+        })
     }
 
     /// A class and all it is built on: the class itself first, the class that is built on nothing last.
@@ -284,6 +320,7 @@ fn look_at(
         api: None,
         title: String::new(),
         classes: Vec::new(),
+        sources: Vec::new(),
         state: ModuleState::Ready,
         reason: None,
         hint: None,
@@ -327,49 +364,11 @@ fn describe(entry: &mut ModuleEntry, inspected: Inspected) {
     entry.api = Some(identity.api);
     entry.title = identity.title;
     entry.classes = identity.classes;
+    entry.sources = identity.sources;
 }
 
 /// What a file name suggests as the module's name.
 fn name_from_file(name: &str) -> String {
     let stem = name.strip_suffix("_module.so").unwrap_or(name);
     stem.strip_prefix("lib").filter(|rest| !rest.is_empty()).unwrap_or(stem).to_owned()
-}
-
-/// Of files that bring the same file, name or class the first by file name wins.
-fn refuse_doubles(candidates: &mut [Candidate]) {
-    let mut by_file: HashMap<FileIdentity, String> = HashMap::new();
-    let mut by_name: HashMap<String, String> = HashMap::new();
-    let mut by_class: HashMap<String, (String, String)> = HashMap::new();
-    for Candidate { entry, identity } in candidates.iter_mut() {
-        let own = file_name(&entry.file).to_owned();
-        let Some(identity) = *identity else { continue };
-        if entry.state != ModuleState::Ready {
-            continue;
-        }
-        let taken = entry.classes.iter().find_map(|class| {
-            let (module, first) = by_class.get(class.name.as_str())?;
-            let class = class.name.to_string();
-            Some(Refusal::ClassTaken { class, module: module.clone(), first: first.clone() })
-        });
-        if let Some(first) = by_name.get(&entry.name) {
-            entry.refuse(&Refusal::NameTaken { name: entry.name.clone(), first: first.clone() });
-        } else if let Some(refusal) = taken {
-            entry.refuse(&refusal);
-        } else {
-            by_name.insert(entry.name.clone(), own.clone());
-            for class in &entry.classes {
-                by_class.insert(class.name.to_string(), (entry.name.clone(), own.clone()));
-            }
-            by_file.insert(identity, own);
-        }
-    }
-    // A second name of a file in use is refused already, for its name or because the module is there; that it is the same file
-    // says more.
-    for Candidate { entry, identity } in candidates.iter_mut() {
-        let Some(identity) = *identity else { continue };
-        let first = by_file.get(&identity).filter(|first| *first != file_name(&entry.file));
-        if let (ModuleState::Refused, Some(first)) = (entry.state, first) {
-            entry.refuse(&Refusal::SameFile { first: first.clone() });
-        }
-    }
 }

@@ -77,9 +77,13 @@ impl LoadedModule {
         drop(at_work);
         let answer = answer.map_err(|error| own_error(Error::from_abi(error), &bridge))?;
         let wrong = |cause: String| {
-            let StepRequest { class, step, .. } = &request;
+            let StepRequest { class, step, tree_source, .. } = &request;
+            let of = match tree_source {
+                Some(source) => format!("source {source}"),
+                None => format!("class {class}"),
+            };
             let name = &self.identity().name;
-            Error::failed(format!("module {name} gave a wrong answer to step {step} of class {class}"))
+            Error::failed(format!("module {name} gave a wrong answer to step {step} of {of}"))
                 .because(cause)
                 .hint("this is a fault of the module: tell its author")
         };

@@ -1,6 +1,6 @@
 //! Refuses work that lacks a tool, before it begins.
 
-use super::{ACTIONS, found, of_this_server};
+use super::{ACTIONS, found, of_this_server, table::Tool};
 use disklessset_plugin_api::{Error, Result};
 
 /// Refuses `work` when the server lacks a tool that the action of this name in the table needs.
@@ -16,9 +16,13 @@ pub(crate) fn must_have(work: &str, action: &str) -> Result<()> {
 pub(crate) fn refusal(work: &str, tool: &str) -> Error {
     let error = Error::failed(format!("cannot {work}: {tool} is not installed on this server"));
     let family = of_this_server();
-    let mut known = ACTIONS.iter().flat_map(|action| action.needs).filter(|known| known.name == tool);
-    match family.and_then(|family| known.find_map(|known| known.package(family))) {
+    match family.and_then(|family| known(tool)?.package(family)) {
         Some(package) => error.hint(format!("install the package {package}")),
         None => error,
     }
+}
+
+/// A tool that the table has.
+pub fn known(tool: &str) -> Option<&'static Tool> {
+    ACTIONS.iter().flat_map(|action| action.needs).find(|known| known.name == tool)
 }

@@ -6,6 +6,7 @@ mod first;
 mod look;
 mod table;
 
+pub use first::known;
 pub(crate) use first::{must_have, refusal};
 pub use look::{Finding, found, of_this_server};
 pub use table::{ACTIONS, Action, Family, GANESHA, GANESHA_VFS, IPXE, QEMU, Tool};

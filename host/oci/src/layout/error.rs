@@ -9,7 +9,10 @@ use disklessset_system::FileError;
 pub enum LayoutError {
     /// The system refused something; the reason is the error's source.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(FileError),
+    /// The layout's stop flag was raised in the midst of hashing or copying.
+    #[error("stopped")]
+    Stopped,
     /// A directory that is no OCI image layout.
     #[error("{path} is no OCI image layout: {why}")]
     NotALayout {
@@ -54,6 +57,15 @@ pub enum LayoutError {
     /// A name that cannot be one.
     #[error(transparent)]
     Name(#[from] NameError),
+}
+
+impl From<FileError> for LayoutError {
+    fn from(error: FileError) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::Interrupted => Self::Stopped,
+            _ => Self::File(error),
+        }
+    }
 }
 
 impl LayoutError {

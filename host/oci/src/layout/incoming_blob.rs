@@ -53,7 +53,7 @@ impl Layout {
         incoming.digest = match known {
             Some(digest) => digest,
             // What was cloned is ours: nobody writes to it any more.
-            None => hash(&file).map_err(FileError::of("read", &incoming.path))?.0,
+            None => hash(&file, &self.stop).map_err(FileError::of("read", &incoming.path))?.0,
         };
         Ok(Some(incoming))
     }
@@ -94,7 +94,7 @@ impl Layout {
     ) -> Result<IncomingBlob, LayoutError> {
         let (path, mut file) = durable::create_temporary(&self.incoming().join("blob"), 0o644)?;
         let mut incoming = IncomingBlob { path, digest: Digest::of(b""), sharing: Sharing::Copy };
-        let copied = copy(from, &mut file).map_err(FileError::of("read", of))?;
+        let copied = copy(from, &mut file, &self.stop).map_err(FileError::of("read", of))?;
         incoming.digest = copied.map_err(FileError::of("write", &incoming.path))?;
         Ok(incoming)
     }

@@ -32,7 +32,9 @@ pub use verify::UnnamedBlob;
 
 use crate::names::Digest;
 use camino::{Utf8Path, Utf8PathBuf};
+use hashing::Stop;
 use rustix::fd::OwnedFd;
+use std::sync::{Arc, atomic::AtomicBool};
 
 /// An OCI image layout that is open. Files in it are opened through its directory, and no link in it is followed.
 #[derive(Debug)]
@@ -40,12 +42,20 @@ pub struct Layout {
     path: Utf8PathBuf,
     directory: OwnedFd,
     stamps: Utf8PathBuf,
+    stop: Stop,
 }
 
 impl Layout {
     /// The directory.
     pub fn path(&self) -> &Utf8Path {
         &self.path
+    }
+
+    /// The same, whose hashing and copying ends as [`LayoutError::Stopped`] when a flag is raised.
+    #[must_use]
+    pub fn stopped_by(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.stop = Stop(Some(flag));
+        self
     }
 
     /// Where a blob lies, or would.

@@ -1,6 +1,6 @@
 //! Opens and makes layouts, and opens the files in them.
 
-use super::{Layout, LayoutError};
+use super::{Layout, LayoutError, hashing::Stop};
 use crate::names::one_line;
 use camino::Utf8Path;
 use disklessset_system::{
@@ -31,7 +31,8 @@ impl Layout {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(path.as_std_path(), flags, Mode::empty())
             .map_err(FileError::of("open directory", path))?;
-        let layout = Self { path: path.to_owned(), directory, stamps: stamps.to_owned() };
+        let layout =
+            Self { path: path.to_owned(), directory, stamps: stamps.to_owned(), stop: Stop::default() };
         let no_layout = |why: String| LayoutError::NotALayout { path: path.to_owned(), why };
         let text = match layout.read_file("oci-layout", 4096) {
             Err(error) if error.is_not_found() => {

@@ -1,6 +1,9 @@
 //! A blob that comes in piece by piece. What is there of it stays over an end of the program, and the next download goes on after it.
 
-use super::{Layout, LayoutError, hashing};
+use super::{
+    Layout, LayoutError,
+    hashing::{self, Stop},
+};
 use crate::names::{Digest, Hasher};
 use camino::Utf8PathBuf;
 use disklessset_system::{FileError, durable};
@@ -63,7 +66,7 @@ impl Layout {
         durable::sync_dir(&self.incoming())?;
         let mut partial =
             Partial { path, file, digest: *digest, size, hasher: HasherOf(Hasher::default()), found: 0 };
-        partial.go_on()?;
+        partial.go_on(&self.stop)?;
         Ok(partial)
     }
 }
@@ -157,12 +160,12 @@ impl Partial {
     }
 
     /// Hashes what an earlier download left; what cannot be the beginning of the blob is forgotten.
-    fn go_on(&mut self) -> Result<(), LayoutError> {
+    fn go_on(&mut self, stop: &Stop) -> Result<(), LayoutError> {
         let length = self.file.metadata().map_err(FileError::of("inspect", &self.path))?.len();
         if length > self.size {
             return self.restart();
         }
-        hashing::feed(&self.file, &mut self.hasher.0).map_err(FileError::of("read", &self.path))?;
+        hashing::feed(&self.file, &mut self.hasher.0, stop).map_err(FileError::of("read", &self.path))?;
         self.found = self.len();
         let at_end = self.file.seek(SeekFrom::Start(self.found));
         at_end.map(drop).map_err(|cause| FileError::of("read", &self.path)(cause).into())

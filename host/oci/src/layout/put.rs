@@ -51,7 +51,7 @@ impl Layout {
         durable::create_dir_all(&self.incoming(), 0o700)?;
         let mut incoming = self.reflink(&source, known)?;
         if incoming.is_none() && self.can_link(&source) {
-            let digest = known.map_or_else(|| source.hash(), Ok)?;
+            let digest = known.map_or_else(|| source.hash(&self.stop), Ok)?;
             // Looked at before it is linked, which would change the ctime of a blob that is this very file.
             if known.is_none() && self.has(&digest)? {
                 return Ok(Put { digest, size, sharing: None });

@@ -1,6 +1,10 @@
 //! The file that a blob is made of.
 
-use super::{LayoutError, hashing::hash, stamp::Stamp};
+use super::{
+    LayoutError,
+    hashing::{Stop, hash},
+    stamp::Stamp,
+};
 use crate::names::Digest;
 use camino::Utf8Path;
 use disklessset_system::FileError;
@@ -28,7 +32,7 @@ impl Known {
     /// Anything but a regular file; a file that is written to meanwhile; what the system refuses.
     pub fn of(path: &Utf8Path) -> Result<Self, LayoutError> {
         let source = Source::open(path)?;
-        let digest = source.hash()?;
+        let digest = source.hash(&Stop::default())?;
         source.must_be_same()?;
         Ok(Self { digest, stamp: source.stamp })
     }
@@ -61,9 +65,9 @@ impl<'p> Source<'p> {
     }
 
     /// Its digest. A write to it afterwards leaves another stamp.
-    pub(super) fn hash(&self) -> Result<Digest, LayoutError> {
+    pub(super) fn hash(&self, stop: &Stop) -> Result<Digest, LayoutError> {
         self.stamp.wait_for_next_tick();
-        Ok(hash(&self.file).map_err(FileError::of("read", self.path))?.0)
+        Ok(hash(&self.file, stop).map_err(FileError::of("read", self.path))?.0)
     }
 
     /// Fails when its content may be another one than when it was opened.

@@ -45,7 +45,7 @@ impl Layout {
             return Ok(TrustedBlob { file, size, how: Trusted::Unchanged });
         }
         before.wait_for_next_tick();
-        let (found, _) = hash(&file).map_err(FileError::of("read", &path))?;
+        let (found, _) = hash(&file, &self.stop).map_err(FileError::of("read", &path))?;
         if look()? != before {
             return Err(LayoutError::damaged(digest, "somebody writes to its file"));
         }

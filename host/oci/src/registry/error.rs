@@ -80,7 +80,7 @@ pub enum RegistryError {
     },
     /// The layout on our side.
     #[error(transparent)]
-    Layout(#[from] LayoutError),
+    Layout(LayoutError),
     /// A manifest that cannot be used.
     #[error("the manifest {digest} cannot be used: {source}")]
     Manifest {
@@ -94,9 +94,18 @@ pub enum RegistryError {
     Name(#[from] NameError),
 }
 
+impl From<LayoutError> for RegistryError {
+    fn from(error: LayoutError) -> Self {
+        match error {
+            LayoutError::Stopped => Self::Stopped,
+            error => Self::Layout(error),
+        }
+    }
+}
+
 impl From<FileError> for RegistryError {
     fn from(error: FileError) -> Self {
-        Self::Layout(error.into())
+        LayoutError::from(error).into()
     }
 }
 

@@ -14,6 +14,7 @@ mod logins;
 mod manifests;
 mod options;
 mod place;
+mod referrers;
 mod secret;
 mod tags;
 mod tokens;
@@ -27,6 +28,7 @@ pub use error::RegistryError;
 pub use logins::Logins;
 pub use manifests::RemoteManifest;
 pub use options::Options;
+pub use referrers::Referrer;
 pub use upload::Pushed;
 
 use crate::names::{Digest, Host, RepositoryName};
@@ -67,7 +69,8 @@ impl fmt::Debug for Registry {
 
 impl Registry {
     /// Makes a client; nothing is asked yet. When `stop` becomes `true` what is under way ends within a second, as
-    /// [`RegistryError::Stopped`], and the client is of no use any more.
+    /// [`RegistryError::Stopped`], and the client is of no use any more; hashing in the layout ends so, too, when it is
+    /// [`Layout::stopped_by`](crate::layout::Layout::stopped_by) the same flag.
     ///
     /// # Errors
     /// Plain HTTP to a host that it is not allowed for; a file of certificates that cannot be used.
@@ -80,7 +83,7 @@ impl Registry {
         // The one registry whose name is not where it answers.
         let there = if host.as_str() == "docker.io" { "registry-1.docker.io".parse()? } else { host.clone() };
         let origin = Origin::new(options.is_plain(host)?, there);
-        let wire = Wire::new(&options, stop)?;
+        let wire = Wire::new(&options, host.is_loopback(), stop)?;
         Ok(Self {
             name: host.clone(),
             repository: repository.clone(),

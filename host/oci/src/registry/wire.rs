@@ -67,7 +67,7 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(options: &Options, stop: Arc<AtomicBool>) -> Result<Self, RegistryError> {
+    pub(super) fn new(options: &Options, local: bool, stop: Arc<AtomicBool>) -> Result<Self, RegistryError> {
         let mut roots: Vec<Certificate<'static>> = rustls_native_certs::load_native_certs()
             .certs
             .iter()
@@ -76,7 +76,10 @@ impl Wire {
         for path in &options.certificates {
             roots.extend(certificates(path)?);
         }
-        let config = Agent::config_builder()
+        // What is on this machine is not behind the site's proxy, whatever the environment says.
+        let builder = Agent::config_builder();
+        let builder = if local { builder.proxy(None) } else { builder };
+        let config = builder
             .tls_config(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&roots)).build())
             .http_status_as_error(false)
             .max_redirects(0)

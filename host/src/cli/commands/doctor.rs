@@ -4,9 +4,10 @@ use crate::{
     cli::request::{Effect, Request, Session},
     needs::{self, ACTIONS, Action, Family, Finding},
     output::{CellStyle, Field, Output},
+    system::command,
 };
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser};
-use disklessset_plugin_api::{Error, Result};
+use disklessset_plugin_api::{Error, Result, SourceDescription};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -41,8 +42,8 @@ pub(crate) struct Doctor {
 /// An action, looked at.
 #[derive(Serialize)]
 struct Examined {
-    action: &'static str,
-    what: &'static str,
+    action: String,
+    what: String,
     /// Whether its lack is counted.
     counts: bool,
     /// Whether nothing that it needs is missing.
@@ -52,7 +53,7 @@ struct Examined {
 
 #[derive(Serialize)]
 struct ExaminedTool {
-    tool: &'static str,
+    tool: String,
     path: Option<String>,
     /// What it is for, when the action goes without it, too.
     only_for: Option<&'static str>,
@@ -67,14 +68,38 @@ impl Examined {
         let findings = action.look();
         let ready = !findings.iter().any(Finding::is_lacking);
         let tools = findings.into_iter().map(|Finding { tool, path, only_for }| ExaminedTool {
-            tool: tool.name,
+            tool: tool.name.to_owned(),
             path: path.map(Into::into),
             only_for,
             package: family.and_then(|family| tool.package(family)),
             debian: tool.debian,
             enterprise_linux: tool.enterprise,
         });
-        Self { action: action.name, what: action.what, counts, ready, tools: tools.collect() }
+        let (action, what) = (action.name.to_owned(), action.what.to_owned());
+        Self { action, what, counts, ready, tools: tools.collect() }
+    }
+
+    /// A source that a module brings. No site has to use it.
+    fn of_source(source: &SourceDescription, family: Option<Family>) -> Self {
+        let tools: Vec<ExaminedTool> = source
+            .spec
+            .needs
+            .iter()
+            .map(|tool| {
+                let known = needs::known(tool);
+                ExaminedTool {
+                    tool: tool.clone(),
+                    path: command::find(tool).map(Into::into),
+                    only_for: None,
+                    package: known.zip(family).and_then(|(known, family)| known.package(family)),
+                    debian: known.and_then(|known| known.debian),
+                    enterprise_linux: known.and_then(|known| known.enterprise),
+                }
+            })
+            .collect();
+        let ready = tools.iter().all(|tool| tool.path.is_some());
+        let what = source.spec.help.clone();
+        Self { action: format!("source {}", source.name), what, counts: false, ready, tools }
     }
 
     fn lacking(&self) -> impl Iterator<Item = &ExaminedTool> {
@@ -94,10 +119,15 @@ impl Request for Doctor {
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
         let family = needs::of_this_server();
         let examined: Vec<Examined> = match self.named.as_slice() {
-            [] => ACTIONS
-                .iter()
-                .map(|action| Examined::of(action, action.is_expected(family), family))
-                .collect(),
+            [] => {
+                let sources = session.site.classes().sources();
+                let sources = sources.iter().filter(|source| !source.spec.needs.is_empty());
+                ACTIONS
+                    .iter()
+                    .map(|action| Examined::of(action, action.is_expected(family), family))
+                    .chain(sources.map(|source| Examined::of_source(source, family)))
+                    .collect()
+            }
             named => named.iter().map(|action| Examined::of(action, true, family)).collect(),
         };
         session.output.document("actions", &examined, |output| table(output, &examined));
@@ -114,8 +144,8 @@ fn table(output: &Output, examined: &[Examined]) -> String {
                 (None, ..) => Field::with_style("not here", CellStyle::Busy),
             };
             let package = tool.package.or(tool.debian).unwrap_or("-");
-            let what = tool.only_for.unwrap_or(action.what);
-            vec![action.action.into(), tool.tool.into(), found, package.into(), what.into()]
+            let what = tool.only_for.unwrap_or(&action.what);
+            vec![(&action.action).into(), (&tool.tool).into(), found, package.into(), what.into()]
         })
     });
     output.table(&["ACTION", "TOOL", "FOUND", "PACKAGE", "FOR"], rows.collect())
@@ -127,13 +157,13 @@ fn verdict(examined: &[Examined], family: Option<Family>) -> Result<()> {
     if lacking.is_empty() {
         return Ok(());
     }
-    let names: Vec<_> = lacking.iter().map(|action| action.action).collect();
+    let names: Vec<_> = lacking.iter().map(|action| action.action.as_str()).collect();
     let tools: Vec<_> = lacking.iter().flat_map(|action| action.lacking()).collect();
     let packages: BTreeSet<_> = tools.iter().filter_map(|tool| tool.package).collect();
     let packages = packages.into_iter().collect::<Vec<_>>().join(" ");
     let error = Error::failed(format!("tools are missing for: {}", names.join(", ")));
     let unknown = tools.iter().filter(|tool| tool.package.is_none());
-    let unknown: BTreeSet<_> = unknown.map(|tool| tool.tool).collect();
+    let unknown: BTreeSet<_> = unknown.map(|tool| tool.tool.as_str()).collect();
     Err(match family {
         _ if !unknown.is_empty() => {
             let names = unknown.into_iter().collect::<Vec<_>>().join(", ");
@@ -152,14 +182,15 @@ mod tests {
 
     fn examined(counts: bool, path: Option<&str>, package: Option<&'static str>) -> Examined {
         let tool = ExaminedTool {
-            tool: "mksquashfs",
+            tool: "mksquashfs".to_owned(),
             path: path.map(str::to_owned),
             only_for: None,
             package,
             debian: Some("squashfs-tools"),
             enterprise_linux: Some("squashfs-tools"),
         };
-        Examined { action: "livenet", what: "images", counts, ready: path.is_some(), tools: vec![tool] }
+        let (action, what) = ("livenet".to_owned(), "images".to_owned());
+        Examined { action, what, counts, ready: path.is_some(), tools: vec![tool] }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{boxed, module_change, text, word};
 use crate::{
     cli::request::{Effect, Request, Session},
     module_changes::{ModuleFacts, ModuleManager},
-    modules::{ModuleEntry, ModuleState, OfferedAction},
+    modules::{DescribedSource, ModuleEntry, ModuleState, OfferedAction},
     output::{CellStyle, Field},
 };
 use clap::{ArgMatches, Command};
@@ -76,7 +76,9 @@ impl Request for ListModules {
 }
 
 fn row(entry: &ModuleEntry, facts: &ModuleFacts) -> Vec<Field> {
-    let classes: Vec<&str> = entry.classes.iter().map(|class| class.name.as_str()).collect();
+    let classes = entry.classes.iter().map(|class| class.name.to_string());
+    let sources = entry.sources.iter().map(|source| format!("source {source}"));
+    let classes: Vec<String> = classes.chain(sources).collect();
     let state = match entry.state {
         ModuleState::Ready => Field::with_style("ready", CellStyle::Good),
         ModuleState::Waiting => Field::with_style("waiting", CellStyle::Busy),
@@ -105,6 +107,7 @@ fn described(entry: &ModuleEntry, facts: &ModuleFacts) -> Value {
         "api": entry.api,
         "title": entry.title,
         "classes": classes,
+        "sources": entry.sources,
         "state": entry.state,
         "reason": entry.reason,
         "hint": entry.hint,
@@ -147,6 +150,8 @@ impl Request for ModuleInfo {
         if entry.state == ModuleState::Ready {
             let actions = classes.actions(&entry.name)?;
             value["actions"] = actions.iter().map(|offered| action(&entry.name, offered)).collect();
+            let sources = classes.sources_of(entry)?;
+            value["source_declarations"] = sources.iter().map(source).collect();
         }
         session.output.document("module", &value, |output| {
             let mut shown = value.clone();
@@ -162,6 +167,21 @@ impl Request for ModuleInfo {
                     });
                     Value::Object(pairs.collect())
                 };
+                map.remove("sources");
+                let options = |sources: &Value| {
+                    let pairs = sources.as_array().into_iter().flatten().map(|source| {
+                        let text =
+                            source["disabled"].as_str().or(source["help"].as_str()).unwrap_or_default();
+                        let option = format!("--source {}", source["name"].as_str().unwrap_or_default());
+                        (option, Value::from(text))
+                    });
+                    Value::Object(pairs.collect())
+                };
+                if let Some(sources) = map.remove("source_declarations").map(|sources| options(&sources)) {
+                    map.insert("sources".to_owned(), sources);
+                }
+                map.retain(|_, value| !value.as_array().is_some_and(Vec::is_empty));
+                map.retain(|_, value| !value.as_object().is_some_and(serde_json::Map::is_empty));
                 if let Some(actions) = map.get("actions").map(commands) {
                     map.insert("actions".to_owned(), actions);
                 }
@@ -170,6 +190,18 @@ impl Request for ModuleInfo {
         });
         Ok(())
     }
+}
+
+fn source(source: &DescribedSource) -> Value {
+    let description = &source.description;
+    json!({
+        "name": description.name,
+        "help": description.spec.help,
+        "disabled": source.disabled,
+        "tools": description.spec.needs,
+        "installs_packages": description.spec.installs_packages,
+        "parameters": description.params("source"),
+    })
 }
 
 fn action(module: &str, offered: &OfferedAction) -> Value {

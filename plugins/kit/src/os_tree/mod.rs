@@ -82,11 +82,10 @@ fn open_root_directory(tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
 }
 
 fn plan(request: &OsTreeRequest) -> TreePlan {
-    let of_distribution = || request.source.default_kernel_package();
-    let kernel_package = match request.kernel {
-        KernelChoice::FromImage => Some(request.kernel_package.clone().unwrap_or_else(of_distribution)),
-        KernelChoice::Version(_) => None,
-    };
+    let brings_kernel = request.kernel == KernelChoice::FromImage;
+    let kernel_package =
+        || request.kernel_package.clone().or_else(|| request.source.default_kernel_package());
+    let kernel_package = if brings_kernel { kernel_package() } else { None };
     TreePlan {
         set: request.set,
         extras: Extras {
@@ -95,6 +94,7 @@ fn plan(request: &OsTreeRequest) -> TreePlan {
             selinux: request.selinux,
             additional: request.packages.clone(),
         },
+        brings_kernel,
         release: request.release.clone(),
         optimize: request.optimize,
         repositories: request.repositories.clone(),

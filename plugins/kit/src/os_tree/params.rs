@@ -31,7 +31,7 @@ pub fn source() -> ParamSpec {
 fn source_on(os_release: &str) -> ParamSpec {
     let source = ParamSpec::flag(
         "source",
-        ParamKind::Text,
+        ParamKind::Source,
         "Where the tree comes from: apt, dnf, tree:PATH, tar:PATH, oci:PATH[:REFERENCE]",
     );
     match Source::of_server(os_release) {

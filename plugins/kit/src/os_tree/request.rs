@@ -4,12 +4,12 @@ use super::params;
 use crate::{
     boot_line,
     packages::{PackageSet, Purpose, Selinux, must_be_for_apt, must_be_for_dnf},
-    source::{Optimize, Repositories, Source, servers_os_release},
+    source::{Optimize, Repositories, Source},
     ssh_keys::PublicKeys,
 };
 use camino::Utf8PathBuf;
 use disklessset_plugin_api::{
-    ActionCheck, Arguments, Error, ErrorKind, Image, KernelVersion, PackageName, Refusal, Result,
+    ActionCheck, Arguments, Error, ErrorKind, Host, Image, KernelVersion, PackageName, Refusal, Result,
 };
 
 /// Which kernel an image boots.
@@ -59,13 +59,13 @@ impl OsTreeRequest {
     ///
     /// # Errors
     /// When a value cannot be used, a file of the user's cannot be read, or the source is not there.
-    pub fn from_arguments(purpose: Purpose, args: &Arguments) -> Result<Self> {
+    pub fn from_arguments(purpose: Purpose, args: &Arguments, host: &Host<'_>) -> Result<Self> {
         let kernel: String = args.need("kernel")?;
-        let source = match args.get::<String>("source")? {
-            Some(text) => text.parse::<Source>()?.absolute()?,
-            None => Source::of_server(&servers_os_release())?,
-        };
+        let source = Source::of_arguments(args, host)?;
         source.check()?;
+        if let Some(error) = Refusal::error_of(&source.refusals(true, host)?) {
+            return Err(error);
+        }
         let repositories = Repositories::from_arguments(args)?;
         repositories.check(&source)?;
         let set = match args.get::<String>(params::LIVENET_TYPE)? {
@@ -111,6 +111,9 @@ impl OsTreeRequest {
     /// password's hash is no attribute: it stands in the tree alone.
     pub fn record(&self, image: &mut Image) {
         image.set("source", self.source.to_string());
+        if let Source::Module(module) = &self.source {
+            module.record(image);
+        }
         self.repositories.record(image);
         image.set("selinux", self.selinux == Selinux::On);
         image.set("optimize", self.optimize == Optimize::Aggressively);
@@ -130,16 +133,17 @@ impl OsTreeRequest {
 }
 
 /// What a value is looked at with.
-type Check = dyn Fn(String) -> Result<()>;
+type Check<'a> = dyn Fn(String) -> Result<()> + 'a;
 
 /// Looks at the arguments about an OS tree that are there, one by one, for [`disklessset_plugin_api::ImageClass::check`]: what of them
 /// cannot be used. What goes together only [`OsTreeRequest::from_arguments`] can tell, once all are there.
 ///
 /// # Errors
 /// What is no fault of what was typed, once all is there: a tree that is refused for safety, one that cannot be read.
-pub fn check_given(action: &ActionCheck<'_>) -> Result<Vec<Refusal>> {
-    let checks: [(&str, &Check); 4] = [
-        ("source", &|text| text.parse::<Source>()?.absolute()?.check()),
+pub fn check_given(action: &ActionCheck<'_>, host: &Host<'_>) -> Result<Vec<Refusal>> {
+    let source = |_| Source::of_arguments(action.arguments, host)?.check();
+    let checks: [(&str, &Check<'_>); 4] = [
+        ("source", &source),
         ("ssh_pub_key", &|file| read_keys(file.into()).map(drop)),
         ("run", &|file| read_script(file.into()).map(drop)),
         ("kernel_parameters", &|text| Ok(boot_line::check(&text).map(drop)?)),
@@ -154,6 +158,11 @@ pub fn check_given(action: &ActionCheck<'_>) -> Result<Vec<Refusal>> {
         }
         refusals.push(Refusal::of(name, &error));
     }
+    if refusals.iter().all(|refusal| refusal.parameter != "source")
+        && action.arguments.0.contains_key("source")
+    {
+        refusals.extend(Source::of_arguments(action.arguments, host)?.refusals(action.complete, host)?);
+    }
     Ok(refusals)
 }
 
@@ -161,10 +170,10 @@ pub fn check_given(action: &ActionCheck<'_>) -> Result<Vec<Refusal>> {
 ///
 /// # Errors
 /// As [`check_given`]; what the arguments cannot be used for together.
-pub fn check(purpose: Purpose, action: &ActionCheck<'_>) -> Result<Vec<Refusal>> {
-    let refusals = check_given(action)?;
+pub fn check(purpose: Purpose, action: &ActionCheck<'_>, host: &Host<'_>) -> Result<Vec<Refusal>> {
+    let refusals = check_given(action, host)?;
     if refusals.is_empty() && action.complete {
-        OsTreeRequest::from_arguments(purpose, action.arguments)?;
+        OsTreeRequest::from_arguments(purpose, action.arguments, host)?;
     }
     Ok(refusals)
 }
@@ -193,13 +202,15 @@ fn read_script(file: Utf8PathBuf) -> Result<(Utf8PathBuf, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use disklessset_plugin_api::testing::TestHost;
     use serde_json::json;
 
     fn request(more: serde_json::Value) -> Result<OsTreeRequest> {
         // The directory has an etc/passwd: this server's own.
         let mut all = json!({"kernel": "from-image", "source": "tree:/"});
         all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        OsTreeRequest::from_arguments(Purpose::Nfs, &serde_json::from_value(all).unwrap())
+        let test = TestHost::new();
+        OsTreeRequest::from_arguments(Purpose::Nfs, &serde_json::from_value(all).unwrap(), &test.host("C"))
     }
 
     #[test]

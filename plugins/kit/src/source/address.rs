@@ -85,6 +85,11 @@ fn login_of(authority: Authority<'_>) -> Result<Option<Login>, AddressError> {
 }
 
 impl Address {
+    /// Whether somebody's name or password is in it.
+    pub fn has_login(&self) -> bool {
+        self.login.is_some()
+    }
+
     /// The login, if there is one.
     pub(super) fn login(&self) -> Option<&Login> {
         self.login.as_ref()

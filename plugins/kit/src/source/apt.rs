@@ -217,6 +217,7 @@ mod tests {
         let plan = TreePlan {
             set: PackageSet::Small,
             extras: Extras::default(),
+            brings_kernel: false,
             release: None,
             optimize: Optimize::AsTheSetSays,
             repositories: super::super::Repositories::default(),

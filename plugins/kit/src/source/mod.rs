@@ -9,11 +9,13 @@ mod compression;
 mod dnf;
 mod import;
 pub(crate) mod oci;
+mod of_module;
 mod repositories;
 
 pub use address::{Address, AddressError};
 pub use apt_sources::{AptEntry, distribution_sources};
 pub use oci::{OciFacts, oci_facts};
+pub use of_module::ModuleSource;
 pub use repositories::{Repo, Repositories, TextFile, Trust};
 
 use crate::{
@@ -25,7 +27,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, Host, Result};
 use std::{fmt, str::FromStr};
 
-/// A source of OS trees, written `apt`, `dnf`, `tree:PATH`, `tar:PATH` or `oci:PATH[:REFERENCE]`.
+/// A source of OS trees, written `apt`, `dnf`, `tree:PATH`, `tar:PATH`, `oci:PATH[:REFERENCE]` or as a module names its own. Those of
+/// modules are not read from text alone: [`Source::of_arguments`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// Debian and Ubuntu packages, through mmdebstrap.
@@ -43,6 +46,8 @@ pub enum Source {
         /// Which image of it, when it has several.
         reference: Option<String>,
     },
+    /// What a module brings.
+    Module(ModuleSource),
 }
 
 /// Why a source is refused.
@@ -101,6 +106,7 @@ impl fmt::Display for Source {
             Self::Tar(path) => write!(f, "tar:{path}"),
             Self::Oci { path, reference: None } => write!(f, "oci:{path}"),
             Self::Oci { path, reference: Some(reference) } => write!(f, "oci:{path}:{reference}"),
+            Self::Module(module) => f.write_str(module.name()),
         }
     }
 }
@@ -112,6 +118,8 @@ pub struct TreePlan {
     pub set: PackageSet,
     /// What else is installed.
     pub extras: Extras,
+    /// Whether the tree is to bring a kernel.
+    pub brings_kernel: bool,
     /// The release (`bookworm`, `9`); the server's own when not given.
     pub release: Option<String>,
     /// Whether manuals, translations and documentation are left out, whatever the set.
@@ -166,14 +174,19 @@ impl Source {
 
     /// Whether packages are installed, so that package sets and a kernel package mean something.
     pub fn installs_packages(&self) -> bool {
-        matches!(self, Self::Apt | Self::Dnf)
+        match self {
+            Self::Apt | Self::Dnf => true,
+            Self::Module(module) => module.installs_packages(),
+            Self::Tree(_) | Self::Tar(_) | Self::Oci { .. } => false,
+        }
     }
 
-    /// The kernel package that is installed when the tree is to bring its own and none is named.
-    pub fn default_kernel_package(&self) -> String {
+    /// The kernel package that is installed when the tree is to bring its own and none is named. A source of a module has its own.
+    pub fn default_kernel_package(&self) -> Option<String> {
         match self {
-            Self::Dnf => KERNEL_OF_DNF.to_owned(),
-            _ => default_kernel_package(field(&servers_os_release(), "ID")),
+            Self::Dnf => Some(KERNEL_OF_DNF.to_owned()),
+            Self::Module(_) => None,
+            _ => Some(default_kernel_package(field(&servers_os_release(), "ID"))),
         }
     }
 
@@ -188,6 +201,7 @@ impl Source {
             Self::Tree(path) => import::copy(path, tree, host),
             Self::Tar(path) => import::extract(path, tree, host),
             Self::Oci { path, reference } => oci::unpack(path, reference.as_deref(), tree, scratch, host),
+            Self::Module(module) => module.build(plan, tree, scratch, host),
         };
         built.map_err(space::writing(tree))?;
         match self {
@@ -203,7 +217,9 @@ impl Source {
     /// When source or place cannot be looked at.
     pub fn plan_space(&self, plan: Plan, place: &Utf8Path) -> Result<(Plan, Option<Need>)> {
         Ok(match self {
-            Self::Apt | Self::Dnf => (plan.certainly(place, Need::bytes(space::LEAST_SYSTEM)), None),
+            packages if packages.installs_packages() => {
+                (plan.certainly(place, Need::bytes(space::LEAST_SYSTEM)), None)
+            }
             Self::Tree(path) => {
                 let need = space::tree_need(path, &space::free_space(place)?)?;
                 let shared = space::may_share(path, place)?;
@@ -213,11 +229,11 @@ impl Source {
                 let need = Need::bytes(import::unpacked_size(path)?);
                 (plan.about(place, need), Some(need))
             }
-            Self::Oci { .. } => (plan, None),
+            _ => (plan, None),
         })
     }
 
-    /// Refuses early what [`Self::build`] could not do, before anything is made.
+    /// Refuses early what [`Self::build`] could not do, before anything is made. A source of a module is asked by [`Self::refusals`].
     ///
     /// # Errors
     /// When its tool is not installed, it is not available, or its path is missing or of the wrong kind.
@@ -231,6 +247,7 @@ impl Source {
                 import::must_belong_to_root(path, &self.to_string())
             }
             Self::Tar(path) => import::must_be_file(path),
+            Self::Module(_) => Ok(()),
         }
     }
 }
@@ -247,8 +264,8 @@ const PROXIES: [&str; 8] = [
     "NO_PROXY",
 ];
 
-/// A package manager that fetches as the user would.
-fn with_proxies(command: disklessset_plugin_api::Command) -> disklessset_plugin_api::Command {
+/// A package manager that fetches as the user would: with the proxies that the environment of disklessset names.
+pub fn with_proxies(command: disklessset_plugin_api::Command) -> disklessset_plugin_api::Command {
     PROXIES.iter().fold(command, |command, name| match std::env::var(name) {
         Ok(value) if !value.is_empty() => command.env(name, value),
         _ => command,

@@ -165,6 +165,10 @@ impl Repositories {
                 self.check_files(&["repo"], "dnf")?;
                 super::dnf::check_trust(self)
             }
+            Source::Module(module) if !self.are_silent() => Err(Error::usage(format!(
+                "--repo, --mirror, --repo-file, --signing-key and --unsigned are for apt and dnf: the source {} has parameters of its own",
+                module.name()
+            ))),
             _ => Ok(()),
         }
     }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 /// Creates an image: the tree of the layout, with the kernel's modules and who may log in.
 pub(crate) fn create(image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
-    let request = parameters::request(args)?;
+    let request = parameters::request(args, host)?;
     let area = host.work_area(image.name(), Hold::Action)?;
     let (made, facts) = unpack(image, &request, &area, host)?;
     if let Support::No = needs::boots_flat(&made, &area.join("tree"), host)? {
@@ -42,7 +42,7 @@ pub(crate) fn update(image: &mut Image, again: bool, host: &Host<'_>) -> Result<
         return Ok(json!({ "updated": false, "oci_digest": now.digest }));
     }
     let password = roots_password(image, &area, host)?;
-    let (_, facts) = unpack(image, &request_of(image)?, &area, host)?;
+    let (_, facts) = unpack(image, &request_of(image, host)?, &area, host)?;
     if let Some(field) = password {
         set_root_password(&TreeFiles::open(&area.join("tree"))?, RootPassword::Kept(&field))?;
     }
@@ -82,7 +82,7 @@ fn facts(source: &Source, scratch: &Utf8Path, host: &Host<'_>) -> Result<OciFact
 }
 
 /// What was wished when the image was made, as far as it is recorded.
-fn request_of(image: &Image) -> Result<OsTreeRequest> {
+fn request_of(image: &Image, host: &Host<'_>) -> Result<OsTreeRequest> {
     let kernel = image.kernel().ok_or_else(|| {
         Error::failed(format!("image {} has no kernel", image.name()))
             .hint(format!("disklessset kernel set {} VERSION", image.name()))
@@ -95,7 +95,7 @@ fn request_of(image: &Image) -> Result<OsTreeRequest> {
     put("source", image.text("source"));
     put("ssh_pub_key", image.text("ssh_pub_key"));
     put("kernel_parameters", image.text("kernel_parameters"));
-    OsTreeRequest::from_arguments(os_tree::Purpose::Livenet, &args)
+    OsTreeRequest::from_arguments(os_tree::Purpose::Livenet, &args, host)
 }
 
 /// Root's password as the image in service has it: nobody tells it again.

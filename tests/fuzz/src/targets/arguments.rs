@@ -39,6 +39,7 @@ pub(super) fn run(data: &[u8]) {
         ParamKind::NodeSet,
         ParamKind::Node,
         ParamKind::matching("[a-z]{1,9}", "a word"),
+        ParamKind::Source,
     ];
     let kind = kinds[usize::from(*kind) % kinds.len()].clone();
     let value = match parse_value(&ParamSpec::flag("p", kind.clone(), ""), text, &Everything) {
@@ -50,7 +51,7 @@ pub(super) fn run(data: &[u8]) {
     assert!(!word.contains(bad), "{word:?}");
     match kind {
         ParamKind::Text | ParamKind::Command => assert_eq!(word, text),
-        ParamKind::Secret => assert!(!word.is_empty()),
+        ParamKind::Secret | ParamKind::Source => assert!(!word.is_empty()),
         ParamKind::Integer { min, max } => {
             assert!(value.as_i64().is_some_and(|number| (min..=max).contains(&number)));
         }

@@ -1,10 +1,10 @@
 //! The tiers of tests, and what each needs of the machine.
 
-use camino::Utf8Path;
 use disklessset_tests::need;
 use nix::unistd::geteuid;
 
 use super::report::Report;
+use crate::packages;
 
 /// A tier: a folder of the test suite, or a kind of checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +34,6 @@ pub(crate) struct Lack {
     /// Root can install it, so that a CI machine has no excuse.
     installable: bool,
 }
-
-/// Real iPXE for QEMU's network cards lies here, in Debian and in Enterprise Linux.
-const IPXE: [&str; 2] = ["/usr/lib/ipxe/qemu", "/usr/share/ipxe"];
 
 impl Tier {
     /// All, in the order they are run.
@@ -99,7 +96,7 @@ impl Tier {
         if let Some(what) = tools.iter().find(|tool| need::find_tool(tool).is_none()) {
             return Some(Lack { what, installable: true });
         }
-        let no_ipxe = self == Self::Boot && !IPXE.iter().any(|dir| Utf8Path::new(dir).is_dir());
+        let no_ipxe = self == Self::Boot && !packages::ipxe_is_there();
         no_ipxe.then_some(Lack { what: "iPXE for QEMU (ipxe-qemu)", installable: true })
     }
 }

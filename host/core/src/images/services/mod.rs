@@ -3,6 +3,7 @@
 mod acquire;
 mod publish;
 mod run;
+mod source;
 
 use crate::{
     exports::{self, ExportLine},
@@ -46,6 +47,14 @@ impl HostService for Host<'_, '_> {
         failpoint!("module: goes on after a service", service, when: CHANGING.contains(&service));
         reply
     }
+}
+
+/// Runs a step of a source of OS trees for nobody's image.
+///
+/// # Errors
+/// The step's own.
+pub(super) fn source_step(reading: &Reading<'_>, call: messages::SourceCall) -> Result<Value> {
+    source::step(Host::Reading(reading), call)
 }
 
 /// The services that change something: what a module does by itself lies between its calls of these.
@@ -114,6 +123,11 @@ impl<'a, 's> Host<'a, 's> {
                 let call: messages::StepCall = read(request)?;
                 answer(self.site().classes.run_call(call, &self))
             }
+            services::SOURCE => {
+                let request: messages::OneSource = read(request)?;
+                answer(self.site().classes.source(&request.name))
+            }
+            services::SOURCE_STEP => answer(source::step(self, read(request)?)),
             services::CONFIG => answer(Ok(self.site().configuration.of_module(self.reading().module()))),
             services::ASK => answer(self.ask(&read(request)?)),
             services::CHECKPOINT => answer(interrupt::check().map_err(failure::interrupted)),

@@ -31,7 +31,7 @@ mod server_root;
 mod start;
 mod tree_root;
 
-pub(crate) use disklessset_system::programs::find;
+pub use disklessset_system::programs::find;
 pub use error::{CommandError, Ending};
 pub use isolation::{Access, Chroot, Installing, Isolation, NameResolution, Public};
 #[cfg(test)]
@@ -109,7 +109,7 @@ impl<'a> Tool<'a> {
 
     /// This program itself, from the file that runs: a package may have put another one in its place meanwhile.
     pub fn this_program() -> Self {
-        Tool::new("/proc/self/exe")
+        Self::new("/proc/self/exe")
     }
 
     /// Appends one argument. Arguments are seen by every user of the machine: no secrets.

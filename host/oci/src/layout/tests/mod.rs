@@ -184,3 +184,25 @@ fn a_sweep_takes_what_is_half_made_and_old_downloads() {
     assert_eq!(place.path("stamps").read_dir_utf8().unwrap().count(), 1);
     assert!(place.layout.has(&kept.digest).unwrap());
 }
+
+#[test]
+fn a_stop_ends_hashing_and_copying_and_leaves_nothing() {
+    let place = Place::new();
+    let put = place.layout.put_bytes(b"there").unwrap();
+    std::fs::remove_file(place.path("stamps").join(put.digest.hex())).unwrap();
+    let file = place.file("file", "abc");
+    let flag = Arc::new(AtomicBool::new(true));
+    let layout = Layout::open(place.layout.path(), &place.path("stamps")).unwrap().stopped_by(flag.clone());
+    drop(layout.begin(&Digest::of(b"left"), 4).unwrap_err());
+    for ended in [
+        layout.trust(&put.digest).map(drop),
+        layout.put_file(&file, None).map(drop),
+        layout.put_bytes(b"new").map(drop),
+    ] {
+        assert!(matches!(ended, Err(LayoutError::Stopped)), "{ended:?}");
+    }
+    let left = place.files();
+    assert_eq!(left.len(), 4, "index, layout, the blob and a download that is gone on with: {left:?}");
+    flag.store(false, std::sync::atomic::Ordering::Relaxed);
+    assert!(layout.trust(&put.digest).is_ok() && layout.put_file(&file, None).is_ok());
+}

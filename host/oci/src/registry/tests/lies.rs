@@ -107,3 +107,32 @@ fn a_registry_that_is_not_there_is_told() {
     let said = text(&registry.tags().unwrap_err());
     assert!(said.contains(&nobody) && said.contains("refused"), "{said}");
 }
+
+#[test]
+fn artifacts_about_a_manifest_are_listed_by_the_registry_or_by_a_tag() {
+    let (subject, about) = (Digest::of(b"subject"), Digest::of(b"signature"));
+    let list = serde_json::json!({"schemaVersion": 2, "manifests": [
+        {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": about, "size": 9, "artifactType": "application/x"}]});
+    for knows in [true, false] {
+        let list = list.to_string();
+        let world = World::new(move |seen| match &seen.path {
+            path if path.ends_with(&format!("/referrers/{subject}")) && knows => {
+                Reply::new(200, list.clone())
+            }
+            path if path.ends_with(&format!("/manifests/sha256-{}", subject.hex())) => {
+                Reply::new(200, list.clone())
+            }
+            _ => Reply::new(404, ""),
+        });
+        let found = world.registry().referrers(&subject).unwrap();
+        assert_eq!(
+            found,
+            [Referrer { digest: about, size: 9, artifact_type: Some("application/x".to_owned()) }]
+        );
+        assert_eq!(world.registry().referrers(&about).unwrap(), []);
+    }
+    let world = World::new(|_| {
+        Reply::new(200, r#"{"schemaVersion":2,"manifests":[{"mediaType":"a/b","digest":"x","size":1}]}"#)
+    });
+    assert!(text(&world.registry().referrers(&subject).unwrap_err()).contains("no list of manifests"));
+}

@@ -183,6 +183,7 @@ mod tests {
         TreePlan {
             set,
             extras: Extras { selinux, additional: vec!["vim;reboot".to_owned()], ..Extras::default() },
+            brings_kernel: false,
             release: None,
             optimize,
             repositories: Repositories::default(),
