@@ -7,6 +7,7 @@ mod author_erofs;
 mod author_oci;
 mod author_ramdisk;
 mod cleaning_many;
+mod cpio;
 mod dnf;
 mod dnf_faults;
 pub(crate) mod dnf_world;

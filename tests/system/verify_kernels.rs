@@ -6,10 +6,10 @@ use camino::Utf8Path;
 use disklessset_tests::need;
 
 use super::apt_tree::shared;
+use super::cpio::cpio;
 use super::small::{KERNEL, Small, kernels, put};
 use super::verify::{
-    PATIENCE, cpio, finding, flip, good, initramfs, kernel_file, mend, recorded, told_and_mended, verified,
-    vmlinuz,
+    PATIENCE, finding, flip, good, initramfs, kernel_file, mend, recorded, told_and_mended, verified, vmlinuz,
 };
 
 #[test]

@@ -4,7 +4,10 @@ use disklessset_tests::need;
 
 use super::super::image_signing::sign;
 use super::super::small::{KERNEL, kernels, put, register_kernel};
-use super::super::verify::{cpio, finding, good, mend, verified};
+use super::super::{
+    cpio::cpio,
+    verify::{finding, good, mend, verified},
+};
 use super::Nfs;
 
 #[track_caller]

@@ -10,6 +10,7 @@ mod kernel;
 mod manager;
 mod parameters;
 mod recovery;
+mod registering;
 mod removal;
 mod services;
 mod showing;

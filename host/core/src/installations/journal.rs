@@ -3,9 +3,9 @@
 //! One file an image, one JSON line a fact, each flushed to disk before the effect it announces. Undoing works from these
 //! lines alone, without the class that asked for the thing. A torn last line is one whose effect never happened.
 
+pub(crate) use super::journal_path::{JournalPath, place};
 use super::{
     effect::Effect,
-    home::Home,
     journal_state::{HeldEffect, JournalEntry, JournalState, lines},
     kill_point,
 };
@@ -14,7 +14,6 @@ use crate::system::{
     failpoint::failpoint,
     files,
     flush::Together,
-    layout::Layout,
     lock::{self, LockProbe},
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -22,7 +21,6 @@ use disklessset_plugin_api::Hold;
 use std::{
     fs::File,
     io::{self, Write},
-    ops::Deref,
 };
 
 /// The most a journal may hold, in bytes: some thousand for each of as many nodes as an image may have.
@@ -30,26 +28,6 @@ const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
 /// What the lines of an action take at the most, in bytes, but for very many nodes.
 const RESERVED_BYTES: u64 = 16 * 1024;
-
-/// Where a journal is, and the root that what it has is below.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct JournalPath {
-    file: Utf8PathBuf,
-    home: Home,
-}
-
-impl Deref for JournalPath {
-    type Target = Utf8Path;
-
-    fn deref(&self) -> &Utf8Path {
-        &self.file
-    }
-}
-
-/// The journal of an image (by its name) or of the kernels.
-pub(crate) fn place(layout: &Layout, subject: &str) -> JournalPath {
-    JournalPath { file: layout.journal_dir().join(format!("{subject}.jsonl")), home: Home::of(layout) }
-}
 
 /// Reads a journal without opening it for writing; a missing one is empty.
 ///
