@@ -62,7 +62,7 @@ fn case_38_edits_are_packed_while_somebody_else_has_a_copy_of_the_mount() {
 fn case_38_one_that_was_mounted_before_a_reboot_is_unmounted_or_mounted_again() {
     disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
     let site = two_mounted();
-    ["a", "b"].map(|name| site.reboot(name));
+    ["a", "b"].into_iter().for_each(|name| site.reboot(name));
     let _ = site.0.run(&["livenet", "unmount", "a"]).expect_done();
     site.must_be_packed("a");
     let _ = site.0.run(&["livenet", "mount", "b"]).expect_done();

@@ -123,7 +123,7 @@ pub(super) fn number_order(left: &str, right: &str) -> Ordering {
 }
 
 fn is_digit(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9')
+    byte.is_ascii_digit()
 }
 
 /// Where the run of digits ends that goes on at `at`.

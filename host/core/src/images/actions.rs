@@ -1,7 +1,6 @@
 //! The actions that modules declare, and changes of created images.
 
 use super::{
-    host_action::HostAction,
     manager::{ImageManager, request},
     tools,
 };

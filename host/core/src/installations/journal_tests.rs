@@ -1,5 +1,6 @@
 //! Tests of the journal.
 
+use super::super::home::Home;
 use super::*;
 use disklessset_plugin_api::Mount;
 
