@@ -29,7 +29,7 @@ pub(crate) const HOST: [HostCrate; 5] = [
             "failure",
             "configuration",
             "integrity",
-            "no_room",
+            "out_of_space",
             "needs",
             "module_files",
             "installations",

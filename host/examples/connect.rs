@@ -1,41 +1,57 @@
-//! A program of your own on the library of disklessset: makes a demo image and tells of all images.
+//! A program of your own on the library of disklessset: makes a demo image, tells of all there is, cancels an action, and cleans up.
 //!
 //! `cargo run --example connect -- ROOT MODULES_DIR [NAME]`, with the demo module in MODULES_DIR. Nothing here needs more than
-//! the two public crates, and nothing of the command line is used.
+//! the public library, and nothing of the command line is used. A test runs it (`tests/system/library.rs`).
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example program talks to its user")]
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use disklessset::{ImageManager, KernelManager, Observer, Site, SiteOptions};
-use disklessset_plugin_api::{Error, ImageName, Level, Raw, Result};
+use disklessset::{
+    Cancel, Error, ErrorKind, ImageManager, ImageName, ImageStatus, KernelManager, Level, Observer, Result,
+    Site, SiteOptions,
+};
 
 /// Hears what the library is doing. A web server would pass it on to its client.
 struct Printer;
 
 impl Observer for Printer {
+    fn action_begins(&self, action: &str, subject: &str) {
+        println!("  {action} {subject} begins");
+    }
+
+    fn action_ends(&self, action: &str, subject: &str, error: Option<&Error>) {
+        match error {
+            None => println!("  {action} {subject} is done"),
+            Some(error) => println!("  {action} {subject} failed: {error}"),
+        }
+    }
+
+    fn progress(&self, label: &str, done: u64, total: u64) {
+        println!("  {label}: {done} of {total}");
+    }
+
     fn line(&self, level: Level, text: &str) {
         println!("  [{level:?}] {text}");
     }
 }
 
 fn main() -> ExitCode {
-    match connect() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match connect(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             for cause in &error.causes {
                 eprintln!("  because: {cause}");
             }
-            ExitCode::from(disklessset::failure::exit_code(error.kind))
+            ExitCode::from(disklessset::exit_code(error.kind))
         }
     }
 }
 
-fn connect() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [root, modules_dir, rest @ ..] = arguments.as_slice() else {
+pub(crate) fn connect(arguments: &[String]) -> Result<()> {
+    let [root, modules_dir, rest @ ..] = arguments else {
         return Err(Error::usage("usage: connect ROOT MODULES_DIR [NAME]"));
     };
     let name = rest.first().map_or("connected", String::as_str);
@@ -47,21 +63,42 @@ fn connect() -> Result<()> {
         ..SiteOptions::default()
     };
     let site = Site::open(&options, Arc::new(Printer))?;
-    for module in site.classes().registry().entries() {
-        println!("module {} is {:?}", module.name, module.state);
+    let images = ImageManager::new(&site);
+    for class in images.classes() {
+        println!("class {} of module {}: {}", class.name, class.module, class.title);
     }
 
     // The words and parameters are those the module declares; the library checks them.
-    let images = ImageManager::new(&site);
-    let given = BTreeMap::from([("my_message".to_owned(), Raw::Text("made by connect".to_owned()))]);
+    let given = images.parameters_from_text("DemoImage", "create", ["message=made by connect"])?;
     images.run_action("DemoImage", "create", &name, given)?;
 
     let shown = images.show(&name)?;
-    println!("{} is {} and says {}", name, shown.listed.status, shown.listed.attributes["my_message"]);
-    let image = images.get_created_image(&name)?;
+    let message: Option<String> = shown.listed.attribute("my_message")?;
+    println!("{name} is {} and says {}", shown.listed.status, message.unwrap_or_default());
+
+    // Attributes that a program changes are saved with the boot file, in one step.
+    let mut image = images.get_created_image(&name)?;
+    image.set("my_message", "changed by connect");
+    images.register_image(&image)?;
     println!("nodes boot it through {}/boot.ipxe", image.directory());
+
+    // An action that is cancelled leaves nothing. A server would call `cancel` from another thread.
+    let cancel = Cancel::new().map_err(|cause| Error::failed("cannot make a handle").because(cause))?;
+    cancel.cancel();
+    let other = ImageName::parse(&format!("{name}-2")).map_err(|reason| Error::usage(reason.to_string()))?;
+    match cancel.watch(|| images.clone_image(&name, &other)) {
+        Err(error) if error.kind == ErrorKind::INTERRUPTED => println!("{error}"),
+        outcome => return outcome.and(Err(Error::failed("the action was not cancelled"))),
+    }
+
+    for checked in images.verify(&[])? {
+        for fault in &checked.faults {
+            println!("{} {:?}: {}", checked.name, fault.severity, fault.text);
+        }
+    }
     for listed in images.list()? {
-        println!("image {} is {}", listed.name, listed.status);
+        let note = if listed.status == ImageStatus::Created { "" } else { " (to be cleaned)" };
+        println!("image {} is {}{note}", listed.name, listed.status);
     }
     println!("{} kernels are there", KernelManager::new(&site).list()?.len());
     Ok(())

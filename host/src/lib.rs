@@ -20,12 +20,16 @@ mod reference;
 #[doc(hidden)]
 pub use disklessset_core::fuzzing;
 pub use disklessset_core::{
-    Activity, ActivityState, CleanReport, ImageManager, ImageStatus, KernelManager, ListedImage,
-    ListedKernel, Observer, ParametersFile, ShownImage, Silent, Site, SiteOptions, configuration, failure,
-    integrity, module_changes, modules, observer, site, system,
+    ActionSpec, Activity, ActivityState, Cancel, Checked, CheckedKind, CleanReport, Digests, Error,
+    ErrorKind, Fault, Image, ImageManager, ImageName, ImageStatus, KernelManager, KernelVersion, Level,
+    ListedClass, ListedImage, ListedKernel, Observer, ParametersFile, Raw, Result, Severity, ShownImage,
+    Silent, Site, SiteOptions, Wait, exit_code, stop_on_signals,
 };
+// Rooms of the library below that are not for others: they change without notice.
+#[doc(hidden)]
+pub use disklessset_core::{
+    configuration, failure, integrity, module_changes, modules, observer, site, system,
+};
+use disklessset_core::{images, needs, out_of_space, records};
 pub use disklessset_prove as prove;
 pub use disklessset_serve as serve;
-
-// Rooms of the library below that are not for others.
-use disklessset_core::{images, needs, no_room, records};

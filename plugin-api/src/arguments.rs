@@ -37,7 +37,7 @@ impl Arguments {
         self.0.get(name).and_then(Value::as_bool).unwrap_or(false)
     }
 
-    /// The same with one value more, or another: for a base class whose parameter a derived one took away or settles itself.
+    /// The same with one value more, or another: for a base class whose parameter a derived one took away or sets itself.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.insert(name.to_owned(), value.into());

@@ -64,7 +64,7 @@ impl Mount {
 /// A writable view of a tree that NFS servers can export, and that is there again after a reboot. All of it lies on one file
 /// system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StandingOverlay {
+pub struct PersistentOverlay {
     /// The tree. Nobody may change it while the view stands.
     pub lower: Utf8PathBuf,
     /// Where changes go. Empty before the first time, never changed by others since.

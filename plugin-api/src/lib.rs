@@ -90,7 +90,7 @@ pub use check::ActionCheck;
 pub use class::{BaseClass, DerivedImageClass, ImageClass};
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Finding, Severity};
-pub use held::{Export, Hold, Mount, StandingOverlay};
+pub use held::{Export, Hold, Mount, PersistentOverlay};
 pub use image::{Attributes, Image};
 pub use kernel::{BootContext, Kernel, KernelVersion, TreeKernel};
 pub use names::{ImageName, NameError, PackageName};
@@ -100,7 +100,7 @@ pub use run::{Command, Finished};
 pub use services::{Host, Level};
 pub use size::{Size, SizeError, SizeOrAuto};
 pub use source_offer::SourceDescription;
-pub use tree_source::{BUILT_IN_SOURCES, SourceCheck, SourceSpec, TreeBuild, TreeSource, TreeWish};
+pub use tree_source::{BUILT_IN_SOURCES, SourceCheck, SourceSpec, TreeBuild, TreeRequest, TreeSource};
 pub use validation::{Lookup, Raw, Refusal, check_arguments, parse_value};
 
 #[doc(hidden)]

@@ -2,7 +2,7 @@
 
 use crate::{
     ActionCheck, ActionSpec, Arguments, Attributes, Export, Hold, Image, ImageName, Level, Mount,
-    SourceDescription, StandingOverlay,
+    PersistentOverlay, SourceDescription,
 };
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ pub mod steps {
     pub const OVERVIEW: &str = "overview";
     /// Object to a removal before it begins.
     pub const CHECK_REMOVAL: &str = "check_removal";
-    /// Settle a created image whose action `attrs["action"]` was killed, once the host has undone what was on record; the
+    /// Recover a created image whose action `attrs["action"]` was killed, once the host has undone what was on record; the
     /// value is a sentence about what stays, or null.
     pub const RECOVER: &str = "recover";
     /// Look at an action before it is run: `attrs["words"]` says which, `attrs["complete"]` whether the arguments are all there; the value
@@ -46,7 +46,7 @@ pub mod steps {
     /// value a list of as many, null for an action that the class does not have. There is no image and there are no services
     ///.
     pub const REFINE: &str = "refine_actions";
-    /// Make a tree of a source in the directory `attrs["tree"]`: `attrs["wish"]` is a [`crate::TreeWish`], `attrs["scratch"]` a directory
+    /// Make a tree of a source in the directory `attrs["tree"]`: `attrs["request"]` is a [`crate::TreeRequest`], `attrs["scratch"]` a directory
     /// for files beside it. A source has this step and [`CHECK`], with `attrs["complete"]`, and no others.
     pub const BUILD: &str = "build";
 }
@@ -187,7 +187,7 @@ pub mod services {
     /// null → list of [`super::Exported`]: what disklessset offers now.
     pub const EXPORTS: &str = "exports";
     /// [`super::Overlays`] → null: overlays that stay, on record first.
-    pub const STANDING_OVERLAYS: &str = "standing_overlays";
+    pub const ENSURE_OVERLAYS: &str = "standing_overlays";
     /// [`super::Overlays`] → null: overlays that stay no longer.
     pub const TAKE_DOWN_OVERLAYS: &str = "take_down_overlays";
 }
@@ -253,7 +253,7 @@ pub struct ExportRequest {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Overlays {
     /// Of what, and where.
-    pub overlays: Vec<StandingOverlay>,
+    pub overlays: Vec<PersistentOverlay>,
 }
 
 /// A directory that is offered.

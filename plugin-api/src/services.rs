@@ -1,8 +1,8 @@
 //! What the host does for a module.
 
 use crate::{
-    Arguments, Attributes, Base, Export, Hold, Image, ImageName, KernelVersion, Mount, Paths, Refusal,
-    SourceCheck, SourceDescription, StandingOverlay, TreeBuild, TreeKernel,
+    Arguments, Attributes, Base, Export, Hold, Image, ImageName, KernelVersion, Mount, Paths,
+    PersistentOverlay, Refusal, SourceCheck, SourceDescription, TreeBuild, TreeKernel,
     abi::HostRef,
     error::{Error, Result},
     messages::{self, StepReply, StepRequest, services, steps},
@@ -152,31 +152,31 @@ impl<'a> Host<'a> {
         self.call(services::ACQUIRE, &messages::Acquire { what, hold })
     }
 
-    /// Makes a standing overlay, on record first: mounts it, and has the system mount it again after a reboot. It stays until it
+    /// Makes a persistent overlay, on record first: mounts it, and has the system mount it again after a reboot. It stays until it
     /// is released by its target or the image is removed, also when the action fails. One that stands already is fine; what is missing
     /// of it is made again.
     ///
     /// # Errors
     /// When the image is still being made, a path lies outside disklessset's directories or cannot stand in a unit, the file system cannot be exported through an overlay, or
     /// the system refuses. Nothing is left of it then.
-    pub fn standing_overlay(&self, overlay: &StandingOverlay) -> Result<()> {
-        self.standing_overlays(std::slice::from_ref(overlay))
+    pub fn ensure_overlay(&self, overlay: &PersistentOverlay) -> Result<()> {
+        self.ensure_overlays(std::slice::from_ref(overlay))
     }
 
     /// The same for many, which cost little more than one: in their order, up to the first that cannot stand.
     ///
     /// # Errors
-    /// As [`Self::standing_overlay`]. Nothing is left of that one and of those that follow; those before it stand.
-    pub fn standing_overlays(&self, overlays: &[StandingOverlay]) -> Result<()> {
-        self.call(services::STANDING_OVERLAYS, &messages::Overlays { overlays: overlays.to_vec() })
+    /// As [`Self::ensure_overlay`]. Nothing is left of that one and of those that follow; those before it stand.
+    pub fn ensure_overlays(&self, overlays: &[PersistentOverlay]) -> Result<()> {
+        self.call(services::ENSURE_OVERLAYS, &messages::Overlays { overlays: overlays.to_vec() })
     }
 
-    /// Takes standing overlays away, with what mounts them again after a reboot, whether or not they are on record: in their order, up to
+    /// Takes persistent overlays away, with what mounts them again after a reboot, whether or not they are on record: in their order, up to
     /// the first that is busy. One that does not stand is fine.
     ///
     /// # Errors
     /// When a mount is busy (the processes are named), or a path lies outside disklessset's directories. Those before it are gone.
-    pub fn take_down_overlays(&self, overlays: &[StandingOverlay]) -> Result<()> {
+    pub fn take_down_overlays(&self, overlays: &[PersistentOverlay]) -> Result<()> {
         self.call(services::TAKE_DOWN_OVERLAYS, &messages::Overlays { overlays: overlays.to_vec() })
     }
 
@@ -307,7 +307,7 @@ impl<'a> Host<'a> {
     /// The source's own.
     pub fn build_from_source(&self, name: &str, build: &TreeBuild) -> Result<()> {
         let attrs = Attributes::from([
-            ("wish".to_owned(), serde_json::to_value(&build.wish)?),
+            ("wish".to_owned(), serde_json::to_value(&build.request)?),
             ("tree".to_owned(), build.tree.as_str().into()),
             ("scratch".to_owned(), build.scratch.as_str().into()),
         ]);

@@ -37,8 +37,8 @@ impl<S: TreeSource> SourceSteps for Brought<S> {
             }
             steps::BUILD => {
                 let text = |name: &str| -> Result<String> { Ok(serde_json::from_value(attribute(name))?) };
-                let wish = serde_json::from_value(attribute("wish"))?;
-                let build = TreeBuild::new(arguments, wish, text("tree")?, text("scratch")?);
+                let request = serde_json::from_value(attribute("wish"))?;
+                let build = TreeBuild::new(arguments, request, text("tree")?, text("scratch")?);
                 self.0.build(&build, host)?;
                 Value::Null
             }

@@ -13,7 +13,7 @@ mod programs;
 mod sources;
 
 use crate::{
-    Export, Hold, Host, Image, ImageName, KernelVersion, Level, Mount, Paths, StandingOverlay,
+    Export, Hold, Host, Image, ImageName, KernelVersion, Level, Mount, Paths, PersistentOverlay,
     abi::{AbiError, HostServices, HostServices_TO},
     error::{Error, ErrorKind, Result},
     messages::{self, Acquired, services},
@@ -53,7 +53,7 @@ enum Mounted {
     /// For an action, or for editing.
     Plain(Mount),
     /// To stay. The test host writes no units.
-    Standing(StandingOverlay),
+    PersistentOverlay(PersistentOverlay),
 }
 
 #[derive(Default)]
@@ -287,9 +287,9 @@ impl TestHost {
             services::SOURCE => reply(self.source(&read::<messages::OneSource>(request)?.name)?),
             services::SOURCE_STEP => reply(self.source_step(read(request)?)?),
             services::STEP => reply(self.run_call(read(request)?)?),
-            services::STANDING_OVERLAYS => {
+            services::ENSURE_OVERLAYS => {
                 let overlays = read::<messages::Overlays>(request)?.overlays;
-                reply(overlays.into_iter().try_for_each(|overlay| self.stand(overlay))?)
+                reply(overlays.into_iter().try_for_each(|overlay| self.ensure_overlay(overlay))?)
             }
             services::TAKE_DOWN_OVERLAYS => {
                 for overlay in read::<messages::Overlays>(request)?.overlays {
@@ -344,11 +344,11 @@ impl TestHost {
         Ok(())
     }
 
-    fn stand(&self, overlay: StandingOverlay) -> Result<()> {
-        let (path, mount) = (overlay.target.clone(), Some(Mounted::Standing(overlay.clone())));
+    fn ensure_overlay(&self, overlay: PersistentOverlay) -> Result<()> {
+        let (path, mount) = (overlay.target.clone(), Some(Mounted::PersistentOverlay(overlay.clone())));
         let open = Open { path, hold: Hold::Image, mount };
         if !self.state().open.contains(&open) {
-            effects::stand(&overlay)?;
+            effects::ensure_overlay(&overlay)?;
             self.state().open.push(open);
         }
         Ok(())

@@ -100,7 +100,7 @@ pub struct TreeBuild {
     /// The arguments of the source, by the names that it gave them.
     pub arguments: Arguments,
     /// What the user wants of the tree, whatever its source.
-    pub wish: TreeWish,
+    pub request: TreeRequest,
     /// Where the tree is made: a directory, empty and root's.
     pub tree: Utf8PathBuf,
     /// A private directory for files beside the tree, gone when the action ends.
@@ -111,11 +111,11 @@ impl TreeBuild {
     /// A tree to make in a directory.
     pub fn new(
         arguments: Arguments,
-        wish: TreeWish,
+        request: TreeRequest,
         tree: impl Into<Utf8PathBuf>,
         scratch: impl Into<Utf8PathBuf>,
     ) -> Self {
-        Self { arguments, wish, tree: tree.into(), scratch: scratch.into() }
+        Self { arguments, request, tree: tree.into(), scratch: scratch.into() }
     }
 }
 
@@ -123,7 +123,7 @@ impl TreeBuild {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
-pub struct TreeWish {
+pub struct TreeRequest {
     /// How much goes in: `STANDARD`, `SMALL` or `CORE`.
     pub package_set: String,
     /// Packages beside the set.
@@ -189,7 +189,7 @@ impl SourceSpec {
     }
 
     /// It installs packages: the package set, additional packages, the release and a kernel package are handed to it
-    /// ([`TreeWish`]).
+    /// ([`TreeRequest`]).
     #[must_use]
     pub fn installs_packages(mut self) -> Self {
         self.installs_packages = true;

@@ -62,10 +62,10 @@ pub fn kill_if_so_long(root: &TestRoot, program: Program, number: usize) -> Opti
 }
 
 /// A program that is run by another one already, which puts faults into it, has to be this build itself.
-fn with(program: Program, wish: String) -> Program {
+fn with(program: Program, request: String) -> Program {
     let plain = program.file() == run::disklessset();
     let program = if plain { program.by(run::disklessset_with_failpoints()) } else { program };
-    program.env(VARIABLE, wish)
+    program.env(VARIABLE, request)
 }
 
 fn steps_file(root: &TestRoot) -> Utf8PathBuf {

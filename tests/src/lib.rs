@@ -33,6 +33,7 @@ pub mod kill_table;
 pub mod loop_disk;
 pub mod mounted;
 pub mod need;
+mod outcome;
 pub mod own_tmp;
 pub mod patience;
 pub mod place;

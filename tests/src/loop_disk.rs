@@ -96,7 +96,7 @@ impl LoopDisk {
             }
         }
         file.set_len(length.saturating_sub(bytes))?;
-        self.settled()?;
+        self.wait_until_freed()?;
         Ok(filling)
     }
 
@@ -108,7 +108,7 @@ impl LoopDisk {
         tool("sync", &["--file-system", self.path.as_str()]).map(drop)
     }
 
-    fn settled(&self) -> io::Result<()> {
+    fn wait_until_freed(&self) -> io::Result<()> {
         if self.kind == Disk::Btrfs {
             // A subvolume that was deleted gives its room back some time later.
             tool("btrfs", &["--quiet", "subvolume", "sync", "-s", "1", self.path.as_str()])?;
@@ -121,7 +121,7 @@ impl LoopDisk {
     /// # Errors
     /// When it cannot be asked.
     pub fn used(&self) -> io::Result<u64> {
-        self.settled()?;
+        self.wait_until_freed()?;
         let stat = nix::sys::statvfs::statvfs(self.path.as_std_path())?;
         Ok((stat.blocks() - stat.blocks_free()) * stat.fragment_size())
     }

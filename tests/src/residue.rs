@@ -54,14 +54,14 @@ impl Snapshot {
     /// Panics with a list of differences when the world is not as it was in this snapshot.
     #[track_caller]
     pub fn assert_same_as_now(&self, root: &TestRoot) {
-        let differences = settled(|| self.differences(&Self::of(root)));
+        let differences = without_loop_devices(|| self.differences(&Self::of(root)));
         assert!(differences.is_empty(), "not as before below {}:\n{differences}", self.root);
     }
 
     /// Panics when something is mounted, attached or still running, whatever the files are.
     #[track_caller]
     pub fn assert_nothing_held(root: &TestRoot) {
-        let differences = settled(|| {
+        let differences = without_loop_devices(|| {
             let now = Self::of(root);
             let held =
                 Self { mounts: vec![], loops: BTreeMap::new(), processes: BTreeMap::new(), ..now.clone() };
@@ -138,7 +138,7 @@ fn more_often<'a>(here: &'a BTreeMap<String, String>, there: &BTreeMap<String, S
 
 /// Looks again for a while as long as loop devices are all that differs: tools of other tests run in copies of the mount
 /// table, and hold what was mounted when they began until they end.
-pub fn settled(mut look: impl FnMut() -> String) -> String {
+pub fn without_loop_devices(mut look: impl FnMut() -> String) -> String {
     let started = std::time::Instant::now();
     loop {
         let differences = look();

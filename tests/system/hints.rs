@@ -10,7 +10,7 @@ use disklessset_tests::run::Outcome;
 
 use super::image_signing::sign;
 use super::small::{KERNEL, Small, kernels};
-use super::verify::{good, told};
+use super::verify::{finding, good};
 
 /// Types a line with a program of the system in it.
 #[track_caller]
@@ -68,7 +68,7 @@ fn what_lets_a_key_sign_and_a_web_server_read_does() {
     let _ = small.run(&["verify", "--record"]).expect_done();
     good(root);
     mode(&kernels(root).join(format!("vmlinuz-{KERNEL}")), 0o600);
-    let mends = told(root, KERNEL, &["a web server may not read"]);
+    let mends = finding(root, KERNEL, &["a web server may not read"]);
     typed(root, &mends);
     good(root);
 }

@@ -8,9 +8,9 @@ use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
 
+use super::cpio::cpio;
 use super::kernels::real_kernel;
 use super::small::{Small, kernels, make_tree, put};
-use super::verify::cpio;
 
 pub(super) const VERSION: &str = "6.1.0-evil";
 

@@ -7,7 +7,7 @@ use disklessset_tests::need;
 use disklessset_tests::root::TestRoot;
 
 use super::small::{KERNEL, Small, kernels, put};
-use super::verify::{flip, good, mend, told};
+use super::verify::{finding, flip, good, mend};
 
 /// Where the configuration says the keys are, without the root.
 const KEY: &str = "/etc/disklessset/site.key";
@@ -70,7 +70,7 @@ fn a_site_begins_to_sign_and_ends() {
 
     sign(root);
     // Before anything is signed nothing refers to signatures, and nobody is given a kernel that would not boot.
-    let _ = told(root, "web", &["kernel 6.1.0-small is not signed"]);
+    let _ = finding(root, "web", &["kernel 6.1.0-small is not signed"]);
     small.refused(&["kernel", "set", "web", KERNEL], 5, "is not signed");
     let refused = small.create("other", &[]).run().expect_code(5);
     assert!(refused.stderr.contains("disklessset verify --kernel 6.1.0-small --record"), "{refused}");
@@ -133,18 +133,18 @@ fn wrong_signatures_are_told_and_made_again() {
     ];
     for (signature, name, file) in cases {
         flip(&signature, 5);
-        let command = told(root, name, &["the signature of", file, "is not one of this file"]);
+        let command = finding(root, name, &["the signature of", file, "is not one of this file"]);
         mend(root, &command);
         good(root);
         std::fs::remove_file(&signature).unwrap();
-        let command = told(root, name, &[file, "is not signed"]);
+        let command = finding(root, name, &[file, "is not signed"]);
         mend(root, &command);
         good(root);
     }
     // Another key: nothing that the old one signed counts any more.
     make_key(root);
-    let _ = told(root, "web", &["the signature of boot.ipxe"]);
-    let command = told(root, KERNEL, &["the signature of vmlinuz"]);
+    let _ = finding(root, "web", &["the signature of boot.ipxe"]);
+    let command = finding(root, KERNEL, &["the signature of vmlinuz"]);
     mend(root, &command);
     let _ = small.run(&["verify", "--record"]).expect_done();
     good(root);
@@ -153,8 +153,8 @@ fn wrong_signatures_are_told_and_made_again() {
     std::fs::remove_file(pairs.join(format!("signature-initramfs-kernel-{KERNEL}"))).unwrap();
     let said = small.run(&["verify", "--record"]).expect_done();
     assert!(said.stderr.contains("was not signed"), "{said}");
-    let _ = told(root, KERNEL, &["vmlinuz-6.1.0-small is not as it was published"]);
-    let _ = told(root, KERNEL, &["the signature of vmlinuz"]);
+    let _ = finding(root, KERNEL, &["vmlinuz-6.1.0-small is not as it was published"]);
+    let _ = finding(root, KERNEL, &["the signature of vmlinuz"]);
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn a_certificate_that_has_expired_is_told() {
     let dates = ["-startdate", "20200101000000Z", "-enddate", "20200102000000Z"];
     let files = ["-in", request.as_str(), "-out", certificate.as_str()];
     let _ = root.tool("openssl", &[&of[..], &dates, &files].concat()).run().expect_done();
-    let how = told(root, certificate.as_str(), &["the certificate has expired"]);
+    let how = finding(root, certificate.as_str(), &["the certificate has expired"]);
     assert!(how.contains("disklessset verify --record"), "{how}");
     make_key(root);
     let _ = small.run(&["verify", "--record"]).expect_done();

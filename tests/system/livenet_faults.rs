@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use disklessset_tests::need;
 use disklessset_tests::own_tmp::OwnTmp;
-use disklessset_tests::residue::{Snapshot, settled};
+use disklessset_tests::residue::{Snapshot, without_loop_devices};
 use disklessset_tests::run::Program;
 
 use super::small::{KERNEL, Small, kernels};
@@ -185,7 +185,7 @@ fn killed_when(moments: &[(&str, &str)], has_come: impl Fn(&Small, &str) -> Opti
         assert_eq!(status.as_deref(), Some("CORRUPTED"), "killed in {tool}");
         let _ = small.run(&["clean", "--yes"]).expect_done();
         small.root.wait_for_orphans(tool);
-        let differences = settled(|| before.differences(&Snapshot::of(&small.root)));
+        let differences = without_loop_devices(|| before.differences(&Snapshot::of(&small.root)));
         assert!(differences.is_empty(), "killed in {tool} ({layout}):\n{differences}");
         assert_eq!(tmp.left(), BTreeSet::new(), "killed in {tool} ({layout}), in temporary directories");
     }

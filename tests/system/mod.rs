@@ -8,6 +8,7 @@ mod author_oci;
 mod author_ramdisk;
 mod author_sources;
 mod cleaning_many;
+mod cpio;
 mod dnf;
 mod dnf_faults;
 pub(crate) mod dnf_world;

@@ -162,5 +162,5 @@ fn initramfs(version: &str, drivers: &[&str]) -> Vec<u8> {
         drivers.iter().map(|driver| format!("usr/lib/modules/{version}/kernel/{driver}.ko")).collect();
     let mut files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"driver"[..])).collect();
     files.push(("usr/lib/dracut/modules.txt", b"base\ndmsquash-live\nlivenet\nnfs\noverlayfs\n"));
-    super::verify::cpio(&files)
+    super::cpio::cpio(&files)
 }

@@ -27,9 +27,9 @@ pub(super) struct Line {
 #[track_caller]
 pub(super) fn verified(root: &TestRoot, args: &[&str]) -> Vec<Line> {
     let before = Snapshot::of(root);
-    let told = root.disklessset(&[&["verify", "--format", "json"], args].concat()).run();
+    let finding = root.disklessset(&[&["verify", "--format", "json"], args].concat()).run();
     before.assert_same_as_now(root);
-    let json = told.json();
+    let json = finding.json();
     let text = |line: &serde_json::Value, key: &str| line[key].as_str().map(str::to_owned);
     let lines: Vec<Line> = json["verified"]
         .as_array()
@@ -43,7 +43,7 @@ pub(super) fn verified(root: &TestRoot, args: &[&str]) -> Vec<Line> {
         })
         .collect();
     let bad = lines.iter().any(|line| line.problem.is_some());
-    let _ = told.expect_code(i32::from(bad));
+    let _ = finding.expect_code(i32::from(bad));
     lines
 }
 
@@ -56,7 +56,7 @@ pub(super) fn good(root: &TestRoot) {
 
 /// Asserts that a problem is told whose text has these words; gives what mends it.
 #[track_caller]
-pub(super) fn told(root: &TestRoot, name: &str, words: &[&str]) -> String {
+pub(super) fn finding(root: &TestRoot, name: &str, words: &[&str]) -> String {
     let lines = verified(root, &[]);
     let has = |line: &&Line| {
         let text = line.problem.as_deref().unwrap_or_default();
@@ -77,7 +77,7 @@ pub(super) fn mend(root: &TestRoot, command: &str) {
 /// Asserts that damage is told, and that the command told with it mends it.
 #[track_caller]
 pub(super) fn told_and_mended(root: &TestRoot, name: &str, words: &[&str]) {
-    let command = told(root, name, words);
+    let command = finding(root, name, words);
     mend(root, &command);
     good(root);
 }
@@ -153,7 +153,7 @@ fn what_was_there_before_manifests_is_good_with_a_warning_and_recorded_at_once()
     let _ = small.run(&["verify", "--record"]).expect_done().expect_said("recorded the digests of image old");
     let _ = small.run(&["verify", "--record"]).expect_done().expect_said("on record already");
     // What is damaged is not made good by that.
-    let how = told(root, "damaged", &["squashfs.img is not as it was published"]);
+    let how = finding(root, "damaged", &["squashfs.img is not as it was published"]);
     assert!(how.ends_with("disklessset verify damaged --record"), "{how}");
     let _ = small.run(&["remove", "damaged", "--yes"]).expect_done();
     good(root);
@@ -192,13 +192,13 @@ fn damage_to_a_root_image_is_told_and_nothing_hides_it() {
     let _ = small.run(&["verify", "--record"]).expect_done();
     let file = small.squashfs("web");
     flip(&file, 1);
-    let _ = told(root, "web", &["squashfs.img is not as it was published"]);
+    let _ = finding(root, "web", &["squashfs.img is not as it was published"]);
     // Another kernel and a changed record do not make it good, a copy would.
     let _ = small.run(&["kernel", "set", "web", "6.1.0-other"]).expect_done();
     let _ = small.run(&["kernel", "set", "web", KERNEL]).expect_done();
     let _ = small.run(&["livenet", "resize", "web", "900M"]).expect_done();
     small.refused(&["clone", "web", "copy"], 1, "squashfs.img of image web is not as it was published");
-    let how = told(root, "web", &["squashfs.img is not as it was published"]);
+    let how = finding(root, "web", &["squashfs.img is not as it was published"]);
     flip(&file, 1);
     good(root);
     flip(&file, 1);
@@ -209,10 +209,10 @@ fn damage_to_a_root_image_is_told_and_nothing_hides_it() {
     good(root);
 
     std::fs::rename(&file, root.beside().join("away")).unwrap();
-    let _ = told(root, "web", &["squashfs.img"]);
+    let _ = finding(root, "web", &["squashfs.img"]);
     std::fs::rename(root.beside().join("away"), &file).unwrap();
     std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    let how = told(root, "web", &["may not read squashfs.img"]);
+    let how = finding(root, "web", &["may not read squashfs.img"]);
     let words: Vec<&str> = how.split(' ').collect();
     let _ = root.tool(words[0], &words[1..]).run().expect_done();
     good(root);
@@ -239,7 +239,7 @@ fn a_boot_file_that_is_wrong_is_written_anew() {
     let right = std::fs::read_to_string(&file).unwrap();
 
     put(&file, right.replace("squashfs.img", "elsewhere.img").as_bytes(), 0o644);
-    let _ = told(root, "web", &["boot.ipxe names", "elsewhere.img", "not there"]);
+    let _ = finding(root, "web", &["boot.ipxe names", "elsewhere.img", "not there"]);
     told_and_mended(root, "web", &["boot.ipxe is not what its class would write"]);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), right);
 
@@ -249,7 +249,7 @@ fn a_boot_file_that_is_wrong_is_written_anew() {
     let manifest = root.image_dir("web").join("SHA256SUMS");
     let text = std::fs::read_to_string(&manifest).unwrap();
     put(&manifest, text.replacen(&text[..8], "00000000", 1).as_bytes(), 0o644);
-    let _ = told(root, "web", &["boot.ipxe is not as it was published"]);
+    let _ = finding(root, "web", &["boot.ipxe is not as it was published"]);
     let _ = small.run(&["verify", "web", "--record"]).expect_done();
     good(root);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), right);
@@ -297,17 +297,17 @@ fn records_that_were_edited_are_told() {
 
     // A kernel that the image has no modules of; the boot file is of the one before.
     edited(KERNEL, "6.1.0-other");
-    let _ = told(root, "web", &["boot.ipxe is not what its class would write"]);
+    let _ = finding(root, "web", &["boot.ipxe is not what its class would write"]);
     told_and_mended(root, "web", &["squashfs.img has modules of kernel 6.1.0-small, not of 6.1.0-other"]);
 
     edited(KERNEL, "6.1.0-nowhere");
-    let how = told(root, "web", &["there is no kernel 6.1.0-nowhere"]);
+    let how = finding(root, "web", &["there is no kernel 6.1.0-nowhere"]);
     assert!(how.contains("kernel set web VERSION") && how.contains(KERNEL), "{how}");
     edited("layout: flat", "layout: classic");
-    let how = told(root, "web", &["its record says that squashfs.img is classic, and it is flat"]);
+    let how = finding(root, "web", &["its record says that squashfs.img is classic, and it is flat"]);
     assert!(how.contains("layout: flat"), "{how}");
     put(&record, b"image_data: [", 0o644);
-    let how = told(root, "web", &["image_data.yml"]);
+    let how = finding(root, "web", &["image_data.yml"]);
     assert!(how.contains("disklessset clear web"), "{how}");
     put(&record, text.as_bytes(), 0o644);
     good(root);
@@ -322,8 +322,8 @@ fn a_user_without_privileges_may_check_and_not_record() {
     let as_nobody = |args: &[&str]| root.disklessset(args).behind("setpriv", &nobody).dir("/".into()).run();
     let _ = as_nobody(&["verify"]).expect_done().expect_said("checked 1 image and 1 kernel");
     flip(&small.squashfs("web"), 1);
-    let told = as_nobody(&["verify", "web"]).expect_code(1);
-    assert!(told.stdout.contains("squashfs.img is not as it was published"), "{told}");
+    let finding = as_nobody(&["verify", "web"]).expect_code(1);
+    assert!(finding.stdout.contains("squashfs.img is not as it was published"), "{finding}");
     let before = Snapshot::of(root);
     let _ = as_nobody(&["verify", "web", "--record"]).expect_refusal(&[1, 5]);
     before.assert_same_as_now(root);
@@ -376,34 +376,13 @@ fn a_check_while_an_image_is_made_says_so_and_ends_well() {
     let creation = small.create("web", &["--run", script.as_str()]);
     let (running, ()) = creation.start().wait_until(|| tree.join("begun").exists().then_some(()));
     for args in [&["verify", "--format", "json"][..], &["verify", "web", "--format", "json"]] {
-        let told = small.run(args).expect_done().json();
-        let lines = told["verified"].as_array().unwrap();
+        let finding = small.run(args).expect_done().json();
+        let lines = finding["verified"].as_array().unwrap();
         let web: Vec<_> = lines.iter().filter(|line| line["name"] == "web").collect();
-        assert!(web.iter().any(|line| line["warning"] == "is IN_CREATION: not checked"), "{told}");
-        assert!(lines.iter().all(|line| line["problem"].is_null()), "{told}");
+        assert!(web.iter().any(|line| line["warning"] == "is IN_CREATION: not checked"), "{finding}");
+        assert!(lines.iter().all(|line| line["problem"].is_null()), "{finding}");
     }
     put(&tree.join("go"), b"", 0o644);
     let _ = running.wait().expect_done();
     let _ = small.run(&["verify"]).expect_done();
-}
-
-/// An uncompressed archive of these files (the format is cpio's "newc").
-pub(super) fn cpio(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (name, text) in files.iter().chain(&[("TRAILER!!!", &b""[..])]) {
-        out.extend(b"070701");
-        for field in 0..13 {
-            let value = match field {
-                6 => text.len(),
-                11 => name.len() + 1,
-                _ => 0,
-            };
-            out.extend(format!("{value:08x}").bytes());
-        }
-        out.extend(name.bytes().chain([0]));
-        out.resize(out.len().next_multiple_of(4), 0);
-        out.extend(*text);
-        out.resize(out.len().next_multiple_of(4), 0);
-    }
-    out
 }

@@ -6,10 +6,10 @@ use camino::Utf8Path;
 use disklessset_tests::need;
 
 use super::apt_tree::shared;
+use super::cpio::cpio;
 use super::small::{KERNEL, Small, kernels, put};
 use super::verify::{
-    PATIENCE, cpio, flip, good, initramfs, kernel_file, mend, recorded, told, told_and_mended, verified,
-    vmlinuz,
+    PATIENCE, finding, flip, good, initramfs, kernel_file, mend, recorded, told_and_mended, verified, vmlinuz,
 };
 
 #[test]
@@ -33,27 +33,27 @@ fn a_kernel_that_is_not_itself_is_told_and_the_right_one_takes_its_place() {
     };
     // By another version.
     std::fs::copy(&other, vmlinuz(root)).unwrap();
-    let _ = told(root, KERNEL, &["is not as it was published"]);
+    let _ = finding(root, KERNEL, &["is not as it was published"]);
     let lines = verified(root, &["web"]);
     assert!(lines.iter().any(|line| line.name == KERNEL && line.problem.is_some()), "{lines:?}");
-    restore(&told(root, KERNEL, &["vmlinuz-6.1.0-small is kernel 6.1.0-other inside"]));
+    restore(&finding(root, KERNEL, &["vmlinuz-6.1.0-small is kernel 6.1.0-other inside"]));
     // By one byte. A third content of that version is refused, damaged or not.
     flip(&vmlinuz(root), 1);
     let third = kernel_file(root, KERNEL, 3);
     small.refused(&["kernel", "add", "--vmlinuz", third.as_str()], 5, "other content");
-    restore(&told(root, KERNEL, &["vmlinuz-6.1.0-small is not as it was published"]));
+    restore(&finding(root, KERNEL, &["vmlinuz-6.1.0-small is not as it was published"]));
     small.refused(&["kernel", "add", "--vmlinuz", third.as_str()], 5, "other content");
     // Without a manifest, the version inside tells which is right.
     std::fs::copy(&other, vmlinuz(root)).unwrap();
     std::fs::remove_file(kernels(root).join(format!("SHA256SUMS-{KERNEL}"))).unwrap();
-    let how = told(root, KERNEL, &["vmlinuz-6.1.0-small is kernel 6.1.0-other inside"]);
+    let how = finding(root, KERNEL, &["vmlinuz-6.1.0-small is kernel 6.1.0-other inside"]);
     let command = how.replace("FILE (FILE being kernel 6.1.0-small as it was added)", right.as_str());
     mend(root, &command);
     let _ = small.run(&["verify", "--record"]).expect_done();
     good(root);
     // Gone.
     std::fs::remove_file(vmlinuz(root)).unwrap();
-    let how = told(root, "web", &["there is no kernel 6.1.0-small"]);
+    let how = finding(root, "web", &["there is no kernel 6.1.0-small"]);
     mend(root, &how.replace("FILE", right.as_str()));
     good(root);
 }
@@ -84,11 +84,11 @@ fn an_initramfs_of_another_kernel_or_for_other_images_is_told_and_made_again() {
     let create = ["livenet", "create", "web", "--kernel", &version, "--source", &source];
     let _ = root.disklessset(&create).limit(PATIENCE).run().expect_done();
     let _ = small.run(&["verify", "--record"]).expect_done();
-    let _ = told(root, "web", &["was made for kernel 5.9"]);
+    let _ = finding(root, "web", &["was made for kernel 5.9"]);
     told_and_mended(root, "web", &["has no dracut module dmsquash-live"]);
 
     flip(&made, 1);
-    let how = told(root, &version, &["initramfs-kernel", "is not as it was published"]);
+    let how = finding(root, &version, &["initramfs-kernel", "is not as it was published"]);
     assert_eq!(how, format!("disklessset kernel initramfs {version}"));
     flip(&made, 1);
     // Cut in the middle, and on record like that.
@@ -107,12 +107,12 @@ fn an_initramfs_that_is_gone_or_unreadable_is_told() {
     let root = &small.root;
     let right = std::fs::read(initramfs(root)).unwrap();
     put(&initramfs(root), &right, 0o600);
-    let how = told(root, KERNEL, &["may not read initramfs-kernel-6.1.0-small (mode 0600)"]);
+    let how = finding(root, KERNEL, &["may not read initramfs-kernel-6.1.0-small (mode 0600)"]);
     assert!(how.starts_with("chmod 0644 "), "{how}");
     std::fs::remove_file(initramfs(root)).unwrap();
-    let how = told(root, "web", &["has no initramfs"]);
+    let how = finding(root, "web", &["has no initramfs"]);
     assert_eq!(how, "disklessset kernel initramfs 6.1.0-small");
-    let _ = told(root, KERNEL, &["initramfs-kernel-6.1.0-small is missing"]);
+    let _ = finding(root, KERNEL, &["initramfs-kernel-6.1.0-small is missing"]);
     put(&initramfs(root), b"in no form we know", 0o644);
     let _ = small.run(&["verify", "--kernel", KERNEL, "--record"]).expect_done();
     let lines = verified(root, &["web"]);

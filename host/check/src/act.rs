@@ -25,7 +25,7 @@ use disklessset_core::system::layout::Layout;
 use disklessset_core::system::{atomic_file, interrupt};
 use disklessset_core::{
     failure,
-    integrity::{self, Weight},
+    integrity::{self, Severity},
     yaml,
 };
 
@@ -35,7 +35,7 @@ pub(super) struct Act {
     pub(super) root: Utf8PathBuf,
     pub(super) modules: Utf8PathBuf,
     pub(super) answer: Utf8PathBuf,
-    pub(super) what: What,
+    pub(super) what: Step,
     /// The moment of its sudden end; 0 for none.
     pub(super) die_at: u64,
     /// Whether a stop is asked for before the class begins.
@@ -44,7 +44,7 @@ pub(super) struct Act {
 
 /// What it does.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) enum What {
+pub(super) enum Step {
     /// Tells the actions of a class.
     Describe {
         class: String,
@@ -114,7 +114,7 @@ pub(super) enum What {
 /// What came of it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Answer {
-    pub(super) error: Option<Fault>,
+    pub(super) error: Option<ActError>,
     pub(super) actions: Vec<ActionSpec>,
     pub(super) source: Option<SourceDescription>,
     /// Words of actions that the class has and nobody gets, and why.
@@ -131,7 +131,7 @@ pub(super) struct Answer {
 
 /// An error between processes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Fault {
+pub(super) struct ActError {
     pub(super) kind: FaultKind,
     pub(super) text: String,
 }
@@ -156,7 +156,7 @@ pub(super) struct Seen {
     pub(super) problem: Option<String>,
 }
 
-impl From<Error> for Fault {
+impl From<Error> for ActError {
     fn from(error: Error) -> Self {
         let kind = match error.kind {
             ErrorKind::PANICKED => FaultKind::Panicked,
@@ -172,9 +172,9 @@ impl From<Error> for Fault {
 
 /// Keeps what is said to the user.
 #[derive(Default)]
-struct Ear(Mutex<Vec<String>>);
+struct WarningCollector(Mutex<Vec<String>>);
 
-impl Observer for Ear {
+impl Observer for WarningCollector {
     fn line(&self, level: Level, text: &str) {
         if level == Level::Warning {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
@@ -198,13 +198,13 @@ pub fn perform(order: &Utf8Path) -> std::result::Result<(), String> {
 }
 
 fn begin(act: &Act, answer: &mut Answer) -> Result<()> {
-    let ear = Arc::new(Ear::default());
+    let warnings = Arc::new(WarningCollector::default());
     let options = SiteOptions {
         root: Some(act.root.clone()),
         modules_dir: Some(act.modules.clone()),
         ..SiteOptions::default()
     };
-    let site = Site::open(&options, Arc::clone(&ear) as Arc<dyn Observer>)?;
+    let site = Site::open(&options, Arc::clone(&warnings) as Arc<dyn Observer>)?;
     site.prepare()?;
     interrupt::install().map_err(|cause| Error::failed("cannot handle signals").because(cause))?;
     // Loaded before anything is compared: what the dynamic linker keeps open is no fault of the module.
@@ -223,27 +223,27 @@ fn begin(act: &Act, answer: &mut Answer) -> Result<()> {
     answer.milliseconds = begun.elapsed().as_millis();
     answer.moments = kill_point::passed();
     answer.changes = before.changes();
-    answer.warnings = ear.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    answer.warnings = warnings.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
     outcome
 }
 
-fn carry_out(site: &Site, what: &What, answer: &mut Answer) -> Result<()> {
+fn carry_out(site: &Site, what: &Step, answer: &mut Answer) -> Result<()> {
     let images = ImageManager::new(site);
     let given = |values: &BTreeMap<String, Value>| -> BTreeMap<String, Raw> {
         values.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect()
     };
     match what {
-        What::Describe { class } => {
+        Step::Describe { class } => {
             answer.actions = site.classes().actions_of_class(class)?;
             answer.left_out = site.classes().left_out(class)?;
             Ok(())
         }
-        What::DescribeSource { source } => {
+        Step::DescribeSource { source } => {
             answer.source = Some(site.classes().source(source)?);
             Ok(())
         }
-        What::CheckSource { source, given: values } => images.check_source(source, given(values)),
-        What::BuildSource { source, given: values } => {
+        Step::CheckSource { source, given: values } => images.check_source(source, given(values)),
+        Step::BuildSource { source, given: values } => {
             let place = trial_directory(site.layout());
             let (tree, scratch) = (place.join("tree"), place.join("scratch"));
             for (directory, mode) in [(&place, 0o700), (&tree, 0o755), (&scratch, 0o700)] {
@@ -251,34 +251,34 @@ fn carry_out(site: &Site, what: &What, answer: &mut Answer) -> Result<()> {
             }
             images.build_from_source(source, given(values), &tree, &scratch)
         }
-        What::Create { file, words } => {
+        Step::Create { file, words } => {
             let file = ParametersFile::parse(file).map_err(Error::failed)?;
             images.run_action(&file.image_class, words, &file.name, file.given)?;
             see(&images, &file.name, answer)
         }
-        What::Clone { from, name } => images.clone_image(&image(from)?, &image(name)?),
-        What::Remove { name } => images.remove(&image(name)?),
-        What::Clear { name } => images.clear(&image(name)?),
-        What::SetKernel { name, version } => {
+        Step::Clone { from, name } => images.clone_image(&image(from)?, &image(name)?),
+        Step::Remove { name } => images.remove(&image(name)?),
+        Step::Clear { name } => images.clear(&image(name)?),
+        Step::SetKernel { name, version } => {
             let version = KernelVersion::parse(version).map_err(failure::usage)?;
             images.set_kernel(&image(name)?, &version)
         }
-        What::Action { class, words, name, given: values } => {
+        Step::Action { class, words, name, given: values } => {
             images.run_action(class, words, &image(name)?, given(values)).map(drop)
         }
-        What::Overview { class, words, given: values } => {
+        Step::Overview { class, words, given: values } => {
             images.run_overview(class, words, given(values)).map(drop)
         }
-        What::Look { name } => see(&images, &image(name)?, answer),
-        What::Clean => {
+        Step::Look { name } => see(&images, &image(name)?, answer),
+        Step::Clean => {
             let report = images.clean(&[])?;
             match report.kept.into_iter().next() {
                 Some((name, error)) => Err(error.context(format!("cannot clean {name}"))),
                 None => Ok(()),
             }
         }
-        What::CleanNothing { class, name } => images.clean_nothing(class, &image(name)?),
-        What::Nonsense { class } => ask_nonsense(site, class),
+        Step::CleanNothing { class, name } => images.clean_nothing(class, &image(name)?),
+        Step::Nonsense { class } => ask_nonsense(site, class),
     }
 }
 
@@ -299,7 +299,7 @@ fn see(images: &ImageManager<'_>, name: &ImageName, answer: &mut Answer) -> Resu
             // No image has modules of a made-up kernel; that is the check's doing, and not the class's.
             let of_the_check = |text: &str| [KERNEL, OTHER_KERNEL].iter().any(|kernel| text.contains(kernel));
             let bad =
-                |fault: &integrity::Fault| fault.weight == Weight::Problem && !of_the_check(&fault.text);
+                |fault: &integrity::Fault| fault.severity == Severity::Problem && !of_the_check(&fault.text);
             faults.find(bad).map(|fault| fault.text)
         }
         _ => listed.problem.clone(),

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use disklessset_plugin_api::{ActionSpec, ParamKind, Role, Trial};
 
-use super::act::{self, Fault, FaultKind, Seen, What};
-use super::examiner::{Acted, Ended, Examiner, How};
+use super::act::{self, ActError, FaultKind, Seen, Step};
+use super::examiner::{ActOutcome, Examiner, Exit, RunOptions};
+use super::root_snapshot::RootSnapshot;
 use super::values;
-use super::world::World;
 use super::{Value, kills::Kills};
 use disklessset_core::modules::check::Outcome;
 
@@ -95,8 +95,9 @@ impl Class<'_> {
         }
         self.stop_when_asked(&values, &before);
         let kept = format!("check-{}", self.name.to_lowercase());
-        let acted = wanted.then(|| self.examiner.act(self.creation_of(&kept, &values), How::PLAIN))?;
-        acted.failure().is_none().then_some(kept)
+        let outcome =
+            wanted.then(|| self.examiner.act(self.creation_of(&kept, &values), RunOptions::PLAIN))?;
+        outcome.failure().is_none().then_some(kept)
     }
 
     pub(super) fn say(&self, what: &str, outcome: Outcome, text: impl Into<String>) {
@@ -107,31 +108,31 @@ impl Class<'_> {
         self.say("contract", Outcome::NotExercised, why);
     }
 
-    pub(super) fn creation_of(&self, name: &str, values: &BTreeMap<String, Value>) -> What {
+    pub(super) fn creation_of(&self, name: &str, values: &BTreeMap<String, Value>) -> Step {
         let file = values::parameters_file(&self.name, name, values).unwrap_or_default();
-        What::Create { file, words: self.creation.words.clone() }
+        Step::Create { file, words: self.creation.words.clone() }
     }
 
     /// Says what an act left behind and how it failed; whether there was nothing to say.
-    fn judged(&self, what: &str, acted: &Acted, before: &World, image: &str) -> bool {
-        let mut traces = acted.traces();
+    fn judged(&self, what: &str, outcome: &ActOutcome, before: &RootSnapshot, image: &str) -> bool {
+        let mut traces = outcome.traces();
         traces.extend(self.examiner.unrecorded_mounts(before, image));
         for trace in &traces {
             self.say(what, Outcome::Bad, trace.clone());
         }
-        match acted.failure() {
+        match outcome.failure() {
             None => traces.is_empty(),
             Some(fault) => {
-                let (outcome, text) = self.verdict(acted, fault);
+                let (outcome, text) = self.verdict(outcome, fault);
                 self.say(what, outcome, text);
                 false
             }
         }
     }
 
-    fn verdict(&self, acted: &Acted, fault: Fault) -> (Outcome, String) {
+    fn verdict(&self, outcome: &ActOutcome, fault: ActError) -> (Outcome, String) {
         match fault.kind {
-            _ if acted.ended.is_some() => (Outcome::Bad, fault.text),
+            _ if outcome.ended.is_some() => (Outcome::Bad, fault.text),
             FaultKind::Refused => (Outcome::NotExercised, format!("it was refused: {}", fault.text)),
             // Values of the user's may be wrong ones; a class's own samples and defaults may not.
             FaultKind::Usage if !self.examiner.given.is_empty() => {
@@ -149,10 +150,10 @@ impl Class<'_> {
     fn create_first(
         &self,
         values: &BTreeMap<String, Value>,
-        before: &World,
+        before: &RootSnapshot,
     ) -> Result<Seen, Option<FaultKind>> {
         let what = self.creation_of(FIRST, values);
-        let What::Create { file, .. } = &what else { return Err(None) };
+        let Step::Create { file, .. } = &what else { return Err(None) };
         match act::round_trip(file, values) {
             Ok(()) => {
                 let names: Vec<&str> = values.keys().map(String::as_str).collect();
@@ -161,20 +162,20 @@ impl Class<'_> {
             }
             Err(cause) => self.say("parameters", Outcome::Bad, cause),
         }
-        let acted = self.examiner.act(what, How::PLAIN);
-        if self.judged("create", &acted, before, FIRST) {
-            self.say("create", Outcome::Good, format!("done in {} ms", acted.answer.milliseconds));
+        let outcome = self.examiner.act(what, RunOptions::PLAIN);
+        if self.judged("create", &outcome, before, FIRST) {
+            self.say("create", Outcome::Good, format!("done in {} ms", outcome.answer.milliseconds));
         }
-        if let Some(fault) = acted.failure() {
+        if let Some(fault) = outcome.failure() {
             self.left_after("create", "after its failure", before);
             return Err(Some(fault.kind));
         }
-        acted.answer.seen.ok_or(None)
+        outcome.answer.seen.ok_or(None)
     }
 
     /// Cleans, and says what is left all the same; the world is then as before.
-    fn left_after(&self, what: &str, when: &str, before: &World) {
-        let cleaned = self.examiner.act(What::Clean, How::PLAIN);
+    fn left_after(&self, what: &str, when: &str, before: &RootSnapshot) {
+        let cleaned = self.examiner.act(Step::Clean, RunOptions::PLAIN);
         if let Some(fault) = cleaned.failure() {
             self.say(what, Outcome::Bad, format!("{when} it cannot be cleaned: {}", fault.text));
         }
@@ -182,7 +183,7 @@ impl Class<'_> {
     }
 
     /// Says what differs, if anything does, and puts the world back then.
-    pub(super) fn must_be(&self, what: &str, when: &str, wanted: &World) -> bool {
+    pub(super) fn must_be(&self, what: &str, when: &str, wanted: &RootSnapshot) -> bool {
         match wanted.difference(&self.examiner.world()) {
             None => true,
             Some(difference) => {
@@ -196,11 +197,11 @@ impl Class<'_> {
     /// How an image is in the eyes of a process that has just come; whether it is as it should be.
     fn reload(&self, what: &str, name: &str, made: Option<&Seen>) -> bool {
         let before = self.examiner.world();
-        let acted = self.examiner.act(What::Look { name: name.to_owned() }, How::PLAIN);
-        if !self.judged(what, &acted, &before, name) || !self.must_be(what, "looking changes", &before) {
+        let outcome = self.examiner.act(Step::Look { name: name.to_owned() }, RunOptions::PLAIN);
+        if !self.judged(what, &outcome, &before, name) || !self.must_be(what, "looking changes", &before) {
             return false;
         }
-        let problem = match (&acted.answer.seen, made) {
+        let problem = match (&outcome.answer.seen, made) {
             (None, _) => Some("the image is not listed".to_owned()),
             (Some(seen), _) if seen.problem.is_some() => seen.problem.clone(),
             (Some(seen), _) if seen.status != "CREATED" => Some(format!("the image is {}", seen.status)),
@@ -222,16 +223,16 @@ impl Class<'_> {
     }
 
     /// Clones the first image and changes the clone; whether there is one.
-    fn clone_and_change(&self, stock: &BTreeMap<String, String>, with_first: &World) -> bool {
-        let clone = What::Clone { from: FIRST.to_owned(), name: SECOND.to_owned() };
-        let acted = self.examiner.act(clone, How::PLAIN);
-        let good = self.judged("clone", &acted, with_first, SECOND);
-        if acted.failure().is_some() {
+    fn clone_and_change(&self, stock: &BTreeMap<String, String>, with_first: &RootSnapshot) -> bool {
+        let clone = Step::Clone { from: FIRST.to_owned(), name: SECOND.to_owned() };
+        let outcome = self.examiner.act(clone, RunOptions::PLAIN);
+        let good = self.judged("clone", &outcome, with_first, SECOND);
+        if outcome.failure().is_some() {
             self.left_after("clone", "after its failure", with_first);
             return false;
         }
         if good {
-            self.say("clone", Outcome::Good, format!("done in {} ms", acted.answer.milliseconds));
+            self.say("clone", Outcome::Good, format!("done in {} ms", outcome.answer.milliseconds));
             self.reload("reload of a clone", SECOND, None);
         }
         self.set_kernel();
@@ -243,10 +244,10 @@ impl Class<'_> {
 
     fn set_kernel(&self) {
         let before = self.examiner.world();
-        let set = What::SetKernel { name: SECOND.to_owned(), version: values::OTHER_KERNEL.to_owned() };
-        let acted = self.examiner.act(set, How::PLAIN);
-        if !self.judged("set kernel", &acted, &before, SECOND) {
-            if acted.failure().is_some() {
+        let set = Step::SetKernel { name: SECOND.to_owned(), version: values::OTHER_KERNEL.to_owned() };
+        let outcome = self.examiner.act(set, RunOptions::PLAIN);
+        if !self.judged("set kernel", &outcome, &before, SECOND) {
+            if outcome.failure().is_some() {
                 self.left_after("set kernel", "after its failure", &before);
             }
             return;
@@ -261,7 +262,7 @@ impl Class<'_> {
 
     /// The kernel that is on record for the second image.
     fn kernel_of_second(&self) -> Option<String> {
-        let look = self.examiner.act(What::Look { name: SECOND.to_owned() }, How::PLAIN);
+        let look = self.examiner.act(Step::Look { name: SECOND.to_owned() }, RunOptions::PLAIN);
         look.answer.seen?.attributes.get("kernel")?.as_str().map(str::to_owned)
     }
 
@@ -276,14 +277,14 @@ impl Class<'_> {
             Err(missing) => return self.say(&subject, Outcome::NotExercised, missing),
         };
         let before = self.examiner.world();
-        let acted = self.examiner.act(self.action_of(action, given), How::PLAIN);
-        let good = self.judged(&subject, &acted, &before, SECOND);
+        let outcome = self.examiner.act(self.action_of(action, given), RunOptions::PLAIN);
+        let good = self.judged(&subject, &outcome, &before, SECOND);
         let changes = action.role == Role::Change;
-        if acted.failure().is_some() {
+        if outcome.failure().is_some() {
             self.left_after(&subject, "after it did not succeed", &before);
         } else if changes {
             if good {
-                self.say(&subject, Outcome::Good, format!("done in {} ms", acted.answer.milliseconds));
+                self.say(&subject, Outcome::Good, format!("done in {} ms", outcome.answer.milliseconds));
                 self.reload(&format!("reload after {}", action.words), SECOND, None);
             }
         } else if self.must_be(&subject, "it says that it only reads", &before) && good {
@@ -291,19 +292,19 @@ impl Class<'_> {
         }
     }
 
-    pub(super) fn action_of(&self, action: &ActionSpec, given: BTreeMap<String, Value>) -> What {
+    pub(super) fn action_of(&self, action: &ActionSpec, given: BTreeMap<String, Value>) -> Step {
         let (class, words) = (self.name.clone(), action.words.clone());
         match action.role {
-            Role::Overview => What::Overview { class, words, given },
-            _ => What::Action { class, words, name: SECOND.to_owned(), given },
+            Role::Overview => Step::Overview { class, words, given },
+            _ => Step::Action { class, words, name: SECOND.to_owned(), given },
         }
     }
 
-    fn remove(&self, what: &str, name: &str, wanted: &World) {
+    fn remove(&self, what: &str, name: &str, wanted: &RootSnapshot) {
         let before = self.examiner.world();
-        let acted = self.examiner.act(What::Remove { name: name.to_owned() }, How::PLAIN);
-        let good = self.judged(what, &acted, &before, name);
-        if acted.failure().is_some() {
+        let outcome = self.examiner.act(Step::Remove { name: name.to_owned() }, RunOptions::PLAIN);
+        let good = self.judged(what, &outcome, &before, name);
+        if outcome.failure().is_some() {
             return self.left_after(what, "after its failure", wanted);
         }
         if self.must_be(what, "afterwards the world is not as before the image", wanted) && good {
@@ -312,10 +313,10 @@ impl Class<'_> {
     }
 
     /// A cleaning with nothing to clean does nothing.
-    fn clean_nothing(&self, before: &World) {
-        let what = What::CleanNothing { class: self.name.clone(), name: NOBODY.to_owned() };
-        let acted = self.examiner.act(what, How::PLAIN);
-        let good = self.judged("clean of nothing", &acted, before, NOBODY);
+    fn clean_nothing(&self, before: &RootSnapshot) {
+        let what = Step::CleanNothing { class: self.name.clone(), name: NOBODY.to_owned() };
+        let outcome = self.examiner.act(what, RunOptions::PLAIN);
+        let good = self.judged("clean of nothing", &outcome, before, NOBODY);
         if self.must_be("clean of nothing", "it is not left as it was", before) && good {
             self.say("clean of nothing", Outcome::Good, "does nothing");
         }
@@ -324,25 +325,25 @@ impl Class<'_> {
     /// Panics and wrong requests come back as errors.
     fn nonsense(&self) {
         let before = self.examiner.world();
-        let acted = self.examiner.act(What::Nonsense { class: self.name.clone() }, How::PLAIN);
-        if self.judged("wrong requests", &acted, &before, NOBODY) {
+        let outcome = self.examiner.act(Step::Nonsense { class: self.name.clone() }, RunOptions::PLAIN);
+        if self.judged("wrong requests", &outcome, &before, NOBODY) {
             self.say("wrong requests", Outcome::Good, "are answered with errors");
         }
     }
 
     /// Asked to stop before the class begins: the creation ends soon, and nothing of it is left.
-    fn stop_when_asked(&self, values: &BTreeMap<String, Value>, before: &World) {
+    fn stop_when_asked(&self, values: &BTreeMap<String, Value>, before: &RootSnapshot) {
         let what = "stop when asked";
-        let how = How { interrupted: true, limit: Some(OBEYS_WITHIN), ..How::PLAIN };
-        let acted = self.examiner.act(self.creation_of(SECOND, values), how);
-        match (&acted.ended, acted.failure()) {
-            (Some(Ended::TimedOut(_)), _) => {
+        let how = RunOptions { interrupted: true, limit: Some(OBEYS_WITHIN), ..RunOptions::PLAIN };
+        let outcome = self.examiner.act(self.creation_of(SECOND, values), how);
+        match (&outcome.ended, outcome.failure()) {
+            (Some(Exit::TimedOut(_)), _) => {
                 let text =
                     format!("goes on for more than {} s after a stop was asked for", OBEYS_WITHIN.as_secs());
                 self.say(what, Outcome::Bad, text);
             }
             (None, Some(fault)) if fault.kind == FaultKind::Interrupted => {
-                let text = format!("obeyed within {} ms", acted.answer.milliseconds);
+                let text = format!("obeyed within {} ms", outcome.answer.milliseconds);
                 self.say(what, Outcome::Good, text);
             }
             (_, Some(fault)) => self.say(what, Outcome::Bad, fault.text),

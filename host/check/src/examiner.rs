@@ -10,11 +10,11 @@ use nix::sys::prctl;
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::geteuid;
 
-use super::act::{Act, Answer, Fault, FaultKind, What};
+use super::act::{Act, ActError, Answer, FaultKind, Step};
 use super::class::Class;
 use super::place::{self, Rooms};
+use super::root_snapshot::{self, Mounts, RootSnapshot};
 use super::source::Source;
-use super::world::{self, Mounts, World};
 use super::{CHILD, Order, Value, finding, values};
 
 use disklessset_core::installations::mounts_on_record;
@@ -39,28 +39,28 @@ pub(super) struct Examiner<'e> {
     pub(super) given: BTreeMap<String, Value>,
     limit: Duration,
     emit: &'e dyn Fn(&Finding),
-    saved: RefCell<Vec<(World, Utf8PathBuf)>>,
+    saved: RefCell<Vec<(RootSnapshot, Utf8PathBuf)>>,
     pub(super) failed: Cell<bool>,
 }
 
 /// How an actor is sent.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct How {
+pub(super) struct RunOptions {
     pub(super) module: bool,
     pub(super) die_at: u64,
     pub(super) interrupted: bool,
     pub(super) limit: Option<Duration>,
 }
 
-impl How {
+impl RunOptions {
     pub(super) const PLAIN: Self = Self { module: true, die_at: 0, interrupted: false, limit: None };
 }
 
 /// What became of an actor.
 #[derive(Debug)]
-pub(super) struct Acted {
+pub(super) struct ActOutcome {
     /// How its process ended when it should not have.
-    pub(super) ended: Option<Ended>,
+    pub(super) ended: Option<Exit>,
     pub(super) answer: Answer,
     /// What it printed, which nobody but the host may.
     printed: Vec<String>,
@@ -70,13 +70,13 @@ pub(super) struct Acted {
 
 /// An end that was not its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum Exit {
     Killed,
     Otherwise(String),
     TimedOut(String),
 }
 
-impl Acted {
+impl ActOutcome {
     /// What the action left in its process and beside it; for one that was killed only what is beside it.
     pub(super) fn traces(&self) -> Vec<String> {
         let printed = self.printed.first().map(|line| format!("prints to the terminal: {line:?}"));
@@ -85,13 +85,13 @@ impl Acted {
     }
 
     /// How it failed, if it did.
-    pub(super) fn failure(&self) -> Option<Fault> {
-        let fault = |text: String| Fault { kind: FaultKind::Failed, text };
+    pub(super) fn failure(&self) -> Option<ActError> {
+        let fault = |text: String| ActError { kind: FaultKind::Failed, text };
         match &self.ended {
             None => self.answer.error.clone(),
-            Some(Ended::Killed) => Some(fault("ended its process by signal 9".to_owned())),
-            Some(Ended::Otherwise(how)) => Some(fault(format!("ended its process: {how}"))),
-            Some(Ended::TimedOut(how)) => Some(fault(how.clone())),
+            Some(Exit::Killed) => Some(fault("ended its process by signal 9".to_owned())),
+            Some(Exit::Otherwise(how)) => Some(fault(format!("ended its process: {how}"))),
+            Some(Exit::TimedOut(how)) => Some(fault(how.clone())),
         }
     }
 }
@@ -233,18 +233,18 @@ impl Examiner<'_> {
 
     fn described(&self, class: &str) -> Option<Class<'_>> {
         let subject = format!("contract of {class}");
-        let acted = self.act(What::Describe { class: class.to_owned() }, How::PLAIN);
-        for trace in acted.traces() {
+        let outcome = self.act(Step::Describe { class: class.to_owned() }, RunOptions::PLAIN);
+        for trace in outcome.traces() {
             self.say(&format!("description of {class}"), Outcome::Bad, trace);
         }
-        if let Some(fault) = acted.failure() {
+        if let Some(fault) = outcome.failure() {
             self.say(&subject, Outcome::Bad, fault.text);
             return None;
         }
-        for (words, reason) in &acted.answer.left_out {
+        for (words, reason) in &outcome.answer.left_out {
             self.say(&format!("action {words} of {class}"), Outcome::Bad, format!("not offered: {reason}"));
         }
-        let actions: Vec<ActionSpec> = acted.answer.actions;
+        let actions: Vec<ActionSpec> = outcome.answer.actions;
         let Some(creation) = actions.iter().find(|action| action.role == Role::Create).cloned() else {
             self.say(
                 &subject,
@@ -257,7 +257,7 @@ impl Examiner<'_> {
     }
 
     /// Sends an actor and waits for its end.
-    pub(super) fn act(&self, what: What, how: How) -> Acted {
+    pub(super) fn act(&self, what: Step, how: RunOptions) -> ActOutcome {
         let name = unique();
         let act = Act {
             root: self.rooms.root(),
@@ -269,7 +269,7 @@ impl Examiner<'_> {
         };
         let mut printed = Vec::new();
         let ended = match place::leave(&self.rooms, &format!("order-{name}"), &act) {
-            Err(cause) => Some(Ended::Otherwise(cause)),
+            Err(cause) => Some(Exit::Otherwise(cause)),
             Ok(order) => {
                 let ended = self.send(&order, how, &mut printed);
                 let _ = std::fs::remove_file(order);
@@ -279,35 +279,40 @@ impl Examiner<'_> {
         let answer = atomic_file::read_bounded(&act.answer, MOST_ANSWER).ok();
         let answer: Option<Answer> = answer.and_then(|text| serde_json::from_slice(&text).ok());
         let _ = std::fs::remove_file(&act.answer);
-        let silent = || Ended::Otherwise("it ended well, and without a word".to_owned());
+        let silent = || Exit::Otherwise("it ended well, and without a word".to_owned());
         let ended = ended.or_else(|| answer.is_none().then(silent));
-        Acted { ended, answer: answer.unwrap_or_default(), printed, left: world::left_processes() }
+        ActOutcome {
+            ended,
+            answer: answer.unwrap_or_default(),
+            printed,
+            left: root_snapshot::left_processes(),
+        }
     }
 
-    fn send(&self, order: &Utf8Path, how: How, printed: &mut Vec<String>) -> Option<Ended> {
+    fn send(&self, order: &Utf8Path, how: RunOptions, printed: &mut Vec<String>) -> Option<Exit> {
         let mut hear = |line: &str| printed.push(line.to_owned());
         let limit = how.limit.unwrap_or(self.limit);
         let actor = Tool::new(OURSELVES).args([CHILD, "act", order.as_str(), self.base.as_str()]);
         let actor = actor.isolation(Isolation::None).time_limit(limit).on_line(&mut hear);
         match actor.run() {
             Ok(_) => None,
-            Err(CommandError::Failed { ending: Ending::Signal(9), .. }) => Some(Ended::Killed),
-            Err(CommandError::Failed { ending, .. }) => Some(Ended::Otherwise(ending.to_string())),
+            Err(CommandError::Failed { ending: Ending::Signal(9), .. }) => Some(Exit::Killed),
+            Err(CommandError::Failed { ending, .. }) => Some(Exit::Otherwise(ending.to_string())),
             Err(CommandError::TimedOut { .. }) => {
-                Some(Ended::TimedOut(format!("was not done after {} s", limit.as_secs())))
+                Some(Exit::TimedOut(format!("was not done after {} s", limit.as_secs())))
             }
             Err(other) => {
-                Some(Ended::Otherwise(other.to_string().lines().next().unwrap_or_default().to_owned()))
+                Some(Exit::Otherwise(other.to_string().lines().next().unwrap_or_default().to_owned()))
             }
         }
     }
 
-    pub(super) fn world(&self) -> World {
-        World::now(&self.base, self.mounts)
+    pub(super) fn world(&self) -> RootSnapshot {
+        RootSnapshot::now(&self.base, self.mounts)
     }
 
     /// Keeps the root as it is now, for [`Self::restore`], until [`Self::forget`].
-    pub(super) fn save(&self) -> World {
+    pub(super) fn save(&self) -> RootSnapshot {
         let world = self.world();
         let mut saved = self.saved.borrow_mut();
         let copy = self.base.join(format!("saved-{}", saved.len()));
@@ -326,7 +331,7 @@ impl Examiner<'_> {
     }
 
     /// Puts a world back that was kept, whatever has become of it: what one fault left is no other's.
-    pub(super) fn restore(&self, wanted: &World) {
+    pub(super) fn restore(&self, wanted: &RootSnapshot) {
         let now = self.world();
         let mut mounted: Vec<&Utf8PathBuf> = wanted.new_mounts(&now).collect();
         mounted.sort();
@@ -346,7 +351,7 @@ impl Examiner<'_> {
     }
 
     /// Mounts that came with an action and are on no record of the image.
-    pub(super) fn unrecorded_mounts(&self, before: &World, image: &str) -> Vec<String> {
+    pub(super) fn unrecorded_mounts(&self, before: &RootSnapshot, image: &str) -> Vec<String> {
         let now = self.world();
         let known = mounts_on_record(&self.layout, image);
         let on_record = |target: &Utf8PathBuf| known.iter().any(|known| target.starts_with(known));

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use disklessset_plugin_api::{ActionSpec, Role};
 
-use super::act::{FaultKind, What};
+use super::act::{FaultKind, Step};
 use super::class::{Class, SECOND, unsafe_to_try};
-use super::examiner::{Ended, How};
-use super::world::World;
+use super::examiner::{Exit, RunOptions};
+use super::root_snapshot::RootSnapshot;
 use super::{Value, values};
 use disklessset_core::modules::check::Outcome;
 use disklessset_core::system::interrupt;
@@ -23,7 +23,7 @@ pub(super) struct Kills<'k> {
     pub(super) class: &'k Class<'k>,
     pub(super) stock: &'k BTreeMap<String, String>,
     pub(super) values: &'k BTreeMap<String, Value>,
-    pub(super) before: &'k World,
+    pub(super) before: &'k RootSnapshot,
 }
 
 /// What an action leaves when it has come to its end.
@@ -46,7 +46,7 @@ impl Kills<'_> {
     pub(super) fn all(&self) {
         self.one("create", &self.class.creation_of(SECOND, self.values), Does::Make, self.before);
         self.clones();
-        let set = What::SetKernel { name: SECOND.to_owned(), version: values::OTHER_KERNEL.to_owned() };
+        let set = Step::SetKernel { name: SECOND.to_owned(), version: values::OTHER_KERNEL.to_owned() };
         self.one("set kernel", &set, Does::Change, self.before);
         let change = |action: &&ActionSpec| action.role == Role::Change && unsafe_to_try(action).is_none();
         for action in self.class.actions.iter().filter(change) {
@@ -56,7 +56,7 @@ impl Kills<'_> {
                 self.one(&format!("action {}", action.words), &what, Does::Change, self.before);
             }
         }
-        self.one("remove", &What::Remove { name: SECOND.to_owned() }, Does::Remove, self.before);
+        self.one("remove", &Step::Remove { name: SECOND.to_owned() }, Does::Remove, self.before);
     }
 
     fn clones(&self) {
@@ -64,15 +64,15 @@ impl Kills<'_> {
             return;
         }
         let with_source = self.class.examiner.save();
-        let clone = What::Clone { from: SOURCE.to_owned(), name: SECOND.to_owned() };
+        let clone = Step::Clone { from: SOURCE.to_owned(), name: SECOND.to_owned() };
         self.one("clone", &clone, Does::Make, &with_source);
-        if !self.done(What::Remove { name: SOURCE.to_owned() }) || self.differs(self.before).is_some() {
+        if !self.done(Step::Remove { name: SOURCE.to_owned() }) || self.differs(self.before).is_some() {
             self.class.examiner.restore(self.before);
         }
     }
 
     /// Kills one action at all its moments.
-    fn one(&self, name: &str, what: &What, does: Does, absent: &World) {
+    fn one(&self, name: &str, what: &Step, does: Does, absent: &RootSnapshot) {
         let subject = format!("kill and clean: {name}");
         let moments = match self.moments(what, does, absent) {
             Ok(moments) => moments,
@@ -108,13 +108,13 @@ impl Kills<'_> {
     }
 
     /// How many moments the action has, from a run to its end.
-    fn moments(&self, what: &What, does: Does, absent: &World) -> Result<u64, String> {
+    fn moments(&self, what: &Step, does: Does, absent: &RootSnapshot) -> Result<u64, String> {
         if does != Does::Make && !self.is_there()? {
             return Err("no image could be made".to_owned());
         }
-        let acted = self.class.examiner.act(what.clone(), How::PLAIN);
-        let moments = acted.answer.moments;
-        let failure = acted.failure();
+        let outcome = self.class.examiner.act(what.clone(), RunOptions::PLAIN);
+        let moments = outcome.answer.moments;
+        let failure = outcome.failure();
         self.gone(absent).or_else(|_| {
             // Said where the action itself is looked at.
             self.class.examiner.restore(absent);
@@ -129,9 +129,9 @@ impl Kills<'_> {
     /// One sudden end and its cleaning.
     fn round(
         &self,
-        what: &What,
+        what: &Step,
         does: Does,
-        absent: &World,
+        absent: &RootSnapshot,
         moment: u64,
         module: bool,
     ) -> Result<Round, String> {
@@ -139,9 +139,9 @@ impl Kills<'_> {
             return Err("the image cannot be made again".to_owned());
         }
         let examiner = self.class.examiner;
-        let killed = examiner.act(what.clone(), How { die_at: moment, ..How::PLAIN });
+        let killed = examiner.act(what.clone(), RunOptions { die_at: moment, ..RunOptions::PLAIN });
         match (&killed.ended, killed.failure()) {
-            (Some(Ended::Killed), _) => {}
+            (Some(Exit::Killed), _) => {}
             // An action that another has prepared differently has fewer moments.
             (None, None) => return self.gone(absent).map(|()| Round::NotReached),
             (None, Some(fault)) if matches!(fault.kind, FaultKind::Refused | FaultKind::Usage) => {
@@ -153,7 +153,7 @@ impl Kills<'_> {
         if let Some(trace) = killed.traces().first() {
             return Err(format!("it {trace}"));
         }
-        let cleaned = examiner.act(What::Clean, How { module, ..How::PLAIN });
+        let cleaned = examiner.act(Step::Clean, RunOptions { module, ..RunOptions::PLAIN });
         if let Some(fault) = cleaned.failure() {
             return Err(fault.text);
         }
@@ -161,14 +161,14 @@ impl Kills<'_> {
         if let Some(complaint) = cleaned.answer.warnings.iter().find(complaint) {
             return Err(complaint.clone());
         }
-        let mut look = examiner.act(What::Look { name: SECOND.to_owned() }, How::PLAIN);
+        let mut look = examiner.act(Step::Look { name: SECOND.to_owned() }, RunOptions::PLAIN);
         if !module && look.answer.seen.as_ref().is_some_and(|seen| seen.problem.is_some()) {
-            // In service, with something about it that only its class can settle, now that its module is back.
-            let settled = examiner.act(What::Clean, How::PLAIN);
-            if let Some(fault) = settled.failure() {
+            // In service, with something about it that only its class can recover, now that its module is back.
+            let again = examiner.act(Step::Clean, RunOptions::PLAIN);
+            if let Some(fault) = again.failure() {
                 return Err(fault.text);
             }
-            look = examiner.act(What::Look { name: SECOND.to_owned() }, How::PLAIN);
+            look = examiner.act(Step::Look { name: SECOND.to_owned() }, RunOptions::PLAIN);
         }
         match (look.failure(), look.answer.seen) {
             (Some(fault), _) => Err(fault.text),
@@ -186,7 +186,7 @@ impl Kills<'_> {
     }
 
     fn is_there(&self) -> Result<bool, String> {
-        let look = self.class.examiner.act(What::Look { name: SECOND.to_owned() }, How::PLAIN);
+        let look = self.class.examiner.act(Step::Look { name: SECOND.to_owned() }, RunOptions::PLAIN);
         match (look.failure(), look.answer.seen) {
             (Some(fault), _) => Err(fault.text),
             (None, Some(_)) => Ok(true),
@@ -195,14 +195,14 @@ impl Kills<'_> {
     }
 
     /// Removes the image, if it is there, and compares.
-    fn gone(&self, absent: &World) -> Result<(), String> {
-        let look = self.class.examiner.act(What::Look { name: SECOND.to_owned() }, How::PLAIN);
+    fn gone(&self, absent: &RootSnapshot) -> Result<(), String> {
+        let look = self.class.examiner.act(Step::Look { name: SECOND.to_owned() }, RunOptions::PLAIN);
         if look.answer.seen.is_some() {
             let examiner = self.class.examiner;
-            let mut removed = examiner.act(What::Remove { name: SECOND.to_owned() }, How::PLAIN);
+            let mut removed = examiner.act(Step::Remove { name: SECOND.to_owned() }, RunOptions::PLAIN);
             if removed.failure().is_some_and(|fault| fault.kind == FaultKind::Refused) {
                 // It is in use, mounted to be edited: how that is ended only its users know.
-                removed = examiner.act(What::Clear { name: SECOND.to_owned() }, How::PLAIN);
+                removed = examiner.act(Step::Clear { name: SECOND.to_owned() }, RunOptions::PLAIN);
             }
             if let Some(fault) = removed.failure() {
                 return Err(format!("the image cannot be removed afterwards: {}", fault.text));
@@ -211,11 +211,11 @@ impl Kills<'_> {
         self.differs(absent).map_or(Ok(()), |difference| Err(format!("the image removed, {difference}")))
     }
 
-    fn done(&self, what: What) -> bool {
-        self.class.examiner.act(what, How::PLAIN).failure().is_none()
+    fn done(&self, what: Step) -> bool {
+        self.class.examiner.act(what, RunOptions::PLAIN).failure().is_none()
     }
 
-    fn differs(&self, wanted: &World) -> Option<String> {
+    fn differs(&self, wanted: &RootSnapshot) -> Option<String> {
         wanted.difference(&self.class.examiner.world())
     }
 }

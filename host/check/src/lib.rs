@@ -15,9 +15,9 @@ mod examiner;
 mod kills;
 mod place;
 mod probe;
+mod root_snapshot;
 mod source;
 mod values;
-mod world;
 
 pub use act::perform;
 pub use examiner::examine;
@@ -40,7 +40,7 @@ const MOST_FINDINGS: usize = 4 * 1024 * 1024;
 
 /// How to exercise a module.
 #[derive(Debug, Clone)]
-pub struct Wishes {
+pub struct CheckOptions {
     /// Values of parameters, by their names in parameters files, where a class's own samples and defaults do not do.
     pub given: BTreeMap<String, Raw>,
     /// How long one action may take.
@@ -95,17 +95,17 @@ pub fn exercise(
     file: &Utf8Path,
     identity: &Identity,
     registry: &ModuleRegistry,
-    wishes: Wishes,
+    options: CheckOptions,
 ) -> Result<Vec<Finding>, String> {
-    let place = place::Place::new(file, identity, registry)?;
+    let place = place::TrialRoot::new(file, identity, registry)?;
     let order = Order {
         base: place.base().to_owned(),
         module: identity.name.to_string(),
-        given: wishes.given.into_iter().map(|(name, raw)| (name, raw.into())).collect(),
-        limit_seconds: wishes.limit.as_secs().max(1),
+        given: options.given.into_iter().map(|(name, raw)| (name, raw.into())).collect(),
+        limit_seconds: options.limit.as_secs().max(1),
         mount_namespace: examiner::mount_namespace(),
     };
-    place.configure(&wishes.sections)?;
+    place.configure(&options.sections)?;
     let order = place.leave("order", &order)?;
     let examiner = Tool::this_program().args([CHILD, "examine", order.as_str(), place.base().as_str()]);
     let done = examiner.capture_stdout(MOST_FINDINGS).run();

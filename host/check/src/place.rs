@@ -58,13 +58,13 @@ impl Rooms {
 }
 
 /// The place, until it is removed.
-pub(super) struct Place {
+pub(super) struct TrialRoot {
     directory: tempfile::TempDir,
     rooms: Rooms,
     _owner: Lock,
 }
 
-impl Place {
+impl TrialRoot {
     /// Makes a place with a module and all other modules of a site.
     ///
     /// # Errors
@@ -173,9 +173,9 @@ fn remove_abandoned(below: &Utf8Path, path: &Utf8Path) {
     }
     let Ok(_ours) = Lock::acquire(path, OWNER, "the throw-away root", OPERATION, Wait::No) else { return };
     // Under another name nobody finds it who was about to take the lock.
-    let aside = Utf8PathBuf::from(format!("{}{GONE}", path.as_str().trim_end_matches(GONE)));
-    if path == aside || atomic_file::rename_noreplace(path, &aside).is_ok() {
-        let _ = remove_tree(&aside, &[below.to_owned()]);
+    let renamed = Utf8PathBuf::from(format!("{}{GONE}", path.as_str().trim_end_matches(GONE)));
+    if path == renamed || atomic_file::rename_noreplace(path, &renamed).is_ok() {
+        let _ = remove_tree(&renamed, &[below.to_owned()]);
     }
 }
 

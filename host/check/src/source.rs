@@ -6,10 +6,10 @@ use std::time::Duration;
 use disklessset_plugin_api::{ActionSpec, SourceDescription};
 
 use super::Value;
-use super::act::{Fault, FaultKind, What};
-use super::examiner::{Acted, Ended, Examiner, How};
+use super::act::{ActError, FaultKind, Step};
+use super::examiner::{ActOutcome, Examiner, Exit, RunOptions};
+use super::root_snapshot::RootSnapshot;
 use super::values;
-use super::world::World;
 use disklessset_core::modules::check::Outcome;
 
 /// How long a tree may go on being made when a stop was asked for before it began.
@@ -24,12 +24,12 @@ pub(super) struct Source<'e> {
 impl<'e> Source<'e> {
     /// Asks for its description.
     pub(super) fn described(examiner: &'e Examiner<'e>, name: &str) -> Option<Self> {
-        let acted = examiner.act(What::DescribeSource { source: name.to_owned() }, How::PLAIN);
+        let outcome = examiner.act(Step::DescribeSource { source: name.to_owned() }, RunOptions::PLAIN);
         let subject = format!("contract of source {name}");
-        for trace in acted.traces() {
+        for trace in outcome.traces() {
             examiner.say(&subject, Outcome::Bad, trace);
         }
-        match (acted.failure(), acted.answer.source) {
+        match (outcome.failure(), outcome.answer.source) {
             (None, Some(description)) => Some(Self { examiner, description }),
             (fault, _) => {
                 let text = fault.map_or_else(|| "it does not tell what it is".to_owned(), |fault| fault.text);
@@ -64,24 +64,25 @@ impl<'e> Source<'e> {
         self.examiner.say(&format!("{what} of source {}", self.description.name), outcome, text);
     }
 
-    fn check(&self, given: BTreeMap<String, Value>) -> Acted {
-        self.examiner.act(What::CheckSource { source: self.description.name.clone(), given }, How::PLAIN)
+    fn check(&self, given: BTreeMap<String, Value>) -> ActOutcome {
+        self.examiner
+            .act(Step::CheckSource { source: self.description.name.clone(), given }, RunOptions::PLAIN)
     }
 
     /// Whether it takes good arguments, and changes nothing while it looks.
-    fn takes(&self, given: &BTreeMap<String, Value>, before: &World) -> bool {
-        let acted = self.check(given.clone());
-        let clean = self.left_nothing("check", &acted, before);
-        match acted.failure() {
+    fn takes(&self, given: &BTreeMap<String, Value>, before: &RootSnapshot) -> bool {
+        let outcome = self.check(given.clone());
+        let clean = self.left_nothing("check", &outcome, before);
+        match outcome.failure() {
             None if clean => self.say("check", Outcome::Good, "takes these values, and changes nothing"),
             None => {}
             Some(fault) => self.say("check", Outcome::Bad, self.told(fault)),
         }
-        acted.failure().is_none()
+        outcome.failure().is_none()
     }
 
     /// Whether it refuses what it says that it refuses.
-    fn refuses_what_it_says(&self, given: &BTreeMap<String, Value>, before: &World) {
+    fn refuses_what_it_says(&self, given: &BTreeMap<String, Value>, before: &RootSnapshot) {
         let wrong = &self.description.spec.refuses;
         if wrong.is_empty() {
             let text = "it names no value that it refuses (SourceSpec::refuses)";
@@ -93,13 +94,13 @@ impl<'e> Source<'e> {
             let value = if repeated { Value::List(vec![text.clone()]) } else { Value::Text(text.clone()) };
             let mut given = given.clone();
             given.insert(self.description.parameter(parameter), value);
-            let acted = self.check(given);
-            let clean = self.left_nothing("wrong values", &acted, before);
-            match acted.failure() {
-                Some(Fault { kind: FaultKind::Usage | FaultKind::Refused, .. }) if clean => {
+            let outcome = self.check(given);
+            let clean = self.left_nothing("wrong values", &outcome, before);
+            match outcome.failure() {
+                Some(ActError { kind: FaultKind::Usage | FaultKind::Refused, .. }) if clean => {
                     self.say("wrong values", Outcome::Good, format!("{parameter} {text:?} is refused"));
                 }
-                Some(Fault { kind: FaultKind::Usage | FaultKind::Refused, .. }) => {}
+                Some(ActError { kind: FaultKind::Usage | FaultKind::Refused, .. }) => {}
                 Some(fault) => self.say("wrong values", Outcome::Bad, fault.text),
                 None => {
                     let said = format!("takes {text:?} for {parameter}, which it says that it refuses");
@@ -109,17 +110,17 @@ impl<'e> Source<'e> {
         }
     }
 
-    fn build(&self, given: &BTreeMap<String, Value>, how: How) -> Acted {
+    fn build(&self, given: &BTreeMap<String, Value>, how: RunOptions) -> ActOutcome {
         let (source, given) = (self.description.name.clone(), given.clone());
-        self.examiner.act(What::BuildSource { source, given }, how)
+        self.examiner.act(Step::BuildSource { source, given }, how)
     }
 
-    fn builds(&self, given: &BTreeMap<String, Value>, before: &World) {
-        let acted = self.build(given, How::PLAIN);
-        let clean = self.left_nothing("tree", &acted, before);
-        match acted.failure() {
+    fn builds(&self, given: &BTreeMap<String, Value>, before: &RootSnapshot) {
+        let outcome = self.build(given, RunOptions::PLAIN);
+        let clean = self.left_nothing("tree", &outcome, before);
+        match outcome.failure() {
             None if clean => {
-                self.say("tree", Outcome::Good, format!("made in {} ms", acted.answer.milliseconds));
+                self.say("tree", Outcome::Good, format!("made in {} ms", outcome.answer.milliseconds));
             }
             None => {}
             Some(fault) if fault.kind == FaultKind::Failed && self.examiner.is_unprivileged() => {
@@ -131,19 +132,19 @@ impl<'e> Source<'e> {
     }
 
     /// Asked to stop before it begins: it ends soon.
-    fn stops_when_asked(&self, given: &BTreeMap<String, Value>, before: &World) {
+    fn stops_when_asked(&self, given: &BTreeMap<String, Value>, before: &RootSnapshot) {
         let what = "stop when asked";
-        let how = How { interrupted: true, limit: Some(OBEYS_WITHIN), ..How::PLAIN };
-        let acted = self.build(given, how);
-        self.left_nothing(what, &acted, before);
-        match (&acted.ended, acted.failure()) {
-            (Some(Ended::TimedOut(_)), _) => {
+        let how = RunOptions { interrupted: true, limit: Some(OBEYS_WITHIN), ..RunOptions::PLAIN };
+        let outcome = self.build(given, how);
+        self.left_nothing(what, &outcome, before);
+        match (&outcome.ended, outcome.failure()) {
+            (Some(Exit::TimedOut(_)), _) => {
                 let text =
                     format!("goes on for more than {} s after a stop was asked for", OBEYS_WITHIN.as_secs());
                 self.say(what, Outcome::Bad, text);
             }
             (None, Some(fault)) if fault.kind == FaultKind::Interrupted => {
-                self.say(what, Outcome::Good, format!("obeyed within {} ms", acted.answer.milliseconds));
+                self.say(what, Outcome::Good, format!("obeyed within {} ms", outcome.answer.milliseconds));
             }
             (_, Some(fault)) => self.say(what, Outcome::Bad, fault.text),
             (_, None) => self.say(what, Outcome::Bad, "the tree was made all the same"),
@@ -151,8 +152,8 @@ impl<'e> Source<'e> {
     }
 
     /// Says what an actor left behind beside the tree, which is taken away.
-    fn left_nothing(&self, what: &str, acted: &Acted, before: &World) -> bool {
-        let traces = acted.traces();
+    fn left_nothing(&self, what: &str, outcome: &ActOutcome, before: &RootSnapshot) -> bool {
+        let traces = outcome.traces();
         for trace in &traces {
             self.say(what, Outcome::Bad, trace.clone());
         }
@@ -168,7 +169,7 @@ impl<'e> Source<'e> {
         }
     }
 
-    fn told(&self, fault: Fault) -> String {
+    fn told(&self, fault: ActError) -> String {
         match fault.kind {
             FaultKind::Panicked => format!("panics: {}", fault.text),
             FaultKind::Usage | FaultKind::Refused => {

@@ -1,32 +1,36 @@
 //! What disklessset does with images, kernels and modules: the tool without commands, menu and boot proof.
 //!
-//! Open a [`Site`], work with an [`ImageManager`] or a [`KernelManager`]. The rooms, each standing only on those below it:
+//! Open a [`Site`], work with an [`ImageManager`] or a [`KernelManager`]. They neither print nor prompt: an [`Observer`] hears of what is
+//! going on. A [`Cancel`] stops one action, [`stop_on_signals`] has signals stop them all. `docs/library.md` has a page about it, and
+//! `host/examples/connect.rs` a program.
 //!
-//! - `images`: leads every action on images; it neither prints nor prompts, an [`Observer`] hears of it;
-//! - [`module_changes`]: installs and removes modules; `kernels`: adds and removes kernels;
+//! # What is stable
+//!
+//! What this page lists, from the release of 1.0 on: within a major version it only grows. Enums and records that grow are
+//! `non_exhaustive`, or say so. Everything else that can be reached is there for the crates of this program, hidden from the
+//! documentation, and changes without notice.
+//!
+//! # The rooms
+//!
+//! For who works on the program, each standing only on those below it; `tests/rooms.rs` has the order, and fails where one uses a room above:
+//!
+//! - `images`: leads every action on images;
+//! - `module_changes`: installs and removes modules; `kernels`: adds and removes kernels;
 //! - `operation`: one action under way, on record: what it makes, publishes and takes away, and how that is undone;
 //! - `records`: what is on record of images, read: attributes, statuses, boot files, listings;
-//! - [`site`]: where everything is, and who watches;
-//! - [`modules`]: finds, checks and loads what was dropped into the modules directory;
+//! - `site`: where everything is, and who watches;
+//! - `modules`: finds, checks and loads what was dropped into the modules directory;
 //! - `installations`: the records that make every crash clean up;
 //! - `module_files`: the files of modules, and what is remembered of installed ones;
 //! - `needs`: the tools of each action, and whether they are there;
-//! - [`integrity`]: digests and signatures of what nodes fetch; [`configuration`]: what the site's file says;
+//! - `integrity`: digests and signatures of what nodes fetch; `configuration`: what the site's file says;
 //! - `units`: what systemd mounts again after a reboot; `exports`: what NFS clients may mount;
-//! - [`system`]: files, locks, mounts and tools; knows no images.
-//!
-//! Rooms without a link here are private, or reached by the crates of this program alone: those are hidden from the documentation, and
-//! change without notice. `tests/rooms.rs` has the order, and fails where a room uses one above it.
+//! - `system`: files, locks, mounts and tools; knows no images.
 
+#[doc(hidden)]
 pub mod configuration;
+#[doc(hidden)]
 pub mod failure;
-pub mod integrity;
-pub mod module_changes;
-pub mod modules;
-pub mod observer;
-pub mod site;
-pub mod system;
-
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -35,13 +39,25 @@ pub mod images;
 #[doc(hidden)]
 pub mod installations;
 #[doc(hidden)]
+pub mod integrity;
+#[doc(hidden)]
+pub mod module_changes;
+#[doc(hidden)]
+pub mod modules;
+#[doc(hidden)]
 pub mod needs;
 #[doc(hidden)]
-pub mod no_room;
+pub mod observer;
 #[doc(hidden)]
 pub mod operation;
 #[doc(hidden)]
+pub mod out_of_space;
+#[doc(hidden)]
 pub mod records;
+#[doc(hidden)]
+pub mod site;
+#[doc(hidden)]
+pub mod system;
 #[doc(hidden)]
 pub mod yaml;
 
@@ -50,8 +66,16 @@ mod kernels;
 mod module_files;
 mod units;
 
-pub use images::{CleanReport, ImageManager, ParametersFile, ShownImage};
+/// Words of the module API that users of the library need, too.
+#[doc(no_inline)]
+pub use disklessset_plugin_api::{
+    ActionSpec, Error, ErrorKind, Image, ImageName, KernelVersion, Level, Raw, Result,
+};
+pub use failure::exit_code;
+pub use images::{CleanReport, ImageManager, ListedClass, ParametersFile, ShownImage};
+pub use integrity::{Checked, Digests, Fault, Kind as CheckedKind, Severity};
 pub use kernels::{KernelManager, ListedKernel};
 pub use observer::{Observer, Silent};
 pub use records::{Activity, ActivityState, ImageStatus, ListedImage};
 pub use site::{Site, SiteOptions};
+pub use system::{cancel::Cancel, interrupt::install as stop_on_signals, lock::Wait};

@@ -4,7 +4,16 @@ use disklessset_plugin_api::{Error, Level, Result};
 
 /// Hears what is going on and answers questions. The command line has one that prints; a program of your own brings its own.
 pub trait Observer: Send + Sync {
-    /// A line for the user.
+    /// An action begins. `action` is its words (`create`, `nodes add`, `set kernel`), `subject` the name of its image; several names,
+    /// or none for all, where images are cleaned; `kernels` or `modules` where these change.
+    ///
+    /// Actions can begin inside others. Each is told of by [`Observer::action_ends`] on the same thread.
+    fn action_begins(&self, _action: &str, _subject: &str) {}
+
+    /// The action has ended: well, or with this error, which its caller gets, too.
+    fn action_ends(&self, _action: &str, _subject: &str, _error: Option<&Error>) {}
+
+    /// A line for the user; `level` says whether it is a warning. An error is what the action's caller gets.
     fn line(&self, level: Level, text: &str);
 
     /// How far long work is; a `total` of 0 means unknown.

@@ -135,11 +135,13 @@ impl Site {
     }
 
     /// All places of the site.
+    #[doc(hidden)]
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
     /// What its configuration says.
+    #[doc(hidden)]
     pub fn configuration(&self) -> &Configuration {
         &self.configuration
     }
@@ -150,8 +152,22 @@ impl Site {
     }
 
     /// Its modules and their classes.
+    #[doc(hidden)]
     pub fn classes(&self) -> &Classes {
         &self.classes
+    }
+
+    /// Does an action that the observer hears of from its beginning to its end.
+    pub(crate) fn observed<T>(
+        &self,
+        action: &str,
+        subject: &str,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        self.observer.action_begins(action, subject);
+        let ended = work();
+        self.observer.action_ends(action, subject, ended.as_ref().err());
+        ended
     }
 
     /// What signs the files that nodes fetch, if the configuration names a key.
@@ -189,6 +205,7 @@ impl Site {
         self.make(directory, 0o755).map_err(|cause| not_reliable(&self.layout, directory, cause))
     }
 
+    #[doc(hidden)]
     /// The same for a directory of files that only root writes, whose place is the distribution's: some let a group of their own
     /// write to `/var/log`.
     pub fn make_usable(&self, directory: &Utf8Path) -> Result<()> {

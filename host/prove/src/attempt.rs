@@ -11,7 +11,7 @@ use super::evidence::End;
 use super::machine::{MachineSpec, Subnet, peak_memory};
 use super::report::{FailedMachine, ProveError, ProveEvent, ProvenMachine};
 use super::request::Mebibytes;
-use super::site::{Served, Site, SiteMachine, Told};
+use super::site::{Served, Site, SiteEvent, SiteMachine};
 use super::watch::{Verdict, Watch};
 
 /// How often time-outs and interruptions are looked at.
@@ -67,7 +67,7 @@ impl Trial {
 
 /// How a try of a machine ended.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct MachineExit {
     pub(super) end: Result<(), End>,
     pub(super) qemu_peak: Option<Mebibytes>,
     pub(super) lacks_rom: bool,
@@ -86,7 +86,7 @@ pub(super) fn run(
     timeout: Duration,
     stop: &dyn Fn() -> bool,
     on_event: &mut dyn FnMut(ProveEvent),
-) -> Result<Vec<Ended>, ProveError> {
+) -> Result<Vec<MachineExit>, ProveError> {
     let (tell, told) = channel();
     let nodes = trials.iter().map(|trial| trial.candidate.node.clone()).collect();
     let (site, machines) = Site::open(spec.clone(), nodes, served, tell)?;
@@ -97,17 +97,19 @@ pub(super) fn run(
         let tale = told.recv_timeout(TICK);
         let at = started.elapsed();
         let events = match tale {
-            Ok(Told::Console(place, bytes)) => tries[place].console(at, &bytes)?,
-            Ok(Told::Request(report)) => {
+            Ok(SiteEvent::Console(place, bytes)) => tries[place].console(at, &bytes)?,
+            Ok(SiteEvent::Request(report)) => {
                 // A boot file may name the server by an address of its own choice.
                 let place = Subnet::machine_calling(&report.host).filter(|place| *place < tries.len());
                 tries[place.unwrap_or(0)].trial.watch.request(at, &report)
             }
-            Ok(Told::ConsoleClosed(place)) => {
+            Ok(SiteEvent::ConsoleClosed(place)) => {
                 tries[place].closed_at.get_or_insert(at);
                 Vec::new()
             }
-            Ok(Told::NfsServerEnded(end)) => return Err(ProveError::NfsServerEnded { end: end.to_string() }),
+            Ok(SiteEvent::NfsServerEnded(end)) => {
+                return Err(ProveError::NfsServerEnded { end: end.to_string() });
+            }
             Err(RecvTimeoutError::Timeout) => {
                 tries.iter_mut().flat_map(|one| one.trial.watch.tick(at)).collect()
             }
@@ -135,7 +137,7 @@ struct Try<'a> {
     keys: Keys,
     /// When its console ended.
     closed_at: Option<Duration>,
-    ended: Option<Ended>,
+    ended: Option<MachineExit>,
     peak: Option<Mebibytes>,
 }
 
@@ -172,7 +174,7 @@ impl<'a> Try<'a> {
     }
 
     fn ends(&mut self, end: Result<(), End>) {
-        self.ended.get_or_insert(Ended { end, qemu_peak: self.peak, lacks_rom: false });
+        self.ended.get_or_insert(MachineExit { end, qemu_peak: self.peak, lacks_rom: false });
     }
 
     fn fails(&mut self, end: End) {
@@ -188,15 +190,15 @@ impl<'a> Try<'a> {
         let end = machine.end();
         let lacks_rom = end.lacks_rom();
         let end = Err(End::Exited(end.describe()));
-        self.ended = Some(Ended { end, qemu_peak: self.peak, lacks_rom });
+        self.ended = Some(MachineExit { end, qemu_peak: self.peak, lacks_rom });
     }
 
-    fn close(mut self) -> Ended {
+    fn close(mut self) -> MachineExit {
         if let Some(machine) = self.machine.take() {
             machine.kill();
         }
         let gone = || End::Exited("its console ended".to_owned());
-        self.ended.unwrap_or_else(|| Ended { end: Err(gone()), qemu_peak: self.peak, lacks_rom: false })
+        self.ended.unwrap_or_else(|| MachineExit { end: Err(gone()), qemu_peak: self.peak, lacks_rom: false })
     }
 }
 

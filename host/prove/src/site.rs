@@ -36,7 +36,7 @@ pub(super) struct Trees {
 }
 
 /// What the threads of a site tell. Machines go by their place in the order they were asked for.
-pub(super) enum Told {
+pub(super) enum SiteEvent {
     Console(usize, Vec<u8>),
     ConsoleClosed(usize),
     Request(RequestReport),
@@ -87,7 +87,7 @@ impl Site {
         spec: MachineSpec,
         nodes: Vec<NodeName>,
         served: Served,
-        tell: Sender<Told>,
+        tell: Sender<SiteEvent>,
     ) -> Result<(Self, Vec<SiteMachine>), ProveError> {
         let (close, closing) = tokio::sync::oneshot::channel();
         let (ready, opened) = channel();
@@ -136,7 +136,7 @@ fn live(
     spec: &MachineSpec,
     nodes: &[NodeName],
     served: Served,
-    tell: &Sender<Told>,
+    tell: &Sender<SiteEvent>,
     closing: tokio::sync::oneshot::Receiver<()>,
     ready: &Sender<Opened>,
 ) -> io::Result<()> {
@@ -160,7 +160,7 @@ fn set_up(
     spec: &MachineSpec,
     nodes: &[NodeName],
     trees: Option<Trees>,
-    tell: &Sender<Told>,
+    tell: &Sender<SiteEvent>,
 ) -> Result<Parts, ProveError> {
     network::enter_private().map_err(ProveError::io("make a private network namespace"))?;
     let listener = network::listen().map_err(ProveError::io("listen on 127.0.0.1:80"))?;
@@ -174,7 +174,7 @@ fn set_up(
         Some(Trees { ganesha, exported, evidence }) => {
             let tell = tell.clone();
             Some(NfsServer::start(ganesha, exported, evidence, move |end| {
-                let _ = tell.send(Told::NfsServerEnded(end));
+                let _ = tell.send(SiteEvent::NfsServerEnded(end));
             })?)
         }
     };
@@ -187,7 +187,7 @@ fn start(
     place: usize,
     node: &NodeName,
     spec: &MachineSpec,
-    tell: &Sender<Told>,
+    tell: &Sender<SiteEvent>,
 ) -> Result<SiteMachine, ProveError> {
     let subnet = Subnet::of(place).ok_or(ProveError::TooManyNodes { most: Subnet::MOST })?;
     let boot = Boot::Network { node: node.clone(), subnet };
@@ -198,19 +198,19 @@ fn start(
     Ok(SiteMachine { machine, input, reader })
 }
 
-fn read_console(place: usize, mut output: ChildStdout, tell: Sender<Told>) -> JoinHandle<()> {
+fn read_console(place: usize, mut output: ChildStdout, tell: Sender<SiteEvent>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut piece = [0; 16 * 1024];
         while let Ok(length @ 1..) = output.read(&mut piece) {
-            if tell.send(Told::Console(place, piece[..length].to_vec())).is_err() {
+            if tell.send(SiteEvent::Console(place, piece[..length].to_vec())).is_err() {
                 return;
             }
         }
-        let _ = tell.send(Told::ConsoleClosed(place));
+        let _ = tell.send(SiteEvent::ConsoleClosed(place));
     })
 }
 
-struct Requests(Mutex<Sender<Told>>);
+struct Requests(Mutex<Sender<SiteEvent>>);
 
 impl Observer for Requests {
     fn finished(&self, report: RequestReport) {
@@ -218,6 +218,6 @@ impl Observer for Requests {
             Ok(sender) => sender,
             Err(poisoned) => poisoned.into_inner(),
         };
-        let _ = sender.send(Told::Request(report));
+        let _ = sender.send(SiteEvent::Request(report));
     }
 }

@@ -25,8 +25,8 @@ pub(crate) fn options() -> Vec<Arg> {
     };
     let options = [
         path("root", "DIR", "Work below DIR, as in a chroot").value_hint(clap::ValueHint::DirPath),
-        path("config", "FILE", "Read this configuration file").value_hint(clap::ValueHint::FilePath),
-        path("modules-dir", "DIR", "Look for modules here").value_hint(clap::ValueHint::DirPath),
+        path("config", "FILE", "Read the configuration from FILE").value_hint(clap::ValueHint::FilePath),
+        path("modules-dir", "DIR", "Look for modules in DIR").value_hint(clap::ValueHint::DirPath),
         Arg::new("format")
             .long("format")
             .value_name("FORMAT")
@@ -34,14 +34,14 @@ pub(crate) fn options() -> Vec<Arg> {
             .hide_possible_values(true)
             .help("Print data as table, json or yaml [default: table]"),
         switch("yes", "Confirm without being asked"),
-        switch("dry-run", "Say what would be done and change nothing"),
+        switch("dry-run", "Print what would be done and change nothing"),
         Arg::new("wait")
             .long("wait")
             .value_name("SECONDS")
             .value_parser(value_parser!(u64))
             .help("Wait up to SECONDS for an image that is in use"),
-        switch("info", "Say what is being done").short('i'),
-        switch("debug", "Say everything, with what tools print").short('d'),
+        switch("info", "Print what is being done").short('i'),
+        switch("debug", "Print everything, with the output of tools").short('d'),
     ];
     options.into_iter().map(|option| option.global(true).help_heading(HEADING)).collect()
 }

@@ -4,7 +4,7 @@ use super::globals::Run;
 use crate::{
     ImageManager, KernelManager, failure,
     images::{CleanReport, MODULES},
-    no_room,
+    out_of_space,
     output::{Output, unanswered},
     site::Site,
     system::interrupt,
@@ -127,7 +127,7 @@ impl Session {
     /// Runs it; an error for want of room says of which file system.
     fn run(&self, request: &dyn Request, cleaned: &[String]) -> Result<()> {
         let ran = request.run(self, cleaned);
-        ran.map_err(|error| no_room::explained(error, self.site.layout(), &[]))
+        ran.map_err(|error| out_of_space::explained(error, self.site.layout(), &[]))
     }
 
     /// Cleans what crashed actions left behind, unless the site's configuration says no. What cannot be cleaned is a

@@ -18,7 +18,7 @@ mod tree;
 pub(crate) use addressed::Address;
 pub(crate) use asking::unanswered;
 pub(crate) use input::{Input, NoAnswer};
-pub(crate) use table::{Field, Mood};
+pub(crate) use table::{CellStyle, Field};
 
 use crate::failure as kinds;
 use crate::system::exit_guard;

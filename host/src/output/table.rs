@@ -7,12 +7,12 @@ use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Field {
     text: String,
-    mood: Mood,
+    style: CellStyle,
 }
 
 /// What a cell tells by its colour, where there are colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mood {
+pub(crate) enum CellStyle {
     Plain,
     Good,
     Busy,
@@ -21,14 +21,14 @@ pub(crate) enum Mood {
 
 impl Field {
     /// A cell in a colour.
-    pub(crate) fn with_mood(text: &str, mood: Mood) -> Self {
-        Self { text: escape::line(text).into_owned(), mood }
+    pub(crate) fn with_style(text: &str, style: CellStyle) -> Self {
+        Self { text: escape::line(text).into_owned(), style }
     }
 }
 
 impl<T: AsRef<str>> From<T> for Field {
     fn from(text: T) -> Self {
-        Self::with_mood(text.as_ref(), Mood::Plain)
+        Self::with_style(text.as_ref(), CellStyle::Plain)
     }
 }
 
@@ -54,11 +54,11 @@ pub(crate) fn render(heading: &[&str], rows: Vec<Vec<Field>>, width: Option<u16>
     for row in rows {
         table.add_row(row.into_iter().map(|field| {
             let cell = Cell::new(field.text);
-            match field.mood {
-                Mood::Plain => cell,
-                Mood::Good => cell.fg(Color::DarkGreen),
-                Mood::Busy => cell.fg(Color::DarkYellow),
-                Mood::Bad => cell.fg(Color::DarkRed),
+            match field.style {
+                CellStyle::Plain => cell,
+                CellStyle::Good => cell.fg(Color::DarkGreen),
+                CellStyle::Busy => cell.fg(Color::DarkYellow),
+                CellStyle::Bad => cell.fg(Color::DarkRed),
             }
         }));
     }
@@ -83,7 +83,7 @@ mod tests {
         vec![
             vec![
                 "web01".into(),
-                Field::with_mood("CREATED", Mood::Good),
+                Field::with_style("CREATED", CellStyle::Good),
                 "a long reason that has to be wrapped".into(),
             ],
             vec!["a\u{1b}[2J".into(), "CORRUPTED".into(), "".into()],

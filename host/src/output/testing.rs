@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex};
 /// A console without terminal.
 pub(crate) struct Console {
     pub(crate) output: Arc<Output>,
-    stdout: Kept,
-    stderr: Kept,
+    stdout: CapturedOutput,
+    stderr: CapturedOutput,
 }
 
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
+struct CapturedOutput(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Kept {
+impl Write for CapturedOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().write(bytes)
     }
@@ -23,7 +23,7 @@ impl Write for Kept {
     }
 }
 
-impl Kept {
+impl CapturedOutput {
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
@@ -38,7 +38,7 @@ pub(crate) fn console(typed: &str) -> Console {
 pub(crate) fn open_console(typed: &str) -> (Console, io::PipeWriter) {
     let (reader, mut writer) = io::pipe().unwrap();
     writer.write_all(typed.as_bytes()).unwrap();
-    let (stdout, stderr) = (Kept::default(), Kept::default());
+    let (stdout, stderr) = (CapturedOutput::default(), CapturedOutput::default());
     let output =
         Output::of_test(Box::new(stdout.clone()), Box::new(stderr.clone()), Input::of(reader.into()));
     (Console { output: Arc::new(output), stdout, stderr }, writer)

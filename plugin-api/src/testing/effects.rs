@@ -2,7 +2,7 @@
 
 use super::{Mounted, Open};
 use crate::{
-    Mount, StandingOverlay,
+    Mount, PersistentOverlay,
     error::{Error, Result},
 };
 use camino::Utf8Path;
@@ -42,8 +42,8 @@ pub(super) fn mount(mount: &Mount) -> Result<()> {
     .map(drop)
 }
 
-pub(super) fn stand(overlay: &StandingOverlay) -> Result<()> {
-    let StandingOverlay { lower, upper, work, target } = overlay;
+pub(super) fn ensure_overlay(overlay: &PersistentOverlay) -> Result<()> {
+    let PersistentOverlay { lower, upper, work, target } = overlay;
     let options = format!("lowerdir={lower},upperdir={upper},workdir={work},index=on,nfs_export=on");
     tool("mount", &["-t", "overlay", "-o", &options, "overlay", target.as_str()]).map(drop)
 }
@@ -60,7 +60,7 @@ pub(super) fn undo(open: &Open) -> Result<()> {
             unmount(target).or_else(|_| tool("umount", &["--lazy", target.as_str()]).map(drop))
         }
         Some(Mounted::Plain(mount)) => unmount(mount.target()),
-        Some(Mounted::Standing(overlay)) => unmount(&overlay.target),
+        Some(Mounted::PersistentOverlay(overlay)) => unmount(&overlay.target),
     }
 }
 

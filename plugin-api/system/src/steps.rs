@@ -9,13 +9,13 @@ use std::{fmt::Display, sync::OnceLock};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// The first half of a file aside is written, when the hook asks for it.
-    AsideHalfWritten,
+    TemporaryHalfWritten,
     /// A file aside has its content.
-    AsideWritten,
+    TemporaryWritten,
     /// A file aside is on disk.
-    AsideFlushed,
+    TemporaryFlushed,
     /// A file aside has the name that it is for.
-    AsideInPlace,
+    TemporaryInPlace,
     /// A new file is there and nobody may read it yet.
     FileMadeWithoutMode,
     /// A new file is there with its mode.
@@ -126,10 +126,10 @@ mod tests {
         let replaced = [
             FileMadeWithoutMode,
             FileMade,
-            AsideHalfWritten,
-            AsideWritten,
-            AsideFlushed,
-            AsideInPlace,
+            TemporaryHalfWritten,
+            TemporaryWritten,
+            TemporaryFlushed,
+            TemporaryInPlace,
             DirectoryFlushed,
         ];
         assert!(steps == [&replaced[..], &[FileRemoved, DirectoryFlushed]].concat(), "{whats:?}");

@@ -26,7 +26,7 @@ impl ImageClass for DemoImage {
             ActionSpec::create("Create a demo image")
                 .param(message().default("Hello from disklessset").sample("Hello"))
                 .param(
-                    ParamSpec::flag("crash", ParamKind::Flag, "Die in the middle, to see the cleaning")
+                    ParamSpec::flag("crash", ParamKind::Flag, "Crash half-way, to try the cleaning")
                         .not_asked(),
                 ),
             ActionSpec::change("message", "Change the message of a demo image").param(

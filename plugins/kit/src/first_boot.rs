@@ -26,12 +26,12 @@ pub fn make_host_keys_at_boot(files: &TreeFiles) -> Result<(), TreeFileError> {
         "[Unit]\nDescription=Make the SSH host keys this node lacks\nBefore={server}\n\n\
          [Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/ssh-keygen -A\n"
     );
-    let wish = "[Unit]\nWants=disklessset-host-keys.service\nAfter=disklessset-host-keys.service\n";
+    let wants = "[Unit]\nWants=disklessset-host-keys.service\nAfter=disklessset-host-keys.service\n";
     let drop_in = format!("etc/systemd/system/{server}.d");
     files.make_directory("etc/systemd/system", 0o755)?;
     files.make_directory(&drop_in, 0o755)?;
     files.replace(KEYS_UNIT, unit.as_bytes(), NewFile::of_root(0o644))?;
-    files.replace(&format!("{drop_in}/50-disklessset.conf"), wish.as_bytes(), NewFile::of_root(0o644))
+    files.replace(&format!("{drop_in}/50-disklessset.conf"), wants.as_bytes(), NewFile::of_root(0o644))
 }
 
 const CERTIFICATE_UNIT: &str = "disklessset-ssl-cert.service";

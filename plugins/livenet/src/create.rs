@@ -30,16 +30,16 @@ pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> R
     compression::check_wanted(image, registered.as_ref(), wanted.compression, &area, host)?;
     os_tree::make_directory(&tree, 0o755)?;
     os_tree::make_directory(&scratch, 0o700)?;
-    let settled = os_tree::make(image.name().as_str(), &wanted.tree, &tree, &scratch, host)?;
+    let made = os_tree::make(image.name().as_str(), &wanted.tree, &tree, &scratch, host)?;
     let root = Root::of(image, host)?;
-    needs::check_drivers(image, &root.format.drivers, &settled, &tree, host)?;
-    let layout = choose_layout(&root, wanted.layout, needs::boots_flat(&settled, &tree, host)?, host)?;
+    needs::check_drivers(image, &root.format.drivers, &made, &tree, host)?;
+    let layout = choose_layout(&root, wanted.layout, needs::boots_flat(&made, &tree, host)?, host)?;
 
     let of_one_machine = anonymise::identities(&TreeFiles::open(&tree)?)?;
     if !of_one_machine.is_empty() {
         image.set(unmount::OF_ONE_MACHINE, of_one_machine);
     }
-    let compression = compression::for_new(image, &settled.kernel, &tree, wanted.compression, &area, host)?;
+    let compression = compression::for_new(image, &made.kernel, &tree, wanted.compression, &area, host)?;
     os_tree::make_directory(&staging, 0o700)?;
     let packing = Packing {
         tree: &tree,
@@ -53,7 +53,7 @@ pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> R
     let packed = pack::pack(image, &packing, host)?;
     packed.record(image);
     host.info(format!("what a node can write: {}", show::WRITABLE));
-    image.set_kernel(&settled.kernel);
+    image.set_kernel(&made.kernel);
     wanted.tree.record(image);
     image.set("livenet_type", wanted.tree.set.to_string());
     image.set("is_mounted", false);
@@ -64,7 +64,7 @@ pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> R
 fn room_for(image: &Image, wanted: &Creation, host: &Host<'_>) -> Result<()> {
     let work = host.paths()?.work;
     let plan = Plan::of(format!("making image {}", image.name()));
-    let (mut plan, tree) = os_tree::plan_room(plan, &wanted.tree, &work)?;
+    let (mut plan, tree) = os_tree::plan_space(plan, &wanted.tree, &work)?;
     if let Some(tree) = tree {
         plan = plan.about(image.directory(), pack::about(tree.bytes, None));
         if wanted.layout == Some(Layout::Classic) {

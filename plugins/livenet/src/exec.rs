@@ -4,7 +4,7 @@ use crate::{
     compression,
     existing::{Places, Root, recorded_size},
     mount, of_1x,
-    unmount::{self, aside, repack},
+    unmount::{self, repack, staging_path},
 };
 use camino::Utf8Path;
 use disklessset_kit::{exit_code, squashfs::Compression, tools, tree_files::TreeFiles, trees};
@@ -22,12 +22,12 @@ enum Pack {
 
 /// How the changes of an action inside are packed.
 #[derive(Clone, Copy)]
-pub(crate) struct How {
+pub(crate) struct ExecOptions {
     pack: Pack,
     compression: Option<Compression>,
 }
 
-impl How {
+impl ExecOptions {
     pub(crate) fn from_arguments(args: &Arguments) -> Result<Self> {
         let pack = if args.flag("keep_on_failure") { Pack::Always } else { Pack::OnSuccess };
         Ok(Self { pack, compression: compression::wanted(args)? })
@@ -36,7 +36,7 @@ impl How {
 
 /// Runs a command, and answers how it ended. In a mounted image its changes wait for the unmount; else they are packed when the
 /// command ended well or however it ended, as `how` says, and lost otherwise.
-pub(crate) fn exec(image: &mut Image, words: &[String], how: How, host: &Host<'_>) -> Result<Value> {
+pub(crate) fn exec(image: &mut Image, words: &[String], how: ExecOptions, host: &Host<'_>) -> Result<Value> {
     let (program, arguments) = words.split_first().ok_or_else(|| Error::usage("no command was given"))?;
     let code = inside(image, how, host, |tree| {
         let command = Command::new(program.as_str())
@@ -53,7 +53,7 @@ pub(crate) fn exec(image: &mut Image, words: &[String], how: How, host: &Host<'_
 /// Opens a shell, the tree's bash where it has one. How a shell ends says nothing about the work done in it: its changes are
 /// packed whatever its exit code.
 pub(crate) fn shell(image: &mut Image, compression: Option<Compression>, host: &Host<'_>) -> Result<Value> {
-    inside(image, How { pack: Pack::Always, compression }, host, |tree| {
+    inside(image, ExecOptions { pack: Pack::Always, compression }, host, |tree| {
         let bash = TreeFiles::open(tree)?.exists("bin/bash");
         let program = if bash { "/bin/bash" } else { "/bin/sh" };
         let every_code: Vec<i32> = (1..=255).collect();
@@ -90,7 +90,7 @@ pub(crate) fn check_unmounted(image: &Image, places: &Places, work: &str, host: 
 /// Runs something in the image's tree: where it is mounted, or mounted for the action. Gives back its exit code.
 fn inside(
     image: &mut Image,
-    how: How,
+    how: ExecOptions,
     host: &Host<'_>,
     work: impl FnOnce(&Utf8Path) -> Result<i32>,
 ) -> Result<i32> {
@@ -115,8 +115,8 @@ fn inside(
     } else if mount::has_changes(&places)? || compression::is_another(image, how.compression, host)? {
         let wanted = recorded_size(image).map_or(SizeOrAuto::Auto, SizeOrAuto::Fixed);
         let lower = mount::lower(&places, layout).to_owned();
-        host.acquire_file(&aside(image, host)?, Hold::Action)?;
-        let again = unmount::How { layout, wanted, compression: packed_with };
+        host.acquire_file(&staging_path(image, host)?, Hold::Action)?;
+        let again = unmount::RepackOptions { layout, wanted, compression: packed_with };
         repack(image, &lower, &places.tree, &places.area, again, host)?;
         host.info(format!("the changes are in image {}", image.name()));
     } else {

@@ -77,7 +77,7 @@ impl ImageClass for LivenetImage {
             "unmount" => unmount::unmount(image, &unmount::Edits::from_arguments(args)?, host),
             "resize" => resize::resize(image, args.need("livenet_size")?, compression::wanted(args)?, host),
             "exec" => {
-                let how = exec::How::from_arguments(args)?;
+                let how = exec::ExecOptions::from_arguments(args)?;
                 exec::exec(image, &args.need::<Vec<String>>("command")?, how, host)
             }
             "shell" => exec::shell(image, compression::wanted(args)?, host),

@@ -84,7 +84,7 @@ pub(crate) fn room_for(image: &Image, work: &str, host: &Host<'_>) -> Result<()>
 
 /// Whether the tree is mounted now, whatever the record says.
 pub(crate) fn is_live(places: &Places) -> Result<bool> {
-    mount_table::is_mounted(&places.tree).map_err(file_error::told)
+    mount_table::is_mounted(&places.tree).map_err(file_error::into_api_error)
 }
 
 /// How much is mounted of what a whole system needs in the tree.
@@ -98,7 +98,7 @@ pub(crate) enum System {
 /// What is there of the system's mounts. `/dev` has mounts inside, of which `/dev/shm` comes last and goes first: with it all are there.
 pub(crate) fn system(places: &Places) -> Result<System> {
     let count = |place: &Utf8Path| {
-        mount_table::mounts_below(place).map(|found| found.len()).map_err(file_error::told)
+        mount_table::mounts_below(place).map(|found| found.len()).map_err(file_error::into_api_error)
     };
     let [proc, sys, dev] = SYSTEM.map(|name| count(&places.tree.join(name)));
     let shm = count(&places.tree.join("dev/shm"))?;
@@ -152,7 +152,7 @@ pub(crate) fn attach(image: &Image, places: &Places, hold: Hold, host: &Host<'_>
 /// Mounts a file read-only, unless it is.
 fn show(file: Utf8PathBuf, target: &Utf8Path, hold: Hold, host: &Host<'_>) -> Result<()> {
     let mounted = mount_table::is_mounted(target);
-    if mounted.map_err(file_error::told)? {
+    if mounted.map_err(file_error::into_api_error)? {
         return Ok(());
     }
     host.mount(&Mount::Image { file, target: target.to_owned() }, hold)

@@ -29,7 +29,7 @@ pub(crate) fn edited(image: &Image, places: &Places, host: &Host<'_>) -> Result<
 
 /// Whether 1.x mounted the tree: the file system itself, and no view of it.
 pub(crate) fn is_mounted(places: &Places) -> Result<bool> {
-    let found = mount_table::mounts_below(&places.tree).map_err(file_error::told)?;
+    let found = mount_table::mounts_below(&places.tree).map_err(file_error::into_api_error)?;
     Ok(found.iter().any(|mount| mount.target == places.tree && mount.source.starts_with("/dev/loop")))
 }
 
@@ -48,13 +48,19 @@ pub(crate) fn whole_backup(image: &Image, host: &Host<'_>) -> Result<Option<Utf8
     Ok((!whole(&root.path) && whole(&backup)).then_some(backup))
 }
 
-/// Puts the root image from before in service again, in place of a torn one. `aside` is the place of files to be published.
-pub(crate) fn bring_back(image: &Image, backup: &Utf8Path, aside: &Utf8Path, host: &Host<'_>) -> Result<()> {
-    host.acquire_file(aside, Hold::Action)?;
-    let copy = ["--reflink=auto", "--sparse=auto", "--no-dereference", "--", backup.as_str(), aside.as_str()];
+/// Puts the root image from before in service again, in place of a torn one. `staging_path` is the place of files to be published.
+pub(crate) fn bring_back(
+    image: &Image,
+    backup: &Utf8Path,
+    staging: &Utf8Path,
+    host: &Host<'_>,
+) -> Result<()> {
+    host.acquire_file(staging, Hold::Action)?;
+    let copy =
+        ["--reflink=auto", "--sparse=auto", "--no-dereference", "--", backup.as_str(), staging.as_str()];
     host.run(&Command::new("cp").args(copy))?;
     let root = Root::of(image, host)?.path;
-    host.publish_with(image, aside, &root)?;
+    host.publish_with(image, staging, &root)?;
     host.info(format!("{root} was torn: the state before is in service again"));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::compression;
 use disklessset_kit::{
-    os_tree::{Purpose, Wish, params},
+    os_tree::{OsTreeRequest, Purpose, params},
     squashfs::{Compression, Layout},
 };
 use disklessset_plugin_api::{ActionSpec, Arguments, Host, ParamKind, ParamSpec, Result, SizeOrAuto};
@@ -10,7 +10,7 @@ use disklessset_plugin_api::{ActionSpec, Arguments, Host, ParamKind, ParamSpec, 
 /// All parameters of a creation, in types of their own.
 #[derive(Debug)]
 pub(crate) struct Creation {
-    pub(crate) tree: Wish,
+    pub(crate) tree: OsTreeRequest,
     pub(crate) size: SizeOrAuto,
     /// What the user asked for; without it the initramfs decides.
     pub(crate) layout: Option<Layout>,
@@ -21,7 +21,7 @@ pub(crate) struct Creation {
 impl Creation {
     pub(crate) fn from_arguments(args: &Arguments, host: &Host<'_>) -> Result<Self> {
         Ok(Self {
-            tree: Wish::from_arguments(Purpose::Livenet, args, host)?,
+            tree: OsTreeRequest::from_arguments(Purpose::Livenet, args, host)?,
             size: args.get("livenet_size")?.unwrap_or(SizeOrAuto::Auto),
             layout: args.get::<String>("layout")?.map(|layout| layout.parse()).transpose()?,
             compression: compression::wanted(args)?,
@@ -30,14 +30,14 @@ impl Creation {
 }
 
 /// What is said of the compression where an image is packed again.
-const AGAIN: &str = "How the image is compressed when it is packed again; as it was by default";
+const AGAIN: &str = "Compression when the image is packed again (default: as before)";
 
 /// All actions.
 pub(crate) fn actions() -> Vec<ActionSpec> {
     vec![
         creation(),
         ActionSpec::change("mount", "Mount an image to edit it")
-            .help("Make the tree of an image editable below the work area, with an Ansible inventory"),
+            .help("Make the tree of an image editable in the work area, with an Ansible inventory"),
         ActionSpec::change("unmount", "Unmount an image and pack its changes")
             .param(ParamSpec::flag(
                 "discard",
@@ -45,7 +45,7 @@ pub(crate) fn actions() -> Vec<ActionSpec> {
                 "Throw the changes away instead of packing them",
             ))
             .param(
-                ParamSpec::flag("livenet_size", params::live_size(), "Pack it with this size from now on")
+                ParamSpec::flag("livenet_size", params::live_size(), "Size of the image from now on")
                     .as_flag("size")
                     .not_asked(),
             )
@@ -55,7 +55,7 @@ pub(crate) fn actions() -> Vec<ActionSpec> {
                 ParamSpec::position(
                     "livenet_size",
                     params::live_size(),
-                    "The new size: 700M, 1.5G, or auto for the content and its headroom",
+                    "The new size: 700M, 1.5G, or auto (the content and free space)",
                 )
                 .sample("auto"),
             )
@@ -80,11 +80,14 @@ pub(crate) fn actions() -> Vec<ActionSpec> {
 
 fn creation() -> ActionSpec {
     let layouts = ParamKind::Choice { choices: ["flat", "classic"].map(str::to_owned).to_vec() };
-    let layout =
-        ParamSpec::flag("layout", layouts, "How the tree is packed; flat where the initramfs can use it")
-            .not_asked();
+    let layout = ParamSpec::flag(
+        "layout",
+        layouts,
+        "How the tree is packed (default: flat if the initramfs can use it)",
+    )
+    .not_asked();
     let compression = compression::parameter(
-        "How the image is compressed; what its kernel can read, zstd where that is possible",
+        "Compression of the image (default: zstd if its kernel can read it, else what it can read)",
     );
     let create = ActionSpec::create("Create a livenet image")
         .help("Create an image that nodes download and run from RAM");

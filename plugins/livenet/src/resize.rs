@@ -5,7 +5,7 @@ use crate::{
     exec::check_unmounted,
     existing::{Places, Root, recorded_layout},
     mount, of_1x, pack,
-    unmount::{How, aside, repack},
+    unmount::{RepackOptions, repack, staging_path},
 };
 use disklessset_kit::squashfs::{Compression, Layout};
 use disklessset_plugin_api::{Error, Hold, Host, Image, Result, Size, SizeOrAuto};
@@ -39,8 +39,8 @@ pub(crate) fn resize(
         return record(image, wanted, needed, false);
     }
     let lower = mount::lower(&places, layout).to_owned();
-    host.acquire_file(&aside(image, host)?, Hold::Action)?;
-    let how = How { layout, wanted: SizeOrAuto::Fixed(size), compression: packed_with };
+    host.acquire_file(&staging_path(image, host)?, Hold::Action)?;
+    let how = RepackOptions { layout, wanted: SizeOrAuto::Fixed(size), compression: packed_with };
     repack(image, &lower, &places.tree, &places.area, how, host)?;
     Ok(json!({ "livenet_size": size.as_mebibytes(), "packed": true }))
 }

@@ -62,7 +62,7 @@ pub(crate) fn unmount(image: &mut Image, edits: &Edits, host: &Host<'_>) -> Resu
         (Edits::Pack(_) | Edits::Discard, Some(backup)) => {
             detach(&places, host)?;
             image.set("is_mounted", false);
-            of_1x::bring_back(image, &backup, &aside(image, host)?, host)?;
+            of_1x::bring_back(image, &backup, &staging_path(image, host)?, host)?;
             discard(image, &places, host)
         }
         (Edits::Discard, None) => discard(image, &places, host),
@@ -87,7 +87,7 @@ pub(crate) fn check(image: &Image, edits: &Edits, host: &Host<'_>) -> Result<()>
 /// What the user, or a session of his, mounted inside the tree must neither be packed nor be lost.
 fn refuse_foreign_mounts(places: &Places) -> Result<()> {
     let system = mount::SYSTEM.map(|directory| places.tree.join(directory));
-    let below = mount_table::mounts_below(&places.tree).map_err(file_error::told)?;
+    let below = mount_table::mounts_below(&places.tree).map_err(file_error::into_api_error)?;
     let foreign = below.iter().find(|mounted| {
         mounted.target != places.tree && !system.iter().any(|own| mounted.target.starts_with(own))
     });
@@ -186,7 +186,7 @@ fn pack_changes(
         // Before the user's view goes: without room it could not be given back.
         mount::room_for(image, &format!("unmounting image {}", image.name()), host)?;
         packed_with.compression = compression::for_repack(image, wanted.compression, &places.area, host)?;
-        host.acquire_file(&aside(image, host)?, Hold::Action)?;
+        host.acquire_file(&staging_path(image, host)?, Hold::Action)?;
     }
     if live && edited && of_1x::is_mounted(places)? {
         // Its own mount goes; the edits are in the file, and are seen as ours are from here on.
@@ -234,7 +234,7 @@ fn pack_view(
     let lower = mount::lower(places, layout).to_owned();
     let wanted =
         packed_with.size.unwrap_or_else(|| recorded_size(image).map_or(SizeOrAuto::Auto, SizeOrAuto::Fixed));
-    let how = How { layout, wanted, compression: packed_with.compression };
+    let how = RepackOptions { layout, wanted, compression: packed_with.compression };
     let repacked = repack(image, &lower, &places.packing, &places.area, how, host);
     let released = host.release(&places.packing);
     repacked.and(released)
@@ -267,20 +267,20 @@ fn give_back(places: &Places, layout: Layout, host: &Host<'_>) {
 
 /// How a tree is packed again.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct How {
+pub(crate) struct RepackOptions {
     pub(crate) layout: Layout,
     pub(crate) wanted: SizeOrAuto,
     /// Where the class gives a choice.
     pub(crate) compression: Option<Compression>,
 }
 
-/// Packs a changed tree and puts it in the place of the image in service. [`aside`] is acquired.
+/// Packs a changed tree and puts it in the place of the image in service. [`staging_path`] is acquired.
 pub(crate) fn repack(
     image: &mut Image,
     before: &Utf8Path,
     tree: &Utf8Path,
     area: &Utf8Path,
-    how: How,
+    how: RepackOptions,
     host: &Host<'_>,
 ) -> Result<()> {
     let gone = anonymise::after_session(&TreeFiles::open(before)?, &TreeFiles::open(tree)?)?;
@@ -292,20 +292,20 @@ pub(crate) fn repack(
     host.remove(&scratch)?;
     host.acquire_directory(&scratch, Hold::Action)?;
     let root = Root::of(image, host)?;
-    let aside = aside(image, host)?;
-    let How { layout, wanted, compression } = how;
+    let staging = staging_path(image, host)?;
+    let RepackOptions { layout, wanted, compression } = how;
     let before = before_of(image, &root);
-    let packing = Packing { tree, file: &aside, layout, wanted, scratch: &scratch, compression, before };
+    let packing = Packing { tree, file: &staging, layout, wanted, scratch: &scratch, compression, before };
     let packed = pack::pack(image, &packing, host);
     host.release(&scratch)?;
     match packed {
         Ok(packed) => {
             packed.record(image);
-            host.publish_with(image, &aside, &root.path)?;
+            host.publish_with(image, &staging, &root.path)?;
             Ok(())
         }
         Err(error) => {
-            host.release(&aside)?;
+            host.release(&staging)?;
             Err(error)
         }
     }
@@ -336,7 +336,7 @@ fn before_of(image: &Image, root: &Root) -> Option<Before> {
 }
 
 /// Beside the image's directory: on its file system, and no part of what is served under the image's name.
-pub(crate) fn aside(image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
+pub(crate) fn staging_path(image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
     let directory = image.directory();
     let images = directory.parent().ok_or_else(|| Error::failed(format!("{directory} has no parent")))?;
     let file = Root::of(image, host)?.format.file;

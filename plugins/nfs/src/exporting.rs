@@ -23,19 +23,19 @@ fn tree_of(image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
 }
 
 /// What was asked for, checked: nobody is let in whom the user did not name.
-struct Wish {
+struct ExportWanted {
     per_node: bool,
     clients: Vec<String>,
     options: Vec<String>,
 }
 
-impl Wish {
+impl ExportWanted {
     fn of(image: &Image, args: &Arguments) -> Result<Self> {
         let list = |name: &str| -> Result<Vec<String>> { Ok(args.get(name)?.unwrap_or_default()) };
-        let wish =
+        let wanted =
             Self { per_node: args.flag("per_node"), clients: list("client")?, options: list("option")? };
         let name = image.name();
-        match (wish.per_node, wish.clients.is_empty()) {
+        match (wanted.per_node, wanted.clients.is_empty()) {
             (true, _) if image.class() == STAGING => {
                 Err(Error::usage(format!("image {name} is a staging image: it has no nodes")))
             }
@@ -48,7 +48,7 @@ impl Wish {
                     "nobody was named who may mount image {name}: --client ADDRESS/BITS (or a host name, @NETGROUP, '*' for everybody){others}"
                 )))
             }
-            _ => Ok(wish),
+            _ => Ok(wanted),
         }
     }
 }
@@ -74,14 +74,14 @@ pub(crate) fn check(image: &Image, action: &ActionCheck<'_>, host: &Host<'_>) ->
     if !refusals.is_empty() || !action.complete {
         return Ok(refusals);
     }
-    let wish = Wish::of(image, args)?;
-    if wish.per_node {
+    let wanted = ExportWanted::of(image, args)?;
+    if wanted.per_node {
         let places = Golden::of(image.name(), host)?;
         // A node may have a name that is no client.
         for node in nodes::present(&places)?.iter() {
             host.checkpoint()?;
             let (path, clients) = (places.node(&node), vec![node.to_string()]);
-            host.export(&Export { path, clients, options: wish.options.clone() })?;
+            host.export(&Export { path, clients, options: wanted.options.clone() })?;
         }
     }
     Ok(refusals)
@@ -89,7 +89,7 @@ pub(crate) fn check(image: &Image, action: &ActionCheck<'_>, host: &Host<'_>) ->
 
 /// Writes the lines of an image.
 pub(crate) fn export(image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
-    let Wish { per_node, clients, options } = Wish::of(image, args)?;
+    let ExportWanted { per_node, clients, options } = ExportWanted::of(image, args)?;
     let tree = tree_of(image, host)?;
     if !per_node {
         withdraw_nodes(image, host)?;

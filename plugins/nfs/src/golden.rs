@@ -2,10 +2,10 @@
 
 use crate::{
     boot_file, identities,
-    nodes::{self, How, Room},
+    nodes::{self, NodeKind, SpaceCheck},
     overlays, parameters,
     places::{self, Golden, Staging},
-    show, trees_room, verify,
+    show, space_check, verify,
 };
 use camino::Utf8PathBuf;
 use disklessset_kit::{
@@ -54,17 +54,17 @@ impl DerivedImageClass for NfsGoldenImage {
         for node in views.iter() {
             overlays::mounted_tree(source, &node, &from)?;
         }
-        trees_room::several(image.name(), all, &to.work, choice.method, host)?;
+        space_check::several(image.name(), all, &to.work, choice.method, host)?;
         let made = to.work.join("image");
         trees::copy_tree(&from.tree, &made, choice.method, host)?;
         places::put_new(&made, &to.tree, host)?;
         // A clone is all of an image: what nodes wrote, too.
         let trees = present.difference(&views);
-        nodes::make_trees(&trees, &to, Room::Checked, |node| from.node(node), Wanted::Auto, host)?;
+        nodes::make_trees(&trees, &to, SpaceCheck::Checked, |node| from.node(node), Wanted::Auto, host)?;
         if !views.is_empty() {
             // Their layers know the tree they belong to.
             host.info(format!("{views}: overlays; the clone has copies of what these nodes see"));
-            nodes::make_trees(&views, &to, Room::Checked, |node| from.node(node), Wanted::Auto, host)?;
+            nodes::make_trees(&views, &to, SpaceCheck::Checked, |node| from.node(node), Wanted::Auto, host)?;
         }
         directories::flush_above(&to.tree)?;
         places::record(image, &to.base, host)?;
@@ -110,9 +110,9 @@ impl DerivedImageClass for NfsGoldenImage {
 }
 
 /// What new nodes get.
-fn how(args: &Arguments) -> Result<How> {
+fn how(args: &Arguments) -> Result<NodeKind> {
     let text: Option<String> = args.get("method")?;
-    if text.as_deref() == Some("overlay") { Ok(How::Overlay) } else { method(args).map(How::Tree) }
+    if text.as_deref() == Some("overlay") { Ok(NodeKind::Overlay) } else { method(args).map(NodeKind::Tree) }
 }
 
 fn method(args: &Arguments) -> Result<Wanted> {
@@ -148,7 +148,7 @@ fn create(image: &mut Image, staging: &Image, wanted: Wanted, host: &Host<'_>) -
     begin(&to, host)?;
     let choice = trees::choose(&from.tree, &to.work, wanted, host)?;
     host.info(format!("making the tree by {} ({})", choice.method, choice.why));
-    trees_room::one(image.name(), &from.tree, &to.work, choice.method, host)?;
+    space_check::one(image.name(), &from.tree, &to.work, choice.method, host)?;
     let made = to.work.join("image");
     trees::copy_tree(&from.tree, &made, choice.method, host)?;
     identities::forget(&made, host)?;

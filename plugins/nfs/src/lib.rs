@@ -16,8 +16,8 @@ mod parameters;
 mod places;
 mod root_image;
 mod show;
+mod space_check;
 mod staging;
-mod trees_room;
 mod verify;
 
 #[cfg(test)]

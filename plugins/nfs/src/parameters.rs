@@ -23,7 +23,7 @@ pub(crate) fn of_every_image() -> Vec<ActionSpec> {
             .param(node())
             .needs_terminal(),
         ActionSpec::change("export", "Export an image to its nodes")
-            .help("Write the lines that let nodes mount an image, and tell the NFS server")
+            .help("Write the export lines that let nodes mount an image, and reload the NFS server")
             // Asked first: with it nobody is named.
             .param(ParamSpec::flag(
                 "per_node",
@@ -40,7 +40,7 @@ pub(crate) fn of_every_image() -> Vec<ActionSpec> {
                 .sample(vec!["127.0.0.1"]),
             )
             .param(
-                ParamSpec::flag("option", ParamKind::Text, "An export option, in place of the default ones")
+                ParamSpec::flag("option", ParamKind::Text, "An export option; replaces the default options")
                     .repeated()
                     .default(OPTIONS.to_vec()),
             ),
@@ -50,7 +50,7 @@ pub(crate) fn of_every_image() -> Vec<ActionSpec> {
 }
 
 fn node() -> ParamSpec {
-    ParamSpec::flag("node", ParamKind::Node, "Work in the tree of this node of a golden image").not_asked()
+    ParamSpec::flag("node", ParamKind::Node, "The node of a golden image whose tree to work in").not_asked()
 }
 
 /// The creation of a staging image.
@@ -89,7 +89,7 @@ pub(crate) fn create_golden() -> ActionSpec {
             .as_flag("from")
             .required(),
         )
-        .param(method(&[], "How trees are made; auto takes the best that works here"))
+        .param(method(&[], "How trees are made; auto: the best method that works on this server"))
 }
 
 fn method(more: &[&str], help: &str) -> ParamSpec {
@@ -106,14 +106,14 @@ pub(crate) fn of_nodes() -> Vec<ActionSpec> {
     vec![
         ActionSpec::read("nodes list", "List the nodes of a golden image"),
         ActionSpec::change("nodes add", "Add nodes to a golden image")
-            .help("Make a tree for each of these nodes; those that have one keep it")
+            .help("Make a tree for each of these nodes; existing trees are kept")
             .param(set("The nodes, such as c[001-100],login1"))
             .param(method(
                 &["overlay"],
-                "How trees are made; auto takes the best that works here, never overlay, which mounts the golden tree under what a node writes",
+                "How trees are made; auto: the best method that works on this server, never overlay, which mounts the golden tree under what a node writes",
             )),
         ActionSpec::change("nodes remove", "Remove nodes from a golden image")
-            .help("Delete the trees of these nodes with all that they wrote")
+            .help("Delete the trees of these nodes with everything they wrote")
             .param(set("The nodes, such as c[001-100],login1"))
             .confirm("The trees of these nodes are deleted with all that the nodes wrote there. Go on?")
             .safe_to_try(),

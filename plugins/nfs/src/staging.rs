@@ -3,11 +3,11 @@
 use crate::{
     boot_file, identities, parameters,
     places::{self, GOLDEN, Staging},
-    show, trees_room, verify,
+    show, space_check, verify,
 };
 use camino::Utf8PathBuf;
 use disklessset_kit::{
-    os_tree::{self, Purpose, Wish, params},
+    os_tree::{self, OsTreeRequest, Purpose, params},
     space::Plan,
     trees::{self, Wanted},
 };
@@ -25,7 +25,7 @@ impl DerivedImageClass for NfsStagingImage {
     }
 
     fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
-        create(image, &Wish::from_arguments(Purpose::Nfs, args, host)?, host)
+        create(image, &OsTreeRequest::from_arguments(Purpose::Nfs, args, host)?, host)
     }
 
     fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<()> {
@@ -59,7 +59,7 @@ impl DerivedImageClass for NfsStagingImage {
         host.acquire_directory(&to.tree, Hold::Image)?;
         let choice = trees::choose(&from.tree, &to.work, Wanted::Auto, host)?;
         host.info(format!("making the tree by {} ({})", choice.method, choice.why));
-        trees_room::one(image.name(), &from.tree, &to.work, choice.method, host)?;
+        space_check::one(image.name(), &from.tree, &to.work, choice.method, host)?;
         let made = to.work.join("tree");
         trees::copy_tree(&from.tree, &made, choice.method, host)?;
         identities::forget(&made, host)?;
@@ -89,20 +89,20 @@ impl DerivedImageClass for NfsStagingImage {
 }
 
 /// The tree is made beside its place, flushed to disk, and put there in one rename.
-fn create(image: &mut Image, wish: &Wish, host: &Host<'_>) -> Result<()> {
+fn create(image: &mut Image, request: &OsTreeRequest, host: &Host<'_>) -> Result<()> {
     let places = Staging::of(image.name(), host)?;
     let plan = Plan::of(format!("making image {}", image.name()));
-    os_tree::plan_room(plan, wish, &places.work)?.0.check(host)?;
+    os_tree::plan_space(plan, request, &places.work)?.0.check(host)?;
     host.acquire_directory(&places.work, Hold::Action)?;
     host.acquire_directory(&places.tree, Hold::Image)?;
     let (tree, scratch) = (places.work.join("tree"), places.work.join("scratch"));
     trees::make_root(&tree, host)?;
     os_tree::make_directory(&scratch, 0o700)?;
-    let settled = os_tree::make(image.name().as_str(), wish, &tree, &scratch, host)?;
+    let made = os_tree::make(image.name().as_str(), request, &tree, &scratch, host)?;
     trees::flush(&tree)?;
     places::put(&tree, &places.tree, host)?;
-    image.set_kernel(&settled.kernel);
-    wish.record(image);
-    image.set(params::PACKAGE_SET, wish.set.to_string());
+    image.set_kernel(&made.kernel);
+    request.record(image);
+    image.set(params::PACKAGE_SET, request.set.to_string());
     places::record(image, &places.tree, host)
 }

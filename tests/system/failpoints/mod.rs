@@ -17,7 +17,7 @@ use disklessset_tests::canary::Canary;
 use disklessset_tests::failpoints::{self, Step};
 use disklessset_tests::kill_table;
 use disklessset_tests::need;
-use disklessset_tests::residue::{Snapshot, is_named, settled};
+use disklessset_tests::residue::{Snapshot, is_named, without_loop_devices};
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::run::{Outcome, Program};
 use disklessset_tests::stage::{Stage, listed_unchanged, served, warmed_up};
@@ -133,7 +133,7 @@ impl Tally {
 
     /// Puts all into the kill table, when all went well.
     #[track_caller]
-    pub(super) fn told(self, operation: &str, steps: usize) {
+    pub(super) fn report(self, operation: &str, steps: usize) {
         let Self { killed, before, after, failed } = self;
         assert!(
             failed.is_empty(),
@@ -215,9 +215,9 @@ fn kill_at(operation: &Operation, chosen: impl Fn(usize, usize) -> Vec<usize>) {
         });
     }
     root.unmount_all();
-    tally.told(operation.name, steps.len());
+    tally.report(operation.name, steps.len());
     cleanings.killed = cleanings.before + cleanings.after;
-    cleanings.told(&format!("{}, its cleaning too", operation.name), steps.len());
+    cleanings.report(&format!("{}, its cleaning too", operation.name), steps.len());
 }
 
 /// The step at which a program was killed; the same as when it was not.
@@ -277,7 +277,7 @@ impl Round<'_> {
     fn clean(&self, expected: Direction) -> bool {
         let _ = (self.operation.program)(self.root, &["clean", "--yes"]).run().expect_done();
         let went_on = expected == Direction::On;
-        let differences = settled(|| self.differences(went_on));
+        let differences = without_loop_devices(|| self.differences(went_on));
         assert!(
             differences.is_empty(),
             "{expected:?} was to be gone after {}\nhow it differs:\n{differences}",
@@ -305,7 +305,7 @@ impl Round<'_> {
     fn repeat(&self) -> bool {
         let again = (self.operation.program)(self.root, self.operation.case.command).run();
         let again = if again.status.success() { again } else { again.expect_refusal(&[3, 5]) };
-        let differences = settled(|| self.differences(true));
+        let differences = without_loop_devices(|| self.differences(true));
         assert!(differences.is_empty(), "after {} repeating gave {again}\n{differences}", self.step);
         (self.operation.ended)(self.root);
         true

@@ -120,7 +120,7 @@ fn an_export_of_each_node() {
 
 /// What must hold whenever nobody is at work: every tree is whole, nothing unfinished lies about, and the record agrees.
 #[track_caller]
-pub(super) fn settled(nfs: &Nfs, whole: &BTreeSet<std::path::PathBuf>, point: &str) -> Vec<String> {
+pub(super) fn nodes_when_idle(nfs: &Nfs, whole: &BTreeSet<std::path::PathBuf>, point: &str) -> Vec<String> {
     let nodes = nfs.nodes("g");
     for node in &nodes {
         let files: BTreeSet<_> = files_below(&nfs.node("g", node)).unwrap().into_keys().collect();
@@ -171,7 +171,7 @@ fn kill_a_change_of_nodes(command: &[&str], before: &[&str], after: &[&str]) {
     let whole: BTreeSet<_> = files_below(&nfs.golden("g").join("image")).unwrap().into_keys().collect();
     let (done, points) = strace::record(&nfs.root, nfs.root.disklessset(command));
     let _ = done.expect_done();
-    assert_eq!(settled(&nfs, &whole, "the end"), after);
+    assert_eq!(nodes_when_idle(&nfs, &whole, "the end"), after);
     let every = if std::env::var(need::FULL).is_ok_and(|full| full == "1") { 5 } else { 29 };
     // Renames are where a node comes or goes: all of them.
     let chosen =
@@ -188,13 +188,13 @@ fn kill_a_change_of_nodes(command: &[&str], before: &[&str], after: &[&str]) {
         // After a rename always: some nodes are there then, and others not.
         if number % 2 == 0 || point.name.starts_with("rename") {
             let _ = nfs.run(&["clean", "--yes"]).expect_done();
-            let nodes = settled(&nfs, &whole, &point.to_string());
+            let nodes = nodes_when_idle(&nfs, &whole, &point.to_string());
             partly += usize::from(nodes != before && nodes != after);
             back += usize::from(nodes == before);
         }
         let again = nfs.run(command);
         let again = if again.status.success() { again } else { again.expect_refusal(&[3]) };
-        let nodes = settled(&nfs, &whole, &point.to_string());
+        let nodes = nodes_when_idle(&nfs, &whole, &point.to_string());
         assert_eq!(nodes, after, "repeated after {point}: {again}");
     }
     assert!(killed > 5, "only {killed} of {} points were reached", points.len());
@@ -254,7 +254,7 @@ fn finished_nodes_stay_when_the_user_interrupts() {
     let nodes = nfs.nodes("g");
     assert!(nodes.len() >= 3 && nodes.len() < 2000, "{} nodes: {ended}", nodes.len());
     let whole: BTreeSet<_> = files_below(&nfs.golden("g").join("image")).unwrap().into_keys().collect();
-    settled(&nfs, &whole, "SIGINT");
+    nodes_when_idle(&nfs, &whole, "SIGINT");
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn nodes_cleaned_without_the_module_are_settled_when_it_is_back() {
     let next = nfs.run(&["nfs", "export", "st", "--client", "*"]).expect_done();
     let said = format!("{}{}", next.stdout, next.stderr);
     assert!(said.contains("nodes add was interrupted; it has now 1 nodes: c1"), "{next}");
-    assert_eq!(settled(&nfs, &whole, "the return of the module"), ["c1"]);
+    assert_eq!(nodes_when_idle(&nfs, &whole, "the return of the module"), ["c1"]);
     let listed = nfs.root.images();
     assert!(listed.iter().all(|image| image["activity"].is_null()), "{listed:?}");
     // Gone for good with its image.

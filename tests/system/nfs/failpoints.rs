@@ -46,14 +46,14 @@ impl Change<'_> {
         nodes.into_iter().map(str::to_owned).collect()
     }
 
-    /// Kills at the steps. `begin` makes the world before, `settled` asserts that all is in order and tells which nodes there are.
+    /// Kills at the steps. `begin` makes the world before, `nodes_when_idle` asserts that all is in order and tells which nodes there are.
     #[track_caller]
-    fn kill(&self, nfs: &Nfs, begin: impl Fn(), settled: impl Fn(&str) -> Vec<String>) {
+    fn kill(&self, nfs: &Nfs, begin: impl Fn(), nodes_when_idle: impl Fn(&str) -> Vec<String>) {
         begin();
-        assert_eq!(settled("the beginning"), self.before);
+        assert_eq!(nodes_when_idle("the beginning"), self.before);
         let (done, steps) = failpoints::record(&nfs.root, nfs.root.disklessset(self.command));
         let _ = done.expect_done();
-        assert_eq!(settled("the end"), self.after);
+        assert_eq!(nodes_when_idle("the end"), self.after);
         assert_eq!(self.expected(&steps), self.after, "the steps of the nodes are not all there");
         let middle = steps.len() / 2;
         let mut tally = Tally::default();
@@ -67,17 +67,17 @@ impl Change<'_> {
                 let expected = self.expected(&passed);
                 if count % 2 == 0 {
                     let _ = nfs.run(&["clean", "--yes"]).expect_done();
-                    assert_eq!(settled(&step.to_string()), expected, "after {step}");
+                    assert_eq!(nodes_when_idle(&step.to_string()), expected, "after {step}");
                 }
                 let again = nfs.run(self.command);
                 let again = if again.status.success() { again } else { again.expect_refusal(&[3]) };
-                assert_eq!(settled(&step.to_string()), self.after, "repeated after {step}: {again}");
+                assert_eq!(nodes_when_idle(&step.to_string()), self.after, "repeated after {step}: {again}");
                 // With some of the nodes it is as neither of the two.
                 tally.before += usize::from(expected == self.before);
                 tally.after += usize::from(expected == self.after);
             });
         }
-        tally.told(self.name, steps.len());
+        tally.report(self.name, steps.len());
     }
 
     /// With trees of their own.
@@ -109,7 +109,7 @@ impl Change<'_> {
                 nfs.add_overlays(&self.before.join(","));
             }
         };
-        self.kill(&nfs, begin, |point| overlay_crash::settled(&nfs, point));
+        self.kill(&nfs, begin, |point| overlay_crash::nodes_when_idle(&nfs, point));
         nfs.done(&["remove", "g", "--yes"]);
     }
 }
@@ -159,7 +159,7 @@ fn overlays_are_removed() {
 /// What has to agree with what is on disk: the attribute, and the exports.
 #[track_caller]
 fn agreeing(nfs: &Nfs, whole: &BTreeSet<std::path::PathBuf>, point: &str) -> Vec<String> {
-    let nodes = crash::settled(nfs, whole, point);
+    let nodes = crash::nodes_when_idle(nfs, whole, point);
     let lines = nfs.run(&["nfs", "exports"]).expect_done().stdout;
     let exported = lines.lines().filter_map(|line| line.split(' ').next()?.rsplit('/').next());
     let exported: BTreeSet<_> = exported.map(str::to_owned).collect();
@@ -210,7 +210,7 @@ fn the_cleaning_of_half_added_nodes_is_killed_too() {
             tally.after += usize::from(at_its_end);
         });
     }
-    tally.told("clean, nfs nodes add", steps.len());
+    tally.report("clean, nfs nodes add", steps.len());
 }
 
 /// An addition that fails half way keeps what it finished; killed while it makes the record agree, it comes to that all the same.
@@ -247,7 +247,7 @@ fn a_failed_addition_of_nodes_is_killed() {
             tally.after += 1;
         });
     }
-    tally.told(name, steps.len());
+    tally.report(name, steps.len());
 }
 
 /// What is out of service is removed to its end, however often its removal and the cleaning after it are killed.
@@ -301,5 +301,5 @@ fn the_cleaning_of_a_half_removed_image_is_killed_too() {
             tally.after += 1;
         });
     }
-    tally.told(name, steps.len());
+    tally.report(name, steps.len());
 }

@@ -5,8 +5,8 @@ use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 
 use super::Nfs;
+use crate::system::cpio::cpio;
 use crate::system::small::{kernels, put, register_kernel};
-use crate::system::verify::cpio;
 
 #[test]
 fn a_staging_image_is_a_tree_and_a_boot_file_that_names_it_without_the_root() {

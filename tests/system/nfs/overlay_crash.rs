@@ -9,7 +9,7 @@ use super::Nfs;
 
 /// What must hold whenever nobody is at work: what is listed is mounted, and will be after a reboot, and nothing else is there.
 #[track_caller]
-pub(super) fn settled(nfs: &Nfs, point: &str) -> Vec<String> {
+pub(super) fn nodes_when_idle(nfs: &Nfs, point: &str) -> Vec<String> {
     let mut nodes = nfs.nodes("g");
     nodes.sort();
     assert_eq!((&nfs.mounted(), &nfs.wanted()), (&nodes, &nodes), "after {point}");
@@ -43,12 +43,12 @@ fn kill_a_change(command: &[&str], before: &str, after: &[&str]) {
         if !before.is_empty() {
             nfs.add_overlays(before);
         }
-        settled(&nfs, "the beginning")
+        nodes_when_idle(&nfs, "the beginning")
     };
     let at_first = begin();
     let (done, points) = strace::record(&nfs.root, nfs.root.disklessset(command));
     let _ = done.expect_done();
-    assert_eq!(settled(&nfs, "the end"), after);
+    assert_eq!(nodes_when_idle(&nfs, "the end"), after);
     let every = if std::env::var(need::FULL).is_ok_and(|full| full == "1") { 7 } else { 41 };
     // Where a node comes or goes: all of them.
     let chosen = |(number, call): &(usize, &strace::Call)| {
@@ -68,19 +68,19 @@ fn kill_a_change(command: &[&str], before: &str, after: &[&str]) {
         if ended.status.success() {
             // How many nodes are done at once depends on how long they take, and so do the calls.
             missed += 1;
-            assert_eq!(settled(&nfs, &point.to_string()), after, "{point} was not reached");
+            assert_eq!(nodes_when_idle(&nfs, &point.to_string()), after, "{point} was not reached");
             continue;
         }
         killed += 1;
         if number % 2 == 0 {
             let _ = nfs.run(&["clean", "--yes"]).expect_done();
-            let nodes = settled(&nfs, &point.to_string());
+            let nodes = nodes_when_idle(&nfs, &point.to_string());
             partly += usize::from(nodes != at_first && nodes != after);
             back += usize::from(nodes == at_first);
         }
         let again = nfs.run(command);
         let again = if again.status.success() { again } else { again.expect_refusal(&[3]) };
-        assert_eq!(settled(&nfs, &point.to_string()), after, "repeated after {point}: {again}");
+        assert_eq!(nodes_when_idle(&nfs, &point.to_string()), after, "repeated after {point}: {again}");
     }
     nfs.done(&["remove", "g", "--yes"]);
     assert!(killed > 5, "only {killed} of {} points", points.len());
@@ -135,7 +135,7 @@ fn a_removal_that_is_killed_is_undone_or_finished_and_without_the_module_too() {
         if nfs.root.status("g").is_some() {
             back += 1;
             if module {
-                assert_eq!(settled(&nfs, &points[at].to_string()), ["c1", "c2", "c3"]);
+                assert_eq!(nodes_when_idle(&nfs, &points[at].to_string()), ["c1", "c2", "c3"]);
             }
             nfs.done(&["clear", "g", "--yes"]);
         } else {
@@ -161,7 +161,7 @@ fn finished_overlays_stay_when_the_user_interrupts() {
     let (adding, ()) = adding.start().wait_until(|| nfs.upper("c4").exists().then_some(()));
     adding.signal(nix::sys::signal::Signal::SIGINT);
     let ended = adding.wait().expect_code(130);
-    let nodes = settled(&nfs, "SIGINT");
+    let nodes = nodes_when_idle(&nfs, "SIGINT");
     assert!(nodes.len() >= 3 && nodes.len() < 2000, "{} nodes: {ended}", nodes.len());
     let all = format!("c[1-{}]", nodes.len());
     assert_eq!(nfs.attribute("g", "nodes"), all.as_str());

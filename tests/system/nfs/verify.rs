@@ -4,12 +4,15 @@ use disklessset_tests::need;
 
 use super::super::image_signing::sign;
 use super::super::small::{KERNEL, kernels, put, register_kernel};
-use super::super::verify::{cpio, good, mend, told, verified};
+use super::super::{
+    cpio::cpio,
+    verify::{finding, good, mend, verified},
+};
 use super::Nfs;
 
 #[track_caller]
 fn told_and_mended(nfs: &Nfs, name: &str, words: &[&str]) {
-    let command = told(&nfs.root, name, words);
+    let command = finding(&nfs.root, name, words);
     mend(&nfs.root, &command);
     good(&nfs.root);
 }
@@ -48,10 +51,10 @@ fn kernels_that_do_not_belong_to_the_tree_are_told_and_mended() {
     }
     let initramfs = kernels(&nfs.root).join(format!("initramfs-kernel-{KERNEL}"));
     put(&initramfs, &cpio(&[("usr/lib/dracut/modules.txt", b"base\nlivenet\n")]), 0o644);
-    let how = told(&nfs.root, "st", &["has no dracut module nfs"]);
+    let how = finding(&nfs.root, "st", &["has no dracut module nfs"]);
     assert_eq!(how, format!("disklessset kernel initramfs {KERNEL}"));
     std::fs::remove_dir_all(nfs.staging_tree("st")).unwrap();
-    let _ = told(&nfs.root, "st", &["its tree", "is not there"]);
+    let _ = finding(&nfs.root, "st", &["its tree", "is not there"]);
 }
 
 #[test]

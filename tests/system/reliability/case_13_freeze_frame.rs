@@ -53,7 +53,7 @@ impl Disked {
     }
 
     /// Has all that was prepared on the disk.
-    fn settle(&self) {
+    fn flush(&self) {
         let _ = self.disk.used().unwrap();
     }
 }
@@ -128,7 +128,7 @@ fn shown<T>(root: &TestRoot, frame: &Utf8Path, look: impl FnOnce() -> T) -> T {
 /// An action whose world before and after is known exactly.
 #[track_caller]
 fn power_failures(disked: &Disked, image: &str, action: &[&str]) {
-    disked.settle();
+    disked.flush();
     let root = &disked.root;
     let (before, old) = (Snapshot::of(root), Seen::of(root, image));
     let frames = film(disked, root.disklessset(action));
@@ -208,7 +208,7 @@ fn case_13_power_failures_during_other_actions() {
 fn case_13_a_disk_that_lies_is_seen_through() {
     needed!();
     let disked = Disked::new(&["demo"]);
-    disked.settle();
+    disked.flush();
     // As if the program asked for nothing to be durable: then nothing is, and the frames of the other tests would show it.
     let _ = strace::with_lying_disk(disked.root.disklessset(&["demo", "create", "b"])).run().expect_done();
     let frame = disked.root.beside().join("frame");
@@ -242,7 +242,7 @@ fn case_13_power_failures_while_edits_are_packed() {
     disked.done(&["livenet", "mount", "web"]);
     let edited = root.path().join("var/tmp/diskless/workdir/web/mnt/etc/motd");
     put(&edited, b"edited", 0o644);
-    disked.settle();
+    disked.flush();
     let image = || std::fs::read(root.image_dir("web").join("squashfs.img")).unwrap_or_default();
     let old = image();
     let frames = film(&disked, root.disklessset(&["livenet", "unmount", "web"]));

@@ -67,8 +67,8 @@ fn case_33_a_stop_is_asked_for_when_a_tool_has_done_its_work() {
         let (signal, code) = stops[number % stops.len()];
         let asked = |slow: Program| -> Outcome {
             let beside_its_work = || {
-                let asides = kernels(&world.small.root).read_dir_utf8().unwrap().flatten();
-                asides.into_iter().any(|aside| aside.path().join("has-done-its-work").exists())
+                let temporaries = kernels(&world.small.root).read_dir_utf8().unwrap().flatten();
+                temporaries.into_iter().any(|aside| aside.path().join("has-done-its-work").exists())
             };
             let is_done =
                 || done.exists() || trees.join("new/tree/has-done-its-work").exists() || beside_its_work();

@@ -88,7 +88,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
             let words: Vec<String> = args.get_many("words").into_iter().flatten().cloned().collect();
             bench::peak(&words)
         }
-        Some(("fuzz", args)) => fuzz::task(&fuzz::Wish {
+        Some(("fuzz", args)) => fuzz::task(&fuzz::FuzzRequest {
             seconds: *args.get_one("seconds").expect("it has a default"),
             targets: args.get_many("target").into_iter().flatten().cloned().collect(),
             keep: args.get_flag("keep"),

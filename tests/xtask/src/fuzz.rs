@@ -20,7 +20,7 @@ const MEMORY: u64 = 2048;
 
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wish {
+pub(crate) struct FuzzRequest {
     /// Seconds for each target.
     pub(crate) seconds: u64,
     /// The targets, all when none is named.
@@ -31,19 +31,19 @@ pub(crate) struct Wish {
 
 /// Builds the fuzzers and runs them one after the other. What breaks a target is put into its corpus, so that the unit tests show it
 /// from then on, and is an error; everything else is thrown away unless it is to be kept.
-pub(crate) fn task(wish: &Wish) -> Result<(), Failure> {
+pub(crate) fn task(request: &FuzzRequest) -> Result<(), Failure> {
     let tree = SourceTree::find()?;
     let home = tree.root.join("tests/fuzz");
     let known = targets(&home)?;
-    if let Some(unknown) = wish.targets.iter().find(|name| !known.contains(name)) {
+    if let Some(unknown) = request.targets.iter().find(|name| !known.contains(name)) {
         return Err(Failure::Plain(format!("{unknown} is no target; there are {}", known.join(", "))));
     }
     let program = build(&home, &tree.target.join("fuzz"))?;
-    let chosen = if wish.targets.is_empty() { &known } else { &wish.targets };
+    let chosen = if request.targets.is_empty() { &known } else { &request.targets };
     let mut broken = Vec::new();
     for name in chosen {
         say::step(name);
-        if !fuzz(&program, &home, &tree.target, name, wish)? {
+        if !fuzz(&program, &home, &tree.target, name, request)? {
             broken.push(name.as_str());
         }
         if interrupted() {
@@ -81,7 +81,7 @@ fn fuzz(
     home: &Utf8Path,
     target_dir: &Utf8Path,
     name: &str,
-    wish: &Wish,
+    request: &FuzzRequest,
 ) -> Result<bool, Failure> {
     let corpus = home.join("corpus").join(name);
     let scratch = tempfile::Builder::new().prefix("fuzz-").tempdir_in(target_dir);
@@ -97,16 +97,18 @@ fn fuzz(
         ])
         .arg(format!("-artifact_prefix={corpus}/found-"))
         .output(Output::Kept)
-        .minutes(wish.seconds / 60 + 10);
-    let run =
-        engine.clone().arg(format!("-max_total_time={}", wish.seconds)).args([new.as_str(), corpus.as_str()]);
+        .minutes(request.seconds / 60 + 10);
+    let run = engine
+        .clone()
+        .arg(format!("-max_total_time={}", request.seconds))
+        .args([new.as_str(), corpus.as_str()]);
     let done = run.run_to_end(|_| {})?;
     if !done.status.success() {
         done.last().for_each(say::line);
         return Ok(false);
     }
-    say::note(&told(done.last(), files(&corpus)?)?);
-    if wish.keep {
+    say::note(&summary(done.last(), files(&corpus)?)?);
+    if request.keep {
         let merged =
             engine.args(["-set_cover_merge=1", "-use_counters=0"]).args([corpus.as_str(), new.as_str()]);
         merged.run()?;
@@ -120,7 +122,7 @@ fn files(dir: &Utf8Path) -> Result<usize, Failure> {
 }
 
 /// What libFuzzer says in the end, in one line. Without it, it did not fuzz.
-fn told<'l>(last: impl Iterator<Item = &'l str>, files: usize) -> Result<String, Failure> {
+fn summary<'l>(last: impl Iterator<Item = &'l str>, files: usize) -> Result<String, Failure> {
     let stats: Vec<(&str, &str)> =
         last.filter_map(|line| line.strip_prefix("stat::")?.split_once(':')).collect();
     let stat = |name: &str| {
@@ -147,12 +149,12 @@ mod tests {
             "stat::slowest_unit_time_sec:    0",
             "stat::peak_rss_mb:              38",
         ];
-        let line = told(lines.into_iter(), 3).unwrap();
+        let line = summary(lines.into_iter(), 3).unwrap();
         assert_eq!(
             line,
             "9 inputs, of which 2 reached something new; 3 files in the corpus; slowest 0 s, memory 38 MB"
         );
-        assert!(told(lines[..2].iter().copied(), 3).is_err());
+        assert!(summary(lines[..2].iter().copied(), 3).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! What the program needs stands in its own table, which `disklessset doctor` shows; here are building and testing.
 
 use crate::failure::{self, Failure};
-use needs::{ACTIONS, Action, IPXE, Place, Tool};
+use needs::{ACTIONS, Action, IPXE, Tool, ToolPath};
 
 pub(crate) use needs::Family;
 
@@ -15,8 +15,8 @@ mod needs;
 /// Whether iPXE for QEMU's network cards lies where `prove` looks for it: releases of one distribution have it in different places.
 pub(crate) fn ipxe_is_there() -> bool {
     match IPXE.place {
-        Place::At(places) => places.iter().any(|place| std::path::Path::new(place).exists()),
-        Place::Programs | Place::DracutPart(_) => false,
+        ToolPath::At(places) => places.iter().any(|place| std::path::Path::new(place).exists()),
+        ToolPath::Programs | ToolPath::DracutPart(_) => false,
     }
 }
 

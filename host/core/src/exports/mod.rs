@@ -77,7 +77,7 @@ pub(crate) fn change(
 ) -> Result<bool, ExportsError> {
     let _lock = Lock::acquire(&layout.locks_dir(), LOCK, "the exports", "change exports", PATIENCE)?;
     let file = layout.exports_file();
-    files::sweep_asides(&file)?;
+    files::sweep_temporaries(&file)?;
     let before = read(&file)?;
     let mut block = before.clone();
     block.set_all(lines);
@@ -112,9 +112,9 @@ pub(crate) fn change(
 /// As for changes.
 pub(crate) fn sweep(layout: &Layout) -> Result<(), ExportsError> {
     // Looked at first without the lock: next to always there is nothing.
-    if files::has_asides(&layout.exports_file()) {
+    if files::has_temporaries(&layout.exports_file()) {
         let _lock = Lock::acquire(&layout.locks_dir(), LOCK, "the exports", "clean", PATIENCE)?;
-        files::sweep_asides(&layout.exports_file())?;
+        files::sweep_temporaries(&layout.exports_file())?;
     }
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! The actions that modules declare, and changes of created images.
 
 use super::{
-    host_action::HostAction,
     manager::{ImageManager, request},
     tools,
 };
@@ -167,6 +166,16 @@ impl ImageManager<'_> {
         name: &ImageName,
         given: BTreeMap<String, Raw>,
     ) -> Result<Value> {
+        self.site.observed(words, name.as_str(), || self.lead_action(class, words, name, given))
+    }
+
+    fn lead_action(
+        &self,
+        class: &str,
+        words: &str,
+        name: &ImageName,
+        given: BTreeMap<String, Raw>,
+    ) -> Result<Value> {
         let (action, arguments) = self.check_action(class, words, name, given)?;
         match action.role {
             Role::Create => {
@@ -259,22 +268,6 @@ impl ImageManager<'_> {
             let value = self.step(operation, image, action_request(words, arguments))?;
             let failed_inside = value.get("exit_code").is_some();
             Ok(Changed { failed_inside, ..Changed::of(value) })
-        })
-    }
-
-    /// Saves the attributes of an image that was loaded and changed: its record and its boot file, in one step.
-    ///
-    /// # Errors
-    /// When it is no created image of that class, somebody else is at it, or its attributes cannot be kept. Nothing is saved then.
-    pub fn register_image(&self, image: &Image) -> Result<()> {
-        self.changing(image.name(), HostAction::Register.name(), |_operation, now| {
-            if now.class() != image.class() {
-                let text = format!("image {} is a {}, not a {}", image.name(), now.class(), image.class());
-                return Err(Error::usage(text));
-            }
-            let attributes = image.attributes().clone();
-            *now = Image::new(now.name().clone(), now.class(), attributes, now.directory().to_owned());
-            Ok(Changed::of(()))
         })
     }
 

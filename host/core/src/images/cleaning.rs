@@ -84,6 +84,11 @@ impl ImageManager<'_> {
     /// # Errors
     /// When the records cannot be read, or a named image is nowhere.
     pub fn clean(&self, names: &[ImageName]) -> Result<CleanReport> {
+        let subject = names.iter().map(ImageName::as_str).collect::<Vec<_>>().join(" ");
+        self.site.observed(HostAction::Clean.name(), &subject, || self.clean_images(names))
+    }
+
+    fn clean_images(&self, names: &[ImageName]) -> Result<CleanReport> {
         let chosen = if names.is_empty() { self.to_clean()? } else { names.to_vec() };
         let entries = self.records.entries()?;
         for name in names {

@@ -31,6 +31,10 @@ impl ImageManager<'_> {
     /// # Errors
     /// When it is being created, nothing of that name is there, or something is mounted inside by somebody else.
     pub fn clear(&self, name: &ImageName) -> Result<()> {
+        self.site.observed(HostAction::Clear.name(), name.as_str(), || self.clear_image(name))
+    }
+
+    fn clear_image(&self, name: &ImageName) -> Result<()> {
         self.must_be_known(name)?;
         self.site.prepare()?;
         let lock = lock_image(self.site, name, HostAction::Clear.name(), self.site.wait)?;

@@ -64,6 +64,10 @@ impl ImageManager<'_> {
     /// # Errors
     /// When the source is not there, the name is taken, or the class fails. Then nothing is left behind.
     pub fn clone_image(&self, from: &ImageName, name: &ImageName) -> Result<()> {
+        self.site.observed(HostAction::Clone.name(), name.as_str(), || self.clone_to(from, name))
+    }
+
+    fn clone_to(&self, from: &ImageName, name: &ImageName) -> Result<()> {
         self.must_be_free(name)?;
         let (_source_lock, source) = self.lock_and_load(from, "clone from")?;
         self.module_needed(source.class(), from)?;

@@ -18,6 +18,10 @@ impl ImageManager<'_> {
     /// # Errors
     /// When image or kernel are not there, or the kernel has no initramfs.
     pub fn set_kernel(&self, name: &ImageName, version: &KernelVersion) -> Result<()> {
+        self.site.observed(HostAction::SetKernel.name(), name.as_str(), || self.change_kernel(name, version))
+    }
+
+    fn change_kernel(&self, name: &ImageName, version: &KernelVersion) -> Result<()> {
         let image = self.get_created_image(name)?;
         let _kernels = kernels::lock(self.site)?;
         let kernels = KernelManager::new(self.site);

@@ -145,6 +145,7 @@ impl<'s> ImageManager<'s> {
             .hint(format!("{hint}, or use `disklessset clear {name}`")))
     }
 
+    #[doc(hidden)]
     /// Keeps everybody else from acting on an image, for something that changes it outside of any action.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The manager that leads every action on images.
 
 mod actions;
+mod classes;
 mod cleaning;
 mod clearing;
 mod creation;
@@ -9,13 +10,16 @@ mod kernel;
 mod manager;
 mod parameters;
 mod recovery;
+mod registering;
 mod removal;
 mod services;
 mod showing;
 mod source_trial;
+mod text_parameters;
 mod tools;
 mod verification;
 
+pub use classes::ListedClass;
 pub use cleaning::CleanReport;
 pub use cleaning::MODULES;
 pub use manager::ImageManager;

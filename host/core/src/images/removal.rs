@@ -13,6 +13,10 @@ impl ImageManager<'_> {
     /// # Errors
     /// When it is not there, mounted, busy, or its module is gone.
     pub fn remove(&self, name: &ImageName) -> Result<()> {
+        self.site.observed(HostAction::Remove.name(), name.as_str(), || self.remove_image(name))
+    }
+
+    fn remove_image(&self, name: &ImageName) -> Result<()> {
         let (lock, image) = self.lock_and_load(name, HostAction::Remove.name())?;
         self.module_needed(image.class(), name)?;
         let layout = &self.site.layout;

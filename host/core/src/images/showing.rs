@@ -5,8 +5,8 @@ use crate::{
     operation::Reading,
     records::{ImageStatus, ListedImage},
 };
-use disklessset_plugin_api::{ErrorKind, ImageName, Result, messages::steps};
-use serde::Serialize;
+use disklessset_plugin_api::{Error, ErrorKind, ImageName, Result, messages::steps};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 /// One image with what its class adds.
@@ -18,6 +18,19 @@ pub struct ShownImage {
     /// Facts from the class, an object or null.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub facts: Value,
+}
+
+impl ShownImage {
+    /// The facts as a type of the caller, which may leave out what it does not use. `None` where the class tells nothing.
+    ///
+    /// # Errors
+    /// When the facts are not of that shape.
+    pub fn facts_as<T: DeserializeOwned>(&self) -> Result<Option<T>> {
+        serde_json::from_value(self.facts.clone()).map_err(|cause| {
+            Error::failed(format!("the facts of image {} are of another shape", self.listed.name))
+                .because(cause)
+        })
+    }
 }
 
 impl ImageManager<'_> {

@@ -4,7 +4,7 @@ use super::{manager::ImageManager, services};
 use crate::operation::Reading;
 use camino::Utf8Path;
 use disklessset_plugin_api::{
-    Arguments, Attributes, Error, Raw, Refusal, Result, TreeWish, check_arguments,
+    Arguments, Attributes, Error, Raw, Refusal, Result, TreeRequest, check_arguments,
     messages::{SourceCall, steps},
 };
 use std::collections::BTreeMap;
@@ -35,10 +35,10 @@ impl ImageManager<'_> {
         tree: &Utf8Path,
         scratch: &Utf8Path,
     ) -> Result<()> {
-        let mut wish = TreeWish::default();
-        wish.package_set = "CORE".to_owned();
+        let mut request = TreeRequest::default();
+        request.package_set = "CORE".to_owned();
         let attrs = Attributes::from([
-            ("wish".to_owned(), serde_json::to_value(wish)?),
+            ("wish".to_owned(), serde_json::to_value(request)?),
             ("tree".to_owned(), tree.as_str().into()),
             ("scratch".to_owned(), scratch.as_str().into()),
         ]);

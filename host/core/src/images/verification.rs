@@ -50,7 +50,7 @@ fn wrong_shape(class: &str, cause: &str) -> Fault {
 }
 
 /// Who may not look cannot tell; that is no fault of what he may not look at.
-fn untold(error: Error) -> Fault {
+fn cannot_tell(error: Error) -> Fault {
     match is_forbidden(&failure::one_line(&error)) {
         true => Fault::warning(format!("cannot tell: needs root ({})", failure::one_line(&error))),
         false => error.into(),
@@ -96,7 +96,7 @@ impl ImageManager<'_> {
             checked.push(Checked { name, kind: Kind::Site, faults: vec![fault] });
         };
         if let Err(error) = self.records.entries() {
-            site("installations.yml".to_owned(), untold(error));
+            site("installations.yml".to_owned(), cannot_tell(error));
         }
         let listed: Vec<String> =
             self.list().map(|all| all.into_iter().map(|image| image.name).collect()).unwrap_or_default();
@@ -107,7 +107,7 @@ impl ImageManager<'_> {
                     site(name.to_string(), fault.mend(format!("disklessset clean {name}")));
                 }
             }
-            Err(error) => site("journals".to_owned(), untold(error)),
+            Err(error) => site("journals".to_owned(), cannot_tell(error)),
         }
         let kernels = journal::place(&self.site.layout, "@kernels");
         match journal::read(&kernels).map_err(failure::of) {
@@ -116,7 +116,7 @@ impl ImageManager<'_> {
                 site("kernels".to_owned(), fault.mend("disklessset clean"));
             }
             Ok(_) => {}
-            Err(error) => site("kernels".to_owned(), untold(error)),
+            Err(error) => site("kernels".to_owned(), cannot_tell(error)),
         }
         if let Some(signer) = self.site.signer() {
             let name = signer.certificate().to_string();
@@ -126,7 +126,7 @@ impl ImageManager<'_> {
                     let fault = Fault::problem("the certificate has expired: no node accepts what it signed");
                     site(name, fault.mend("put a valid one in its place, then disklessset verify --record"));
                 }
-                Err(error) => site(name, untold(error)),
+                Err(error) => site(name, cannot_tell(error)),
             }
         }
         checked
@@ -163,7 +163,7 @@ impl ImageManager<'_> {
         }
         // What cannot be checked is not good.
         let found = ImageName::parse(name).map_err(failure::usage).and_then(|name| self.faults_now(&name));
-        faults.extend(found.unwrap_or_else(|error| vec![untold(error)]));
+        faults.extend(found.unwrap_or_else(|error| vec![cannot_tell(error)]));
         faults
     }
 
@@ -216,7 +216,7 @@ impl ImageManager<'_> {
         match self.step(&reading, &mut copy, request(steps::VERIFY)) {
             Ok(answer) => Ok(told_by_class(answer, image.class())),
             Err(error) if error.kind == ErrorKind::NOT_DEFINED => Ok(Vec::new()),
-            Err(error) => Ok(vec![untold(error)]),
+            Err(error) => Ok(vec![cannot_tell(error)]),
         }
     }
 
@@ -309,6 +309,11 @@ impl ImageManager<'_> {
     /// # Errors
     /// When the image is not there, or it cannot be done.
     pub fn record_digests(&self, name: &ImageName, digests: Digests) -> Result<()> {
+        self.site
+            .observed(HostAction::RecordDigests.name(), name.as_str(), || self.put_on_record(name, digests))
+    }
+
+    fn put_on_record(&self, name: &ImageName, digests: Digests) -> Result<()> {
         self.get_created_image(name)?;
         self.changing(name, HostAction::RecordDigests.name(), |_operation, _image| {
             Ok(Changed { digests, ..Changed::of(()) })

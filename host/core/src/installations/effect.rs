@@ -2,7 +2,7 @@
 
 use crate::module_files::Installed;
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::{Mount, StandingOverlay};
+use disklessset_plugin_api::{Mount, PersistentOverlay};
 use serde::{Deserialize, Serialize};
 
 impl Effect {
@@ -60,7 +60,7 @@ pub(crate) enum Effect {
     #[serde(rename = "standing_overlay")]
     PersistentOverlay {
         /// Of what, and where.
-        overlay: StandingOverlay,
+        overlay: PersistentOverlay,
     },
     /// The next state of a directory or a file, built aside: it comes into service once the action is committed, and not before.
     #[serde(rename = "next")]
@@ -68,7 +68,8 @@ pub(crate) enum Effect {
         /// The one in service.
         path: Utf8PathBuf,
         /// Where the next state is built; the old one lies there afterwards.
-        aside: Utf8PathBuf,
+        #[serde(rename = "aside")]
+        staging: Utf8PathBuf,
         /// The inode of the next state: wherever that is, tells whether the two were exchanged.
         inode: u64,
     },
@@ -85,7 +86,8 @@ pub(crate) enum Effect {
         path: Utf8PathBuf,
     },
     /// The copy of a module's file, beside its place.
-    ModuleAside {
+    #[serde(rename = "module_aside")]
+    ModuleCopy {
         /// Its place.
         path: Utf8PathBuf,
     },
@@ -94,7 +96,8 @@ pub(crate) enum Effect {
         /// Its place.
         path: Utf8PathBuf,
         /// Where it waits.
-        aside: Utf8PathBuf,
+        #[serde(rename = "aside")]
+        staging: Utf8PathBuf,
         /// Its inode: wherever that is, tells whether it has come.
         inode: u64,
         /// What is remembered of it.
@@ -135,11 +138,11 @@ impl Effect {
             | Self::Published { path, .. }
             | Self::Trash { path }
             | Self::DeleteOnCommit { path }
-            | Self::ModuleAside { path }
+            | Self::ModuleCopy { path }
             | Self::ModuleOut { path, .. } => here(path),
-            Self::SwapOnCommit { path, aside, .. } | Self::ModuleIn { path, aside, .. } => {
+            Self::SwapOnCommit { path, staging, .. } | Self::ModuleIn { path, staging, .. } => {
                 here(path);
-                here(aside);
+                here(staging);
             }
             Self::Mount { mount: Mount::Bind { source: of, target } } => {
                 source(of);
@@ -168,7 +171,7 @@ impl Effect {
             | Self::Published { path, .. }
             | Self::Trash { path }
             | Self::DeleteOnCommit { path }
-            | Self::ModuleAside { path }
+            | Self::ModuleCopy { path }
             | Self::ModuleOut { path, .. } => Some(path),
             Self::Mount { mount } => Some(mount.target()),
             Self::PersistentOverlay { overlay } => Some(&overlay.target),

@@ -3,9 +3,9 @@
 //! One file an image, one JSON line a fact, each flushed to disk before the effect it announces. Undoing works from these
 //! lines alone, without the class that asked for the thing. A torn last line is one whose effect never happened.
 
+pub(crate) use super::journal_path::{JournalPath, place};
 use super::{
     effect::Effect,
-    home::Home,
     journal_state::{HeldEffect, JournalEntry, JournalState, lines},
     kill_point,
 };
@@ -14,7 +14,6 @@ use crate::system::{
     failpoint::failpoint,
     files,
     flush::Together,
-    layout::Layout,
     lock::{self, LockProbe},
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -22,7 +21,6 @@ use disklessset_plugin_api::Hold;
 use std::{
     fs::File,
     io::{self, Write},
-    ops::Deref,
 };
 
 /// The most a journal may hold, in bytes: some thousand for each of as many nodes as an image may have.
@@ -31,31 +29,11 @@ const MOST_BYTES: u64 = 256 * 1024 * 1024;
 /// What the lines of an action take at the most, in bytes, but for very many nodes.
 const RESERVED_BYTES: u64 = 16 * 1024;
 
-/// Where a journal is, and the root that what it has is below.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
-    file: Utf8PathBuf,
-    home: Home,
-}
-
-impl Deref for Place {
-    type Target = Utf8Path;
-
-    fn deref(&self) -> &Utf8Path {
-        &self.file
-    }
-}
-
-/// The journal of an image (by its name) or of the kernels.
-pub(crate) fn place(layout: &Layout, subject: &str) -> Place {
-    Place { file: layout.journal_dir().join(format!("{subject}.jsonl")), home: Home::of(layout) }
-}
-
 /// Reads a journal without opening it for writing; a missing one is empty.
 ///
 /// # Errors
 /// When it is there and cannot be read.
-pub(crate) fn read(place: &Place) -> Result<JournalState, FileError> {
+pub(crate) fn read(place: &JournalPath) -> Result<JournalState, FileError> {
     Ok(JournalState::of(&text_of(place)?.unwrap_or_default(), &place.home))
 }
 
@@ -72,7 +50,7 @@ fn text_of(path: &Utf8Path) -> Result<Option<Vec<u8>>, FileError> {
 ///
 /// # Errors
 /// When it is there and cannot be read.
-pub(crate) fn is_untidy(place: &Place) -> Result<bool, FileError> {
+pub(crate) fn is_untidy(place: &JournalPath) -> Result<bool, FileError> {
     let text = text_of(place)?;
     let state = JournalState::of(text.as_deref().unwrap_or_default(), &place.home);
     Ok(!state.needs_recovery() && text != state.tidy(&place.home))
@@ -90,10 +68,10 @@ pub(crate) fn is_held(path: &Utf8Path) -> Result<bool, FileError> {
 /// The journal of one image, open for writing, and held.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    path: Place,
+    path: JournalPath,
     file: File,
     state: JournalState,
-    has_room: bool,
+    has_free_space: bool,
     tempo: Tempo,
 }
 
@@ -117,7 +95,7 @@ impl Journal {
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn begin(
-        path: &Place,
+        path: &JournalPath,
         state: JournalState,
         action: &str,
         class: &str,
@@ -137,7 +115,7 @@ impl Journal {
     }
 
     fn open_and_begin(
-        path: &Place,
+        path: &JournalPath,
         state: JournalState,
         action: &str,
         class: &str,
@@ -156,16 +134,16 @@ impl Journal {
     ///
     /// # Errors
     /// When it cannot be read or written.
-    pub(crate) fn reopen(path: &Place) -> Result<Self, FileError> {
+    pub(crate) fn reopen(path: &JournalPath) -> Result<Self, FileError> {
         Self::reopen_as(path, Tempo::Strict)
     }
 
-    fn reopen_as(path: &Place, tempo: Tempo) -> Result<Self, FileError> {
+    fn reopen_as(path: &JournalPath, tempo: Tempo) -> Result<Self, FileError> {
         let state = read(path)?;
         let mut journal = Self::held(path, files::open_append(path, 0o600)?, state)?;
         journal.tempo = tempo;
         // A writer killed in the middle of an end left its file aside; nobody begins before somebody came through here.
-        files::sweep_asides(path)?;
+        files::sweep_temporaries(path)?;
         journal.end_torn_line()?;
         Ok(journal)
     }
@@ -175,7 +153,7 @@ impl Journal {
     ///
     /// # Errors
     /// When it cannot be read or written.
-    pub(crate) fn reopen_relaxed(path: &Place) -> Result<Self, FileError> {
+    pub(crate) fn reopen_relaxed(path: &JournalPath) -> Result<Self, FileError> {
         let fresh = !path.exists();
         if let Some(parent) = path.parent().filter(|_| fresh) {
             atomic_file::create_dir_all(parent, 0o755)?;
@@ -183,10 +161,10 @@ impl Journal {
         Self::reopen_as(path, Tempo::Relaxed { fresh })
     }
 
-    fn held(path: &Place, file: File, state: JournalState) -> Result<Self, FileError> {
+    fn held(path: &JournalPath, file: File, state: JournalState) -> Result<Self, FileError> {
         if lock::hold(&file, path)? {
             let path = path.clone();
-            return Ok(Self { path, file, state, has_room: false, tempo: Tempo::Strict });
+            return Ok(Self { path, file, state, has_free_space: false, tempo: Tempo::Strict });
         }
         let source = io::Error::new(io::ErrorKind::ResourceBusy, "another process is at it");
         Err(FileError { act: "go on with", path: path.to_path_buf(), source })
@@ -199,7 +177,7 @@ impl Journal {
     /// When it cannot be written.
     pub(crate) fn go_on(mut self, action: &str, class: &str) -> Result<Self, FileError> {
         // Where there is none, what only takes away goes on all the same: it makes room.
-        let _ = self.keep_room();
+        let _ = self.reserve_space();
         let root = self.path.home.word();
         self.write(JournalEntry::Begin { action: action.to_owned(), class: class.to_owned(), root })?;
         Ok(self)
@@ -240,7 +218,7 @@ impl Journal {
     /// When the line cannot be written; then the effect must not happen.
     pub(crate) fn intend(&mut self, effect: Effect, hold: Hold) -> Result<u64, FileError> {
         if matches!(effect, Effect::File { .. } | Effect::Mount { .. }) {
-            self.keep_room()?;
+            self.reserve_space()?;
         }
         let number = self.state.next;
         self.write(JournalEntry::Intent { number, effect, hold })?;
@@ -338,11 +316,11 @@ impl Journal {
 
     /// Keeps room for the lines of an action beyond the end of the file, once: an action that runs out of room there half way could
     /// not put on record what it gives back to its user.
-    fn keep_room(&mut self) -> Result<(), FileError> {
-        if !self.has_room {
-            files::keep_room(&self.file, RESERVED_BYTES)
+    fn reserve_space(&mut self) -> Result<(), FileError> {
+        if !self.has_free_space {
+            files::reserve_space(&self.file, RESERVED_BYTES)
                 .map_err(FileError::of("keep room in", &self.path))?;
-            self.has_room = true;
+            self.has_free_space = true;
         }
         Ok(())
     }

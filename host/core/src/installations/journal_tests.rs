@@ -1,5 +1,6 @@
 //! Tests of the journal.
 
+use super::super::home::Home;
 use super::*;
 use disklessset_plugin_api::Mount;
 
@@ -7,13 +8,13 @@ fn directory(path: &str) -> Effect {
     Effect::Directory { path: path.into() }
 }
 
-fn journal() -> (tempfile::TempDir, Place) {
+fn journal() -> (tempfile::TempDir, JournalPath) {
     let dir = tempfile::tempdir().unwrap();
     let file = Utf8PathBuf::from_path_buf(dir.path().join("j/web.jsonl")).unwrap();
-    (dir, Place { file, home: Home::default() })
+    (dir, JournalPath { file, home: Home::default() })
 }
 
-fn begin(path: &Place, action: &str, class: &str) -> Result<Journal, FileError> {
+fn begin(path: &JournalPath, action: &str, class: &str) -> Result<Journal, FileError> {
     Journal::begin(path, read(path)?, action, class)
 }
 
@@ -198,7 +199,7 @@ fn what_a_class_has_to_settle_stays_on_record_until_it_had_its_turn() {
 
 #[test]
 fn words_on_disk_are_those_of_every_version() {
-    let overlay = disklessset_plugin_api::StandingOverlay {
+    let overlay = disklessset_plugin_api::PersistentOverlay {
         lower: "/l".into(),
         upper: "/u".into(),
         work: "/w".into(),
@@ -207,10 +208,10 @@ fn words_on_disk_are_those_of_every_version() {
     let path: Utf8PathBuf = "/p".into();
     for (effect, word) in [
         (Effect::DeleteOnCommit { path: path.clone() }, "doomed"),
-        (Effect::SwapOnCommit { path: path.clone(), aside: path.clone(), inode: 1 }, "next"),
+        (Effect::SwapOnCommit { path: path.clone(), staging: path.clone(), inode: 1 }, "next"),
         (Effect::UnexportOnCommit { path: path.clone() }, "withdrawn"),
         (Effect::PersistentOverlay { overlay }, "standing_overlay"),
-        (Effect::ModuleAside { path: path.clone() }, "module_aside"),
+        (Effect::ModuleCopy { path: path.clone() }, "module_aside"),
         (Effect::Trash { path }, "trash"),
     ] {
         let value = serde_json::to_value(&effect).unwrap();

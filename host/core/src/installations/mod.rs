@@ -4,6 +4,7 @@ mod effect;
 mod format;
 pub(crate) mod home;
 pub(crate) mod journal;
+mod journal_path;
 mod journal_state;
 pub mod kill_point;
 mod on_record;

@@ -74,7 +74,7 @@ impl Installations {
             let path = self.layout.installations_file();
             let unwritable = |reason| RegistryError::Unreadable { path: path.clone(), reason };
             let text = entries.kept_text().map_err(unwritable)?;
-            files::sweep_asides(&path)?;
+            files::sweep_temporaries(&path)?;
             atomic_file::replace(&path, text.as_bytes(), 0o644)?;
         }
         Ok(outcome)
@@ -122,11 +122,11 @@ impl Installations {
     pub(crate) fn sweep(&self) -> Result<(), RegistryError> {
         let path = self.layout.installations_file();
         // Looked at first without the lock: next to always there is nothing.
-        if !files::has_asides(&path) {
+        if !files::has_temporaries(&path) {
             return Ok(());
         }
         let _lock = self.lock("clean")?;
-        Ok(files::sweep_asides(&path)?)
+        Ok(files::sweep_temporaries(&path)?)
     }
 
     /// Short: nobody holds this lock for longer than one durable write.

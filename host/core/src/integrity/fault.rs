@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// How bad a fault is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Weight {
+pub enum Severity {
     /// Nothing is wrong as far as it can be told, and it cannot be told far enough.
     Warning,
     /// Something is wrong.
@@ -15,7 +15,7 @@ pub enum Weight {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// How bad it is.
-    pub weight: Weight,
+    pub severity: Severity,
     /// What it is, one line.
     pub text: String,
     /// The command that mends it, or what else to do.
@@ -25,12 +25,12 @@ pub struct Fault {
 impl Fault {
     /// Something that is wrong.
     pub fn problem(text: impl Into<String>) -> Self {
-        Self { weight: Weight::Problem, text: text.into(), mend: None }
+        Self { severity: Severity::Problem, text: text.into(), mend: None }
     }
 
     /// Something that nobody can tell.
     pub fn warning(text: impl Into<String>) -> Self {
-        Self { weight: Weight::Warning, text: text.into(), mend: None }
+        Self { severity: Severity::Warning, text: text.into(), mend: None }
     }
 
     /// With what to do about it.
@@ -44,7 +44,7 @@ impl Fault {
 impl From<disklessset_plugin_api::Error> for Fault {
     /// What could not be checked is not good. Its hint says what to do.
     fn from(error: disklessset_plugin_api::Error) -> Self {
-        Self { weight: Weight::Problem, text: crate::failure::one_line(&error), mend: error.hint }
+        Self { severity: Severity::Problem, text: crate::failure::one_line(&error), mend: error.hint }
     }
 }
 
@@ -74,6 +74,6 @@ pub struct Checked {
 impl Checked {
     /// Whether something is wrong with it.
     pub fn is_bad(&self) -> bool {
-        self.faults.iter().any(|fault| fault.weight == Weight::Problem)
+        self.faults.iter().any(|fault| fault.severity == Severity::Problem)
     }
 }

@@ -9,6 +9,6 @@ pub mod manifest;
 pub mod signing;
 
 pub use digest::Digest;
-pub use fault::{Checked, Fault, Kind, Weight};
+pub use fault::{Checked, Fault, Kind, Severity};
 pub use manifest::{Digests, Manifest};
 pub use signing::Signer;

@@ -47,7 +47,7 @@ impl Signer {
         if let Some(chain) = &self.chain {
             tool = tool.args(["-certfile", chain.as_str()]);
         }
-        // An action that a signal stops settles the record of what stays, and signs that.
+        // An action that a signal stops completes the record of what stays, and signs it.
         tool.despite_signals().run().map_err(|error| {
             failure::of_tool(error)
                 .context(format!("cannot sign {file}"))

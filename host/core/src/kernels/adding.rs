@@ -6,7 +6,7 @@ use super::{
     initramfs::{self, Dracut},
     linked::Origin,
     manager::{KernelManager, lock, modules_of},
-    sums::{self, Brought},
+    sums::{self, NewFile},
     vmlinuz,
 };
 use crate::{
@@ -113,7 +113,7 @@ impl KernelManager<'_> {
             let made =
                 initramfs::make(operation, &Dracut::OfServer { modules: &modules }, version, &directory)?;
             files::set_mode(&made, 0o644).map_err(failure::of)?;
-            let brought = [Brought { name: kernel.initramfs(), from: &made }];
+            let brought = [NewFile { name: kernel.initramfs(), from: &made }];
             sums::publish(operation, &kernel, &brought, Digests::Carried, &directory, None)?;
             // Over an older one: nodes get the old file or the new one.
             sums::put(operation, &made, &layout.kernels_dir().join(kernel.initramfs()), None)
@@ -126,12 +126,14 @@ impl KernelManager<'_> {
         action: &str,
         run: impl FnOnce(&Operation<'_>) -> Result<T>,
     ) -> Result<T> {
-        let lock = lock(self.site)?;
-        let operation = Operation::begin_on_kernels(self.site, lock, action)?;
-        match run(&operation).and_then(|value| operation.commit().map(|()| value)) {
-            Ok(value) => operation.apply_committed().and_then(|()| operation.succeed()).map(|()| value),
-            Err(error) => Err(operation.fail(error).0),
-        }
+        self.site.observed(action, "kernels", || {
+            let lock = lock(self.site)?;
+            let operation = Operation::begin_on_kernels(self.site, lock, action)?;
+            match run(&operation).and_then(|value| operation.commit().map(|()| value)) {
+                Ok(value) => operation.apply_committed().and_then(|()| operation.succeed()).map(|()| value),
+                Err(error) => Err(operation.fail(error).0),
+            }
+        })
     }
 }
 

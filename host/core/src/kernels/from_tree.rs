@@ -7,7 +7,7 @@ use super::{
     initramfs::{self, Dracut},
     linked::{self, Origin},
     manager::lock,
-    sums::{self, Brought},
+    sums::{self, NewFile},
     vmlinuz,
 };
 use crate::{
@@ -82,8 +82,8 @@ pub(super) fn stage_modules(
     let from = origin.modules;
     let place = operation.site().layout.kernel_modules_dir();
     must_fit(from, &place, version)?;
-    let aside = operation.staging(&place, "modules")?;
-    let inside = aside.join("lib/modules");
+    let staging = operation.staging(&place, "modules")?;
+    let inside = staging.join("lib/modules");
     atomic_file::create_dir_all(&inside, 0o755).map_err(failure::of)?;
     // An OS tree's files: `cp -a` keeps links and times, and shares the data where the file system can.
     let copied = Tool::new("cp")
@@ -95,7 +95,7 @@ pub(super) fn stage_modules(
     let copy = inside.join(version.as_str());
     copied::must_be_whole(from, &copy)?;
     linked::carry(operation, origin, &copy)?;
-    Ok(aside)
+    Ok(staging)
 }
 
 /// Refuses modules for which there is no room, where a copy is sure to share no data with them.
@@ -147,13 +147,13 @@ pub(crate) fn publish_staged(operation: &Operation<'_>) -> Result<()> {
         return Ok(());
     }
     // Named after its content before that is renamed away.
-    let mut brought = vec![Brought { name: staged.kernel.vmlinuz(), from: &staged.vmlinuz }];
-    brought.extend(initramfs.map(|from| Brought { name: staged.kernel.initramfs(), from }));
+    let mut brought = vec![NewFile { name: staged.kernel.vmlinuz(), from: &staged.vmlinuz }];
+    brought.extend(initramfs.map(|from| NewFile { name: staged.kernel.initramfs(), from }));
     for file in &brought {
         ready(file.from, 0o644)?;
     }
-    let aside = operation.staging(&layout.kernels_dir(), "sums")?;
-    sums::publish(operation, &staged.kernel, &brought, Digests::Carried, &aside, Some(version))?;
+    let staging = operation.staging(&layout.kernels_dir(), "sums")?;
+    sums::publish(operation, &staged.kernel, &brought, Digests::Carried, &staging, Some(version))?;
     if let Some(initramfs) = initramfs {
         operation.publish_new(initramfs, &place, Some(version))?;
     }

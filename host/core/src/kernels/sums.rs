@@ -44,12 +44,12 @@ pub(crate) fn are_signatures_there(layout: &Layout, kernel: &Kernel) -> bool {
 }
 
 /// A file of a kernel that a change brings: its name in the directory of kernels, and where it is now.
-pub(super) struct Brought<'a> {
+pub(super) struct NewFile<'a> {
     pub(super) name: String,
     pub(super) from: &'a Utf8Path,
 }
 
-/// Puts the manifest of a kernel that belongs to what a change brings in service, and signatures where the site signs. `aside`
+/// Puts the manifest of a kernel that belongs to what a change brings in service, and signatures where the site signs. `staging`
 /// is a private directory of the operation beside the kernels; `version` goes on record with what is new.
 ///
 /// `digests` tells where those of files that stay come from. What replaces something comes into service when the operation is committed.
@@ -59,9 +59,9 @@ pub(super) struct Brought<'a> {
 pub(super) fn publish(
     operation: &Operation<'_>,
     kernel: &Kernel,
-    brought: &[Brought<'_>],
+    brought: &[NewFile<'_>],
     digests: Digests,
-    aside: &Utf8Path,
+    staging: &Utf8Path,
     version: Option<&str>,
 ) -> Result<()> {
     let layout = &operation.site().layout;
@@ -91,17 +91,17 @@ pub(super) fn publish(
                 let text = format!("{name} is not as it was published, and was not signed");
                 operation.say(Level::Warning, &text);
             }
-            Some(signer) => sign(operation, signer, &file, &name, aside, version)?,
+            Some(signer) => sign(operation, signer, &file, &name, staging, version)?,
             // One of an earlier time would be of another file.
             None if now.is_some() => forget(operation, &kernel_signature(&name))?,
             None => {}
         }
     }
     let name = manifest_name(kernel);
-    let file = aside.join(&name);
+    let file = staging.join(&name);
     atomic_file::replace(&file, manifest.to_string().as_bytes(), 0o644).map_err(failure::of)?;
     match &signer {
-        Some(signer) => sign(operation, signer, &file, &name, aside, version)?,
+        Some(signer) => sign(operation, signer, &file, &name, staging, version)?,
         None => forget(operation, &kernel_signature(&name))?,
     }
     put(operation, &file, &directory.join(name), version)
@@ -112,11 +112,11 @@ fn sign(
     signer: &Signer,
     file: &Utf8Path,
     name: &str,
-    aside: &Utf8Path,
+    staging: &Utf8Path,
     version: Option<&str>,
 ) -> Result<()> {
     let name = kernel_signature(name);
-    let made = aside.join(&name);
+    let made = staging.join(&name);
     signer.sign(file, &made)?;
     put(operation, &made, &operation.site().layout.kernels_dir().join(name), version)
 }

@@ -109,8 +109,8 @@ impl KernelManager<'_> {
         self.must_exist(&kernel)?;
         self.changing("record the digests of a kernel", |operation| {
             self.must_exist(&kernel)?;
-            let aside = operation.staging(&self.site.layout.kernels_dir(), "sums")?;
-            sums::publish(operation, &kernel, &[], digests, &aside, None)
+            let staging = operation.staging(&self.site.layout.kernels_dir(), "sums")?;
+            sums::publish(operation, &kernel, &[], digests, &staging, None)
         })
     }
 

@@ -76,22 +76,22 @@ impl<'s> ModuleManager<'s> {
         module_files::remove_leftovers(&directory);
         let target = plan.target().to_owned();
         self.changing(lock, &what, |operation| {
-            let aside = plan.aside();
+            let staging = plan.temporary_path();
             // Whatever becomes of the copy, it is ours: a failure in the middle of it leaves something to remove.
-            operation.acquire(Effect::ModuleAside { path: aside.clone() }, Hold::Action, || Ok(()))?;
-            plan.copy_to(&aside).map_err(api_error)?;
-            let signed_by = self.check_signature(&plan, signature, &aside)?;
-            check(&aside).map_err(|cause| api_error(plan.failed(&aside, &cause)))?;
-            let seen = std::fs::symlink_metadata(&aside)
-                .map_err(|cause| failure::of(FileError::of("inspect", &aside)(cause)))?;
-            let digest = Digest::of_file(&aside)?.to_string();
+            operation.acquire(Effect::ModuleCopy { path: staging.clone() }, Hold::Action, || Ok(()))?;
+            plan.copy_to(&staging).map_err(api_error)?;
+            let signed_by = self.check_signature(&plan, signature, &staging)?;
+            check(&staging).map_err(|cause| api_error(plan.failed(&staging, &cause)))?;
+            let seen = std::fs::symlink_metadata(&staging)
+                .map_err(|cause| failure::of(FileError::of("inspect", &staging)(cause)))?;
+            let digest = Digest::of_file(&staging)?.to_string();
             let record = Box::new(Installed::new(
                 (plan.identity().name.to_string(), plan.identity().version.to_string()),
                 plan.origin(),
                 digest,
                 signed_by,
             ));
-            let effect = Effect::ModuleIn { path: target.clone(), aside, inode: seen.ino(), record };
+            let effect = Effect::ModuleIn { path: target.clone(), staging, inode: seen.ino(), record };
             operation.acquire(effect, Hold::Action, || Ok(()))
         })?;
         let registry = self.site.scan_modules();
@@ -147,7 +147,7 @@ impl<'s> ModuleManager<'s> {
         &self,
         plan: &InstallPlan,
         given: Option<&Utf8Path>,
-        aside: &Utf8Path,
+        staging: &Utf8Path,
     ) -> Result<Option<Signer>> {
         let signature = given.map_or_else(|| format!("{}.sig", plan.origin()).into(), Utf8Path::to_owned);
         let refused = |cause: String| {
@@ -158,7 +158,7 @@ impl<'s> ModuleManager<'s> {
         };
         let keys = TrustedKeys::read(&self.site.layout).map_err(|error| refused(error.to_string()))?;
         let required = self.site.configuration.requires_module_signatures();
-        let found = match keys.check(aside, &signature) {
+        let found = match keys.check(staging, &signature) {
             Ok(found) => found,
             Err(error @ SignatureError::Wrong { .. }) => return Err(refused(error.to_string())),
             Err(error) if required => return Err(refused(error.to_string())),
@@ -196,11 +196,13 @@ impl<'s> ModuleManager<'s> {
     }
 
     fn changing(&self, lock: Lock, what: &str, run: impl FnOnce(&Operation<'_>) -> Result<()>) -> Result<()> {
-        let operation = Operation::begin_on_modules(self.site, lock, what)?;
-        match run(&operation).and_then(|()| operation.commit()) {
-            Ok(()) => operation.succeed(),
-            Err(error) => Err(operation.fail(error).0),
-        }
+        self.site.observed(what, "modules", || {
+            let operation = Operation::begin_on_modules(self.site, lock, what)?;
+            match run(&operation).and_then(|()| operation.commit()) {
+                Ok(()) => operation.succeed(),
+                Err(error) => Err(operation.fail(error).0),
+            }
+        })
     }
 }
 

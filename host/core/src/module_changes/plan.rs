@@ -139,16 +139,16 @@ impl InstallPlan {
     ///
     /// # Errors
     /// [`InstallError`]; the copy is the caller's to remove.
-    pub(super) fn copy_to(&self, aside: &Utf8Path) -> Result<(), InstallError> {
+    pub(super) fn copy_to(&self, temporary_path: &Utf8Path) -> Result<(), InstallError> {
         let refused = |refusal| InstallError::Refused { file: self.file.clone(), refusal: Box::new(refusal) };
         let (mut source, _) = note::open(&self.file).map_err(refused)?;
         // The mode is set whatever the umask: 0644 is all that loading needs.
-        let mut copy = atomic_file::create_new(aside, 0o644)?;
-        io::copy(&mut source, &mut copy).map_err(FileError::of("copy the module to", aside))?;
-        failpoint!("module: copied aside", aside);
-        copy.sync_all().map_err(FileError::of("write", aside))?;
-        failpoint!("module: flushed aside", aside);
-        let copied = note::inspect(aside).map_err(refused)?;
+        let mut copy = atomic_file::create_new(temporary_path, 0o644)?;
+        io::copy(&mut source, &mut copy).map_err(FileError::of("copy the module to", temporary_path))?;
+        failpoint!("module: copied aside", temporary_path);
+        copy.sync_all().map_err(FileError::of("write", temporary_path))?;
+        failpoint!("module: flushed aside", temporary_path);
+        let copied = note::inspect(temporary_path).map_err(refused)?;
         if copied.identity != self.identity {
             let cause = "it was changed while it was being installed".to_owned();
             return Err(InstallError::Check { file: self.file.clone(), cause });
@@ -157,7 +157,7 @@ impl InstallPlan {
     }
 
     /// A name for the copy that nobody else has, and that no scan takes for a module.
-    pub(super) fn aside(&self) -> Utf8PathBuf {
+    pub(super) fn temporary_path(&self) -> Utf8PathBuf {
         let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let (pid, number) = (std::process::id(), clock.map_or(0, |clock| clock.as_nanos()));
         self.directory.join(format!(".{}.{pid}-{number}.new", self.identity.name.file_name()))
@@ -169,8 +169,8 @@ impl InstallPlan {
     }
 
     /// The error of a copy that did not pass: it is told as one of the file.
-    pub(super) fn failed(&self, aside: &Utf8Path, cause: &str) -> InstallError {
-        let cause = cause.replace(aside.as_str(), self.file.as_str());
+    pub(super) fn failed(&self, temporary_path: &Utf8Path, cause: &str) -> InstallError {
+        let cause = cause.replace(temporary_path.as_str(), self.file.as_str());
         InstallError::Check { file: self.file.clone(), cause }
     }
 }

@@ -12,7 +12,7 @@ use crate::system::{FileError, atomic_file, files, layout::Layout};
 pub(crate) fn remove_leftovers(directory: &Utf8Path) {
     let Ok(entries) = directory.read_dir_utf8() else { return };
     for entry in entries.flatten() {
-        let Some(pid) = aside_of(entry.file_name()) else { continue };
+        let Some(pid) = pid_of_copy(entry.file_name()) else { continue };
         if !Utf8Path::new("/proc").join(pid).exists() && Utf8Path::new("/proc/self").exists() {
             // Another installation may have been faster.
             let _ = std::fs::remove_file(entry.path());
@@ -24,8 +24,8 @@ pub(crate) fn remove_leftovers(directory: &Utf8Path) {
 ///
 /// # Errors
 /// Whatever the system refuses.
-pub(crate) fn remove_aside(path: &Utf8Path) -> Result<(), FileError> {
-    match path.file_name().and_then(aside_of) {
+pub(crate) fn remove_copy(path: &Utf8Path) -> Result<(), FileError> {
+    match path.file_name().and_then(pid_of_copy) {
         Some(_) => files::remove_file(path),
         None => Ok(()),
     }
@@ -38,14 +38,14 @@ pub(crate) fn remove_aside(path: &Utf8Path) -> Result<(), FileError> {
 pub(crate) fn put_in(
     layout: &Layout,
     path: &Utf8Path,
-    aside: &Utf8Path,
+    staging: &Utf8Path,
     inode: u64,
     record: &Installed,
 ) -> Result<(), FileError> {
     let is_it =
         |path: &Utf8Path| path.symlink_metadata().is_ok_and(|seen| seen.ino() == inode && seen.is_file());
-    if is_it(aside) {
-        atomic_file::rename_replacing(aside, path)?;
+    if is_it(staging) {
+        atomic_file::rename_replacing(staging, path)?;
     }
     // Not there either: somebody was faster and put another file there, or took it away.
     if is_it(path) { Register::read(layout)?.put(path, record.clone()) } else { Ok(()) }
@@ -64,7 +64,7 @@ pub(crate) fn take_out(layout: &Layout, path: &Utf8Path, inode: u64) -> Result<(
 }
 
 /// The process that made a file aside.
-fn aside_of(name: &str) -> Option<&str> {
+fn pid_of_copy(name: &str) -> Option<&str> {
     let (module, rest) = name.strip_prefix('.')?.split_once("_module.so.")?;
     let (pid, number) = rest.strip_suffix(".new")?.split_once('-')?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn only_files_of_killed_installations_count_as_leftovers() {
-        assert_eq!(aside_of(".demo_module.so.123-0.new"), Some("123"));
+        assert_eq!(pid_of_copy(".demo_module.so.123-0.new"), Some("123"));
         for other in [
             "demo_module.so",
             ".demo_module.so",
@@ -85,7 +85,7 @@ mod tests {
             ".x.1-2.new",
             "._module.so.1-2.new",
         ] {
-            assert_eq!(aside_of(other), None, "{other}");
+            assert_eq!(pid_of_copy(other), None, "{other}");
         }
     }
 }

@@ -174,7 +174,7 @@ impl Register {
             path: self.path.clone(),
             source: io::Error::other(cause),
         })?;
-        files::sweep_asides(&self.path)?;
+        files::sweep_temporaries(&self.path)?;
         atomic_file::replace(&self.path, text.as_bytes(), 0o644)
     }
 }

@@ -3,6 +3,6 @@
 mod files;
 mod installed;
 
-pub(crate) use files::{put_in, remove_aside, remove_leftovers, take_out};
+pub(crate) use files::{put_in, remove_copy, remove_leftovers, take_out};
 pub(crate) use installed::Register;
 pub use installed::{Installed, Signer};

@@ -68,20 +68,20 @@ fn refined(link: &ChainLink<'_>, inherited: Vec<ClassAction>) -> Result<Vec<Clas
         Err(error) if error.kind == ErrorKind::NOT_DEFINED => return Ok(inherited),
         Err(error) => vec![Err(error.causes.first().unwrap_or(&error.message).clone()); count],
     };
-    Ok(settled(link.class, inherited, answers))
+    Ok(combined(link.class, inherited, answers))
 }
 
 /// The inherited actions after the answers of a class, one for each that can be used.
-fn settled(
+fn combined(
     class: &str,
     inherited: Vec<ClassAction>,
     answers: Vec<Result<Option<ActionSpec>, String>>,
 ) -> Vec<ClassAction> {
     let mut answers = answers.into_iter();
-    let mut settled = Vec::new();
+    let mut combined = Vec::new();
     for mut own in inherited {
         if own.action.disabled.is_some() {
-            settled.push(own);
+            combined.push(own);
             continue;
         }
         let answer = answers.next().unwrap_or_else(|| Err("it was left out".to_owned()));
@@ -101,9 +101,9 @@ fn settled(
             // A command that cannot be used is found under the words it had.
             Err(why) => own.action.disabled = Some(format!("class {class} cannot refine it: {why}")),
         }
-        settled.push(own);
+        combined.push(own);
     }
-    settled
+    combined
 }
 
 fn usable(inherited: &[ClassAction]) -> impl Iterator<Item = &ClassAction> {
@@ -149,8 +149,8 @@ mod tests {
     }
 
     fn of(answers: Vec<Result<Option<ActionSpec>, String>>) -> Vec<(String, String, Option<String>)> {
-        let settled = settled("Derived", base(), answers).into_iter();
-        settled.map(|own| (own.action.spec.words, own.declared_by, own.action.disabled)).collect()
+        let combined = combined("Derived", base(), answers).into_iter();
+        combined.map(|own| (own.action.spec.words, own.declared_by, own.action.disabled)).collect()
     }
 
     fn answer(
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn what_is_refined_is_the_class_s_and_what_it_does_not_have_is_gone() {
         let refined = answer(0, |create| create.words("raise").without("text"));
-        let all = settled("Derived", base(), vec![refined, Ok(None)]);
+        let all = combined("Derived", base(), vec![refined, Ok(None)]);
         assert_eq!(all.len(), 1);
         assert_eq!((all[0].declared_by.as_str(), all[0].action.spec.words.as_str()), ("Derived", "raise"));
         assert_eq!(all[0].action.spec.params, []);

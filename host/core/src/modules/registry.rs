@@ -160,7 +160,7 @@ impl ModuleRegistry {
             names.into_iter().map(|name| look_at(directory, name, &mut trust, &exec, rule)).collect();
         doubles::refuse(&mut candidates);
         registry.entries = candidates.into_iter().map(|candidate| candidate.entry).collect();
-        waiting::settle(&mut registry.entries);
+        waiting::mark_unusable(&mut registry.entries);
         registry
     }
 

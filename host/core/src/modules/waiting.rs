@@ -15,9 +15,9 @@ enum Verdict {
     Waiting(String),
 }
 
-/// Settles the state of all entries: circles and wrong versions are refused, the others wait until all they build on is
+/// Marks the entries that cannot be used: circles and wrong versions are refused, the others wait until all they build on is
 /// ready.
-pub(super) fn settle(entries: &mut [ModuleEntry]) {
+pub(super) fn mark_unusable(entries: &mut [ModuleEntry]) {
     refuse_circles(entries);
     loop {
         // Each round only takes modules out of use, so there are at most as many rounds as modules.

@@ -1,6 +1,6 @@
 //! Looks for tools.
 
-use super::table::{Action, Family, Place, Sites, Tool};
+use super::table::{Action, Family, Sites, Tool, ToolPath};
 use crate::system::command;
 use camino::{Utf8Path, Utf8PathBuf};
 use std::sync::OnceLock;
@@ -47,11 +47,11 @@ impl Action {
 /// Where a tool is; none where it is not installed.
 pub fn found(tool: &Tool) -> Option<Utf8PathBuf> {
     match tool.place {
-        Place::Programs => command::find(tool.name),
-        Place::At(places) => {
+        ToolPath::Programs => command::find(tool.name),
+        ToolPath::At(places) => {
             places.iter().map(Utf8Path::new).find(|path| path.exists()).map(Utf8PathBuf::from)
         }
-        Place::DracutPart(wanted) => {
+        ToolPath::DracutPart(wanted) => {
             let entries = Utf8Path::new(DRACUT_PARTS).read_dir_utf8().ok()?;
             let part = |name: &str| name.trim_start_matches(|c: char| c.is_ascii_digit()) == wanted;
             entries.flatten().find(|entry| part(entry.file_name())).map(|entry| entry.path().to_owned())
@@ -84,13 +84,13 @@ mod tests {
     #[test]
     fn a_tool_is_found_or_not() {
         let tool = |name, place| Tool { name, place, debian: None, enterprise: None };
-        assert!(found(&tool("env", Place::Programs)).is_some());
-        assert_eq!(found(&tool("no-such-program-here", Place::Programs)), None);
+        assert!(found(&tool("env", ToolPath::Programs)).is_some());
+        assert_eq!(found(&tool("no-such-program-here", ToolPath::Programs)), None);
         assert_eq!(
-            found(&tool("x", Place::At(&["/no/such", "/proc/self"]))).as_deref(),
+            found(&tool("x", ToolPath::At(&["/no/such", "/proc/self"]))).as_deref(),
             Some("/proc/self".into())
         );
-        assert_eq!(found(&tool("no-such-part", Place::DracutPart("no-such-part"))), None);
+        assert_eq!(found(&tool("no-such-part", ToolPath::DracutPart("no-such-part"))), None);
     }
 
     #[test]

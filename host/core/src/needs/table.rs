@@ -30,7 +30,7 @@ impl Family {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Tool {
     pub name: &'static str,
-    pub place: Place,
+    pub place: ToolPath,
     /// Its package on Debian; none where it has it under no name.
     pub debian: Option<&'static str>,
     /// Its package on Enterprise Linux.
@@ -39,7 +39,7 @@ pub struct Tool {
 
 /// Where a tool lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum ToolPath {
     /// In one of the directories of programs.
     Programs,
     /// At one of these paths.
@@ -59,11 +59,11 @@ impl Tool {
 }
 
 const fn program(name: &'static str, debian: &'static str, enterprise: &'static str) -> Tool {
-    Tool { name, place: Place::Programs, debian: Some(debian), enterprise: Some(enterprise) }
+    Tool { name, place: ToolPath::Programs, debian: Some(debian), enterprise: Some(enterprise) }
 }
 
 const fn file(at: &'static [&'static str], tool: Tool) -> Tool {
-    Tool { place: Place::At(at), ..tool }
+    Tool { place: ToolPath::At(at), ..tool }
 }
 
 const MMDEBSTRAP: Tool = Tool { enterprise: None, ..program("mmdebstrap", "mmdebstrap", "") };
@@ -84,11 +84,11 @@ const BTRFS: Tool = Tool { enterprise: None, ..program("btrfs", "btrfs-progs", "
 // On Debian the metapackage `dracut` conflicts with initramfs-tools and would take the server's own initramfs generator away.
 const DRACUT: Tool = program("dracut", "dracut-core", "dracut");
 const LIVENET: Tool = Tool {
-    place: Place::DracutPart("livenet"),
+    place: ToolPath::DracutPart("livenet"),
     ..program("dracut's livenet", "dracut-network", "dracut-live")
 };
 const DMSQUASH: Tool = Tool {
-    place: Place::DracutPart("dmsquash-live"),
+    place: ToolPath::DracutPart("dmsquash-live"),
     ..program("dracut's dmsquash-live", "dracut-live", "dracut-live")
 };
 const CURL: Tool = program("curl", "curl", "curl");

@@ -11,7 +11,7 @@ use disklessset_plugin_api::{Error, Hold, Level, Result};
 
 impl Operation<'_> {
     /// A private name beside others in a directory: what is built there is moved out by a rename.
-    pub(super) fn aside(&self, directory: &Utf8Path, what: &str) -> Utf8PathBuf {
+    pub(super) fn private_name(&self, directory: &Utf8Path, what: &str) -> Utf8PathBuf {
         directory.join(format!(".{what}-{}-{}", self.subject(), unique()))
     }
 
@@ -59,7 +59,7 @@ impl Operation<'_> {
 
     /// Makes a new private directory in one of the site's own, for building something aside.
     pub(crate) fn staging(&self, directory: &Utf8Path, what: &str) -> Result<Utf8PathBuf> {
-        let path = self.aside(directory, what);
+        let path = self.private_name(directory, what);
         self.acquire(Effect::Directory { path: path.clone() }, Hold::Action, || {
             atomic_file::create_dir(&path, 0o700).map_err(failure::of)
         })?;

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     failure,
     installations::Journal,
-    no_room, records,
+    out_of_space, records,
     system::{flush::Together, lock::Lock},
 };
 use disklessset_plugin_api::{Error, Level, Result};
@@ -82,7 +82,7 @@ impl<'s> Operation<'s> {
         self.let_go();
         let (reading, mut journal, lock) = self.into_parts();
         // Before anything is taken back: then there is room again.
-        let error = no_room::explained(error, &reading.site().layout, &journal.places());
+        let error = out_of_space::explained(error, &reading.site().layout, &journal.places());
         match undo(&reading, &mut journal, UndoScope::WholeAction) {
             Ok(()) => (error, lock, Some(journal)),
             Err(left) => (with_left(error, &left), lock, None),

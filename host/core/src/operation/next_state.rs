@@ -18,14 +18,14 @@ pub(crate) enum NewFile<'a> {
     Moved(&'a Utf8Path),
 }
 
-/// Builds the next state of `directory` in `aside` (which exists and is empty, on the same file system), on disk; exchanging the
+/// Builds the next state of `directory` in `staging` (which exists and is empty, on the same file system), on disk; exchanging the
 /// two puts it in service. What tells of files is not carried over: see `manifest`.
 ///
 /// # Errors
 /// When building fails.
 pub(crate) fn prepare(
     directory: &Utf8Path,
-    aside: &Utf8Path,
+    staging: &Utf8Path,
     files: &[(&str, NewFile<'_>)],
 ) -> Result<(), FileError> {
     let mut replaced: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
@@ -33,9 +33,9 @@ pub(crate) fn prepare(
     // 1.x, killed when it packed an image again, left the state before beside the torn one. Now there is a whole one.
     let kept: Vec<String> = files.iter().map(|(name, _)| format!("{name}.bkp")).collect();
     replaced.extend(kept.iter().map(String::as_str));
-    link_all(directory, aside, &replaced)?;
+    link_all(directory, staging, &replaced)?;
     for (name, file) in files {
-        let place = aside.join(name);
+        let place = staging.join(name);
         match file {
             NewFile::Text(text, mode) => atomic_file::replace(&place, text.as_bytes(), *mode)?,
             NewFile::Moved(from) => {
@@ -44,8 +44,8 @@ pub(crate) fn prepare(
             }
         }
     }
-    files::set_mode(aside, 0o755)?;
-    atomic_file::sync_dir(aside)
+    files::set_mode(staging, 0o755)?;
+    atomic_file::sync_dir(staging)
 }
 
 /// Makes a file fit to be fetched: mode 0644, on disk.
@@ -89,9 +89,9 @@ mod tests {
     fn the_next_state_comes_whole() {
         let dir = tempfile::tempdir().unwrap();
         let base = Utf8Path::from_path(dir.path()).unwrap();
-        let (image, aside) = (base.join("web"), base.join(".new"));
+        let (image, staging) = (base.join("web"), base.join(".new"));
         fs::create_dir_all(image.join("sub")).unwrap();
-        fs::create_dir(&aside).unwrap();
+        fs::create_dir(&staging).unwrap();
         fs::write(image.join("squashfs.img"), "old root").unwrap();
         fs::write(image.join("boot.ipxe"), "old boot").unwrap();
         fs::write(image.join("sub/kept"), "kept").unwrap();
@@ -100,8 +100,8 @@ mod tests {
         let packed = base.join("packed");
         let next =
             [("boot.ipxe", NewFile::Text("new boot", 0o644)), ("squashfs.img", NewFile::Moved(&packed))];
-        prepare(&image, &aside, &next).unwrap();
-        files::exchange(&aside, &image).unwrap();
+        prepare(&image, &staging, &next).unwrap();
+        files::exchange(&staging, &image).unwrap();
 
         let read = |path: &str| fs::read_to_string(image.join(path)).unwrap();
         assert_eq!(
@@ -109,7 +109,7 @@ mod tests {
             ("new boot".into(), "new root".into(), "kept".into())
         );
         assert_eq!(
-            fs::read_to_string(aside.join("squashfs.img")).unwrap(),
+            fs::read_to_string(staging.join("squashfs.img")).unwrap(),
             "old root",
             "the old state is aside"
         );

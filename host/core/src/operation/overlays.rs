@@ -8,7 +8,7 @@ use crate::{
     system::{interrupt, mounts::MountError},
     units::{self, UnitError, overlay},
 };
-use disklessset_plugin_api::{Error, ErrorKind, Hold, Level, Result, StandingOverlay};
+use disklessset_plugin_api::{Error, ErrorKind, Hold, Level, PersistentOverlay, Result};
 
 impl Operation<'_> {
     /// Mounts an overlay and has the system mount it again after a reboot, on record first. What is there of it already is fine, and
@@ -16,7 +16,7 @@ impl Operation<'_> {
     ///
     /// Many go together: one flush of the record, two looks into the kernel's table, one flush of units. Up to the first that cannot stand;
     /// those before it do.
-    pub(crate) fn ensure_overlays(&self, overlays: &[StandingOverlay]) -> Result<()> {
+    pub(crate) fn ensure_overlays(&self, overlays: &[PersistentOverlay]) -> Result<()> {
         self.overlays_must_be_ours(overlays)?;
         let created = self.subject().image().is_some_and(|name| Records::of(self.site()).exists(name));
         if !created {
@@ -47,7 +47,7 @@ impl Operation<'_> {
     }
 
     /// Makes them stand; gives back how many of them do, from the first on, and why no more.
-    fn mount_overlays(&self, overlays: &[&StandingOverlay]) -> (usize, Result<()>) {
+    fn mount_overlays(&self, overlays: &[&PersistentOverlay]) -> (usize, Result<()>) {
         let overlay::Outcome { mounted, failed } = match overlay::mount_all(overlays) {
             Ok(outcome) => outcome,
             Err(error) => return (0, Err(failure::of(error))),
@@ -67,7 +67,7 @@ impl Operation<'_> {
     }
 
     /// Takes overlays away, whether or not they are on record, up to the first that is busy. Those before it are gone.
-    pub(crate) fn take_down(&self, overlays: &[StandingOverlay]) -> Result<()> {
+    pub(crate) fn take_down(&self, overlays: &[PersistentOverlay]) -> Result<()> {
         self.overlays_must_be_ours(overlays)?;
         self.units_changed.set(true);
         let (down, outcome) = undo::take_down(&overlays.iter().collect::<Vec<_>>(), &self.site().layout);
@@ -81,9 +81,9 @@ impl Operation<'_> {
         outcome.map_err(undo::UndoError::into_api_error)
     }
 
-    fn overlays_must_be_ours(&self, overlays: &[StandingOverlay]) -> Result<()> {
+    fn overlays_must_be_ours(&self, overlays: &[PersistentOverlay]) -> Result<()> {
         overlays.iter().try_for_each(|overlay| {
-            let StandingOverlay { lower, upper, work, target } = overlay;
+            let PersistentOverlay { lower, upper, work, target } = overlay;
             [lower, upper, work, target].into_iter().try_for_each(|path| self.reading().must_be_ours(path))
         })
     }
@@ -102,7 +102,7 @@ impl Operation<'_> {
     }
 
     /// The overlays on record, newest first.
-    pub(crate) fn persistent_overlays(&self) -> Vec<StandingOverlay> {
+    pub(crate) fn persistent_overlays(&self) -> Vec<PersistentOverlay> {
         let open = self.on_journal(|journal| journal.state().open.clone());
         let overlay = |effect| match effect {
             Effect::PersistentOverlay { overlay } => Some(overlay),

@@ -35,7 +35,7 @@ impl Operation<'_> {
     ///
     /// When it fails with the thing in service still, the action has ended.
     pub(crate) fn retire(self, path: &Utf8Path, directory: &Utf8Path) -> Result<Self> {
-        let trash = self.aside(directory, "trash");
+        let trash = self.private_name(directory, "trash");
         let renamed = self.acquire(Effect::Trash { path: trash.clone() }, Hold::Action, || {
             atomic_file::rename_noreplace(path, &trash).map_err(failure::of)
         });
@@ -58,22 +58,22 @@ impl Operation<'_> {
         files: &[(&str, NewFile<'_>)],
         digests: Digests,
     ) -> Result<Utf8PathBuf> {
-        let aside = self.staging(&self.site().layout.images_dir(), "next")?;
-        next_state::prepare(image.directory(), &aside, files).map_err(failure::of)?;
+        let staging = self.staging(&self.site().layout.images_dir(), "next")?;
+        next_state::prepare(image.directory(), &staging, files).map_err(failure::of)?;
         let new: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
         let signer = self.site().signer();
         let say = |level, text: &str| self.say(level, text);
-        manifest::write_next(image.directory(), &aside, &new, digests, signer.as_ref(), &say)?;
-        Ok(aside)
+        manifest::write_next(image.directory(), &staging, &new, digests, signer.as_ref(), &say)?;
+        Ok(staging)
     }
 
     /// Brings an image's directory to its next state in one step. Files that stay keep the digests they had.
     pub(crate) fn replace_files(&self, image: &Image, new: &[(&str, NewFile<'_>)]) -> Result<()> {
-        let aside = self.build_next(image, new, Digests::Carried)?;
-        files::exchange(&aside, image.directory()).map_err(failure::of)?;
+        let staging = self.build_next(image, new, Digests::Carried)?;
+        files::exchange(&staging, image.directory()).map_err(failure::of)?;
         self.replaced.set(true);
         // The next state is in service. The old one stays on record where it cannot be removed now, and goes at the end.
-        let _ = self.release(&aside);
+        let _ = self.release(&staging);
         Ok(())
     }
 
@@ -85,22 +85,22 @@ impl Operation<'_> {
         files: &[(&str, NewFile<'_>)],
         digests: Digests,
     ) -> Result<()> {
-        let aside = self.build_next(image, files, digests)?;
-        self.swap_on_commit(&aside, image.directory())
+        let staging = self.build_next(image, files, digests)?;
+        self.swap_on_commit(&staging, image.directory())
     }
 
     /// Has a finished file aside change places with the one in service when the action is committed.
-    pub(crate) fn swap_file_on_commit(&self, aside: &Utf8Path, path: &Utf8Path) -> Result<()> {
-        flush::sync_all_of(aside).map_err(failure::of)?;
-        self.swap_on_commit(aside, path)
+    pub(crate) fn swap_file_on_commit(&self, staging: &Utf8Path, path: &Utf8Path) -> Result<()> {
+        flush::sync_all_of(staging).map_err(failure::of)?;
+        self.swap_on_commit(staging, path)
     }
 
     /// Has what is ready aside, and on disk, change places with what is in service when the action is committed.
-    fn swap_on_commit(&self, aside: &Utf8Path, path: &Utf8Path) -> Result<()> {
-        let meta = std::fs::symlink_metadata(aside)
-            .map_err(|cause| Error::failed(format!("cannot look at {aside}")).because(cause))?;
+    fn swap_on_commit(&self, staging: &Utf8Path, path: &Utf8Path) -> Result<()> {
+        let meta = std::fs::symlink_metadata(staging)
+            .map_err(|cause| Error::failed(format!("cannot look at {staging}")).because(cause))?;
         let effect =
-            Effect::SwapOnCommit { path: path.to_owned(), aside: aside.to_owned(), inode: meta.ino() };
+            Effect::SwapOnCommit { path: path.to_owned(), staging: staging.to_owned(), inode: meta.ino() };
         self.acquire(effect, Hold::Action, || Ok(()))
     }
 
@@ -110,8 +110,8 @@ impl Operation<'_> {
         let open = self.on_journal(|journal| journal.state().open.clone());
         for open in open {
             let put = match &open.effect {
-                Effect::SwapOnCommit { path, aside, inode } => {
-                    undo::swap(path, aside, *inode).map_err(failure::of)
+                Effect::SwapOnCommit { path, staging, inode } => {
+                    undo::swap(path, staging, *inode).map_err(failure::of)
                 }
                 _ => continue,
             };

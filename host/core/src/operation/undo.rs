@@ -16,7 +16,7 @@ use crate::{
     units::{self, UnitError},
 };
 use camino::Utf8Path;
-use disklessset_plugin_api::{Error, ErrorKind, Hold, Mount, StandingOverlay};
+use disklessset_plugin_api::{Error, ErrorKind, Hold, Mount, PersistentOverlay};
 use std::os::unix::fs::MetadataExt;
 
 /// So many overlays go together: a stop is heard between two times.
@@ -240,10 +240,10 @@ fn undo_by(effect: &Effect, means: &Means<'_>) -> Result<(), UndoError> {
         | Effect::DeleteOnCommit { path } => means.remove(path),
         Effect::Mount { mount } => unmount(mount),
         Effect::PersistentOverlay { overlay } => take_down(&[overlay], layout).1,
-        Effect::SwapOnCommit { path, aside, inode } => swap(path, aside, *inode).map_err(UndoError::File),
-        Effect::ModuleAside { path } => module_files::remove_aside(path).map_err(UndoError::File),
-        Effect::ModuleIn { path, aside, inode, record } => {
-            module_files::put_in(layout, path, aside, *inode, record).map_err(UndoError::File)
+        Effect::SwapOnCommit { path, staging, inode } => swap(path, staging, *inode).map_err(UndoError::File),
+        Effect::ModuleCopy { path } => module_files::remove_copy(path).map_err(UndoError::File),
+        Effect::ModuleIn { path, staging, inode, record } => {
+            module_files::put_in(layout, path, staging, *inode, record).map_err(UndoError::File)
         }
         Effect::ModuleOut { path, inode } => {
             module_files::take_out(layout, path, *inode).map_err(UndoError::File)
@@ -268,9 +268,9 @@ fn undo_by(effect: &Effect, means: &Means<'_>) -> Result<(), UndoError> {
 ///
 /// # Errors
 /// When the two cannot be exchanged; the old state is then still in service.
-pub(crate) fn swap(path: &Utf8Path, aside: &Utf8Path, inode: u64) -> Result<(), FileError> {
-    let waits = std::fs::symlink_metadata(aside).is_ok_and(|found| found.ino() == inode);
-    if waits { files::exchange(aside, path) } else { Ok(()) }
+pub(crate) fn swap(path: &Utf8Path, staging: &Utf8Path, inode: u64) -> Result<(), FileError> {
+    let waits = std::fs::symlink_metadata(staging).is_ok_and(|found| found.ino() == inode);
+    if waits { files::exchange(staging, path) } else { Ok(()) }
 }
 
 /// Removes a file or tree of ours; one that is not there is fine.
@@ -315,7 +315,7 @@ pub(crate) fn unmount(mount: &Mount) -> Result<(), UndoError> {
 ///
 /// # Errors
 /// With fewer than all, why.
-pub(crate) fn take_down(overlays: &[&StandingOverlay], layout: &Layout) -> (usize, Result<(), UndoError>) {
+pub(crate) fn take_down(overlays: &[&PersistentOverlay], layout: &Layout) -> (usize, Result<(), UndoError>) {
     let table = match mounts::Table::read() {
         Ok(table) => table,
         Err(error) => return (0, Err(error.into())),

@@ -11,7 +11,7 @@ use super::{
 use crate::{failure, installations::Entries, system::process};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Attributes, Error, ImageName, Level, Result};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeSet;
 
 /// One image as a listing shows it.
@@ -41,6 +41,20 @@ pub struct ListedImage {
     /// What is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+}
+
+impl ListedImage {
+    /// An attribute as a type of the caller, such as `String`. `None` where the image has none of that name, or has null.
+    ///
+    /// # Errors
+    /// When the attribute is not of that type.
+    pub fn attribute<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
+        let value = self.attributes.get(name).cloned().unwrap_or_default();
+        serde_json::from_value(value).map_err(|cause| {
+            Error::failed(format!("attribute {name} of image {} is of another type", self.name))
+                .because(cause)
+        })
+    }
 }
 
 impl Records<'_> {

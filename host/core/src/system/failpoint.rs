@@ -53,30 +53,30 @@ mod compiled_in {
     const VARIABLE: &str = "DISKLESSSET_FAILPOINTS";
 
     /// What a test asked for.
-    struct Wish {
+    struct FailpointRequest {
         record: File,
         /// The step to die at, counted from 1; 0 is none.
         kill_at: usize,
     }
 
-    static WISH: LazyLock<Option<Wish>> = LazyLock::new(|| {
+    static REQUEST: LazyLock<Option<FailpointRequest>> = LazyLock::new(|| {
         let text = std::env::var(VARIABLE).ok()?;
         let (kill_at, file) = match text.strip_prefix("kill:").and_then(|rest| rest.split_once(':')) {
             Some((number, file)) => (number.parse().expect("kill:N:FILE has a number"), file),
             None => (0, text.strip_prefix("record:").expect("it is record:FILE or kill:N:FILE")),
         };
         let record = File::options().append(true).create(true).open(file).expect("FILE can be written");
-        Some(Wish { record, kill_at })
+        Some(FailpointRequest { record, kill_at })
     });
     static PASSED: AtomicUsize = AtomicUsize::new(0);
 
     /// Records a step, and dies there when it is the one.
     pub(crate) fn passed(name: &str, what: &dyn Display, dying: impl FnOnce()) {
-        let Some(wish) = &*WISH else { return };
+        let Some(request) = &*REQUEST else { return };
         let number = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
         let line = format!("{name}\t{what}").replace('\n', " ");
-        (&wish.record).write_all(format!("{line}\n").as_bytes()).expect("FILE can be written");
-        if number == wish.kill_at {
+        (&request.record).write_all(format!("{line}\n").as_bytes()).expect("FILE can be written");
+        if number == request.kill_at {
             dying();
             let _ = raise(Signal::SIGKILL);
         }
@@ -88,10 +88,10 @@ mod compiled_in {
 
     fn name_of(step: Step) -> &'static str {
         match step {
-            Step::AsideHalfWritten => "file aside: half written",
-            Step::AsideWritten => "file aside: written",
-            Step::AsideFlushed => "file aside: flushed",
-            Step::AsideInPlace => "file aside: in its place",
+            Step::TemporaryHalfWritten => "file aside: half written",
+            Step::TemporaryWritten => "file aside: written",
+            Step::TemporaryFlushed => "file aside: flushed",
+            Step::TemporaryInPlace => "file aside: in its place",
             Step::FileMadeWithoutMode => "file: made, without its mode",
             Step::FileMade => "file: made",
             Step::FileOpenForAppending => "file: open for more lines",

@@ -4,8 +4,8 @@ use super::FileError;
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_system::beneath::{self, Links, Mounts};
 pub use disklessset_system::durable::{
-    exchange, has_asides, keep_room, open_append, remove_file, remove_file_together, set_mode, sweep_asides,
-    sweep_asides_of, sync_path,
+    exchange, has_temporaries, open_append, remove_file, remove_file_together, reserve_space, set_mode,
+    sweep_temporaries, sweep_temporaries_of, sync_path,
 };
 use rustix::{fs::OFlags, io::Errno};
 use std::{fs::File, os::unix::fs::OpenOptionsExt, path::Path};

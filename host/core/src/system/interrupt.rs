@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::cancel;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
@@ -21,24 +22,22 @@ pub enum StopSignal {
     Terminate,
     /// SIGHUP: the terminal is gone.
     Hangup,
+    /// No signal: the program that uses the library cancelled this action.
+    Cancelled,
 }
 
 impl StopSignal {
-    fn number(self) -> i32 {
-        match self {
-            StopSignal::Interrupt => SIGINT,
-            StopSignal::Terminate => SIGTERM,
-            StopSignal::Hangup => SIGHUP,
-        }
-    }
+    const SIGNALS: [(Self, i32); 3] =
+        [(Self::Interrupt, SIGINT), (Self::Terminate, SIGTERM), (Self::Hangup, SIGHUP)];
 }
 
 /// Somebody asked for an orderly stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("interrupted by {}", match .signal {
-    StopSignal::Interrupt => "CTRL+C",
-    StopSignal::Terminate => "SIGTERM",
-    StopSignal::Hangup => "the end of the terminal (SIGHUP)",
+#[error("{}", match .signal {
+    StopSignal::Interrupt => "interrupted by CTRL+C",
+    StopSignal::Terminate => "interrupted by SIGTERM",
+    StopSignal::Hangup => "interrupted by the end of the terminal (SIGHUP)",
+    StopSignal::Cancelled => "cancelled",
 })]
 pub struct Interrupted {
     /// What asked for it.
@@ -46,10 +45,10 @@ pub struct Interrupted {
 }
 
 impl Interrupted {
-    /// What the program exits with: 130, 143 or 129, as a shell reports death by that signal.
+    /// What the program exits with: 130, 143 or 129, as a shell reports death by that signal; 130 for what was cancelled.
     pub fn exit_code(self) -> u8 {
         match self.signal {
-            StopSignal::Interrupt => 130,
+            StopSignal::Interrupt | StopSignal::Cancelled => 130,
             StopSignal::Terminate => 143,
             StopSignal::Hangup => 129,
         }
@@ -78,8 +77,7 @@ pub fn install() -> io::Result<()> {
     fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     // A process that calls this twice at once gets handlers twice and keeps the first flag: harmless, and only in tests.
     let ignored = ignored_signals();
-    for signal in [StopSignal::Interrupt, StopSignal::Terminate, StopSignal::Hangup] {
-        let number = signal.number();
+    for (_, number) in StopSignal::SIGNALS {
         if ignored & (1_u64 << (number - 1)) != 0 {
             continue;
         }
@@ -92,15 +90,15 @@ pub fn install() -> io::Result<()> {
     Ok(())
 }
 
-/// Fails when a stop was asked for since the start or the last [`reset`]. To be called between steps of long work.
+/// Fails when a stop was asked for since the start or the last [`reset`], or by a handle of this thread. To be called between steps of long work.
 ///
 /// # Errors
 /// The stop that was asked for.
 pub fn check() -> Result<(), Interrupted> {
     let pending = HANDLERS.get().map_or(0, |handlers| handlers.pending.load(Ordering::SeqCst));
-    let signals = [StopSignal::Interrupt, StopSignal::Terminate, StopSignal::Hangup];
-    match signals.into_iter().find(|signal| usize::try_from(signal.number()) == Ok(pending)) {
-        Some(signal) => Err(Interrupted { signal }),
+    match StopSignal::SIGNALS.into_iter().find(|(_, number)| usize::try_from(*number) == Ok(pending)) {
+        Some((signal, _)) => Err(Interrupted { signal }),
+        None if cancel::is_asked_for() => Err(Interrupted { signal: StopSignal::Cancelled }),
         None => Ok(()),
     }
 }
@@ -118,6 +116,21 @@ pub fn reset() {
 /// `None` when [`install`] was not called.
 pub fn poll_fd() -> Option<BorrowedFd<'static>> {
     HANDLERS.get().map(|handlers| handlers.pipe.as_fd())
+}
+
+/// All that become readable when a stop is asked for: of the process, or of this thread.
+pub(crate) struct StopFds(Vec<cancel::Cancel>);
+
+impl StopFds {
+    /// Those of this thread.
+    pub(crate) fn of_this_thread() -> Self {
+        Self(cancel::watched())
+    }
+
+    /// For `poll`. Nobody may read from them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        poll_fd().into_iter().chain(self.0.iter().map(AsFd::as_fd))
+    }
 }
 
 /// The set of ignored signals, bit `n - 1` for signal `n`.

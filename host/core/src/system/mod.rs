@@ -5,6 +5,7 @@
 //! what is durable goes through [`atomic_file`], who is alive is told by [`lock`], foreign programs run through
 //! [`command`], and nothing is deleted except through [`remove_tree`].
 
+pub mod cancel;
 pub mod command;
 pub mod core_dumps;
 pub mod exit_guard;

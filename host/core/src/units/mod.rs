@@ -19,7 +19,7 @@ use crate::system::{
     own_directory,
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::StandingOverlay;
+use disklessset_plugin_api::PersistentOverlay;
 use std::time::Duration;
 use text::{MARK, MountUnit, WANTED_BY};
 
@@ -56,7 +56,7 @@ pub(crate) enum UnitError {
         real: Utf8PathBuf,
     },
     /// Somebody wrote a unit for the same place.
-    #[error("{file} is there already, and was not written by disklessset")]
+    #[error("{file} already exists and was not written by disklessset")]
     Foreign {
         /// The unit.
         file: Utf8PathBuf,
@@ -67,13 +67,13 @@ pub(crate) enum UnitError {
 }
 
 /// The unit of a mount point and the link that enables it.
-struct Place {
+struct UnitFiles {
     file: Utf8PathBuf,
     link: Utf8PathBuf,
     name: String,
 }
 
-impl Place {
+impl UnitFiles {
     fn of(layout: &Layout, target: &Utf8Path) -> Result<Self, UnitError> {
         let too_long = || UnitError::TooLong { path: target.to_owned() };
         let name = escape::mount_unit(&layout.published(target)).ok_or_else(too_long)?;
@@ -94,14 +94,14 @@ impl Place {
 
 /// A unit that is to be written.
 struct Planned {
-    place: Place,
+    place: UnitFiles,
     text: String,
     aim: String,
 }
 
 /// Looks whether an overlay can have a unit.
-fn plan(layout: &Layout, overlay: &StandingOverlay) -> Result<Planned, UnitError> {
-    let unit = MountUnit::new(&StandingOverlay {
+fn plan(layout: &Layout, overlay: &PersistentOverlay) -> Result<Planned, UnitError> {
+    let unit = MountUnit::new(&PersistentOverlay {
         lower: layout.published(&overlay.lower),
         upper: layout.published(&overlay.upper),
         work: layout.published(&overlay.work),
@@ -110,7 +110,7 @@ fn plan(layout: &Layout, overlay: &StandingOverlay) -> Result<Planned, UnitError
     if layout.is_system_root() {
         must_be_real(unit.target())?;
     }
-    let place = Place::of(layout, &overlay.target)?;
+    let place = UnitFiles::of(layout, &overlay.target)?;
     if !place.ours()? {
         return Err(UnitError::Foreign { file: place.file });
     }
@@ -126,7 +126,7 @@ fn plan(layout: &Layout, overlay: &StandingOverlay) -> Result<Planned, UnitError
 /// With fewer than all, why: the overlay cannot stand in a unit, a unit of others is in its place, or a file cannot be written.
 pub(crate) fn put_all(
     layout: &Layout,
-    overlays: &[&StandingOverlay],
+    overlays: &[&PersistentOverlay],
     warn: &dyn Fn(&str),
 ) -> (usize, Result<(), UnitError>) {
     let mut planned = Vec::new();
@@ -147,11 +147,11 @@ pub(crate) fn put_all(
 }
 
 fn write(layout: &Layout, units: &[Planned], warn: &dyn Fn(&str)) -> Result<(), FileError> {
-    let Some(Place { file, link, .. }) = units.first().map(|unit| &unit.place) else { return Ok(()) };
+    let Some(UnitFiles { file, link, .. }) = units.first().map(|unit| &unit.place) else { return Ok(()) };
     let (directory, wants) = (file.parent().unwrap_or(file), link.parent().unwrap_or(link));
     let others = Together::default();
     let files: Vec<&Utf8Path> = units.iter().map(|unit| unit.place.file.as_path()).collect();
-    files::sweep_asides_of(directory, &files, &others)?;
+    files::sweep_temporaries_of(directory, &files, &others)?;
     let is_written = |unit: &Planned| {
         atomic_file::read_bounded(&unit.place.file, MOST_BYTES).is_ok_and(|is| is == unit.text.as_bytes())
     };
@@ -195,7 +195,7 @@ pub(crate) fn take_all<'t>(
     let others = Together::default();
     let mut places = Vec::new();
     for target in targets {
-        match Place::of(layout, target) {
+        match UnitFiles::of(layout, target) {
             // There cannot have been one.
             Err(UnitError::TooLong { .. }) => {}
             place => places.push(place?),
@@ -203,7 +203,7 @@ pub(crate) fn take_all<'t>(
     }
     let files: Vec<&Utf8Path> = places.iter().map(|place| place.file.as_path()).collect();
     if let Some(directory) = files.first().and_then(|file| file.parent()) {
-        files::sweep_asides_of(directory, &files, &others)?;
+        files::sweep_temporaries_of(directory, &files, &others)?;
     }
     for place in &places {
         if place.ours()? {
@@ -219,7 +219,7 @@ pub(crate) fn take_all<'t>(
 /// # Errors
 /// When it cannot be read.
 pub(crate) fn is_there(layout: &Layout, target: &Utf8Path) -> Result<bool, UnitError> {
-    let place = match Place::of(layout, target) {
+    let place = match UnitFiles::of(layout, target) {
         Err(UnitError::TooLong { .. }) => return Ok(false),
         place => place?,
     };

@@ -5,7 +5,7 @@ use crate::system::{
     mounts::{self, MountError, Table},
     tree_mounts,
 };
-use disklessset_plugin_api::StandingOverlay;
+use disklessset_plugin_api::PersistentOverlay;
 use std::{
     io::ErrorKind,
     time::{Duration, Instant},
@@ -22,12 +22,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// When the table of mounts cannot be read.
-pub(crate) fn stands(overlay: &StandingOverlay) -> Result<bool, FileError> {
+pub(crate) fn stands(overlay: &PersistentOverlay) -> Result<bool, FileError> {
     Ok(stands_in(&Table::read()?, overlay))
 }
 
 /// The same by a table that was read for many.
-pub(crate) fn stands_in(table: &Table, overlay: &StandingOverlay) -> bool {
+pub(crate) fn stands_in(table: &Table, overlay: &PersistentOverlay) -> bool {
     let upper = format!("upperdir={}", overlay.upper);
     table.at(&overlay.target).is_some_and(|mount| mount.kind == "overlay" && has(mount, &upper))
 }
@@ -50,7 +50,7 @@ pub(crate) struct Outcome {
 ///
 /// # Errors
 /// When that cannot be read; then nothing is mounted that was not before.
-pub(crate) fn mount_all(overlays: &[&StandingOverlay]) -> Result<Outcome, FileError> {
+pub(crate) fn mount_all(overlays: &[&PersistentOverlay]) -> Result<Outcome, FileError> {
     let before = Table::read()?;
     let mut outcome = Outcome { mounted: Vec::new(), failed: None };
     for overlay in overlays {
@@ -72,7 +72,7 @@ pub(crate) fn mount_all(overlays: &[&StandingOverlay]) -> Result<Outcome, FileEr
     }
     // Where a layer's file system cannot, the kernel mounts without and says so in its log only.
     let after = Table::read().inspect_err(|_| unmount_from(0, overlays, &outcome.mounted))?;
-    let able = |overlay: &StandingOverlay| {
+    let able = |overlay: &PersistentOverlay| {
         after.at(&overlay.target).is_some_and(|mount| EXPORTABLE.iter().all(|option| has(mount, option)))
     };
     let unable = (0..outcome.mounted.len()).find(|at| outcome.mounted[*at] && !able(overlays[*at]));
@@ -85,20 +85,20 @@ pub(crate) fn mount_all(overlays: &[&StandingOverlay]) -> Result<Outcome, FileEr
 }
 
 /// Unmounts those again that were mounted a moment ago, from one on. Used by nobody; the first error is the one to tell.
-pub(crate) fn unmount_from(at: usize, overlays: &[&StandingOverlay], mounted: &[bool]) {
+pub(crate) fn unmount_from(at: usize, overlays: &[&PersistentOverlay], mounted: &[bool]) {
     for (overlay, _) in overlays.iter().zip(mounted).skip(at).filter(|(_, mounted)| **mounted) {
         let _ = mounts::unmount(&overlay.target);
     }
 }
 
-fn not_exportable(overlay: &StandingOverlay) -> MountError {
-    let StandingOverlay { lower, upper, target, .. } = overlay.clone();
+fn not_exportable(overlay: &PersistentOverlay) -> MountError {
+    let PersistentOverlay { lower, upper, target, .. } = overlay.clone();
     MountError::NotExportable { target, lower, upper }
 }
 
 /// Mounts one where nothing is mounted.
-fn mount(overlay: &StandingOverlay) -> Result<(), MountError> {
-    let StandingOverlay { lower, upper, work, target } = overlay;
+fn mount(overlay: &PersistentOverlay) -> Result<(), MountError> {
+    let PersistentOverlay { lower, upper, work, target } = overlay;
     let begun = Instant::now();
     loop {
         let kind =

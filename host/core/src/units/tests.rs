@@ -15,10 +15,10 @@ impl World {
         Self { layout, _dir: dir }
     }
 
-    fn overlay(&self, node: &str) -> StandingOverlay {
+    fn overlay(&self, node: &str) -> PersistentOverlay {
         let golden = self.layout.nfs_golden_dir().join("el9-gpu");
         let own = golden.join("overlays").join(node);
-        StandingOverlay {
+        PersistentOverlay {
             lower: golden.join("image"),
             upper: own.join("upper"),
             work: own.join("work"),

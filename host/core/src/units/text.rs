@@ -2,7 +2,7 @@
 
 use super::{UnitError, overlay::EXPORTABLE};
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::StandingOverlay;
+use disklessset_plugin_api::PersistentOverlay;
 
 /// The first line of every unit that is ours, and of no other.
 pub(super) const MARK: &str = "# Written by disklessset. Goes with the tree it mounts.";
@@ -20,7 +20,7 @@ pub(super) struct MountUnit {
 
 impl MountUnit {
     /// Takes paths as the booted system has them.
-    pub(super) fn new(overlay: &StandingOverlay) -> Result<Self, UnitError> {
+    pub(super) fn new(overlay: &PersistentOverlay) -> Result<Self, UnitError> {
         // `%` is systemd's, `:`, `,` and the backslash are overlay's, and blanks and quotes end words.
         let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@~".contains(c);
         for path in [&overlay.lower, &overlay.upper, &overlay.work, &overlay.target] {
@@ -28,7 +28,7 @@ impl MountUnit {
                 return Err(UnitError::Path { path: path.clone() });
             }
         }
-        let StandingOverlay { lower, upper, work, target } = overlay.clone();
+        let PersistentOverlay { lower, upper, work, target } = overlay.clone();
         Ok(Self { lower, upper, work, target })
     }
 
@@ -70,9 +70,9 @@ impl std::fmt::Display for MountUnit {
 mod tests {
     use super::*;
 
-    fn overlay(base: &str) -> StandingOverlay {
+    fn overlay(base: &str) -> PersistentOverlay {
         let at = |below: &str| Utf8PathBuf::from(format!("{base}/{below}"));
-        StandingOverlay { lower: at("image"), upper: at("u"), work: at("w"), target: at("nodes/c1") }
+        PersistentOverlay { lower: at("image"), upper: at("u"), work: at("w"), target: at("nodes/c1") }
     }
 
     #[test]

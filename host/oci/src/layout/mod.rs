@@ -6,9 +6,9 @@
 //! A blob may share its data with a file that somebody else can write to, so none is trusted unseen: for each one there is a record, in a
 //! directory of the caller's, of how its file looked when it was hashed.
 
-mod aside;
 mod error;
 mod hashing;
+mod incoming_blob;
 mod index;
 mod manifests;
 mod open;

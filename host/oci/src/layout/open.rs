@@ -67,8 +67,8 @@ impl Layout {
             let entry = entry.map_err(FileError::of("read directory", path))?;
             let name = entry.file_name();
             // Files aside of the two that are written here.
-            let aside = name.starts_with(".index.json.") || name.starts_with(".oci-layout.");
-            if !OF_HALF_MADE.contains(&name) && !aside {
+            let incoming = name.starts_with(".index.json.") || name.starts_with(".oci-layout.");
+            if !OF_HALF_MADE.contains(&name) && !incoming {
                 let why = "it has other files and no oci-layout".to_owned();
                 return Err(LayoutError::NotALayout { path: path.to_owned(), why });
             }

@@ -60,7 +60,7 @@ impl Layout {
             .map_err(FileError::of("open", &path))?;
         let (path, file) = match file.try_lock() {
             Ok(()) => (path, file),
-            Err(TryLockError::WouldBlock) => durable::create_aside(&path, 0o644)?,
+            Err(TryLockError::WouldBlock) => durable::create_temporary(&path, 0o644)?,
             Err(TryLockError::Error(cause)) => return Err(FileError::of("lock", &path)(cause).into()),
         };
         durable::sync_dir(&self.incoming())?;

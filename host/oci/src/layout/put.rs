@@ -2,7 +2,7 @@
 
 use super::{
     Layout, LayoutError,
-    aside::Aside,
+    incoming_blob::IncomingBlob,
     source::{Known, Source},
 };
 use crate::names::Digest;
@@ -49,18 +49,18 @@ impl Layout {
             return Ok(Put { digest, size, sharing: None });
         }
         durable::create_dir_all(&self.incoming(), 0o700)?;
-        let mut aside = self.reflink(&source, known)?;
-        if aside.is_none() && self.can_link(&source) {
+        let mut incoming = self.reflink(&source, known)?;
+        if incoming.is_none() && self.can_link(&source) {
             let digest = known.map_or_else(|| source.hash(&self.stop), Ok)?;
             // Looked at before it is linked, which would change the ctime of a blob that is this very file.
             if known.is_none() && self.has(&digest)? {
                 return Ok(Put { digest, size, sharing: None });
             }
-            aside = self.link(&source, digest)?;
+            incoming = self.link(&source, digest)?;
         }
-        let aside = aside.map_or_else(|| self.copied(&source.file, path), Ok)?;
+        let incoming = incoming.map_or_else(|| self.copied(&source.file, path), Ok)?;
         source.must_be_same()?;
-        self.publish(&aside, size)
+        self.publish(&incoming, size)
     }
 
     /// Puts a small blob into the layout, durably: a manifest, a configuration.
@@ -73,18 +73,18 @@ impl Layout {
             return Ok(Put { digest, size, sharing: None });
         }
         durable::create_dir_all(&self.incoming(), 0o700)?;
-        let aside = self.copied(bytes, &self.blob_path(&digest))?;
-        self.publish(&aside, size)
+        let incoming = self.copied(bytes, &self.blob_path(&digest))?;
+        self.publish(&incoming, size)
     }
 
     /// Gives a whole file aside its name, durably.
-    fn publish(&self, aside: &Aside, size: u64) -> Result<Put, LayoutError> {
-        let digest = aside.digest;
+    fn publish(&self, incoming: &IncomingBlob, size: u64) -> Result<Put, LayoutError> {
+        let digest = incoming.digest;
         if self.has(&digest)? {
             return Ok(Put { digest, size, sharing: None });
         }
-        durable::sync_path(&aside.path)?;
-        self.put_in_place(&aside.path, &digest)?;
-        Ok(Put { digest, size, sharing: Some(aside.sharing) })
+        durable::sync_path(&incoming.path)?;
+        self.put_in_place(&incoming.path, &digest)?;
+        Ok(Put { digest, size, sharing: Some(incoming.sharing) })
     }
 }

@@ -32,7 +32,7 @@ impl Layout {
             }
             durable::remove_file(entry.path())?;
         }
-        durable::sweep_asides(&self.path.join("index.json"))?;
+        durable::sweep_temporaries(&self.path.join("index.json"))?;
         self.sweep_stamps()
     }
 

@@ -61,7 +61,7 @@ impl Registry {
     }
 
     /// The place that an answer names, if we go there.
-    pub(super) fn follow(&self, asked: &Asked, to: &str) -> Result<super::Place, RegistryError> {
+    pub(super) fn follow(&self, asked: &Asked, to: &str) -> Result<super::OriginPath, RegistryError> {
         let there = asked.place.follow(to)?;
         let host = there.origin.host();
         let astray = |why| RegistryError::Astray {
@@ -99,7 +99,8 @@ impl Registry {
         }
         let retry_after =
             answer.headers().get(header::RETRY_AFTER).and_then(|value| pause(value.to_str().ok()?));
-        let text = self.wire.aside(move || bounded(answer, MOST_MESSAGE).unwrap_or_default(), &mut || {})?;
+        let text =
+            self.wire.on_thread(move || bounded(answer, MOST_MESSAGE).unwrap_or_default(), &mut || {})?;
         let said = serde_json::from_slice::<Errors>(&text).ok().and_then(|all| all.errors.into_iter().next());
         let message = said.map_or_else(String::new, |one| match one.message {
             message if message.is_empty() => one.code,

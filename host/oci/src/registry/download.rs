@@ -35,7 +35,7 @@ pub enum Pulled {
 }
 
 /// What ended a download.
-enum Ended {
+enum DownloadEnd {
     /// All bytes are there.
     Whole,
     /// The registry begins elsewhere than was asked: from the beginning, then.
@@ -105,23 +105,23 @@ impl Registry {
             partial = back;
             all_new |= partial.found() == 0;
             let error = match ended {
-                Ok(Ended::Whole) => continue,
-                Ok(Ended::Elsewhere) => {
+                Ok(DownloadEnd::Whole) => continue,
+                Ok(DownloadEnd::Elsewhere) => {
                     partial.restart()?;
                     all_new = true;
                     RegistryError::broke_off(self.host(), &"it cannot go on where we were")
                 }
-                Ok(Ended::BrokeOff(why)) => {
+                Ok(DownloadEnd::BrokeOff(why)) => {
                     if partial.len().saturating_sub(before) >= WORTH_TRIES {
                         tries.reset();
                     }
                     RegistryError::broke_off(self.host(), &why)
                 }
-                Ok(Ended::Lie(why)) => {
+                Ok(DownloadEnd::Lie(why)) => {
                     partial.discard()?;
                     return Err(RegistryError::wrong(self.host(), &format!("GET {digest}"), why));
                 }
-                Ok(Ended::Ours(error)) => {
+                Ok(DownloadEnd::Ours(error)) => {
                     // Most likely the disk is full: what came gives its space back.
                     let _ = partial.discard();
                     return Err(error.into());
@@ -157,7 +157,7 @@ impl Registry {
         digest: &Digest,
         mut partial: Partial,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<(Partial, Result<Ended, RegistryError>), RegistryError> {
+    ) -> Result<(Partial, Result<DownloadEnd, RegistryError>), RegistryError> {
         let (from, size) = (partial.len(), partial.size());
         let mut asked = Asked::new(Method::GET, self.place(&format!("blobs/{digest}")));
         if from > 0 {
@@ -178,14 +178,14 @@ impl Registry {
                 done.store(0, Ordering::Relaxed);
                 Ok(())
             }
-            Begin::Elsewhere => Err(Ended::Elsewhere),
-            Begin::Lie(why) => Err(Ended::Lie(why)),
+            Begin::Elsewhere => Err(DownloadEnd::Elsewhere),
+            Begin::Lie(why) => Err(DownloadEnd::Lie(why)),
         };
         if let Err(ended) = begins {
             return Ok((partial, Ok(ended)));
         }
         let counter = done.clone();
-        let received = self.wire.aside(
+        let received = self.wire.on_thread(
             move || {
                 let ended = receive(answer, &mut partial, &counter);
                 (partial, ended)
@@ -232,24 +232,24 @@ fn range(answer: &Response<Body>) -> Option<(u64, Option<u64>)> {
     Some((first.parse().ok()?, total.parse().ok()))
 }
 
-fn receive(answer: Response<Body>, partial: &mut Partial, done: &AtomicU64) -> Ended {
+fn receive(answer: Response<Body>, partial: &mut Partial, done: &AtomicU64) -> DownloadEnd {
     let mut body = answer.into_body().into_reader();
     let mut piece = vec![0; PIECE];
     loop {
         match body.read(&mut piece) {
-            Ok(0) if partial.len() == partial.size() => return Ended::Whole,
-            Ok(0) => return Ended::BrokeOff("it ended early".to_owned()),
+            Ok(0) if partial.len() == partial.size() => return DownloadEnd::Whole,
+            Ok(0) => return DownloadEnd::BrokeOff("it ended early".to_owned()),
             Ok(got) => {
                 if got as u64 > partial.size() - partial.len() {
-                    return Ended::Lie(format!("it has more than {} bytes", partial.size()));
+                    return DownloadEnd::Lie(format!("it has more than {} bytes", partial.size()));
                 }
                 if let Err(error) = partial.write(&piece[..got]) {
-                    return Ended::Ours(error);
+                    return DownloadEnd::Ours(error);
                 }
                 done.store(partial.len(), Ordering::Relaxed);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Ended::BrokeOff(error.to_string()),
+            Err(error) => return DownloadEnd::BrokeOff(error.to_string()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     challenge::Challenge,
-    place::{Origin, Place},
+    place::{Origin, OriginPath},
 };
 
 pub(crate) fn challenges(header: &str) -> usize {
@@ -11,6 +11,6 @@ pub(crate) fn challenges(header: &str) -> usize {
 
 pub(crate) fn redirect(to: &str) -> Result<String, String> {
     let host = "registry.example".parse().map_err(|refusal| format!("{refusal}"))?;
-    let here = Place::new(&Origin::new(false, host), "/v2/".to_owned());
+    let here = OriginPath::new(&Origin::new(false, host), "/v2/".to_owned());
     here.follow(to).map(|there| there.uri()).map_err(|refusal| refusal.to_string())
 }

@@ -50,8 +50,8 @@ impl Registry {
             }
             let media_type = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
             let media_type = media_type.unwrap_or(MANIFEST_TYPE).to_owned();
-            let told = told(&answer);
-            let bytes = self.wire.aside(move || bounded(answer, MOST_MANIFEST + 1), &mut || {})?;
+            let stated_digest = stated_digest(&answer);
+            let bytes = self.wire.on_thread(move || bounded(answer, MOST_MANIFEST + 1), &mut || {})?;
             let bytes = bytes.map_err(|cause| RegistryError::broke_off(self.host(), &cause))?;
             if bytes.len() as u64 > MOST_MANIFEST {
                 return Err(self.wrong(&asked, "it is larger than 4 MiB"));
@@ -62,7 +62,7 @@ impl Registry {
             {
                 return Err(self.wrong(&asked, format!("it has the digest {digest}")));
             }
-            must_be(told.as_deref(), &digest).map_err(|why| self.wrong(&asked, why))?;
+            must_be(stated_digest.as_deref(), &digest).map_err(|why| self.wrong(&asked, why))?;
             Ok(RemoteManifest { digest, media_type, bytes })
         })
     }
@@ -96,19 +96,21 @@ impl Registry {
         digest: &Digest,
         asked: &Asked,
     ) -> Result<(), RegistryError> {
-        must_be(told(answer).as_deref(), digest).map_err(|why| self.wrong(asked, why))
+        must_be(stated_digest(answer).as_deref(), digest).map_err(|why| self.wrong(asked, why))
     }
 }
 
-fn told(answer: &Response<Body>) -> Option<String> {
+fn stated_digest(answer: &Response<Body>) -> Option<String> {
     answer.headers().get(&CONTENT_DIGEST)?.to_str().ok().map(str::to_owned)
 }
 
 /// A registry may tell of a digest of another algorithm, or of none.
-fn must_be(told: Option<&str>, digest: &Digest) -> Result<(), String> {
-    match told {
-        Some(told) if told.starts_with("sha256:") && told != digest.to_string() => {
-            Err(format!("it says that this is {}, and it is {digest}", shown(told)))
+fn must_be(stated_digest: Option<&str>, digest: &Digest) -> Result<(), String> {
+    match stated_digest {
+        Some(stated_digest)
+            if stated_digest.starts_with("sha256:") && stated_digest != digest.to_string() =>
+        {
+            Err(format!("it says that this is {}, and it is {digest}", shown(stated_digest)))
         }
         _ => Ok(()),
     }

@@ -32,7 +32,7 @@ pub use referrers::Referrer;
 pub use upload::Pushed;
 
 use crate::names::{Digest, Host, RepositoryName};
-use place::{Origin, Place};
+use place::{Origin, OriginPath};
 use std::{
     fmt,
     sync::{Arc, atomic::AtomicBool},
@@ -95,8 +95,8 @@ impl Registry {
     }
 
     /// A place in the repository: `blobs/…`, `manifests/…`.
-    fn place(&self, what: &str) -> Place {
-        Place::new(&self.origin, format!("/v2/{}/{what}", self.repository))
+    fn place(&self, what: &str) -> OriginPath {
+        OriginPath::new(&self.origin, format!("/v2/{}/{what}", self.repository))
     }
 
     /// The registry's name for messages.

@@ -46,13 +46,13 @@ impl fmt::Display for Origin {
 
 /// An address in an origin.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct OriginPath {
     pub(super) origin: Origin,
     /// Begins with `/`; with the query.
     path: String,
 }
 
-impl Place {
+impl OriginPath {
     /// A path that we made ourselves, of names that need no escapes.
     pub(super) fn new(origin: &Origin, path: String) -> Self {
         Self { origin: origin.clone(), path }
@@ -109,8 +109,8 @@ impl Place {
 mod tests {
     use super::*;
 
-    fn place() -> Place {
-        Place::new(&Origin::new(false, "r.example".parse().unwrap()), "/v2/a".to_owned())
+    fn place() -> OriginPath {
+        OriginPath::new(&Origin::new(false, "r.example".parse().unwrap()), "/v2/a".to_owned())
     }
 
     #[test]

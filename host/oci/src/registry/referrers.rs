@@ -30,7 +30,7 @@ impl Registry {
         let text = self.with_tries(|| {
             let answer = self.ask(asked.clone(), Access::Pull, &mut || {})?;
             let answer = self.expect(answer, &asked, &[200])?;
-            let text = self.wire.aside(move || bounded(answer, MOST_MANIFEST + 1), &mut || {})?;
+            let text = self.wire.on_thread(move || bounded(answer, MOST_MANIFEST + 1), &mut || {})?;
             text.map_err(|cause| RegistryError::broke_off(self.host(), &cause))
         });
         let text = match text {

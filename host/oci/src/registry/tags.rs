@@ -44,7 +44,7 @@ impl Registry {
         let answer = self.ask(asked.clone(), Access::Pull, &mut || {})?;
         let answer = self.expect(answer, asked, &[200])?;
         let next = answer.headers().get(header::LINK).and_then(|value| next(value.to_str().ok()?));
-        let text = self.wire.aside(move || bounded(answer, MOST_PAGE + 1), &mut || {})?;
+        let text = self.wire.on_thread(move || bounded(answer, MOST_PAGE + 1), &mut || {})?;
         let text = text.map_err(|cause| RegistryError::broke_off(self.host(), &cause))?;
         let page: Page =
             serde_json::from_slice(&text).map_err(|_| self.wrong(asked, "it is no list of tags"))?;

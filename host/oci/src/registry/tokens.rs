@@ -2,7 +2,7 @@
 //! where tokens are handed out, when that is the registry itself or a host that has a login of its own.
 
 use super::{
-    Place, Registry, RegistryError, ask::bounded, challenge::Challenge, secret::Secret, wire::Asked,
+    OriginPath, Registry, RegistryError, ask::bounded, challenge::Challenge, secret::Secret, wire::Asked,
 };
 use serde::Deserialize;
 use std::{collections::BTreeMap, sync::Mutex};
@@ -76,7 +76,7 @@ impl Registry {
         scope: Option<&str>,
         access: Access,
     ) -> Result<Secret, RegistryError> {
-        let here = Asked::new(Method::GET, Place::new(&self.origin, "/v2/".to_owned()));
+        let here = Asked::new(Method::GET, OriginPath::new(&self.origin, "/v2/".to_owned()));
         let mut place = self.follow(&here, realm)?;
         let own = format!(
             "repository:{}:{}",
@@ -104,7 +104,7 @@ impl Registry {
             return Err(RegistryError::Denied { host: host.to_string(), what, why });
         }
         let answer = self.expect(answer, &asked, &[200])?;
-        let text = self.wire.aside(move || bounded(answer, MOST), &mut || {})?;
+        let text = self.wire.on_thread(move || bounded(answer, MOST), &mut || {})?;
         let text =
             text.map_err(|cause| RegistryError::broke_off(asked.place.origin.host().as_str(), &cause))?;
         // The parser's message could show the token.
@@ -118,7 +118,7 @@ impl Registry {
     }
 
     /// Whether the registry's own login is for the host that hands out its tokens.
-    fn is_own_realm(&self, place: &Place) -> bool {
+    fn is_own_realm(&self, place: &OriginPath) -> bool {
         let docker = self.name.as_str() == "docker.io" && place.origin.host().as_str() == "auth.docker.io";
         place.origin.same_as(&self.origin) || docker
     }

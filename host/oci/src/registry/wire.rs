@@ -1,6 +1,6 @@
 //! Requests as such: each on a thread of its own, so that a stop is heard whatever the thread waits for.
 
-use super::{Options, RegistryError, place::Place, secret::Secret};
+use super::{Options, RegistryError, place::OriginPath, secret::Secret};
 use camino::Utf8Path;
 use disklessset_system::durable;
 use std::{
@@ -44,13 +44,13 @@ pub(super) enum Content {
 #[derive(Clone)]
 pub(super) struct Asked {
     pub(super) method: Method,
-    pub(super) place: Place,
+    pub(super) place: OriginPath,
     pub(super) headers: Vec<(header::HeaderName, String)>,
     pub(super) content: Content,
 }
 
 impl Asked {
-    pub(super) fn new(method: Method, place: Place) -> Self {
+    pub(super) fn new(method: Method, place: OriginPath) -> Self {
         Self { method, place, headers: Vec::new(), content: Content::Nothing }
     }
 
@@ -118,24 +118,27 @@ impl Wire {
         let answer = match content {
             Content::Nothing => {
                 let request = request.body(()).map_err(|_| invalid())?;
-                self.aside(move || agent.run(request), tick)?
+                self.on_thread(move || agent.run(request), tick)?
             }
             Content::Bytes(bytes) => {
                 let request = request.body(bytes).map_err(|_| invalid())?;
-                self.aside(move || agent.run(request.map(|bytes| bytes.to_vec())), tick)?
+                self.on_thread(move || agent.run(request.map(|bytes| bytes.to_vec())), tick)?
             }
             Content::File { file, size, sent } => {
                 sent.store(0, Ordering::Relaxed);
                 let request = request.header(header::CONTENT_LENGTH, size).body(()).map_err(|_| invalid())?;
                 let reader = Sent { file, size, sent, stop: self.stop.clone() };
-                self.aside(move || agent.run(request.map(|()| SendBody::from_owned_reader(reader))), tick)?
+                self.on_thread(
+                    move || agent.run(request.map(|()| SendBody::from_owned_reader(reader))),
+                    tick,
+                )?
             }
         };
         answer.map_err(|cause| RegistryError::unreachable(&host, &cause))
     }
 
     /// Does work that waits for the network on a thread, which a stop ends within a second.
-    pub(super) fn aside<T: Send + 'static>(
+    pub(super) fn on_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
         tick: &mut dyn FnMut(),

@@ -6,7 +6,7 @@ use clap::{ArgMatches, Command};
 use disklessset_plugin_api::{Error, ImageName, Result};
 
 pub(crate) fn command() -> Command {
-    Command::new("clean").about("Clean up after actions that did not come to their end").arg(words(
+    Command::new("clean").about("Clean up after actions that were interrupted").arg(words(
         "names",
         "NAME",
         "Images to clean [default: all that need cleaning]",

@@ -7,7 +7,7 @@ use disklessset_plugin_api::{ErrorKind, ImageName, Result};
 
 pub(crate) fn command() -> Command {
     Command::new("clear")
-        .about("Remove all that is known of an image, whatever its state (use only as a last resort)")
+        .about("Remove an image and its records, whatever its state (use only as a last resort)")
         .arg(word("name", "NAME", "The image"))
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     cli::request::{Effect, Request, Session},
     needs::{self, ACTIONS, Action, Family, Finding},
-    output::{Field, Mood, Output},
+    output::{CellStyle, Field, Output},
     system::command,
 };
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser};
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 pub(crate) fn command() -> Command {
     let names = ACTIONS.iter().map(|action| action.name);
     Command::new("doctor")
-        .about("Say which tools each action needs, whether they are here, and which packages have them")
+        .about("Show which tools each action needs, whether they are installed, and which packages have them")
         .arg(
             Arg::new("actions")
                 .value_name("ACTION")
@@ -139,9 +139,9 @@ fn table(output: &Output, examined: &[Examined]) -> String {
     let rows = examined.iter().flat_map(|action| {
         action.tools.iter().map(|tool| {
             let found = match (&tool.path, tool.only_for, action.counts) {
-                (Some(path), ..) => Field::with_mood(path, Mood::Good),
-                (None, None, true) => Field::with_mood("missing", Mood::Bad),
-                (None, ..) => Field::with_mood("not here", Mood::Busy),
+                (Some(path), ..) => Field::with_style(path, CellStyle::Good),
+                (None, None, true) => Field::with_style("missing", CellStyle::Bad),
+                (None, ..) => Field::with_style("not here", CellStyle::Busy),
             };
             let package = tool.package.or(tool.debian).unwrap_or("-");
             let what = tool.only_for.unwrap_or(&action.what);

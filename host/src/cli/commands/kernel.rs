@@ -15,7 +15,9 @@ pub(crate) fn command() -> Command {
         .about("Manage kernels")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(Command::new("list").about("List kernels, their initramfs files and who uses them"))
+        .subcommand(
+            Command::new("list").about("List kernels, their initramfs files and the images that use them"),
+        )
         .subcommand(
             Command::new("add")
                 .about("Add a kernel")
@@ -32,7 +34,7 @@ pub(crate) fn command() -> Command {
         )
         .subcommand(
             Command::new("initramfs")
-                .about("Generate the initramfs of a kernel, anew if it has one")
+                .about("Generate the initramfs of a kernel; replaces an existing one")
                 .arg(version()),
         )
         .subcommand(

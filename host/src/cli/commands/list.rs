@@ -3,7 +3,7 @@
 use crate::{
     ImageStatus, ListedImage,
     cli::request::{Effect, Request, Session},
-    output::{Field, Mood, Output},
+    output::{CellStyle, Field, Output},
 };
 use clap::Command;
 use disklessset_plugin_api::Result;
@@ -60,7 +60,7 @@ fn table(output: &Output, images: &[ListedImage]) -> String {
             attribute(image, "creation_date").into(),
         ];
         if some_problem {
-            row.push(Field::with_mood(image.problem.as_deref().unwrap_or_default(), Mood::Bad));
+            row.push(Field::with_style(image.problem.as_deref().unwrap_or_default(), CellStyle::Bad));
         }
         row
     });
@@ -70,16 +70,19 @@ fn table(output: &Output, images: &[ListedImage]) -> String {
 fn status(image: &ListedImage) -> Field {
     match (image.status, image.pid) {
         (ImageStatus::Created, _) => match &image.activity {
-            None if is_mounted(image) => Field::with_mood("CREATED (mounted)", Mood::Busy),
-            None => Field::with_mood("CREATED", Mood::Good),
-            Some(activity) => Field::with_mood(&format!("CREATED ({activity})"), Mood::Busy),
+            None if is_mounted(image) => Field::with_style("CREATED (mounted)", CellStyle::Busy),
+            None => Field::with_style("CREATED", CellStyle::Good),
+            Some(activity) => Field::with_style(&format!("CREATED ({activity})"), CellStyle::Busy),
         },
-        (ImageStatus::Corrupted, _) => Field::with_mood("CORRUPTED", Mood::Bad),
+        (ImageStatus::Corrupted, _) => Field::with_style("CORRUPTED", CellStyle::Bad),
         (ImageStatus::InCreation, Some(pid)) => {
             let command = image.command.as_deref().map(|command| format!(", {command}"));
-            Field::with_mood(&format!("IN_CREATION (pid {pid}{})", command.unwrap_or_default()), Mood::Busy)
+            Field::with_style(
+                &format!("IN_CREATION (pid {pid}{})", command.unwrap_or_default()),
+                CellStyle::Busy,
+            )
         }
-        (ImageStatus::InCreation, None) => Field::with_mood("IN_CREATION", Mood::Busy),
+        (ImageStatus::InCreation, None) => Field::with_style("IN_CREATION", CellStyle::Busy),
     }
 }
 
@@ -105,7 +108,7 @@ fn class(image: &ListedImage) -> Field {
     match (&image.image_class, &image.module) {
         (None, _) => "-".into(),
         (Some(class), Some(_)) => class.into(),
-        (Some(class), None) => Field::with_mood(&format!("{class} (no module)"), Mood::Bad),
+        (Some(class), None) => Field::with_style(&format!("{class} (no module)"), CellStyle::Bad),
     }
 }
 

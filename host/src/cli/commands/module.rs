@@ -5,7 +5,7 @@ use crate::{
     cli::request::{Effect, Request, Session},
     module_changes::{ModuleFacts, ModuleManager},
     modules::{DescribedSource, ModuleEntry, ModuleState, OfferedAction},
-    output::{Field, Mood},
+    output::{CellStyle, Field},
 };
 use clap::{ArgMatches, Command};
 use disklessset_plugin_api::{Error, ErrorKind, Result};
@@ -16,7 +16,7 @@ pub(crate) fn command() -> Command {
         .about("Manage modules")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(Command::new("list").about("List the modules, with the reason where one is not used"))
+        .subcommand(Command::new("list").about("List the modules, and why a module is not used"))
         .subcommand(Command::new("info").about("Show a module with its classes and actions").arg(word(
             "name",
             "NAME",
@@ -80,9 +80,9 @@ fn row(entry: &ModuleEntry, facts: &ModuleFacts) -> Vec<Field> {
     let sources = entry.sources.iter().map(|source| format!("source {source}"));
     let classes: Vec<String> = classes.chain(sources).collect();
     let state = match entry.state {
-        ModuleState::Ready => Field::with_mood("ready", Mood::Good),
-        ModuleState::Waiting => Field::with_mood("waiting", Mood::Busy),
-        ModuleState::Refused => Field::with_mood("refused", Mood::Bad),
+        ModuleState::Ready => Field::with_style("ready", CellStyle::Good),
+        ModuleState::Waiting => Field::with_style("waiting", CellStyle::Busy),
+        ModuleState::Refused => Field::with_style("refused", CellStyle::Bad),
     };
     let last = match (&entry.reason, &entry.hint) {
         (Some(reason), Some(hint)) => format!("{reason} ({hint})"),

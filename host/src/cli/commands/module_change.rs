@@ -17,12 +17,12 @@ use crate::{
         new::{self, Needs, PluginApi},
         note,
     },
-    output::{Field, Mood, Output},
+    output::{CellStyle, Field, Output},
     system::{command::Tool, interrupt},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use disklessset_check::{self as contract, CHILD, Wishes};
+use disklessset_check::{self as contract, CHILD, CheckOptions};
 use disklessset_plugin_api::{BaseClass, Error, ErrorKind, Raw, Result};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, ffi::OsString, time::Duration};
@@ -38,9 +38,7 @@ pub(super) fn commands() -> [Command; 4] {
     };
     [
         Command::new("check")
-            .about(
-                "Check a module's file: look at it, load it, and exercise its classes in a throw-away root",
-            )
+            .about("Check a module file: read it, load it, and try its classes in a temporary root")
             .arg(file())
             .arg(super::path_option(
                 "parameters",
@@ -70,7 +68,7 @@ pub(super) fn commands() -> [Command; 4] {
             .about("Remove a module from the modules directory; its images stay")
             .arg(super::word("name", "NAME", "The module")),
         Command::new("new")
-            .about("Make the source of a new module, in ./NAME-module")
+            .about("Create the source of a new module in ./NAME-module")
             .arg(super::word("name", "NAME", "The module"))
             .arg(
                 Arg::new("on")
@@ -95,8 +93,8 @@ pub(super) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
     };
     Some(match word {
         "check" => boxed(file().and_then(|file| {
-            let wishes = if matches.get_flag("quick") { None } else { Some(wishes(matches)?) };
-            Ok(CheckModule { file, wishes })
+            let options = if matches.get_flag("quick") { None } else { Some(options(matches)?) };
+            Ok(CheckModule { file, options })
         })),
         "install" => boxed(file().and_then(|file| {
             let signature = matches.get_one::<Utf8PathBuf>("signature").map(|path| absolute(path));
@@ -113,7 +111,7 @@ pub(super) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
 }
 
 /// What the classes are exercised with.
-fn wishes(matches: &ArgMatches) -> Result<Wishes> {
+fn options(matches: &ArgMatches) -> Result<CheckOptions> {
     let file = matches.get_one::<Utf8PathBuf>("parameters").map(|path| absolute(path)).transpose()?;
     let mut given =
         file.map(|file| ParametersFile::load(&file)).transpose()?.map(|file| file.given).unwrap_or_default();
@@ -129,13 +127,13 @@ fn wishes(matches: &ArgMatches) -> Result<Wishes> {
         given.insert(name, raw);
     }
     let limit = matches.get_one::<u64>("time-limit").copied().unwrap_or(600);
-    Ok(Wishes { given, limit: Duration::from_secs(limit), sections: BTreeMap::new() })
+    Ok(CheckOptions { given, limit: Duration::from_secs(limit), sections: BTreeMap::new() })
 }
 
 struct CheckModule {
     file: Utf8PathBuf,
     /// Nothing is exercised without.
-    wishes: Option<Wishes>,
+    options: Option<CheckOptions>,
 }
 
 impl Request for CheckModule {
@@ -156,7 +154,7 @@ impl Request for CheckModule {
             Err(cause) => vec![failed("loading", format!("the process that loaded it ended: {cause}"))],
         };
         let bad = |findings: &[Finding]| findings.iter().any(|finding| finding.outcome == Outcome::Bad);
-        if let Some(mut wishes) = self.wishes.clone().filter(|_| !bad(&findings)) {
+        if let Some(mut options) = self.options.clone().filter(|_| !bad(&findings)) {
             // A stop that is asked for meanwhile ends it in good order.
             interrupt::install()?;
             let registry = session.site.classes().registry();
@@ -164,9 +162,9 @@ impl Request for CheckModule {
             let installed = registry.ready().map(|module| module.name.clone());
             for name in installed.chain([inspected.identity.name.to_string()]) {
                 let section = session.site.configuration().of_module(&name);
-                wishes.sections.insert(name, section);
+                options.sections.insert(name, section);
             }
-            match contract::exercise(&self.file, &inspected.identity, registry, wishes) {
+            match contract::exercise(&self.file, &inspected.identity, registry, options) {
                 Ok(more) => findings.extend(more),
                 Err(cause) => findings.push(failed("contract", cause)),
             }
@@ -194,17 +192,17 @@ fn failed(subject: &str, text: String) -> Finding {
 
 fn table(output: &Output, findings: &[Finding]) -> String {
     let row = |finding: &Finding| {
-        let (word, mood) = match finding.outcome {
-            Outcome::Good => ("ok", Mood::Good),
-            Outcome::NotExercised => ("not exercised", Mood::Busy),
-            Outcome::Warning => ("warning", Mood::Busy),
-            Outcome::Bad => ("failed", Mood::Bad),
+        let (word, style) = match finding.outcome {
+            Outcome::Good => ("ok", CellStyle::Good),
+            Outcome::NotExercised => ("not exercised", CellStyle::Busy),
+            Outcome::Warning => ("warning", CellStyle::Busy),
+            Outcome::Bad => ("failed", CellStyle::Bad),
         };
         let mut text = finding.text.clone();
         if let Some(hint) = &finding.hint {
             text.push_str(&format!(" ({hint})"));
         }
-        vec![Field::from(&finding.subject), Field::with_mood(word, mood), text.into()]
+        vec![Field::from(&finding.subject), Field::with_style(word, style), text.into()]
     };
     output.table(&["CHECKED", "RESULT", "WHAT"], findings.iter().map(row).collect())
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub(crate) fn command() -> Command {
     Command::new("prove")
-        .about("Boot an image in a throw-away virtual machine, as a node would")
+        .about("Boot an image in a temporary virtual machine, as a node would")
         .arg(word("name", "NAME", "The image"))
         .arg(
             Arg::new("memory").long("memory").value_name("SIZE").help("Memory of each machine [default: 1G]"),

@@ -6,7 +6,11 @@ use clap::{ArgMatches, Command};
 use disklessset_plugin_api::{ImageName, Result};
 
 pub(crate) fn command() -> Command {
-    Command::new("show").about("Show all that is known of an image").arg(word("name", "NAME", "The image"))
+    Command::new("show").about("Show everything on record about an image").arg(word(
+        "name",
+        "NAME",
+        "The image",
+    ))
 }
 
 pub(crate) fn request(matches: &ArgMatches) -> Result<Show> {

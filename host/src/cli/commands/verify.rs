@@ -4,9 +4,9 @@ use super::{image_names, words};
 use crate::{
     cli::request::{Effect, Request, Session},
     failure,
-    integrity::{Checked, Digests, Fault, Kind, Weight},
+    integrity::{Checked, Digests, Fault, Kind, Severity},
     module_changes::ModuleManager,
-    output::{Field, Mood, Output},
+    output::{CellStyle, Field, Output},
 };
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use disklessset_plugin_api::{Error, ImageName, Kernel, KernelVersion, Result};
@@ -14,8 +14,8 @@ use serde::Serialize;
 
 pub(crate) fn command() -> Command {
     Command::new("verify")
-        .about("Check that images and kernels are as they were published, and fit together")
-        .arg(words("names", "NAME", "The images, with their kernels; all images and all kernels without one"))
+        .about("Check that images and kernels are unchanged since they were published, and fit together")
+        .arg(words("names", "NAME", "Images to check, with their kernels [default: all images and all kernels]"))
         .arg(
             Arg::new("kernel")
                 .long("kernel")
@@ -61,12 +61,13 @@ struct Verified<'a> {
 impl<'a> Verified<'a> {
     fn of(checked: &'a Checked) -> Vec<Self> {
         let line = |fault: Option<&'a Fault>| {
-            let text = |weight| fault.filter(|fault| fault.weight == weight).map(|fault| fault.text.as_str());
+            let text =
+                |severity| fault.filter(|fault| fault.severity == severity).map(|fault| fault.text.as_str());
             Self {
                 name: &checked.name,
                 kind: checked.kind,
-                problem: text(Weight::Problem),
-                warning: text(Weight::Warning),
+                problem: text(Severity::Problem),
+                warning: text(Severity::Warning),
                 mend: fault.and_then(|fault| fault.mend.as_deref()),
             }
         };
@@ -82,9 +83,9 @@ impl<'a> Verified<'a> {
             Kind::Image | Kind::Site => self.name.to_owned(),
         };
         let result = match (self.problem, self.warning) {
-            (Some(problem), _) => Field::with_mood(problem, Mood::Bad),
-            (None, Some(warning)) => Field::with_mood(warning, Mood::Busy),
-            (None, None) => Field::with_mood("good", Mood::Good),
+            (Some(problem), _) => Field::with_style(problem, CellStyle::Bad),
+            (None, Some(warning)) => Field::with_style(warning, CellStyle::Busy),
+            (None, None) => Field::with_style("good", CellStyle::Good),
         };
         vec![name.into(), result, output.addressed(self.mend.unwrap_or_default()).into()]
     }

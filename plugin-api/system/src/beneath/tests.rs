@@ -23,7 +23,7 @@ fn tree() -> (tempfile::TempDir, OwnedFd) {
     (dir, root)
 }
 
-fn told(opened: Result<OwnedFd>) -> Result<String> {
+fn contents(opened: Result<OwnedFd>) -> Result<String> {
     let mut text = String::new();
     let read = std::fs::File::from(opened?).read_to_string(&mut text);
     read.map(|_| text).map_err(|cause| Errno::from_io_error(&cause).unwrap())
@@ -56,9 +56,14 @@ fn a_walk_finds_what_the_kernel_finds() {
         for (links, mounts) in [(Links::Inside, Mounts::Refused), (Links::Refused, Mounts::Entered)] {
             for more in [OFlags::empty(), OFlags::DIRECTORY, OFlags::NOFOLLOW] {
                 let path = Path::new(path);
-                let kernel = told(inside(&root, path, flags | more, links, mounts));
-                let walked =
-                    told(walking::inside(root.as_fd(), path, flags | more | OFlags::CLOEXEC, links, mounts));
+                let kernel = contents(inside(&root, path, flags | more, links, mounts));
+                let walked = contents(walking::inside(
+                    root.as_fd(),
+                    path,
+                    flags | more | OFlags::CLOEXEC,
+                    links,
+                    mounts,
+                ));
                 assert_eq!(walked, kernel, "{path:?}, {links:?}, {more:?}");
             }
         }
@@ -69,7 +74,7 @@ fn a_walk_finds_what_the_kernel_finds() {
         walking::inside(system.as_fd(), path, flags, Links::Inside, mounts)
     };
     assert_eq!(version(Mounts::Refused).unwrap_err(), Errno::XDEV);
-    assert!(told(version(Mounts::Entered)).unwrap().starts_with("Linux"));
+    assert!(contents(version(Mounts::Entered)).unwrap().starts_with("Linux"));
 }
 
 #[test]

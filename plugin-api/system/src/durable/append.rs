@@ -53,7 +53,7 @@ pub fn open_log(path: &Utf8Path) -> Result<File, FileError> {
 ///
 /// # Errors
 /// When there is no room.
-pub fn keep_room(file: &File, bytes: u64) -> io::Result<()> {
+pub fn reserve_space(file: &File, bytes: u64) -> io::Result<()> {
     let length = file.metadata()?.len();
     match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, length, bytes) {
         Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),

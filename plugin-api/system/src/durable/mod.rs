@@ -4,7 +4,6 @@
 //! before it. Both are done here, so that no caller can forget one.
 
 mod append;
-mod aside;
 mod create;
 mod flush;
 mod mode;
@@ -12,9 +11,9 @@ mod read;
 mod remove;
 mod rename;
 mod replace;
+mod temporary;
 
-pub use append::{keep_room, open_append, open_log};
-pub use aside::{create_aside, has_asides, sweep_asides, sweep_asides_of};
+pub use append::{open_append, open_log, reserve_space};
 pub use create::{create_dir, create_dir_all, create_dir_in, create_dir_unflushed, create_new};
 pub use flush::{Together, sync_all_of, sync_dir, sync_files, sync_path};
 pub use mode::set_mode;
@@ -22,6 +21,7 @@ pub use read::read_bounded;
 pub use remove::{remove_file, remove_file_together};
 pub use rename::{exchange, rename_noreplace, rename_replacing};
 pub use replace::{replace, replace_together};
+pub use temporary::{create_temporary, has_temporaries, sweep_temporaries, sweep_temporaries_of};
 
 use crate::FileError;
 use camino::Utf8Path;

@@ -1,6 +1,6 @@
 //! Replaces files.
 
-use super::{Together, aside::create_aside, flush, parent_of, sync_dir};
+use super::{Together, flush, parent_of, sync_dir, temporary::create_temporary};
 use crate::{
     FileError,
     steps::{Step, passed, passed_halfway},
@@ -14,21 +14,21 @@ use std::io::Write;
 /// # Errors
 /// Whatever the system refuses; the old file is then untouched and nothing is left beside it.
 pub fn replace(path: &Utf8Path, content: &[u8], mode: u32) -> Result<(), FileError> {
-    let (aside, mut file) = create_aside(path, mode)?;
-    passed_halfway(Step::AsideHalfWritten, &path, || {
+    let (temporary, mut file) = create_temporary(path, mode)?;
+    passed_halfway(Step::TemporaryHalfWritten, &path, || {
         let _ = file.write_all(&content[..content.len() / 2]);
     });
     let written = file
         .write_all(content)
-        .inspect(|()| passed(Step::AsideWritten, &path))
+        .inspect(|()| passed(Step::TemporaryWritten, &path))
         .and_then(|()| file.sync_all())
-        .inspect(|()| passed(Step::AsideFlushed, &path))
-        .map_err(FileError::of("write", &aside))
-        .and_then(|()| std::fs::rename(&aside, path).map_err(FileError::of("replace", path)))
-        .inspect(|()| passed(Step::AsideInPlace, &path));
+        .inspect(|()| passed(Step::TemporaryFlushed, &path))
+        .map_err(FileError::of("write", &temporary))
+        .and_then(|()| std::fs::rename(&temporary, path).map_err(FileError::of("replace", path)))
+        .inspect(|()| passed(Step::TemporaryInPlace, &path));
     if let Err(error) = written {
         // The file aside is ours alone; if even this fails there is nothing better to do than to say the first error.
-        let _ = std::fs::remove_file(&aside);
+        let _ = std::fs::remove_file(&temporary);
         return Err(error);
     }
     sync_dir(parent_of(path))
@@ -40,26 +40,26 @@ pub fn replace(path: &Utf8Path, content: &[u8], mode: u32) -> Result<(), FileErr
 /// # Errors
 /// Whatever the system refuses. Some of the files may be new ones then, and nothing is left beside them.
 pub fn replace_together(files: &[(&Utf8Path, &[u8])], mode: u32, others: &Together) -> Result<(), FileError> {
-    let mut asides = Vec::new();
+    let mut temporaries = Vec::new();
     let done = (|| {
         for (path, content) in files {
-            let (aside, mut file) = create_aside(path, mode)?;
-            asides.push(aside);
+            let (temporary, mut file) = create_temporary(path, mode)?;
+            temporaries.push(temporary);
             file.write_all(content).map_err(FileError::of("write", path))?;
-            passed(Step::AsideWritten, &path);
+            passed(Step::TemporaryWritten, &path);
         }
-        flush::sync_files(&asides.iter().map(Utf8PathBuf::as_path).collect::<Vec<_>>())?;
-        for ((path, _), aside) in files.iter().zip(&asides) {
-            std::fs::rename(aside, path).map_err(FileError::of("replace", path))?;
-            passed(Step::AsideInPlace, &path);
+        flush::sync_files(&temporaries.iter().map(Utf8PathBuf::as_path).collect::<Vec<_>>())?;
+        for ((path, _), temporary) in files.iter().zip(&temporaries) {
+            std::fs::rename(temporary, path).map_err(FileError::of("replace", path))?;
+            passed(Step::TemporaryInPlace, &path);
             others.add(parent_of(path));
         }
         Ok(())
     })();
     if done.is_err() {
-        for aside in &asides {
+        for temporary in &temporaries {
             // Ours alone, or in its place; the first error is the one to tell.
-            let _ = std::fs::remove_file(aside);
+            let _ = std::fs::remove_file(temporary);
         }
     }
     done

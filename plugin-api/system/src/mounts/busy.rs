@@ -27,7 +27,7 @@ impl std::fmt::Display for BusyProcess {
 /// other users' processes can be seen by root only, and any may come or go meanwhile.
 pub fn processes_in(path: &Utf8Path) -> Vec<BusyProcess> {
     let path = mount_table::real(path);
-    let place = Place { path: path.as_std_path(), device: own_device(&path) };
+    let place = WatchedPath { path: path.as_std_path(), device: own_device(&path) };
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let mut found: Vec<BusyProcess> = pids
@@ -44,13 +44,13 @@ pub fn processes_in(path: &Utf8Path) -> Vec<BusyProcess> {
     found
 }
 
-struct Place<'a> {
+struct WatchedPath<'a> {
     path: &'a Path,
     /// Its file system, when it is not the one around it: finds users in other mount namespaces too.
     device: Option<u64>,
 }
 
-impl Place<'_> {
+impl WatchedPath<'_> {
     fn use_by(&self, process: &Path) -> Option<&'static str> {
         for (link, how) in [("cwd", "works in it"), ("root", "has it as its root"), ("exe", "runs from it")] {
             if self.has(&process.join(link)) {

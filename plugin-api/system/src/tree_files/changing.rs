@@ -24,14 +24,15 @@ impl TreeFiles {
             uid: stat.st_uid,
             gid: stat.st_gid,
         });
-        let aside = format!(".{name}.disklessset");
-        let _ = rustix::fs::unlinkat(&parent, &aside, AtFlags::empty());
+        let temporary = format!(".{name}.disklessset");
+        let _ = rustix::fs::unlinkat(&parent, &temporary, AtFlags::empty());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&parent, &aside, flags, Mode::from_raw_mode(0o600)).map_err(&fault)?;
-        let put = || unlocking(&parent, &name, || rustix::fs::renameat(&parent, &aside, &parent, &name));
+        let fd =
+            rustix::fs::openat(&parent, &temporary, flags, Mode::from_raw_mode(0o600)).map_err(&fault)?;
+        let put = || unlocking(&parent, &name, || rustix::fs::renameat(&parent, &temporary, &parent, &name));
         let written = write_with(fd, bytes, like).and_then(|()| put().map_err(Into::into));
         written.map_err(|cause| {
-            let _ = rustix::fs::unlinkat(&parent, &aside, AtFlags::empty());
+            let _ = rustix::fs::unlinkat(&parent, &temporary, AtFlags::empty());
             TreeFileError { source: cause, ..fault(Errno::IO) }
         })
     }

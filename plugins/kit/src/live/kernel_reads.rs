@@ -52,34 +52,34 @@ const SIGNS: [(Compression, &[&str], &str); 5] = [
 pub fn reads(kernel: &Kernel, tree: Option<&Utf8Path>, host: &Host<'_>) -> Result<Reads> {
     let version = kernel.version.as_str();
     let kernels = host.paths()?.kernels;
-    let told = |known: Vec<Compression>, by: String| Reads { known: Some(known), by };
+    let answer = |known: Vec<Compression>, by: String| Reads { known: Some(known), by };
     if let Some(tree) = tree
         && let Ok(files) = TreeFiles::open(tree)
         && let Some((known, by)) = by_tree(&files, version)
     {
-        return Ok(told(known, by));
+        return Ok(answer(known, by));
     }
     if let Some(directory) = host.kernel_modules(&kernel.version)?
         && let Ok(files) = TreeFiles::open(&directory)
         && let Some((known, by)) = by_modules(&files, "")
     {
-        return Ok(told(known, by));
+        return Ok(answer(known, by));
     }
     if let Some(known) = driver_in(&kernels.join(kernel.initramfs()), "squashfs")
         .ok()
         .flatten()
         .and_then(|driver| by_driver(&driver))
     {
-        return Ok(told(known, format!("the driver in {}", kernel.initramfs())));
+        return Ok(answer(known, format!("the driver in {}", kernel.initramfs())));
     }
     // The server's own kernel, perhaps.
     if let Some(known) = config_of(&format!("/boot/config-{version}")).and_then(|text| by_config(&text)) {
-        return Ok(told(known, format!("/boot/config-{version}")));
+        return Ok(answer(known, format!("/boot/config-{version}")));
     }
     if let Some(known) =
         super::ikconfig::of_kernel(&kernels.join(kernel.vmlinuz())).and_then(|text| by_config(&text))
     {
-        return Ok(told(known, format!("the configuration in {}", kernel.vmlinuz())));
+        return Ok(answer(known, format!("the configuration in {}", kernel.vmlinuz())));
     }
     Ok(Reads { known: by_version(version), by: "its version".to_owned() })
 }

@@ -12,9 +12,9 @@ use disklessset_plugin_api::{Error, Host, Image, Kernel, Result};
 ///
 /// # Errors
 /// When the tree cannot be looked into.
-pub fn boots_flat(settled: &TreesKernel, tree: &Utf8Path, host: &Host<'_>) -> Result<Support> {
-    Ok(match settled.initramfs {
-        Initramfs::Registered => flat_support(&host.paths()?.kernels.join(settled.kernel.initramfs())),
+pub fn boots_flat(made: &TreesKernel, tree: &Utf8Path, host: &Host<'_>) -> Result<Support> {
+    Ok(match made.initramfs {
+        Initramfs::Registered => flat_support(&host.paths()?.kernels.join(made.kernel.initramfs())),
         Initramfs::OfTheTree => {
             // The dracut that made it tells.
             let parts = TreeFiles::open(tree)?.list("usr/lib/dracut/modules.d")?;
@@ -31,14 +31,14 @@ pub fn boots_flat(settled: &TreesKernel, tree: &Utf8Path, host: &Host<'_>) -> Re
 pub fn check_drivers(
     image: &Image,
     drivers: &[String],
-    settled: &TreesKernel,
+    made: &TreesKernel,
     tree: &Utf8Path,
     host: &Host<'_>,
 ) -> Result<()> {
-    match settled.initramfs {
-        Initramfs::Registered => check_registered(image, drivers, &settled.kernel, host),
+    match made.initramfs {
+        Initramfs::Registered => check_registered(image, drivers, &made.kernel, host),
         Initramfs::OfTheTree => drivers.iter().try_for_each(|driver| {
-            let version = &settled.kernel.version;
+            let version = &made.kernel.version;
             match tree_has(&TreeFiles::open(tree)?, version.as_str(), driver)? {
                 true => Ok(()),
                 false => Err(Error::refused(format!(

@@ -1,6 +1,6 @@
 //! What makes a tree this user's image.
 
-use super::Wish;
+use super::OsTreeRequest;
 use crate::{
     accounts::{Root, RootPassword, set_root_password},
     anonymise, first_boot,
@@ -20,11 +20,11 @@ pub(super) fn customise(
     image: &str,
     tree: &Utf8Path,
     kernel: &KernelVersion,
-    wish: &Wish,
+    request: &OsTreeRequest,
     host: &Host<'_>,
 ) -> Result<()> {
     let files = TreeFiles::open(tree)?;
-    let password = match (&wish.password, &wish.keys) {
+    let password = match (&request.password, &request.keys) {
         (Some(password), _) => RootPassword::Clear(password),
         (None, Some(_)) => RootPassword::KeysOnly,
         (None, None) => RootPassword::Locked,
@@ -34,7 +34,7 @@ pub(super) fn customise(
             "root's account in the tree {taken_off}: nodes would not keep a change, so it does not expire"
         ));
     }
-    if let Some((_, keys)) = &wish.keys {
+    if let Some((_, keys)) = &request.keys {
         for remark in keys.authorise_for_root(&files)? {
             host.warn(remark);
         }
@@ -48,7 +48,7 @@ pub(super) fn customise(
     if !gone.is_empty() {
         host.info(format!("left out, for they are one machine's own: {}", gone.join(", ")));
     }
-    if let Some((path, text)) = &wish.script {
+    if let Some((path, text)) = &request.script {
         host.info(format!("running {path} inside the tree"));
         run_script(&files, text, host)?;
     }
@@ -56,7 +56,7 @@ pub(super) fn customise(
     if let Some(remark) = anonymise::remark(&files)? {
         host.warn(remark);
     }
-    if wish.selinux == Selinux::On {
+    if request.selinux == Selinux::On {
         // Last: every file that is made has to have its label.
         selinux::label(&files, host)?;
     }
@@ -71,8 +71,8 @@ fn tell_of_shell(root: &Root, host: &Host<'_>) {
 }
 
 /// Says who can log in: before the work, while it can be done otherwise.
-pub(super) fn tell_ways_in(wish: &Wish, host: &Host<'_>) {
-    match (&wish.password, &wish.keys) {
+pub(super) fn tell_ways_in(request: &OsTreeRequest, host: &Host<'_>) {
+    match (&request.password, &request.keys) {
         (None, None) => host.warn(
             "no password and no key were given: root's account is locked and nobody can log in on the nodes",
         ),

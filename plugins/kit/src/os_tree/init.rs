@@ -1,6 +1,6 @@
 //! Whether anything can start in a tree.
 
-use super::Wish;
+use super::OsTreeRequest;
 use crate::{source::Source, tree_files::TreeFiles};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Host, Result};
@@ -15,25 +15,25 @@ const SHELLS: [&str; 2] = ["bin/sh", "usr/bin/sh"];
 ///
 /// # Errors
 /// When the tree cannot be opened.
-pub(super) fn tell_of_lack(tree: &Utf8Path, wish: &Wish, host: &Host<'_>) -> Result<()> {
+pub(super) fn tell_of_lack(tree: &Utf8Path, request: &OsTreeRequest, host: &Host<'_>) -> Result<()> {
     let files = TreeFiles::open(tree)?;
-    let named = wish.kernel_parameters.split_whitespace().filter_map(|word| word.strip_prefix("init="));
+    let named = request.kernel_parameters.split_whitespace().filter_map(|word| word.strip_prefix("init="));
     if INITS.into_iter().chain(named).any(|init| files.exists(init)) {
         return Ok(());
     }
     if SHELLS.iter().any(|shell| files.exists(shell)) {
         // The source of OCI images tells of all that they lack in one line.
-        if !matches!(wish.source, Source::Oci { .. }) {
+        if !matches!(request.source, Source::Oci { .. }) {
             host.warn(format!(
                 "the tree of {} has no init (/sbin/init): nodes will not start it",
-                wish.source
+                request.source
             ));
         }
         return Ok(());
     }
     host.warn(format!(
         "nothing can start in the tree of {}: it has no init (/sbin/init) and no shell; --kernel-parameters init=PATH names another",
-        wish.source
+        request.source
     ));
     Ok(())
 }

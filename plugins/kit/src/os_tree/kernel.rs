@@ -11,7 +11,7 @@ use disklessset_plugin_api::{Command, Host, Kernel, KernelVersion, Result};
 /// What distributions call the file of a kernel.
 const NAMES: [&str; 7] = ["vmlinuz", "vmlinux", "Image", "bzImage", "zImage", "linux", "kernel"];
 
-/// The kernel that a tree was settled with.
+/// The kernel that a tree boots with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreesKernel {
     /// Kernel and initramfs.
@@ -20,7 +20,7 @@ pub struct TreesKernel {
     pub initramfs: Initramfs,
 }
 
-/// Where the initramfs of a kernel is while the action that settled it lasts.
+/// Where the initramfs of a kernel is while the action that found it lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Initramfs {
     /// In the directory of kernels.

@@ -1,6 +1,6 @@
 //! An OS tree that is a user's image: made from a source, with its kernel, customised. For every class that has one.
 //!
-//! [`params`] declares what a user can say about it, [`Wish`] is that, checked; [`make`] does it. Packing, exporting and
+//! [`params`] declares what a user can say about it, [`OsTreeRequest`] is that, checked; [`make`] does it. Packing, exporting and
 //! what else becomes of the tree is the class's own.
 
 mod customise;
@@ -9,12 +9,12 @@ mod kernel;
 mod linked_modules;
 pub mod modules_place;
 pub mod params;
-mod wish;
+mod request;
 
 pub use crate::directories::make as make_directory;
 pub use crate::packages::Purpose;
 pub use kernel::{Initramfs, TreesKernel};
-pub use wish::{KernelChoice, Wish, check, check_given};
+pub use request::{KernelChoice, OsTreeRequest, check, check_given};
 
 use crate::{
     packages::Extras,
@@ -34,24 +34,24 @@ use std::os::unix::fs::MetadataExt;
 /// fails; with the last lines of the tool.
 pub fn make(
     name: &str,
-    wish: &Wish,
+    request: &OsTreeRequest,
     tree: &Utf8Path,
     scratch: &Utf8Path,
     host: &Host<'_>,
 ) -> Result<TreesKernel> {
-    host.info(format!("making the tree of image {name} from {}", wish.source));
-    customise::tell_ways_in(wish, host);
-    wish.source.build(&plan(wish), tree, scratch, host)?;
+    host.info(format!("making the tree of image {name} from {}", request.source));
+    customise::tell_ways_in(request, host);
+    request.source.build(&plan(request), tree, scratch, host)?;
     open_root_directory(tree, host)?;
-    tell_what_means_nothing(wish, host);
-    init::tell_of_lack(tree, wish, host)?;
-    let settled = match &wish.kernel {
+    tell_what_means_nothing(request, host);
+    init::tell_of_lack(tree, request, host)?;
+    let made = match &request.kernel {
         KernelChoice::FromImage => kernel::of_tree(tree, host),
         KernelChoice::Version(version) => kernel::registered(version, tree, host),
     };
-    let settled = settled.map_err(space::writing(tree))?;
-    customise::customise(name, tree, &settled.kernel.version, wish, host).map_err(space::writing(tree))?;
-    Ok(settled)
+    let made = made.map_err(space::writing(tree))?;
+    customise::customise(name, tree, &made.kernel.version, request, host).map_err(space::writing(tree))?;
+    Ok(made)
 }
 
 /// What making the tree of an image below `place` is known to take, added to the plan of a work; and what the tree itself takes, where that
@@ -59,8 +59,8 @@ pub fn make(
 ///
 /// # Errors
 /// When the source or the place cannot be looked at.
-pub fn plan_room(work: Plan, wish: &Wish, place: &Utf8Path) -> Result<(Plan, Option<Need>)> {
-    wish.source.plan_room(work, place)
+pub fn plan_space(work: Plan, request: &OsTreeRequest, place: &Utf8Path) -> Result<(Plan, Option<Need>)> {
+    request.source.plan_space(work, place)
 }
 
 /// The directory above a tree is of the user's making, or of whoever packed an archive: with 0700 on it nobody but root gets anywhere on the
@@ -81,39 +81,40 @@ fn open_root_directory(tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
     Ok(())
 }
 
-fn plan(wish: &Wish) -> TreePlan {
-    let brings_kernel = wish.kernel == KernelChoice::FromImage;
-    let kernel_package = || wish.kernel_package.clone().or_else(|| wish.source.default_kernel_package());
+fn plan(request: &OsTreeRequest) -> TreePlan {
+    let brings_kernel = request.kernel == KernelChoice::FromImage;
+    let kernel_package =
+        || request.kernel_package.clone().or_else(|| request.source.default_kernel_package());
     let kernel_package = if brings_kernel { kernel_package() } else { None };
     TreePlan {
-        set: wish.set,
+        set: request.set,
         extras: Extras {
-            purpose: wish.purpose,
+            purpose: request.purpose,
             kernel_package,
-            selinux: wish.selinux,
-            additional: wish.packages.clone(),
+            selinux: request.selinux,
+            additional: request.packages.clone(),
         },
         brings_kernel,
-        release: wish.release.clone(),
-        optimize: wish.optimize,
-        repositories: wish.repositories.clone(),
+        release: request.release.clone(),
+        optimize: request.optimize,
+        repositories: request.repositories.clone(),
     }
 }
 
-fn tell_what_means_nothing(wish: &Wish, host: &Host<'_>) {
-    if wish.source.installs_packages() {
+fn tell_what_means_nothing(request: &OsTreeRequest, host: &Host<'_>) {
+    if request.source.installs_packages() {
         return;
     }
-    if !wish.packages.is_empty() || wish.release.is_some() {
+    if !request.packages.is_empty() || request.release.is_some() {
         host.warn(format!(
             "the source {} installs no packages: package and release are not looked at",
-            wish.source
+            request.source
         ));
     }
-    if !wish.repositories.are_silent() {
+    if !request.repositories.are_silent() {
         host.warn(format!(
             "the source {} installs no packages: repositories, mirror and keys are not looked at",
-            wish.source
+            request.source
         ));
     }
 }

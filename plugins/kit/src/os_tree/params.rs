@@ -48,9 +48,13 @@ pub const PACKAGE_SET: &str = "package_set";
 /// `--type`, with its name in parameters files: [`LIVENET_TYPE`] or [`PACKAGE_SET`].
 pub fn package_set(name: &str) -> ParamSpec {
     let choices = PackageSet::NAMES.iter().map(|word| (*word).to_owned()).collect();
-    ParamSpec::flag(name, ParamKind::Choice { choices }, "How much goes in (sources of packages only)")
-        .as_flag("type")
-        .default("STANDARD")
+    ParamSpec::flag(
+        name,
+        ParamKind::Choice { choices },
+        "Package set to install (only for sources of packages)",
+    )
+    .as_flag("type")
+    .default("STANDARD")
 }
 
 /// The size of an image that runs from RAM, `auto` included where it may be; in parameters files `livenet_size`.
@@ -94,12 +98,16 @@ pub fn access() -> Vec<ParamSpec> {
 
 /// Declares `--password-file`.
 pub fn password() -> ParamSpec {
-    ParamSpec::flag("password", ParamKind::Secret, "Root's password; without one the account stays locked")
+    ParamSpec::flag(
+        "password",
+        ParamKind::Secret,
+        "Root's password (default: root cannot log in with a password)",
+    )
 }
 
 /// Declares `--ssh-pub-key`.
 pub fn ssh_pub_key() -> ParamSpec {
-    ParamSpec::flag("ssh_pub_key", ParamKind::Path, "A file of public keys that open root's account")
+    ParamSpec::flag("ssh_pub_key", ParamKind::Path, "A file of SSH public keys that may log in as root")
 }
 
 /// `--package` and `--release`: what is installed.
@@ -120,7 +128,7 @@ pub fn packages() -> Vec<ParamSpec> {
 pub fn content() -> Vec<ParamSpec> {
     vec![
         ParamSpec::flag("selinux", ParamKind::Flag, "Install and boot with SELinux").default(false),
-        ParamSpec::flag("optimize", ParamKind::Flag, "Leave out manuals, translations and other weight")
+        ParamSpec::flag("optimize", ParamKind::Flag, "Leave out manuals, translations and other large files")
             .default(false),
     ]
 }
@@ -130,7 +138,7 @@ pub fn rare() -> Vec<ParamSpec> {
     vec![
         ParamSpec::flag("kernel_parameters", ParamKind::Text, "More kernel parameters for this image")
             .not_asked(),
-        ParamSpec::flag("run", ParamKind::Path, "A script to run inside the tree at the end").not_asked(),
+        ParamSpec::flag("run", ParamKind::Path, "A script to run inside the finished tree").not_asked(),
         ParamSpec::flag(
             "kernel_package",
             ParamKind::Text,
@@ -150,7 +158,7 @@ pub fn repositories() -> Vec<ParamSpec> {
         )
         .as_flag("repo")
         .repeated(),
-        ParamSpec::flag("mirror", ParamKind::Text, "A mirror of the distribution to install from: the address that its releases lie below"),
+        ParamSpec::flag("mirror", ParamKind::Text, "A mirror of the distribution: the address of the directory that has its releases"),
         ParamSpec::flag(
             "repository_files",
             ParamKind::Path,
@@ -158,10 +166,10 @@ pub fn repositories() -> Vec<ParamSpec> {
         )
         .as_flag("repo-file")
         .repeated(),
-        ParamSpec::flag("signing_keys", ParamKind::Path, "A public key that signs what these have, armoured")
+        ParamSpec::flag("signing_keys", ParamKind::Path, "A public key that signs these repositories (ASCII-armoured)")
             .as_flag("signing-key")
             .repeated(),
-        ParamSpec::flag("unsigned", ParamKind::Flag, "Accept packages from these that nobody signed").default(false),
+        ParamSpec::flag("unsigned", ParamKind::Flag, "Accept unsigned packages from these repositories").default(false),
     ];
     all.into_iter().map(ParamSpec::not_asked).collect()
 }

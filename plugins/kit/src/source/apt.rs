@@ -104,7 +104,7 @@ pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host
         let error = error.context(format!("cannot install the packages of {release}"));
         repositories::with_hint(error, &plan.repositories)
     })?;
-    settle(plan, tree, host)
+    finish_tree(plan, tree, host)
 }
 
 fn mmdebstrap(
@@ -173,7 +173,7 @@ fn sources_text(
 const PACKAGES: &str = "var/lib/dpkg/info";
 
 /// What a tree fresh from packages still needs to be a node.
-fn settle(plan: &TreePlan, tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
+fn finish_tree(plan: &TreePlan, tree: &Utf8Path, host: &Host<'_>) -> Result<()> {
     let files = TreeFiles::open(tree)?;
     if files.list(PACKAGES)?.is_empty() {
         return Err(Error::failed(format!("mmdebstrap ended well, and there are no packages in {tree}")));

@@ -215,7 +215,7 @@ impl Source {
     ///
     /// # Errors
     /// When source or place cannot be looked at.
-    pub fn plan_room(&self, plan: Plan, place: &Utf8Path) -> Result<(Plan, Option<Need>)> {
+    pub fn plan_space(&self, plan: Plan, place: &Utf8Path) -> Result<(Plan, Option<Need>)> {
         Ok(match self {
             packages if packages.installs_packages() => {
                 (plan.certainly(place, Need::bytes(space::LEAST_SYSTEM)), None)

@@ -5,7 +5,7 @@ use crate::packages::{Purpose, Selinux};
 use camino::Utf8Path;
 use disklessset_plugin_api::{
     Arguments, Error, ErrorKind, Host, Image, ParamKind, Refusal, Result, SourceCheck, SourceDescription,
-    TreeBuild, TreeWish,
+    TreeBuild, TreeRequest,
 };
 use std::fmt;
 
@@ -107,7 +107,7 @@ impl ModuleSource {
     ) -> Result<()> {
         let name = self.name();
         host.progress(&format!("making the tree by {name}"), 0, 0);
-        let build = TreeBuild::new(self.arguments.clone(), wish(plan), tree, scratch);
+        let build = TreeBuild::new(self.arguments.clone(), request(plan), tree, scratch);
         host.build_from_source(name, &build)
             .map_err(|error| error.context(format!("cannot make the tree from the source {name}")))?;
         if tree.join("etc/passwd").symlink_metadata().is_err() {
@@ -119,17 +119,17 @@ impl ModuleSource {
     }
 }
 
-fn wish(plan: &TreePlan) -> TreeWish {
-    let mut wish = TreeWish::default();
-    wish.package_set = plan.set.to_string();
-    wish.packages.clone_from(&plan.extras.additional);
-    wish.kernel = plan.brings_kernel;
-    wish.kernel_package.clone_from(&plan.extras.kernel_package);
-    wish.release.clone_from(&plan.release);
-    wish.root_over_nfs = plan.extras.purpose == Purpose::Nfs;
-    wish.selinux = plan.extras.selinux == Selinux::On;
-    wish.optimize = plan.optimize == Optimize::Aggressively;
-    wish
+fn request(plan: &TreePlan) -> TreeRequest {
+    let mut request = TreeRequest::default();
+    request.package_set = plan.set.to_string();
+    request.packages.clone_from(&plan.extras.additional);
+    request.kernel = plan.brings_kernel;
+    request.kernel_package.clone_from(&plan.extras.kernel_package);
+    request.release.clone_from(&plan.release);
+    request.root_over_nfs = plan.extras.purpose == Purpose::Nfs;
+    request.selinux = plan.extras.selinux == Selinux::On;
+    request.optimize = plan.optimize == Optimize::Aggressively;
+    request
 }
 
 #[cfg(test)]

@@ -119,8 +119,8 @@ mod tests {
     fn holes_take_nothing_and_a_file_of_two_names_counts_once() {
         let dir = tempfile::tempdir().unwrap();
         let tree = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
-        let room = super::super::free_space(&tree).unwrap();
-        let empty = tree_need(&tree, &room).unwrap();
+        let free = super::super::free_space(&tree).unwrap();
+        let empty = tree_need(&tree, &free).unwrap();
         assert_eq!(empty.files, 1);
         std::fs::create_dir(tree.join("etc")).unwrap();
         std::fs::File::create(tree.join("etc/hole")).unwrap().set_len(1 << 30).unwrap();
@@ -129,11 +129,11 @@ mod tests {
         std::fs::hard_link(tree.join("etc/data"), tree.join("etc/again")).unwrap();
         std::os::unix::fs::symlink("/", tree.join("etc/root")).unwrap();
         std::fs::File::open(tree.join("etc/data")).unwrap().sync_all().unwrap();
-        let need = tree_need(&tree, &room).unwrap();
+        let need = tree_need(&tree, &free).unwrap();
         // etc, hole, data, root
         assert_eq!(need.files, 5);
         let bytes = need.bytes - empty.bytes;
-        assert!((100_000..120_000 + room.block).contains(&bytes), "{bytes}");
+        assert!((100_000..120_000 + free.block).contains(&bytes), "{bytes}");
     }
 
     #[test]
@@ -144,9 +144,9 @@ mod tests {
         }
         let dir = tempfile::tempdir_in("/var/tmp").unwrap();
         let here = Utf8Path::from_path(dir.path()).unwrap();
-        let room = super::super::free_space(here).unwrap();
+        let free = super::super::free_space(here).unwrap();
         let started = std::time::Instant::now();
-        let need = tree_need(tree, &room).unwrap();
+        let need = tree_need(tree, &free).unwrap();
         assert!(need.files > 1 && started.elapsed().as_secs() < 20, "{need:?} in {:?}", started.elapsed());
     }
 }

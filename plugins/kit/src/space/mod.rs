@@ -23,7 +23,7 @@ pub const LEAST_WORK: u64 = 2 << 20;
 /// # Errors
 /// What the system refuses.
 pub fn free_space(place: &Utf8Path) -> Result<FreeSpace> {
-    FreeSpace::at(place).map_err(file_error::told)
+    FreeSpace::at(place).map_err(file_error::into_api_error)
 }
 
 /// How sure a need is.

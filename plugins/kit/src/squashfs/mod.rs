@@ -58,7 +58,7 @@ const CLASSIC_INODES: u64 = 3;
 /// # Errors
 /// When it is a link, and what the system refuses.
 pub fn for_nodes(file: &Utf8Path) -> Result<()> {
-    disklessset_system::durable::set_mode(file, 0o644).map_err(crate::file_error::told)
+    disklessset_system::durable::set_mode(file, 0o644).map_err(crate::file_error::into_api_error)
 }
 
 /// Finds out which layout a root image has, without unpacking it.

@@ -9,7 +9,7 @@ pub use choose::{Choice, choose};
 
 use crate::{file_error, space};
 use camino::Utf8Path;
-use copy::Telling;
+use copy::Reporter;
 use disklessset_plugin_api::{Error, Host, Result};
 use disklessset_system::{durable, file_system::FileSystem, mount_table::mount_of};
 use rustix::io::Errno;
@@ -18,7 +18,7 @@ use std::{fmt, os::unix::fs::DirBuilderExt, str::FromStr};
 
 /// The kind of file system that a path lies on.
 fn kind(path: &Utf8Path) -> Result<FileSystem> {
-    FileSystem::of(path).map_err(file_error::told)
+    FileSystem::of(path).map_err(file_error::into_api_error)
 }
 
 /// The name of the file system that a path lies on, such as `ext4`, for messages.
@@ -132,7 +132,7 @@ pub struct Copied {
 /// When something cannot be read, made or given an attribute, with its name; when the user stops it; when the target lies inside the
 /// source; when a snapshot is not possible here (see [`choose`]).
 pub fn copy_tree(source: &Utf8Path, target: &Utf8Path, method: Method, host: &Host<'_>) -> Result<Copied> {
-    make(source, target, method, Telling::All, host)
+    make(source, target, method, Reporter::All, host)
 }
 
 /// The same for one of many trees from the same source: the user hears of no progress and of nothing lost, which the caller
@@ -146,14 +146,14 @@ pub fn copy_one_of_many(
     method: Method,
     host: &Host<'_>,
 ) -> Result<Copied> {
-    make(source, target, method, Telling::Nothing, host)
+    make(source, target, method, Reporter::Nothing, host)
 }
 
 fn make(
     source: &Utf8Path,
     target: &Utf8Path,
     method: Method,
-    telling: Telling,
+    telling: Reporter,
     host: &Host<'_>,
 ) -> Result<Copied> {
     match method {
@@ -184,7 +184,7 @@ pub fn copy_directory(source: &Utf8Path, target: &Utf8Path, host: &Host<'_>) -> 
         .create(target)
         .and_then(|()| Ok(inherit_nothing(target)?))
         .map_err(|cause| Error::failed(format!("cannot make the directory {target}")).because(cause))?;
-    copy::copy(source, target, copy::Sharing::WherePossible, Telling::All, host)
+    copy::copy(source, target, copy::Sharing::WherePossible, Reporter::All, host)
         .map_err(space::writing(target))
 }
 

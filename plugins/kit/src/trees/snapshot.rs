@@ -30,7 +30,7 @@ pub(super) fn make_subvolume(path: &Utf8Path, host: &Host<'_>) -> bool {
 
 /// Whether a directory is a subvolume.
 pub(super) fn is_subvolume(path: &Utf8Path) -> Result<bool> {
-    subvolume::is_subvolume(path).map_err(file_error::told)
+    subvolume::is_subvolume(path).map_err(file_error::into_api_error)
 }
 
 /// Why there can be no snapshot of `source` in the directory `beside`, as the end of a sentence; `None` when there can be.

@@ -1,7 +1,7 @@
 //! Adding nodes: each gets a tree of its own, whole or not at all.
 
 use super::{
-    making::{Room, make_trees},
+    making::{SpaceCheck, make_trees},
     present, typed,
 };
 use crate::{
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 /// What nodes get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum How {
+pub(crate) enum NodeKind {
     /// A tree of their own.
     Tree(Wanted),
     /// The golden tree, and a directory for what they write.
@@ -29,7 +29,7 @@ pub(crate) fn check(image: &Image, nodes: &str, host: &Host<'_>) -> Result<()> {
 }
 
 /// Makes trees for nodes that have none. Killed in the middle, the finished ones stay.
-pub(crate) fn add(image: &mut Image, nodes: &str, how: How, host: &Host<'_>) -> Result<Value> {
+pub(crate) fn add(image: &mut Image, nodes: &str, how: NodeKind, host: &Host<'_>) -> Result<Value> {
     let places = Golden::of(image.name(), host)?;
     let (asked, there) = (typed(nodes)?, present(&places)?);
     let (new, kept) = (asked.difference(&there), asked.intersection(&there));
@@ -51,10 +51,11 @@ pub(crate) fn add(image: &mut Image, nodes: &str, how: How, host: &Host<'_>) -> 
     host.acquire_directory(&places.work, Hold::Action)?;
     places::make_directory(&places.nodes, 0o755)?;
     let method = match how {
-        How::Tree(wanted) => {
-            make_trees(&new, &places, Room::ToBeChecked, |_| places.tree.clone(), wanted, host)?.to_string()
+        NodeKind::Tree(wanted) => {
+            make_trees(&new, &places, SpaceCheck::ToBeChecked, |_| places.tree.clone(), wanted, host)?
+                .to_string()
         }
-        How::Overlay => {
+        NodeKind::Overlay => {
             overlays::add(&new, &places, host)?;
             "overlay".to_owned()
         }

@@ -5,7 +5,7 @@
 
 use crate::{
     places::{self, Golden},
-    trees_room,
+    space_check,
 };
 use camino::Utf8PathBuf;
 use disklessset_kit::{
@@ -21,7 +21,7 @@ const MOMENT: Duration = Duration::from_millis(500);
 
 /// Whether there is room for trees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Room {
+pub(crate) enum SpaceCheck {
     /// They are alike, and nobody looked.
     ToBeChecked,
     /// The caller looked.
@@ -32,7 +32,7 @@ pub(crate) enum Room {
 pub(crate) fn make_trees(
     nodes: &NodeSet,
     places: &Golden,
-    room: Room,
+    space: SpaceCheck,
     source: impl Fn(&NodeName) -> Utf8PathBuf,
     wanted: Wanted,
     host: &Host<'_>,
@@ -49,8 +49,8 @@ pub(crate) fn make_trees(
             let choice = trees::choose(&from, &places.work, wanted, host)?;
             host.info(format!("making trees by {} ({})", choice.method, choice.why));
             method = choice.method;
-            if room == Room::ToBeChecked {
-                trees_room::of_nodes(nodes, &from, &places.work, method, host)?;
+            if space == SpaceCheck::ToBeChecked {
+                space_check::of_nodes(nodes, &from, &places.work, method, host)?;
             }
             chosen = Some(choice);
         }

@@ -5,9 +5,9 @@ mod batches;
 mod making;
 mod remove;
 
-pub(crate) use add::{How, add, check as check_addition};
+pub(crate) use add::{NodeKind, add, check as check_addition};
 pub(crate) use batches::Batches;
-pub(crate) use making::{Room, make_trees};
+pub(crate) use making::{SpaceCheck, make_trees};
 pub(crate) use remove::{check as check_removal, remove};
 
 use crate::{exporting, overlays, places::Golden};

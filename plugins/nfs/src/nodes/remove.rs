@@ -93,7 +93,7 @@ fn delete_retired(places: &Golden, host: &Host<'_>) -> Result<()> {
 
 /// What is mounted in a tree is somebody's: it would keep the tree from being deleted.
 fn nothing_mounted(nodes: &NodeSet, views: &NodeSet, places: &Golden) -> Result<()> {
-    let mounted = mount_table::mounts_below(&places.nodes).map_err(file_error::told)?;
+    let mounted = mount_table::mounts_below(&places.nodes).map_err(file_error::into_api_error)?;
     for mount in mounted {
         let below = mount.target.strip_prefix(&places.nodes).ok();
         let name = below.and_then(|below| below.components().next());

@@ -14,13 +14,13 @@ use disklessset_kit::{
     node_set::{NodeName, NodeSet},
     trees,
 };
-use disklessset_plugin_api::{Error, Host, Image, Result, StandingOverlay};
+use disklessset_plugin_api::{Error, Host, Image, PersistentOverlay, Result};
 use disklessset_system::{FileError, mount_table};
 use std::collections::HashSet;
 
-fn of(places: &Golden, node: &NodeName) -> StandingOverlay {
+fn of(places: &Golden, node: &NodeName) -> PersistentOverlay {
     let own = places.overlay(node);
-    StandingOverlay {
+    PersistentOverlay {
         lower: places.tree.clone(),
         upper: own.join("upper"),
         work: own.join("work"),
@@ -81,7 +81,7 @@ fn add_some(nodes: &[NodeName], places: &Golden, host: &Host<'_>) -> Result<()> 
     for node in nodes {
         places::put_new(&places.work.join(node.as_ref()), &places.overlay(node), host)?;
     }
-    stand(nodes, places, host)
+    ensure_overlays(nodes, places, host)
 }
 
 /// Those of a set that failed which do not stand. Where nobody can tell, none: all that have directories are made to stand later.
@@ -91,11 +91,11 @@ fn unfinished(nodes: &[NodeName], places: &Golden) -> Vec<NodeName> {
 }
 
 /// Makes mount points and mounts, as far as that is not so.
-fn stand(nodes: &[NodeName], places: &Golden, host: &Host<'_>) -> Result<()> {
+fn ensure_overlays(nodes: &[NodeName], places: &Golden, host: &Host<'_>) -> Result<()> {
     for node in nodes {
         places::make_directory(&places.node(node), 0o755)?;
     }
-    host.standing_overlays(&nodes.iter().map(|node| of(places, node)).collect::<Vec<_>>())
+    host.ensure_overlays(&nodes.iter().map(|node| of(places, node)).collect::<Vec<_>>())
 }
 
 /// Moves what there is of a node to where it is unfinished. Best effort: its error is not the one to tell.
@@ -114,7 +114,7 @@ pub(crate) fn mount_again(nodes: &NodeSet, places: &Golden, host: &Host<'_>) -> 
     let gone = nodes.intersection(&unmounted(places)?);
     for batch in Batches::of(&gone) {
         host.checkpoint()?;
-        stand(&batch, places, host)?;
+        ensure_overlays(&batch, places, host)?;
     }
     if !gone.is_empty() {
         host.warn(format!("{gone}: its overlay was not mounted, and is again"));
@@ -127,11 +127,11 @@ pub(crate) fn mount_again(nodes: &NodeSet, places: &Golden, host: &Host<'_>) -> 
 pub(crate) fn recovered(places: &Golden, host: &Host<'_>) -> Result<()> {
     let present = present(places)?;
     for batch in Batches::of(&present) {
-        if stand(&batch, places, host).is_ok() {
+        if ensure_overlays(&batch, places, host).is_ok() {
             continue;
         }
         for node in batch {
-            if let Err(error) = stand(std::slice::from_ref(&node), places, host) {
+            if let Err(error) = ensure_overlays(std::slice::from_ref(&node), places, host) {
                 host.warn(format!("{node}: its overlay cannot be mounted: {error}"));
             }
         }

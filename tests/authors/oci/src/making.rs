@@ -7,7 +7,7 @@ use disklessset_kit::{
     content,
     initramfs_facts::Support,
     live::needs,
-    os_tree::{self, TreesKernel, Wish},
+    os_tree::{self, OsTreeRequest, TreesKernel},
     source::{OciFacts, Source, oci_facts},
     squashfs::{Compression, pack_flat},
     tree_files::TreeFiles,
@@ -17,18 +17,18 @@ use serde_json::{Value, json};
 
 /// Creates an image: the tree of the layout, with the kernel's modules and who may log in.
 pub(crate) fn create(image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
-    let wish = parameters::wish(args, host)?;
+    let request = parameters::request(args, host)?;
     let area = host.work_area(image.name(), Hold::Action)?;
-    let (settled, facts) = unpack(image, &wish, &area, host)?;
-    if let Support::No = needs::boots_flat(&settled, &area.join("tree"), host)? {
+    let (made, facts) = unpack(image, &request, &area, host)?;
+    if let Support::No = needs::boots_flat(&made, &area.join("tree"), host)? {
         return Err(Error::refused(format!(
             "the initramfs of kernel {} has no overlayfs part: it cannot boot the image",
-            settled.kernel.version
+            made.kernel.version
         )));
     }
     pack(&area, &publishing::root_file()?.of(image), host)?;
-    image.set_kernel(&settled.kernel);
-    wish.record(image);
+    image.set_kernel(&made.kernel);
+    request.record(image);
     attributes::record(&facts, image);
     Ok(())
 }
@@ -42,7 +42,7 @@ pub(crate) fn update(image: &mut Image, again: bool, host: &Host<'_>) -> Result<
         return Ok(json!({ "updated": false, "oci_digest": now.digest }));
     }
     let password = roots_password(image, &area, host)?;
-    let (_, facts) = unpack(image, &wish_of(image, host)?, &area, host)?;
+    let (_, facts) = unpack(image, &request_of(image, host)?, &area, host)?;
     if let Some(field) = password {
         set_root_password(&TreeFiles::open(&area.join("tree"))?, RootPassword::Kept(&field))?;
     }
@@ -52,17 +52,23 @@ pub(crate) fn update(image: &mut Image, again: bool, host: &Host<'_>) -> Result<
 }
 
 /// The tree with all that makes it this image's, in `tree` of the work area.
-fn unpack(image: &Image, wish: &Wish, area: &Utf8Path, host: &Host<'_>) -> Result<(TreesKernel, OciFacts)> {
+fn unpack(
+    image: &Image,
+    request: &OsTreeRequest,
+    area: &Utf8Path,
+    host: &Host<'_>,
+) -> Result<(TreesKernel, OciFacts)> {
     let (tree, scratch) = (area.join("tree"), area.join("scratch"));
     os_tree::make_directory(&tree, 0o755)?;
     os_tree::make_directory(&scratch, 0o700)?;
-    let before = facts(&wish.source, &scratch, host)?;
-    let settled = os_tree::make(image.name().as_str(), wish, &tree, &scratch, host)?;
-    let after = facts(&wish.source, &scratch, host)?;
+    let before = facts(&request.source, &scratch, host)?;
+    let made = os_tree::make(image.name().as_str(), request, &tree, &scratch, host)?;
+    let after = facts(&request.source, &scratch, host)?;
     match before == after {
-        true => Ok((settled, after)),
+        true => Ok((made, after)),
         false => {
-            Err(Error::failed(format!("{} was changed while it was unpacked", wish.source)).hint("try again"))
+            Err(Error::failed(format!("{} was changed while it was unpacked", request.source))
+                .hint("try again"))
         }
     }
 }
@@ -76,7 +82,7 @@ fn facts(source: &Source, scratch: &Utf8Path, host: &Host<'_>) -> Result<OciFact
 }
 
 /// What was wished when the image was made, as far as it is recorded.
-fn wish_of(image: &Image, host: &Host<'_>) -> Result<Wish> {
+fn request_of(image: &Image, host: &Host<'_>) -> Result<OsTreeRequest> {
     let kernel = image.kernel().ok_or_else(|| {
         Error::failed(format!("image {} has no kernel", image.name()))
             .hint(format!("disklessset kernel set {} VERSION", image.name()))
@@ -89,7 +95,7 @@ fn wish_of(image: &Image, host: &Host<'_>) -> Result<Wish> {
     put("source", image.text("source"));
     put("ssh_pub_key", image.text("ssh_pub_key"));
     put("kernel_parameters", image.text("kernel_parameters"));
-    Wish::from_arguments(os_tree::Purpose::Livenet, &args, host)
+    OsTreeRequest::from_arguments(os_tree::Purpose::Livenet, &args, host)
 }
 
 /// Root's password as the image in service has it: nobody tells it again.

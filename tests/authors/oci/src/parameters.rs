@@ -1,6 +1,6 @@
 //! The actions of the class, and what they are told.
 
-use disklessset_kit::os_tree::{Purpose, Wish, params};
+use disklessset_kit::os_tree::{OsTreeRequest, Purpose, params};
 use disklessset_plugin_api::{ActionSpec, Arguments, Host, ParamKind, ParamSpec, Result};
 
 /// All actions. What edits an image is not among them: the layout is edited, and the image updated.
@@ -23,7 +23,7 @@ pub(crate) fn actions() -> Vec<ActionSpec> {
 }
 
 /// The tree that is wanted, in the words of the kit: its source is the layout.
-pub(crate) fn wish(args: &Arguments, host: &Host<'_>) -> Result<Wish> {
+pub(crate) fn request(args: &Arguments, host: &Host<'_>) -> Result<OsTreeRequest> {
     let layout: String = args.need("oci_layout")?;
     let source = match args.get::<String>("oci_reference")? {
         Some(reference) => format!("oci:{layout}:{reference}"),
@@ -31,5 +31,5 @@ pub(crate) fn wish(args: &Arguments, host: &Host<'_>) -> Result<Wish> {
     };
     let mut all = args.clone();
     all.0.insert("source".to_owned(), source.into());
-    Wish::from_arguments(Purpose::Livenet, &all, host)
+    OsTreeRequest::from_arguments(Purpose::Livenet, &all, host)
 }

@@ -49,7 +49,7 @@ impl TreeSource for Pacman {
     }
 
     fn build(&self, build: &TreeBuild, host: &Host<'_>) -> Result<()> {
-        if let Some(release) = &build.wish.release {
+        if let Some(release) = &build.request.release {
             host.warn(format!("pacman has no releases: {release} is not looked at"));
         }
         let wanted = Repositories::of(&build.arguments)?;
@@ -68,7 +68,7 @@ impl TreeSource for Pacman {
             .args(["--root", build.tree.as_str(), "--dbpath", database.as_str()])
             .args(["--cachedir", files.cache.as_str(), "--gpgdir", files.keys.as_str()])
             .args(["--logfile", files.log.as_str(), "-Sy", "--"])
-            .args(packages::of(&build.wish))
+            .args(packages::of(&build.request))
             .env("HOME", build.scratch.as_str())
             .env("SYSTEMD_OFFLINE", "1")
             .look_for(FAILED_SCRIPT);

@@ -70,17 +70,17 @@ impl TreeSource for Zypper {
         if !wanted.are_signed {
             zypper = zypper.arg("--no-gpg-checks");
         }
-        if let Some(release) = &build.wish.release {
+        if let Some(release) = &build.request.release {
             zypper = zypper.args(["--releasever", release.as_str()]);
         }
         zypper = zypper
             .args(["--installroot", tree, "--reposd-dir", files.repositories.as_str()])
             .args(["--cache-dir", files.cache.as_str()])
             .args(["install", "--auto-agree-with-licenses"]);
-        if packages::are_trimmed(&build.wish) {
+        if packages::are_trimmed(&build.request) {
             zypper = zypper.arg("--no-recommends");
         }
-        let zypper = zypper.arg("--").args(packages::of(&build.wish)).env("SYSTEMD_OFFLINE", "1");
+        let zypper = zypper.arg("--").args(packages::of(&build.request)).env("SYSTEMD_OFFLINE", "1");
         let done = run(zypper.look_for(FAILED_SCRIPT).accept(&DONE))
             .map_err(|error| error.context("cannot install the packages with zypper"))?;
         for line in &done.found {
@@ -104,7 +104,7 @@ declare_module! {
 mod tests {
     use super::*;
     use disklessset_kit::directories;
-    use disklessset_plugin_api::{Arguments, TreeWish, serde_json::json, testing::TestHost};
+    use disklessset_plugin_api::{Arguments, TreeRequest, serde_json::json, testing::TestHost};
 
     fn refused(arguments: disklessset_plugin_api::serde_json::Value) -> Vec<String> {
         let arguments: Arguments = disklessset_plugin_api::serde_json::from_value(arguments).unwrap();
@@ -135,7 +135,7 @@ mod tests {
             directories::make(directory, 0o755).unwrap();
         }
         let arguments = Arguments::default().with("repository", json!(["file:///x"])).with("unsigned", true);
-        let build = TreeBuild::new(arguments, TreeWish::default(), tree, scratch);
+        let build = TreeBuild::new(arguments, TreeRequest::default(), tree, scratch);
         let error = test.build_from_source("zypper", &build).unwrap_err();
         assert!(error.causes[0].contains("zypper is not installed"), "{error:?}");
     }

@@ -1,6 +1,6 @@
 //! What is installed, in the names of openSUSE.
 
-use disklessset_plugin_api::TreeWish;
+use disklessset_plugin_api::TreeRequest;
 
 /// What every node has.
 const CORE: [&str; 8] =
@@ -11,15 +11,15 @@ const SMALL: [&str; 4] = ["zypper", "NetworkManager", "iproute2", "procps"];
 const STANDARD: [&str; 2] = ["patterns-base-base", "vim"];
 
 /// Whether only what is needed is installed, not what packages recommend.
-pub(crate) fn are_trimmed(wish: &TreeWish) -> bool {
-    wish.package_set != "STANDARD" || wish.optimize
+pub(crate) fn are_trimmed(request: &TreeRequest) -> bool {
+    request.package_set != "STANDARD" || request.optimize
 }
 
 /// The packages for a tree; a group of the user's (`@NAME`) is a pattern here.
-pub(crate) fn of(wish: &TreeWish) -> Vec<String> {
+pub(crate) fn of(request: &TreeRequest) -> Vec<String> {
     let mut names: Vec<String> = CORE.map(str::to_owned).to_vec();
     let mut add = |more: &[&str]| names.extend(more.iter().map(|name| (*name).to_owned()));
-    match wish.package_set.as_str() {
+    match request.package_set.as_str() {
         "CORE" => {}
         "SMALL" => add(&SMALL),
         _ => {
@@ -27,16 +27,16 @@ pub(crate) fn of(wish: &TreeWish) -> Vec<String> {
             add(&STANDARD);
         }
     }
-    if wish.kernel {
-        add(&[wish.kernel_package.as_deref().unwrap_or("kernel-default"), "dracut"]);
+    if request.kernel {
+        add(&[request.kernel_package.as_deref().unwrap_or("kernel-default"), "dracut"]);
     }
-    if wish.root_over_nfs {
+    if request.root_over_nfs {
         add(&["nfs-client"]);
     }
-    if wish.selinux {
+    if request.selinux {
         add(&["selinux-policy-targeted", "policycoreutils"]);
     }
-    names.extend(wish.packages.iter().map(|name| match name.strip_prefix('@') {
+    names.extend(request.packages.iter().map(|name| match name.strip_prefix('@') {
         Some(pattern) => format!("pattern:{pattern}"),
         None => name.clone(),
     }));
@@ -49,18 +49,18 @@ mod tests {
 
     #[test]
     fn a_kernel_and_a_root_over_nfs_bring_what_they_need() {
-        let mut wish = TreeWish::default();
-        wish.package_set = "CORE".to_owned();
-        assert_eq!(of(&wish), CORE);
-        assert!(are_trimmed(&wish));
-        wish.kernel = true;
-        wish.root_over_nfs = true;
-        wish.packages = vec!["vim".to_owned(), "@xfce".to_owned()];
+        let mut request = TreeRequest::default();
+        request.package_set = "CORE".to_owned();
+        assert_eq!(of(&request), CORE);
+        assert!(are_trimmed(&request));
+        request.kernel = true;
+        request.root_over_nfs = true;
+        request.packages = vec!["vim".to_owned(), "@xfce".to_owned()];
         assert_eq!(
-            of(&wish)[CORE.len()..],
+            of(&request)[CORE.len()..],
             ["kernel-default", "dracut", "nfs-client", "vim", "pattern:xfce"]
         );
-        wish.kernel_package = Some("kernel-longterm".to_owned());
-        assert!(of(&wish).contains(&"kernel-longterm".to_owned()));
+        request.kernel_package = Some("kernel-longterm".to_owned());
+        assert!(of(&request).contains(&"kernel-longterm".to_owned()));
     }
 }

@@ -54,8 +54,8 @@ impl TreeSource for Origin {
             return Err(Error::failed("devices of the server are there").because(seen.replace('\n', " ")));
         }
         let mark: String = build.arguments.need("mark")?;
-        let wish = &build.wish;
-        let text = format!("{mark}\nkernel: {}\nnfs: {}\n", wish.kernel, wish.root_over_nfs);
+        let request = &build.request;
+        let text = format!("{mark}\nkernel: {}\nnfs: {}\n", request.kernel, request.root_over_nfs);
         let write = Command::new("tee").arg(tree.join("etc/origin").as_str()).stdin(text);
         host.run(&write)?;
         Ok(())

@@ -124,17 +124,17 @@ impl Bench<'_> {
                     .map_err(failure::file("make the link", &link))?;
             }
         }
-        self.settle()
+        self.sync()
     }
 
     /// Nothing is left to be written that would slow the next run down.
-    fn settle(&self) -> Result<(), Failure> {
+    fn sync(&self) -> Result<(), Failure> {
         tool("sync", &["--file-system", self.disk.path().as_str()]).map(drop).map_err(said)
     }
 
     fn remove(&self, path: &Utf8Path) -> Result<(), Failure> {
         tool("rm", &["-rf", "--", path.as_str()]).map_err(said)?;
-        self.settle()
+        self.sync()
     }
 
     /// Makes trees, seconds each.
@@ -163,7 +163,7 @@ impl Bench<'_> {
         let target = self.at("cp");
         let begun = Instant::now();
         tool("cp", &["-a", "--reflink=never", self.source.as_str(), target.as_str()]).map_err(said)?;
-        self.settle()?;
+        self.sync()?;
         let seconds = begun.elapsed().as_secs_f64();
         self.remove(&target)?;
         Ok(seconds)
@@ -193,7 +193,7 @@ impl Bench<'_> {
     fn blocks(&self, demands: &mut Demands) -> Result<(), Failure> {
         let target = self.at("shared");
         self.make("reflink", std::slice::from_ref(&target))?;
-        self.settle()?;
+        self.sync()?;
         let list = tool("find", &[target.as_str(), "-type", "f", "-exec", "filefrag", "-v", "{}", "+"]);
         let list = list.map_err(said)?;
         let pieces = list.lines().filter(|line| is_piece(line));

@@ -30,7 +30,7 @@ impl Area {
         std::fs::create_dir_all(parent).map_err(failure::file("make", parent))?;
         sweep(parent);
         for dir in [build_dir, parent] {
-            enough_room(dir)?;
+            enough_space(dir)?;
         }
         place::make_dir(&base).map_err(failure::file("make", &base))?;
         let dir = disk::mount(&base)?;
@@ -115,7 +115,7 @@ fn sweep(parent: &Utf8Path) {
     }
 }
 
-fn enough_room(dir: &Utf8Path) -> Result<(), Failure> {
+fn enough_space(dir: &Utf8Path) -> Result<(), Failure> {
     let cannot = |cause: nix::Error| Failure::File {
         act: "look at the file system of",
         path: dir.to_owned(),
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn too_little_room_is_said() {
         // /proc has no blocks at all.
-        let refusal = enough_room("/proc".into()).unwrap_err().to_string();
+        let refusal = enough_space("/proc".into()).unwrap_err().to_string();
         assert_eq!(refusal, "/proc has 0 GiB free; a test run needs 6");
     }
 

@@ -138,7 +138,7 @@ impl Run<'_> {
     fn fuzzers(&self, report: &mut Report) {
         if self.scope == Scope::Full {
             report.check("fuzzers", || {
-                fuzz::task(&fuzz::Wish { seconds: 5, targets: Vec::new(), keep: false })
+                fuzz::task(&fuzz::FuzzRequest { seconds: 5, targets: Vec::new(), keep: false })
             });
         }
     }

@@ -67,7 +67,7 @@ impl ImageManager<'_> {
     /// record with that.
     pub(in crate::images) fn undo_journal(
         &self,
-        path: &journal::Place,
+        path: &journal::JournalPath,
         subject: &Subject,
         scope: UndoScope,
         waiting: Option<&str>,
@@ -82,7 +82,7 @@ impl ImageManager<'_> {
     /// Undoes what a journal has, or finishes it; the action is on record as it was.
     pub(in crate::images) fn undone_journal(
         &self,
-        path: &journal::Place,
+        path: &journal::JournalPath,
         subject: &Subject,
         scope: UndoScope,
     ) -> Result<Journal> {

@@ -77,7 +77,7 @@ fn prepare_tree_place(operation: &Operation<'_>, path: &Utf8Path) -> Result<()> 
 
 fn must_be_new(operation: &Operation<'_>, path: &Utf8Path) -> Result<()> {
     if path.symlink_metadata().is_ok() {
-        return Err(Error::refused(format!("{path} is there already, and disklessset has no record of it"))
+        return Err(Error::refused(format!("{path} already exists and was not created by disklessset"))
             .hint(format!("look what it is; `disklessset clear {}` removes it", operation.subject())));
     }
     Ok(())

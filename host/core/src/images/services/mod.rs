@@ -67,7 +67,7 @@ const CHANGING: [&str; 9] = [
     services::REMOVE,
     services::EXPORT,
     services::UNEXPORT,
-    services::STANDING_OVERLAYS,
+    services::ENSURE_OVERLAYS,
     services::TAKE_DOWN_OVERLAYS,
 ];
 
@@ -138,7 +138,7 @@ impl<'a, 's> Host<'a, 's> {
                 let line = ExportLine::new(path, &request.export.clients, &request.export.options)?;
                 answer(self.export(line))
             }
-            services::STANDING_OVERLAYS => {
+            services::ENSURE_OVERLAYS => {
                 answer(self.changing()?.ensure_overlays(&read::<messages::Overlays>(request)?.overlays))
             }
             services::TAKE_DOWN_OVERLAYS => {

@@ -38,7 +38,7 @@ pub(super) enum Session {
 
 /// What the new process has to know; descriptors stay open in the parent until it is started.
 #[derive(Clone, Copy)]
-pub(super) struct Birth {
+pub(super) struct ChildSetup {
     pub(super) session: Session,
     /// Our pid, to notice that we died before the child could tie itself to us.
     pub(super) parent: u32,
@@ -57,27 +57,27 @@ pub(super) struct Namespace {
 }
 
 /// Adds all that to a command.
-pub(super) fn prepare(command: &mut Command, birth: Birth) {
-    // SAFETY: `be_born` makes system calls only: it allocates nothing and takes no locks.
+pub(super) fn prepare(command: &mut Command, setup: ChildSetup) {
+    // SAFETY: `setup_child` makes system calls only: it allocates nothing and takes no locks.
     unsafe {
-        command.pre_exec(move || be_born(birth));
+        command.pre_exec(move || setup_child(setup));
     }
 }
 
-fn be_born(birth: Birth) -> io::Result<()> {
+fn setup_child(setup: ChildSetup) -> io::Result<()> {
     syscalls::leave_callers_surroundings();
     // SAFETY (all calls below): arguments are integers, pointers to locals that outlive the call, or C string literals.
     unsafe {
         check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0))?;
-        match birth.namespace {
+        match setup.namespace {
             None => {
-                if u32::try_from(libc::getppid()) != Ok(birth.parent) {
+                if u32::try_from(libc::getppid()) != Ok(setup.parent) {
                     libc::_exit(137);
                 }
             }
             Some(namespace) => become_grandchild(namespace)?,
         }
-        match birth.session {
+        match setup.session {
             Session::Own => {
                 check(libc::setsid())?;
             }
@@ -100,7 +100,7 @@ fn be_born(birth: Birth) -> io::Result<()> {
 /// # Safety
 /// To be called between fork and exec, in the first process of a pid namespace.
 unsafe fn become_grandchild(namespace: Namespace) -> io::Result<()> {
-    // SAFETY: as in `be_born`; the fork is made by a process of a single thread.
+    // SAFETY: as in `setup_child`; the fork is made by a process of a single thread.
     unsafe {
         let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
         let source = c"proc".as_ptr();
@@ -143,7 +143,7 @@ unsafe fn become_grandchild(namespace: Namespace) -> io::Result<()> {
 /// # Safety
 /// To be called in the first process of a pid namespace, with SIGCHLD and SIGTERM going to `signals`.
 unsafe fn init(tool: libc::pid_t, signals: RawFd, namespace: Namespace) -> ! {
-    // SAFETY: as in `be_born`. No destructor of the parent's copy runs here: the process leaves by _exit alone.
+    // SAFETY: as in `setup_child`. No destructor of the parent's copy runs here: the process leaves by _exit alone.
     unsafe {
         confine::hide();
         // Standard streams 0 to 2 were set up before, so none of the three is among them. Everything else is closed:
@@ -188,7 +188,7 @@ unsafe fn init(tool: libc::pid_t, signals: RawFd, namespace: Namespace) -> ! {
 /// As [`init`], with the report pipe as descriptor 2.
 unsafe fn reap(tool: libc::pid_t) {
     let mut status = 0;
-    // SAFETY: as in `be_born`.
+    // SAFETY: as in `setup_child`.
     unsafe {
         loop {
             let ended = libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED);

@@ -71,12 +71,13 @@ impl Tool<'_> {
 
 /// Until the program has ended. SIGTERM and SIGHUP are for us and end it; CTRL+C is for it and forgotten here.
 fn stop_when_asked(process: &ProcessHandle, ended: &PipeReader) -> Option<Interrupted> {
+    let stops = interrupt::StopFds::of_this_thread();
     let mut stopped = None;
     let mut kill_at = None;
     loop {
         let mut watched = vec![PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
-        if let Some(interrupts) = interrupt::poll_fd().filter(|_| stopped.is_none()) {
-            watched.push(PollFd::new(interrupts, PollFlags::POLLIN));
+        if stopped.is_none() {
+            watched.extend(stops.iter().map(|stop| PollFd::new(stop, PollFlags::POLLIN)));
         }
         let timeout = if kill_at.is_some() { PollTimeout::from(100_u16) } else { PollTimeout::NONE };
         let polled = poll(&mut watched, timeout);

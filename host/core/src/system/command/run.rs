@@ -260,8 +260,9 @@ fn wait_for(
             watched.push(PollFd::new(stream, flags));
         }
     }
-    if let Some(interrupts) = interrupt::poll_fd().filter(|_| watch_interrupts) {
-        watched.push(PollFd::new(interrupts, PollFlags::POLLIN));
+    let stops = interrupt::StopFds::of_this_thread();
+    if watch_interrupts {
+        watched.extend(stops.iter().map(|stop| PollFd::new(stop, PollFlags::POLLIN)));
     }
     let timeout = match deadline {
         None => PollTimeout::NONE,

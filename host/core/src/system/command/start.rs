@@ -11,7 +11,7 @@ use std::os::unix::process::ExitStatusExt;
 use camino::Utf8PathBuf;
 use rustix::process::geteuid;
 
-use super::child::{self, Birth, Namespace, Session};
+use super::child::{self, ChildSetup, Namespace, Session};
 use super::isolation::{Chroot, Installing, Isolation, PrivateNamespace, StepError};
 use super::{CommandError, Ending, packages};
 use disklessset_system::programs::{PATH, find};
@@ -104,7 +104,7 @@ impl Plan {
 
         let parent = std::process::id();
         if !isolated {
-            child::prepare(&mut command, Birth { session, parent, namespace: None });
+            child::prepare(&mut command, ChildSetup { session, parent, namespace: None });
             let child = command.spawn().map_err(|source| self.start_error(source))?;
             return Ok(Started { child, report: None, _namespace: None, _alive: None });
         }
@@ -122,7 +122,7 @@ impl Plan {
             report: reporter.as_raw_fd(),
             confinement: namespace.confinement(),
         };
-        child::prepare(&mut command, Birth { session, parent, namespace: Some(descriptors) });
+        child::prepare(&mut command, ChildSetup { session, parent, namespace: Some(descriptors) });
         let spawned = command.spawn();
         drop(reporter);
         let child = spawned.map_err(|source| match read_report(&mut report) {

@@ -4,11 +4,11 @@ use super::*;
 use std::{collections::BTreeMap, sync::Mutex};
 
 /// What a registry was given, by digest or path.
-type Kept = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
+type StoredBlobs = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
 
 /// A registry that keeps what it is given, and fails the first so many uploads.
-fn keeper(fails: usize) -> (World, Kept) {
-    let kept = Kept::default();
+fn keeper(fails: usize) -> (World, StoredBlobs) {
+    let kept = StoredBlobs::default();
     let (all, failed) = (kept.clone(), Mutex::new(0));
     let world = World::new(move |seen| {
         let mut all = all.lock().unwrap();

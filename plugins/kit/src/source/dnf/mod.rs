@@ -64,8 +64,8 @@ pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host
     })?;
     rpm::tell_failed_scripts(&installed.found, host);
     rpm::must_have_database(&files, &release)?;
-    rpm::settle_database(&files, &release, host)?;
-    settle(&files, host)
+    rpm::repair_database(&files, &release, host)?;
+    finish_tree(&files, host)
 }
 
 fn release_of(plan: &TreePlan, server: &str) -> Result<Release> {
@@ -135,7 +135,7 @@ fn switch_kernel_scripts_off(files: &TreeFiles) -> Result<()> {
 }
 
 /// What a tree fresh from packages still needs to be a node.
-fn settle(files: &TreeFiles, host: &Host<'_>) -> Result<()> {
+fn finish_tree(files: &TreeFiles, host: &Host<'_>) -> Result<()> {
     for script in KERNEL_SCRIPTS {
         files.remove(&format!("{KERNEL_SCRIPTS_OFF}/{script}"))?;
     }

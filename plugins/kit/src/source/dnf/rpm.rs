@@ -50,7 +50,7 @@ const CACHES: [&str; 2] = ["var/cache/dnf", "var/cache/libdnf5"];
 
 /// Sees to it that the tree's own rpm knows what was installed. Its database may be of another kind than the server's rpm writes,
 /// as that of Enterprise Linux 8 is: then it is given the packages once more, for its database alone.
-pub(super) fn settle_database(files: &TreeFiles, release: &Release, host: &Host<'_>) -> Result<()> {
+pub(super) fn repair_database(files: &TreeFiles, release: &Release, host: &Host<'_>) -> Result<()> {
     if !files.exists("usr/bin/rpm") || sees_packages(files, host) {
         return Ok(());
     }

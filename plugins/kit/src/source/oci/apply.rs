@@ -3,13 +3,13 @@
 //! Removals are of what lower layers have, wherever they stand in the archive: so they go first.
 
 use super::{
-    fault::Fault,
-    kept::Kept,
+    kept::HeldFiles,
     layer::{Check, Source},
     members::Kind,
-    name::{self, Wish},
+    name::{self, NameEffect},
     place::{self, Lost},
     tree::{self, Times, Tree, cstring},
+    unpack_error::UnpackError,
 };
 use camino::Utf8Path;
 use rustix::{fd::AsFd, io::Errno};
@@ -30,21 +30,21 @@ pub(super) fn apply(
     tree: &Tree,
     scratch: &Utf8Path,
     number: &str,
-) -> Result<Lost, Fault> {
+) -> Result<Lost, UnpackError> {
     let removals = Removals::survey(source, tree, scratch, &format!("checking layer {number}"))?;
     let label = format!("unpacking layer {number}");
-    let server = |cause: Errno| Fault::from(std::io::Error::from(cause));
+    let server = |cause: Errno| UnpackError::from(std::io::Error::from(cause));
     let kept = match removals.any && !removals.links.is_empty() {
-        true => Some(Kept::of(tree, &removals.links).map_err(server)?),
+        true => Some(HeldFiles::of(tree, &removals.links).map_err(server)?),
         false => None,
     };
     removals.carry_out(source, tree, &label)?;
     let mut lost = Lost::default();
     source.read(&label, Check::Blob, &mut |member, data| {
         let parts = name::parts(&member.path)?;
-        match name::wish(&member.path, &parts)? {
-            Wish::Put => place::put(tree, member, &parts, data, kept.as_ref(), &mut lost),
-            Wish::Remove(_) | Wish::Empty | Wish::Nothing => Ok(()),
+        match name::effect_of(&member.path, &parts)? {
+            NameEffect::Put => place::put(tree, member, &parts, data, kept.as_ref(), &mut lost),
+            NameEffect::Remove(_) | NameEffect::Empty | NameEffect::Nothing => Ok(()),
         }
     })?;
     if let Some(kept) = kept {
@@ -63,22 +63,27 @@ struct Removals {
 
 impl Removals {
     /// Reads the whole layer, checks its digests and the names in it.
-    fn survey(source: &Source<'_, '_>, tree: &Tree, scratch: &Utf8Path, label: &str) -> Result<Self, Fault> {
+    fn survey(
+        source: &Source<'_, '_>,
+        tree: &Tree,
+        scratch: &Utf8Path,
+        label: &str,
+    ) -> Result<Self, UnpackError> {
         let path = scratch.join("oci-removals");
         let file = File::options().read(true).write(true).create_new(true).open(&path)?;
         std::fs::remove_file(&path)?;
         let mut out = BufWriter::new(file);
         let (mut any, mut links) = (false, Vec::new());
-        let room = tree.room().map_err(std::io::Error::from)?;
-        source.read(label, Check::All { room }, &mut |member, _| {
+        let most_bytes = tree.free_bytes().map_err(std::io::Error::from)?;
+        source.read(label, Check::All { most_bytes }, &mut |member, _| {
             let parts = name::parts(&member.path)?;
-            match name::wish(&member.path, &parts)? {
-                Wish::Put if member.kind == Kind::HardLink && links.len() < MOST_LINKS => {
+            match name::effect_of(&member.path, &parts)? {
+                NameEffect::Put if member.kind == Kind::HardLink && links.len() < MOST_LINKS => {
                     links.push(member.link.clone());
                 }
-                Wish::Put | Wish::Nothing => {}
+                NameEffect::Put | NameEffect::Nothing => {}
                 // No name holds a NUL.
-                Wish::Remove(_) | Wish::Empty => {
+                NameEffect::Remove(_) | NameEffect::Empty => {
                     any = true;
                     out.write_all(&[&parts.join(&b'/')[..], &[0]].concat())?;
                 }
@@ -88,7 +93,7 @@ impl Removals {
         Ok(Self { file: out.into_inner().map_err(|failed| failed.into_error())?, any, links })
     }
 
-    fn carry_out(mut self, source: &Source<'_, '_>, tree: &Tree, label: &str) -> Result<(), Fault> {
+    fn carry_out(mut self, source: &Source<'_, '_>, tree: &Tree, label: &str) -> Result<(), UnpackError> {
         use std::io::Seek;
         self.file.rewind()?;
         let mut behind_links: Vec<(Vec<u8>, usize)> = Vec::new();
@@ -100,7 +105,7 @@ impl Removals {
                 Ok(directory) => remove(&directory, &path, &parts)?,
                 Err(Errno::NOENT | Errno::NOTDIR) => {}
                 Err(Errno::LOOP) if behind_links.len() == MOST_BEHIND_LINKS => {
-                    return Err(Fault::Refused("it removes too much behind symbolic links".to_owned()));
+                    return Err(UnpackError::Refused("it removes too much behind symbolic links".to_owned()));
                 }
                 Err(Errno::LOOP) => {
                     let link = tree.first_link(above).unwrap_or(above.len());
@@ -120,11 +125,11 @@ fn remove_behind_links(
     tree: &Tree,
     label: &str,
     removals: &[(Vec<u8>, usize)],
-) -> Result<(), Fault> {
+) -> Result<(), UnpackError> {
     if removals.is_empty() {
         return Ok(());
     }
-    let link_of = |path: &[u8], length: usize| -> Result<Vec<u8>, Fault> {
+    let link_of = |path: &[u8], length: usize| -> Result<Vec<u8>, UnpackError> {
         Ok(name::parts(path)?[..length].join(&b'/'))
     };
     let links: BTreeSet<Vec<u8>> =
@@ -132,7 +137,9 @@ fn remove_behind_links(
     let mut replaced = BTreeSet::new();
     source.read(label, Check::Blob, &mut |member, _| {
         let mut parts = name::parts(&member.path)?;
-        if let (Wish::Remove(name), Some(last)) = (name::wish(&member.path, &parts)?, parts.last_mut()) {
+        if let (NameEffect::Remove(name), Some(last)) =
+            (name::effect_of(&member.path, &parts)?, parts.last_mut())
+        {
             *last = name;
         }
         let path = parts.join(&b'/');
@@ -155,22 +162,22 @@ fn remove_behind_links(
     Ok(())
 }
 
-fn remove(directory: &rustix::fd::OwnedFd, path: &[u8], parts: &[&[u8]]) -> Result<(), Fault> {
+fn remove(directory: &rustix::fd::OwnedFd, path: &[u8], parts: &[&[u8]]) -> Result<(), UnpackError> {
     let directory = directory.as_fd();
     let removed = || {
         let _kept = Times::of(directory)?;
-        match name::wish(path, parts) {
-            Ok(Wish::Remove(name)) => tree::remove(directory, &cstring(name)?),
-            Ok(Wish::Empty) => tree::empty(directory, tree::Keep::Nothing),
+        match name::effect_of(path, parts) {
+            Ok(NameEffect::Remove(name)) => tree::remove(directory, &cstring(name)?),
+            Ok(NameEffect::Empty) => tree::empty(directory, tree::Keep::Nothing),
             _ => Ok(()),
         }
     };
     removed().map_err(|cause| cannot(path, cause))
 }
 
-fn cannot(path: &[u8], cause: Errno) -> Fault {
+fn cannot(path: &[u8], cause: Errno) -> UnpackError {
     if cause == Errno::NAMETOOLONG {
-        return Fault::member(path, "removes directories that lie too deep in each other");
+        return UnpackError::member(path, "removes directories that lie too deep in each other");
     }
-    Fault::member(path, format!("cannot be carried out: {}", std::io::Error::from(cause)))
+    UnpackError::member(path, format!("cannot be carried out: {}", std::io::Error::from(cause)))
 }

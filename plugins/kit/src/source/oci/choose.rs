@@ -1,6 +1,6 @@
 //! Which image of a layout is meant, and which of its platforms.
 
-use super::fault::Fault;
+use super::unpack_error::UnpackError;
 use oci_spec::image::{Arch, Descriptor, MediaType, Os, Platform};
 
 /// The annotation that names an image of a layout.
@@ -10,22 +10,22 @@ const LISTED: usize = 20;
 
 /// What a descriptor in an index stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum DescriptorKind {
     Image,
     Index,
     Other,
 }
 
-pub(super) fn what(media_type: &MediaType) -> What {
+pub(super) fn what(media_type: &MediaType) -> DescriptorKind {
     match media_type {
-        MediaType::ImageManifest => What::Image,
-        MediaType::ImageIndex => What::Index,
+        MediaType::ImageManifest => DescriptorKind::Image,
+        MediaType::ImageIndex => DescriptorKind::Index,
         MediaType::Other(name) => match name.as_str() {
-            "application/vnd.docker.distribution.manifest.v2+json" => What::Image,
-            "application/vnd.docker.distribution.manifest.list.v2+json" => What::Index,
-            _ => What::Other,
+            "application/vnd.docker.distribution.manifest.v2+json" => DescriptorKind::Image,
+            "application/vnd.docker.distribution.manifest.list.v2+json" => DescriptorKind::Index,
+            _ => DescriptorKind::Other,
         },
-        _ => What::Other,
+        _ => DescriptorKind::Other,
     }
 }
 
@@ -66,14 +66,14 @@ pub(super) fn called(platform: &Platform) -> String {
 pub(super) fn by_reference<'d>(
     entries: &'d [Descriptor],
     reference: Option<&str>,
-) -> Result<Vec<&'d Descriptor>, Fault> {
+) -> Result<Vec<&'d Descriptor>, UnpackError> {
     let images: Vec<&Descriptor> = entries
         .iter()
-        .filter(|entry| what(entry.media_type()) != What::Other && !is_attestation(entry))
+        .filter(|entry| what(entry.media_type()) != DescriptorKind::Other && !is_attestation(entry))
         .collect();
     let all = || listed(images.iter().copied(), title);
     if images.is_empty() {
-        return Err(Fault::Refused("it has no image".to_owned()));
+        return Err(UnpackError::Refused("it has no image".to_owned()));
     }
     let Some(reference) = reference else {
         let same = images.iter().all(|image| name(image) == name(images[0]));
@@ -81,7 +81,10 @@ pub(super) fn by_reference<'d>(
         return if images.len() == 1 || same && images.iter().all(|image| image.platform().is_some()) {
             Ok(images)
         } else {
-            Err(Fault::Refused(format!("it has several images, name one with oci:PATH:REFERENCE: {}", all())))
+            Err(UnpackError::Refused(format!(
+                "it has several images, name one with oci:PATH:REFERENCE: {}",
+                all()
+            )))
         };
     };
     let exact: Vec<_> = images
@@ -95,11 +98,11 @@ pub(super) fn by_reference<'d>(
     let ends = |name: &str| name.strip_suffix(reference).is_some_and(|before| before.ends_with([':', '/']));
     let ending: Vec<_> = images.iter().copied().filter(|image| name(image).is_some_and(ends)).collect();
     match ending.as_slice() {
-        [] => Err(Fault::Refused(format!("it has no image {reference:?}, it has: {}", all()))),
+        [] => Err(UnpackError::Refused(format!("it has no image {reference:?}, it has: {}", all()))),
         [first, rest @ ..] if rest.iter().all(|other| name(other) == name(first)) => Ok(ending),
         _ => {
             let several = listed(ending.into_iter(), title);
-            Err(Fault::Refused(format!("{reference:?} is the end of several of its names: {several}")))
+            Err(UnpackError::Refused(format!("{reference:?} is the end of several of its names: {several}")))
         }
     }
 }
@@ -110,14 +113,14 @@ fn is_attestation(descriptor: &Descriptor) -> bool {
 }
 
 /// The entry for this server's platform, out of entries that are the same image otherwise.
-pub(super) fn by_platform<'d>(entries: &[&'d Descriptor]) -> Result<&'d Descriptor, Fault> {
+pub(super) fn by_platform<'d>(entries: &[&'d Descriptor]) -> Result<&'d Descriptor, UnpackError> {
     let images: Vec<&'d Descriptor> = entries
         .iter()
         .copied()
-        .filter(|entry| what(entry.media_type()) != What::Other && !is_attestation(entry))
+        .filter(|entry| what(entry.media_type()) != DescriptorKind::Other && !is_attestation(entry))
         .collect();
     if let [only] = images.as_slice()
-        && (only.platform().is_none() || what(only.media_type()) == What::Index)
+        && (only.platform().is_none() || what(only.media_type()) == DescriptorKind::Index)
     {
         return Ok(only);
     }
@@ -140,7 +143,7 @@ pub(super) fn by_platform<'d>(entries: &[&'d Descriptor]) -> Result<&'d Descript
             let platform =
                 |image: &Descriptor| image.platform().as_ref().map_or("unknown".to_owned(), called);
             let all = listed(images.iter().copied(), platform);
-            Fault::Refused(format!("it has no image for linux/{}, it has: {all}", Arch::default()))
+            UnpackError::Refused(format!("it has no image for linux/{}, it has: {all}", Arch::default()))
         }),
     }
 }

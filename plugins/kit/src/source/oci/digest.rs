@@ -1,6 +1,6 @@
 //! Digests, computed while something is read.
 
-use super::fault::Fault;
+use super::unpack_error::UnpackError;
 use oci_spec::image::{Digest, DigestAlgorithm};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use std::{
@@ -23,12 +23,14 @@ pub(super) struct Meter {
 
 impl Meter {
     /// A meter for the algorithm of a digest.
-    pub(super) fn like(digest: &Digest) -> Result<Self, Fault> {
+    pub(super) fn like(digest: &Digest) -> Result<Self, UnpackError> {
         let hasher = match digest.algorithm() {
             DigestAlgorithm::Sha256 => Hasher::Sha256(Sha256::new()),
             DigestAlgorithm::Sha384 => Hasher::Sha384(Sha384::new()),
             DigestAlgorithm::Sha512 => Hasher::Sha512(Sha512::new()),
-            other => return Err(Fault::Refused(format!("the digest algorithm {other} is not known here"))),
+            other => {
+                return Err(UnpackError::Refused(format!("the digest algorithm {other} is not known here")));
+            }
         };
         Ok(Self { hasher: RefCell::new(hasher), count: Cell::new(0) })
     }
@@ -48,7 +50,7 @@ impl Meter {
     }
 
     /// Fails unless what passed has this digest.
-    pub(super) fn check(&self, digest: &Digest, what: &str) -> Result<(), Fault> {
+    pub(super) fn check(&self, digest: &Digest, what: &str) -> Result<(), UnpackError> {
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let found = match self.hasher.borrow().clone() {
             Hasher::Sha256(hasher) => hex(&hasher.finalize()),
@@ -58,7 +60,10 @@ impl Meter {
         if found == digest.digest() {
             return Ok(());
         }
-        Err(Fault::Damaged(format!("{what} has the digest {}:{found}, not {digest}", digest.algorithm())))
+        Err(UnpackError::Damaged(format!(
+            "{what} has the digest {}:{found}, not {digest}",
+            digest.algorithm()
+        )))
     }
 }
 
@@ -95,9 +100,9 @@ mod tests {
             meter.check(&digest, "it").unwrap();
             meter.update(b"d");
             let wrong = meter.check(&digest, "it").unwrap_err();
-            assert!(matches!(&wrong, Fault::Damaged(text) if text.contains(good)), "{wrong}");
+            assert!(matches!(&wrong, UnpackError::Damaged(text) if text.contains(good)), "{wrong}");
         }
         let other: Digest = "blake3:abcdef".parse().unwrap();
-        assert!(matches!(Meter::like(&other), Err(Fault::Refused(_))));
+        assert!(matches!(Meter::like(&other), Err(UnpackError::Refused(_))));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     members::Members,
-    name::{self, Wish},
+    name::{self, NameEffect},
 };
 use crate::source::compression::unpacked;
 use std::io::{BufReader, Read};
@@ -31,15 +31,15 @@ pub fn layer(bytes: &[u8], most: u64, mut visit: impl FnMut(Seen)) -> Result<(),
     let mut members = Members::new(BufReader::new(input));
     while let Some(member) = members.next().map_err(|fault| fault.to_string())? {
         let parts = name::parts(&member.path).map_err(|fault| fault.to_string())?;
-        let wish = name::wish(&member.path, &parts).map_err(|fault| fault.to_string())?;
+        let effect_of = name::effect_of(&member.path, &parts).map_err(|fault| fault.to_string())?;
         let mut owned: Vec<Vec<u8>> = parts.iter().map(|part| part.to_vec()).collect();
-        if let (Wish::Remove(name), Some(last)) = (wish, owned.last_mut()) {
+        if let (NameEffect::Remove(name), Some(last)) = (effect_of, owned.last_mut()) {
             *last = name.to_vec();
         }
         let read = std::io::copy(&mut members, &mut std::io::sink()).map_err(|cause| cause.to_string())?;
         visit(Seen {
             parts: owned,
-            is_put: wish == Wish::Put,
+            is_put: effect_of == NameEffect::Put,
             stored: member.stored,
             read,
             sparse: member.sparse.map(|sparse| (sparse.real_size, sparse.pieces)),

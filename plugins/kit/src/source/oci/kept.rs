@@ -17,13 +17,13 @@ use std::{
 };
 
 /// The files, in a directory of the tree whose name no layer can know.
-pub(super) struct Kept {
+pub(super) struct HeldFiles {
     directory: OwnedFd,
     name: CString,
     files: HashMap<Vec<u8>, CString>,
 }
 
-impl Kept {
+impl HeldFiles {
     /// Holds what is there of these names.
     pub(super) fn of(tree: &Tree, links: &[Vec<u8>]) -> Result<Self> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());

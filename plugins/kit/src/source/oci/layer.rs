@@ -2,10 +2,10 @@
 
 use super::{
     digest::{Meter, Metered},
-    fault::Fault,
     layout::Layer,
     members::{Member, Members},
     store::Store,
+    unpack_error::UnpackError,
 };
 use crate::source::compression::{Compression, unpacked};
 use disklessset_plugin_api::Host;
@@ -19,7 +19,7 @@ const STRIDE: u64 = 8 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Check {
     /// Digest of the blob, digest of what is in it, and that it unpacks to at most so many bytes.
-    All { room: u64 },
+    All { most_bytes: u64 },
     /// The digest of the blob again: it lies where others may write.
     Blob,
 }
@@ -37,10 +37,10 @@ impl Source<'_, '_> {
         &self,
         label: &str,
         check: Check,
-        visit: &mut dyn FnMut(&Member, &mut dyn Read) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        visit: &mut dyn FnMut(&Member, &mut dyn Read) -> Result<(), UnpackError>,
+    ) -> Result<(), UnpackError> {
         let read = self.stream(label, check, visit);
-        if matches!(read, Err(Fault::Damaged(_))) {
+        if matches!(read, Err(UnpackError::Damaged(_))) {
             // A blob that is not the one that was meant is the better reason.
             self.verify()?;
         }
@@ -51,14 +51,14 @@ impl Source<'_, '_> {
         &self,
         label: &str,
         check: Check,
-        visit: &mut dyn FnMut(&Member, &mut dyn Read) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        visit: &mut dyn FnMut(&Member, &mut dyn Read) -> Result<(), UnpackError>,
+    ) -> Result<(), UnpackError> {
         let (blob, diff_id) = (&self.layer.blob, &self.layer.diff_id);
         let (packed, content) = (Meter::like(blob.digest())?, Meter::like(diff_id)?);
         let mut input =
             BufReader::with_capacity(BUFFER, Metered { inner: self.store.blob(blob)?, meter: &packed });
         if Compression::of(input.fill_buf()?) == Compression::Xz {
-            return Err(Fault::Refused("it is compressed with xz, which layers never are".to_owned()));
+            return Err(UnpackError::Refused("it is compressed with xz, which layers never are".to_owned()));
         }
         let paced = |inner| Paced {
             inner,
@@ -66,7 +66,7 @@ impl Source<'_, '_> {
             label,
             done: &packed,
             total: blob.size(),
-            room: if let Check::All { room } = check { room } else { u64::MAX },
+            most_bytes: if let Check::All { most_bytes } = check { most_bytes } else { u64::MAX },
             seen: 0,
             next: 0,
         };
@@ -91,7 +91,7 @@ impl Source<'_, '_> {
     }
 
     /// Fails unless the blob has its digest.
-    fn verify(&self) -> Result<(), Fault> {
+    fn verify(&self) -> Result<(), UnpackError> {
         let blob = &self.layer.blob;
         let meter = Meter::like(blob.digest())?;
         std::io::copy(&mut Metered { inner: self.store.blob(blob)?, meter: &meter }, &mut std::io::sink())?;
@@ -102,8 +102,8 @@ impl Source<'_, '_> {
 /// All members, and then whatever follows the end of the archive: digests are of that too.
 fn walk<R: Read>(
     input: BufReader<R>,
-    visit: &mut dyn FnMut(&Member, &mut dyn Read) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+    visit: &mut dyn FnMut(&Member, &mut dyn Read) -> Result<(), UnpackError>,
+) -> Result<(), UnpackError> {
     let mut members = Members::new(input);
     while let Some(member) = members.next()? {
         visit(&member, &mut members)?;
@@ -119,7 +119,7 @@ struct Paced<'p, 'h> {
     label: &'p str,
     done: &'p Meter,
     total: u64,
-    room: u64,
+    most_bytes: u64,
     seen: u64,
     next: u64,
 }
@@ -128,9 +128,9 @@ impl Read for Paced<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let got = self.inner.read(buffer)?;
         self.seen += got as u64;
-        if self.seen > self.room {
-            let room = self.room >> 20;
-            let text = format!("it unpacks to more than the {room} MiB that are free");
+        if self.seen > self.most_bytes {
+            let most_bytes = self.most_bytes >> 20;
+            let text = format!("it unpacks to more than the {most_bytes} MiB that are free");
             return Err(std::io::Error::new(std::io::ErrorKind::StorageFull, text));
         }
         if self.seen >= self.next {

@@ -4,9 +4,9 @@
 //! so only its headers are used.
 
 use super::{
-    fault::Fault,
     pax::{self, Records},
     sparse::Sparse,
+    unpack_error::UnpackError,
 };
 use std::io::{BufRead, Read};
 use tar::{EntryType, Header};
@@ -51,19 +51,19 @@ pub(super) struct Member {
 /// Input that may know a faster way than reading to leave something out.
 pub(super) trait Skip: BufRead {
     /// Leaves out so many bytes; how many there were.
-    fn skip(&mut self, bytes: u64) -> Result<u64, Fault> {
+    fn skip(&mut self, bytes: u64) -> Result<u64, UnpackError> {
         Ok(std::io::copy(&mut self.take(bytes), &mut std::io::sink())?)
     }
 }
 
 impl<R: Read> Skip for std::io::BufReader<R> {}
 
-fn cut_off() -> Fault {
-    Fault::Damaged("its tar archive ends too early".to_owned())
+fn cut_off() -> UnpackError {
+    UnpackError::Damaged("its tar archive ends too early".to_owned())
 }
 
-fn broken(what: &str) -> Fault {
-    Fault::Damaged(format!("{what} in its tar archive is broken"))
+fn broken(what: &str) -> UnpackError {
+    UnpackError::Damaged(format!("{what} in its tar archive is broken"))
 }
 
 /// A tar archive being read.
@@ -85,7 +85,7 @@ impl<R: Skip> Members<R> {
     }
 
     /// The next member; what is left of the data of the one before is left out. `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Member>, Fault> {
+    pub(super) fn next(&mut self) -> Result<Option<Member>, UnpackError> {
         let (mut long_path, mut long_link, mut records) = (None, None, Records::default());
         let mut extensions = 0;
         loop {
@@ -110,7 +110,7 @@ impl<R: Skip> Members<R> {
             }
             extensions = size.saturating_add(extensions);
             if size > MOST_EXTENSION || extensions > 2 * MOST_EXTENSION {
-                return Err(Fault::Refused(
+                return Err(UnpackError::Refused(
                     "an extended header of its tar archive is larger than 1 MiB".to_owned(),
                 ));
             }
@@ -136,7 +136,7 @@ impl<R: Skip> Members<R> {
         (self.left, self.padding) = (size, (512 - size % 512) % 512);
     }
 
-    fn header(&mut self) -> Result<Option<Header>, Fault> {
+    fn header(&mut self) -> Result<Option<Header>, UnpackError> {
         let mut header = Header::new_old();
         let bytes = header.as_mut_bytes();
         let mut got = 0;
@@ -165,7 +165,7 @@ impl<R: Skip> Members<R> {
         long_path: Option<Vec<u8>>,
         long_link: Option<Vec<u8>>,
         records: &Records,
-    ) -> Result<Member, Fault> {
+    ) -> Result<Member, UnpackError> {
         let records = records.after(&self.globals);
         let path = ["GNU.sparse.name", "path"].iter().find_map(|key| records.get(key)).map(<[u8]>::to_vec);
         let path = path.or(long_path).unwrap_or_else(|| header.path_bytes().into_owned());
@@ -228,7 +228,7 @@ impl<R: Skip> Read for Members<R> {
     }
 }
 
-fn kind_of(kind: EntryType, path: &[u8]) -> Result<Kind, Fault> {
+fn kind_of(kind: EntryType, path: &[u8]) -> Result<Kind, UnpackError> {
     Ok(match kind {
         // The oldest tar had no letter for directories.
         EntryType::Regular if path.ends_with(b"/") => Kind::Directory,
@@ -241,7 +241,7 @@ fn kind_of(kind: EntryType, path: &[u8]) -> Result<Kind, Fault> {
         EntryType::Fifo => Kind::Fifo,
         other => {
             let letter = [other.as_byte()];
-            return Err(Fault::member(
+            return Err(UnpackError::member(
                 path,
                 format!("is of the type {}, which layers do not have", letter.escape_ascii()),
             ));
@@ -264,12 +264,12 @@ mod tests {
     use super::*;
 
     /// Reads everything there is, as for a survey; how many members there were.
-    fn survey(bytes: &[u8]) -> Result<usize, Fault> {
+    fn survey(bytes: &[u8]) -> Result<usize, UnpackError> {
         let mut members = Members::new(std::io::BufReader::new(bytes));
         let mut count = 0;
         while let Some(member) = members.next()? {
             let parts = name::parts(&member.path)?;
-            let _ = name::wish(&member.path, &parts)?;
+            let _ = name::effect_of(&member.path, &parts)?;
             count += 1;
         }
         Ok(count)

@@ -8,7 +8,6 @@ mod apply;
 mod choose;
 mod digest;
 mod facts;
-mod fault;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod kept;
@@ -24,16 +23,17 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod unpack_error;
 
 pub use facts::OciFacts;
 
 use crate::tree_files::TreeFiles;
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, ErrorKind, Host, Result};
-use fault::Fault;
 use layout::Image;
 use store::Store;
 use tree::Tree;
+use unpack_error::UnpackError;
 
 /// A path may hold colons, and so may a name of an image: what is there on disk decides where the one ends.
 fn located(path: &Utf8Path, reference: Option<&str>) -> (Utf8PathBuf, Option<String>) {
@@ -82,7 +82,7 @@ pub fn oci_facts(
         };
         Ok(Some(layout::image(&store, reference.as_deref())?.facts))
     };
-    found().map_err(|fault: Fault| fault.into_error(&format!("cannot read the OCI image {path}")))
+    found().map_err(|fault: UnpackError| fault.into_error(&format!("cannot read the OCI image {path}")))
 }
 
 /// Unpacks an image into the empty directory `tree`.
@@ -94,7 +94,7 @@ pub(super) fn unpack(
     host: &Host<'_>,
 ) -> Result<()> {
     let (path, reference) = located(path, reference);
-    let cannot = |fault: Fault| fault.into_error(&format!("cannot take the OCI image {path}"));
+    let cannot = |fault: UnpackError| fault.into_error(&format!("cannot take the OCI image {path}"));
     let store = match Store::open(&path).map_err(cannot)? {
         Some(store) => store,
         None => Store::unpack(&path, scratch, host).map_err(cannot)?,

@@ -1,10 +1,10 @@
 //! Names of members: where they belong in the tree, and which of them say what is removed.
 
-use super::fault::Fault;
+use super::unpack_error::UnpackError;
 
 /// What a name asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish<'n> {
+pub(super) enum NameEffect<'n> {
     /// Something is put there.
     Put,
     /// What lower layers have of this name, in the directory that the other parts name, is removed.
@@ -16,13 +16,13 @@ pub(super) enum Wish<'n> {
 }
 
 /// The parts of a path below the tree; none for the tree itself. Leading slashes mean nothing, as the tree is the root.
-pub(super) fn parts(path: &[u8]) -> Result<Vec<&[u8]>, Fault> {
+pub(super) fn parts(path: &[u8]) -> Result<Vec<&[u8]>, UnpackError> {
     let mut parts = Vec::new();
     for part in path.split(|byte| *byte == b'/') {
         match part {
             b"" | b"." => {}
-            b".." => return Err(Fault::member(path, "leads upwards")),
-            _ if part.contains(&0) => return Err(Fault::member(path, "has a NUL in its name")),
+            b".." => return Err(UnpackError::member(path, "leads upwards")),
+            _ if part.contains(&0) => return Err(UnpackError::member(path, "has a NUL in its name")),
             _ => parts.push(part),
         }
     }
@@ -30,20 +30,20 @@ pub(super) fn parts(path: &[u8]) -> Result<Vec<&[u8]>, Fault> {
 }
 
 /// Reads the last part of a name. Nothing a layer puts in place can begin with `.wh.`: that is how the format says removals.
-pub(super) fn wish<'n>(path: &[u8], parts: &[&'n [u8]]) -> Result<Wish<'n>, Fault> {
-    let Some((last, above)) = parts.split_last() else { return Ok(Wish::Put) };
+pub(super) fn effect_of<'n>(path: &[u8], parts: &[&'n [u8]]) -> Result<NameEffect<'n>, UnpackError> {
+    let Some((last, above)) = parts.split_last() else { return Ok(NameEffect::Put) };
     let reserved = |part: &&[u8]| part.starts_with(b".wh..wh.");
     if above.iter().any(reserved) || (reserved(last) && *last != b".wh..wh..opq") {
-        return Ok(Wish::Nothing);
+        return Ok(NameEffect::Nothing);
     }
     if above.iter().any(|part| part.starts_with(b".wh.")) {
-        return Err(Fault::member(path, "lies below a name that is removed"));
+        return Err(UnpackError::member(path, "lies below a name that is removed"));
     }
     Ok(match last.strip_prefix(b".wh.") {
-        None => Wish::Put,
-        Some(b".wh..opq") => Wish::Empty,
-        Some(b"" | b"." | b"..") => return Err(Fault::member(path, "removes nothing that has a name")),
-        Some(name) => Wish::Remove(name),
+        None => NameEffect::Put,
+        Some(b".wh..opq") => NameEffect::Empty,
+        Some(b"" | b"." | b"..") => return Err(UnpackError::member(path, "removes nothing that has a name")),
+        Some(name) => NameEffect::Remove(name),
     })
 }
 
@@ -51,8 +51,8 @@ pub(super) fn wish<'n>(path: &[u8], parts: &[&'n [u8]]) -> Result<Wish<'n>, Faul
 mod tests {
     use super::*;
 
-    fn read(path: &str) -> Result<Wish<'_>, Fault> {
-        wish(path.as_bytes(), &parts(path.as_bytes())?)
+    fn read(path: &str) -> Result<NameEffect<'_>, UnpackError> {
+        effect_of(path.as_bytes(), &parts(path.as_bytes())?)
     }
 
     #[test]
@@ -68,12 +68,12 @@ mod tests {
 
     #[test]
     fn removals_are_told_from_names() {
-        assert_eq!(read("etc/.wh.gone").unwrap(), Wish::Remove(b"gone"));
-        assert_eq!(read(".wh..hidden").unwrap(), Wish::Remove(b".hidden"));
-        assert_eq!(read("var/.wh..wh..opq").unwrap(), Wish::Empty);
-        assert_eq!(read(".wh..wh.aufs").unwrap(), Wish::Nothing);
-        assert_eq!(read(".wh..wh.plnk/1.2").unwrap(), Wish::Nothing);
-        assert_eq!(read("etc/a.wh.b").unwrap(), Wish::Put);
+        assert_eq!(read("etc/.wh.gone").unwrap(), NameEffect::Remove(b"gone"));
+        assert_eq!(read(".wh..hidden").unwrap(), NameEffect::Remove(b".hidden"));
+        assert_eq!(read("var/.wh..wh..opq").unwrap(), NameEffect::Empty);
+        assert_eq!(read(".wh..wh.aufs").unwrap(), NameEffect::Nothing);
+        assert_eq!(read(".wh..wh.plnk/1.2").unwrap(), NameEffect::Nothing);
+        assert_eq!(read("etc/a.wh.b").unwrap(), NameEffect::Put);
         for bad in ["etc/.wh.", "etc/.wh..", "etc/.wh...", "etc/.wh.a/b"] {
             assert!(read(bad).is_err(), "{bad}");
         }

@@ -1,6 +1,6 @@
 //! Records of extended tar headers. A value may hold any byte, newlines too: a record ends where its length says.
 
-use super::fault::Fault;
+use super::unpack_error::UnpackError;
 
 /// Records in the order they apply: a later one wins.
 #[derive(Debug, Default, Clone)]
@@ -8,8 +8,8 @@ pub(super) struct Records(Vec<(Vec<u8>, Vec<u8>)>);
 
 impl Records {
     /// Adds the records of one extended header: `LENGTH KEY=VALUE` and a newline, the length being that of all of it.
-    pub(super) fn add(&mut self, mut text: &[u8]) -> Result<(), Fault> {
-        let broken = || Fault::Damaged("an extended header of its tar archive is broken".to_owned());
+    pub(super) fn add(&mut self, mut text: &[u8]) -> Result<(), UnpackError> {
+        let broken = || UnpackError::Damaged("an extended header of its tar archive is broken".to_owned());
         while !text.is_empty() {
             let blank = text.iter().position(|byte| *byte == b' ').ok_or_else(broken)?;
             let length: usize = number(&text[..blank]).ok_or_else(broken)?;
@@ -34,10 +34,10 @@ impl Records {
     }
 
     /// A number.
-    pub(super) fn number(&self, key: &str) -> Result<Option<u64>, Fault> {
+    pub(super) fn number(&self, key: &str) -> Result<Option<u64>, UnpackError> {
         let Some(text) = self.get(key) else { return Ok(None) };
         let value = number(text);
-        value.map(Some).ok_or_else(|| Fault::Damaged(format!("{key} in its tar archive is no number")))
+        value.map(Some).ok_or_else(|| UnpackError::Damaged(format!("{key} in its tar archive is no number")))
     }
 
     /// All keys that begin like this, without that beginning, each with its last value.

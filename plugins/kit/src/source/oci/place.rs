@@ -1,11 +1,11 @@
 //! Putting one member of a layer into the tree, with all that is known of it.
 
 use super::{
-    fault::Fault,
-    kept::Kept,
+    kept::HeldFiles,
     members::{Kind, Member},
     name,
     tree::{self, Times, Tree, cstring},
+    unpack_error::UnpackError,
 };
 use rustix::{
     fd::{AsFd, BorrowedFd},
@@ -33,15 +33,15 @@ pub(super) struct Lost {
 }
 
 /// Why a system call failed, as a fault of the member or of the server.
-fn fault(member: &Member, act: &str) -> impl Fn(Errno) -> Fault {
+fn fault(member: &Member, act: &str) -> impl Fn(Errno) -> UnpackError {
     let (path, act) = (member.path.clone(), act.to_owned());
     move |cause| {
         let cause = std::io::Error::from(cause);
         match Errno::from_io_error(&cause) {
             Some(Errno::NOSPC | Errno::DQUOT | Errno::IO | Errno::ROFS | Errno::MFILE | Errno::NFILE) => {
-                Fault::Server(format!("cannot {act} {}: {cause}", super::fault::shown(&path)))
+                UnpackError::Server(format!("cannot {act} {}: {cause}", super::unpack_error::shown(&path)))
             }
-            _ => Fault::member(&path, format!("cannot be made: {act}: {cause}")),
+            _ => UnpackError::member(&path, format!("cannot be made: {act}: {cause}")),
         }
     }
 }
@@ -52,14 +52,14 @@ pub(super) fn put(
     member: &Member,
     parts: &[&[u8]],
     data: &mut dyn Read,
-    kept: Option<&Kept>,
+    kept: Option<&HeldFiles>,
     lost: &mut Lost,
-) -> Result<(), Fault> {
+) -> Result<(), UnpackError> {
     lost.foreign_acls += u64::from(member.foreign_acl);
     let Some((last, above)) = parts.split_last() else {
         return match member.kind {
-            Kind::Directory => settle(tree.root(), c".", member, lost),
-            _ => Err(Fault::member(&member.path, "would replace the root directory")),
+            Kind::Directory => apply_metadata(tree.root(), c".", member, lost),
+            _ => Err(UnpackError::member(&member.path, "would replace the root directory")),
         };
     };
     let parent = tree.make_directory(above).map_err(fault(member, "open its directory"))?;
@@ -72,7 +72,7 @@ pub(super) fn put(
         Kind::HardLink => return link(tree, parent, &name, member, kept),
         Kind::Symlink => {
             let target = cstring(&member.link)
-                .map_err(|_| Fault::member(&member.path, "links to a name with a NUL"))?;
+                .map_err(|_| UnpackError::member(&member.path, "links to a name with a NUL"))?;
             replacing(parent, &name, || rustix::fs::symlinkat(&*target, parent, &*name))
                 .map_err(fault(member, "make"))?;
         }
@@ -88,7 +88,7 @@ pub(super) fn put(
                 .map_err(fault(member, "make"))?;
         }
     }
-    settle(parent, &name, member, lost)
+    apply_metadata(parent, &name, member, lost)
 }
 
 /// Makes something in the place of whatever is there.
@@ -137,12 +137,12 @@ fn link(
     parent: BorrowedFd<'_>,
     name: &CStr,
     member: &Member,
-    kept: Option<&Kept>,
-) -> Result<(), Fault> {
+    kept: Option<&HeldFiles>,
+) -> Result<(), UnpackError> {
     let refuse = |why: String| {
-        Err(Fault::member(
+        Err(UnpackError::member(
             &member.path,
-            format!("is a hard link to {}, {why}", super::fault::shown(&member.link)),
+            format!("is a hard link to {}, {why}", super::unpack_error::shown(&member.link)),
         ))
     };
     let parts = name::parts(&member.link)
@@ -175,22 +175,27 @@ fn link(
         .map_err(fault(member, "link"))
 }
 
-fn write(parent: BorrowedFd<'_>, name: &CStr, member: &Member, data: &mut dyn Read) -> Result<(), Fault> {
+fn write(
+    parent: BorrowedFd<'_>,
+    name: &CStr,
+    member: &Member,
+    data: &mut dyn Read,
+) -> Result<(), UnpackError> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let make = || rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(0o600));
     let mut file = File::from(replacing(parent, name, make).map_err(fault(member, "make"))?);
     let mut buffer = vec![0; 1 << 16];
     let cannot = |cause: std::io::Error| match Errno::from_io_error(&cause) {
         Some(errno) => fault(member, "write")(errno),
-        None => Fault::Server(cause.to_string()),
+        None => UnpackError::Server(cause.to_string()),
     };
     let mut copy =
-        |length: u64, write: &mut dyn FnMut(&[u8], u64) -> std::io::Result<()>| -> Result<(), Fault> {
+        |length: u64, write: &mut dyn FnMut(&[u8], u64) -> std::io::Result<()>| -> Result<(), UnpackError> {
             let mut done = 0;
             while done < length {
                 let most = usize::try_from(length - done).unwrap_or(usize::MAX).min(buffer.len());
                 match data.read(&mut buffer[..most])? {
-                    0 => return Err(Fault::Damaged("its tar archive ends too early".to_owned())),
+                    0 => return Err(UnpackError::Damaged("its tar archive ends too early".to_owned())),
                     got => {
                         write(&buffer[..got], done).map_err(cannot)?;
                         done += got as u64;
@@ -213,7 +218,12 @@ fn write(parent: BorrowedFd<'_>, name: &CStr, member: &Member, data: &mut dyn Re
 
 /// Owner, mode, attributes, times: in this order, as changing the owner takes setuid bits and capabilities away. Attributes that the
 /// layer does not tell of go: those a directory has from a lower layer, and access rules inherited from the directory above.
-fn settle(parent: BorrowedFd<'_>, name: &CStr, member: &Member, lost: &mut Lost) -> Result<(), Fault> {
+fn apply_metadata(
+    parent: BorrowedFd<'_>,
+    name: &CStr,
+    member: &Member,
+    lost: &mut Lost,
+) -> Result<(), UnpackError> {
     let (uid, gid) = (Uid::from_raw(member.uid), Gid::from_raw(member.gid));
     rustix::fs::chownat(parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
         .map_err(fault(member, "set the owner"))?;
@@ -240,20 +250,21 @@ fn set_attributes(
     name: &CStr,
     member: &Member,
     lost: &mut Lost,
-) -> Result<(), Fault> {
+) -> Result<(), UnpackError> {
     let path = tree::own_path(parent, name);
     for (attribute, value) in &member.xattrs {
         if OVERLAY.iter().any(|start| attribute.starts_with(start)) {
             continue;
         }
-        let act = format!("set the attribute {}", super::fault::shown(attribute));
+        let act = format!("set the attribute {}", super::unpack_error::shown(attribute));
         let called = cstring(attribute).map_err(fault(member, &act))?;
         match rustix::fs::lsetxattr(&path, &*called, value, XattrFlags::empty()) {
             Ok(()) => {}
             // A security module may know no such label.
             Err(cause) if cause == Errno::NOTSUP || attribute == b"security.selinux" => {
                 lost.attributes += 1;
-                let (attribute, path) = (super::fault::shown(attribute), super::fault::shown(&member.path));
+                let (attribute, path) =
+                    (super::unpack_error::shown(attribute), super::unpack_error::shown(&member.path));
                 lost.first.get_or_insert_with(|| format!("{attribute} of {path}"));
             }
             Err(cause) => return Err(fault(member, &act)(cause)),

@@ -1,6 +1,6 @@
 //! A part of a file, read from its own position: a blob in a directory is a whole file, one in an archive a part of it.
 
-use super::{fault::Fault, members::Skip};
+use super::{members::Skip, unpack_error::UnpackError};
 use camino::Utf8Path;
 use rustix::fs::{FileType, Mode, OFlags};
 use std::{
@@ -83,7 +83,7 @@ impl BufRead for Seekable {
 }
 
 impl Skip for Seekable {
-    fn skip(&mut self, bytes: u64) -> Result<u64, Fault> {
+    fn skip(&mut self, bytes: u64) -> Result<u64, UnpackError> {
         let bytes = bytes.min(self.left());
         let buffered = self.0.buffer().len();
         match usize::try_from(bytes) {

@@ -1,8 +1,8 @@
 //! Files with holes, as GNU tar stores them: where the data that follows belongs.
 
 use super::{
-    fault::Fault,
     pax::{Records, number},
+    unpack_error::UnpackError,
 };
 use std::io::{BufRead, Read};
 use tar::{GnuExtSparseHeader, GnuSparseHeader, Header};
@@ -19,12 +19,12 @@ pub(super) struct Sparse {
     pub(super) pieces: Vec<(u64, u64)>,
 }
 
-fn broken() -> Fault {
-    Fault::Damaged("the map of a sparse file in its tar archive is broken".to_owned())
+fn broken() -> UnpackError {
+    UnpackError::Damaged("the map of a sparse file in its tar archive is broken".to_owned())
 }
 
 impl Sparse {
-    fn checked(self, stored: u64) -> Result<Self, Fault> {
+    fn checked(self, stored: u64) -> Result<Self, UnpackError> {
         let mut end = 0u64;
         let mut sum = 0u64;
         for (offset, length) in &self.pieces {
@@ -40,9 +40,11 @@ impl Sparse {
         Ok(self)
     }
 
-    fn add(&mut self, offset: u64, length: u64) -> Result<(), Fault> {
+    fn add(&mut self, offset: u64, length: u64) -> Result<(), UnpackError> {
         if self.pieces.len() == MOST_PIECES {
-            return Err(Fault::Refused("a sparse file in it has more than a million pieces".to_owned()));
+            return Err(UnpackError::Refused(
+                "a sparse file in it has more than a million pieces".to_owned(),
+            ));
         }
         if length > 0 {
             self.pieces.push((offset, length));
@@ -51,7 +53,11 @@ impl Sparse {
     }
 
     /// The old form: pieces in the header itself, more of them in blocks before the data.
-    pub(super) fn of_header(header: &Header, stored: u64, input: &mut impl Read) -> Result<Self, Fault> {
+    pub(super) fn of_header(
+        header: &Header,
+        stored: u64,
+        input: &mut impl Read,
+    ) -> Result<Self, UnpackError> {
         let gnu = header.as_gnu().ok_or_else(broken)?;
         let mut found = Self { real_size: gnu.real_size().map_err(|_| broken())?, pieces: Vec::new() };
         found.add_all(&gnu.sparse)?;
@@ -65,7 +71,7 @@ impl Sparse {
         found.checked(stored)
     }
 
-    fn add_all(&mut self, pieces: &[GnuSparseHeader]) -> Result<(), Fault> {
+    fn add_all(&mut self, pieces: &[GnuSparseHeader]) -> Result<(), UnpackError> {
         for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
             let (offset, length) = (piece.offset(), piece.length());
             self.add(offset.map_err(|_| broken())?, length.map_err(|_| broken())?)?;
@@ -79,7 +85,7 @@ impl Sparse {
         records: &Records,
         stored: &mut u64,
         input: &mut impl BufRead,
-    ) -> Result<Option<Self>, Fault> {
+    ) -> Result<Option<Self>, UnpackError> {
         let version = (records.number("GNU.sparse.major")?, records.number("GNU.sparse.minor")?);
         if version == (Some(1), Some(0)) {
             let real_size = records.number("GNU.sparse.realsize")?.ok_or_else(broken)?;
@@ -99,13 +105,13 @@ impl Sparse {
         if version == (None, None) && records.beginning("GNU.sparse.").is_empty() {
             return Ok(None);
         }
-        Err(Fault::Refused("a sparse file in it is stored in a form that is not known here".to_owned()))
+        Err(UnpackError::Refused("a sparse file in it is stored in a form that is not known here".to_owned()))
     }
 
     /// Decimal numbers, a line each: how many pieces, then offset and length of each; filled up to a block.
-    fn read_map(&mut self, stored: &mut u64, input: &mut impl BufRead) -> Result<(), Fault> {
+    fn read_map(&mut self, stored: &mut u64, input: &mut impl BufRead) -> Result<(), UnpackError> {
         let mut used = 0u64;
-        let mut next = |input: &mut dyn BufRead| -> Result<u64, Fault> {
+        let mut next = |input: &mut dyn BufRead| -> Result<u64, UnpackError> {
             let mut line = Vec::new();
             used += (&mut *input).take(24).read_until(b'\n', &mut line)? as u64;
             number(line.strip_suffix(b"\n").ok_or_else(broken)?).ok_or_else(broken)
@@ -142,7 +148,7 @@ mod tests {
         let past = records(&[("GNU.sparse.size", "12"), ("GNU.sparse.map", "10,5")]);
         assert!(Sparse::of_records(&past, &mut 5, &mut &b""[..]).is_err());
         let oldest = records(&[("GNU.sparse.numblocks", "10")]);
-        assert!(matches!(Sparse::of_records(&oldest, &mut 5, &mut &b""[..]), Err(Fault::Refused(_))));
+        assert!(matches!(Sparse::of_records(&oldest, &mut 5, &mut &b""[..]), Err(UnpackError::Refused(_))));
         assert_eq!(Sparse::of_records(&records(&[("path", "a")]), &mut 5, &mut &b""[..]).unwrap(), None);
     }
 

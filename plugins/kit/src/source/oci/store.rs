@@ -2,9 +2,9 @@
 
 use super::{
     digest::Meter,
-    fault::Fault,
     members::{Kind, Members},
     section::{Section, Seekable},
+    unpack_error::UnpackError,
 };
 use crate::source::compression::{Compression, unpacked};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -28,25 +28,25 @@ pub(super) enum Store {
 
 impl Store {
     /// The layout at a path. `None` for a compressed archive: that must be [unpacked](Self::unpack) first.
-    pub(super) fn open(path: &Utf8Path) -> Result<Option<Self>, Fault> {
-        let metadata = path.metadata().map_err(|cause| Fault::Refused(cause.to_string()))?;
+    pub(super) fn open(path: &Utf8Path) -> Result<Option<Self>, UnpackError> {
+        let metadata = path.metadata().map_err(|cause| UnpackError::Refused(cause.to_string()))?;
         if metadata.is_dir() {
             return Ok(Some(Self::Directory(path.to_owned())));
         }
-        let file = Section::of_file(path).map_err(|cause| Fault::Refused(cause.to_string()))?;
+        let file = Section::of_file(path).map_err(|cause| UnpackError::Refused(cause.to_string()))?;
         let mut start = Vec::new();
         file.clone().take(6).read_to_end(&mut start)?;
         match Compression::of(&start) {
             Compression::Plain => Self::of_archive(file).map(Some),
             Compression::Bzip2 => {
-                Err(Fault::Refused("it is compressed with bzip2: decompress it first".to_owned()))
+                Err(UnpackError::Refused("it is compressed with bzip2: decompress it first".to_owned()))
             }
             _ => Ok(None),
         }
     }
 
     /// A compressed archive, unpacked into `scratch` as its blobs are not read in the order they lie in.
-    pub(super) fn unpack(path: &Utf8Path, scratch: &Utf8Path, host: &Host<'_>) -> Result<Self, Fault> {
+    pub(super) fn unpack(path: &Utf8Path, scratch: &Utf8Path, host: &Host<'_>) -> Result<Self, UnpackError> {
         host.info(format!("decompressing {path}"));
         let target = scratch.join("oci-archive.tar");
         let packed = Section::of_file(path)?;
@@ -56,7 +56,7 @@ impl Store {
         let mut buffer = vec![0; 1 << 17];
         for turn in 0u64.. {
             if turn.is_multiple_of(64) {
-                host.checkpoint().map_err(Fault::Stopped)?;
+                host.checkpoint().map_err(UnpackError::Stopped)?;
                 host.progress("decompressing the archive", 0, total);
             }
             match input.read(&mut buffer)? {
@@ -71,12 +71,12 @@ impl Store {
         Ok(store)
     }
 
-    fn of_archive(file: Section) -> Result<Self, Fault> {
+    fn of_archive(file: Section) -> Result<Self, UnpackError> {
         let total = file.left();
         let mut members = Members::new(Seekable::new(file.clone()));
         let mut index = BTreeMap::new();
         let not_tar = |fault| match fault {
-            Fault::Damaged(text) => Fault::Damaged(format!("it is no whole tar archive: {text}")),
+            UnpackError::Damaged(text) => UnpackError::Damaged(format!("it is no whole tar archive: {text}")),
             other => other,
         };
         while let Some(member) = members.next().map_err(not_tar)? {
@@ -88,11 +88,11 @@ impl Store {
                 continue;
             }
             if index.len() == MOST_FILES {
-                return Err(Fault::Refused(format!("it has more than {MOST_FILES} files")));
+                return Err(UnpackError::Refused(format!("it has more than {MOST_FILES} files")));
             }
             let at = total - members.input().left();
             if file.part(at, member.stored).is_none() {
-                return Err(Fault::Damaged("it ends in the middle of a file".to_owned()));
+                return Err(UnpackError::Damaged("it ends in the middle of a file".to_owned()));
             }
             index.insert(name.to_owned(), (at, member.stored));
         }
@@ -120,30 +120,30 @@ impl Store {
     }
 
     /// A small file of the layout itself, which no digest vouches for.
-    pub(super) fn text(&self, name: &str) -> Result<Vec<u8>, Fault> {
+    pub(super) fn text(&self, name: &str) -> Result<Vec<u8>, UnpackError> {
         let fault = |cause: &dyn std::fmt::Display| {
-            Fault::Damaged(format!("its file {name} cannot be read: {cause}"))
+            UnpackError::Damaged(format!("its file {name} cannot be read: {cause}"))
         };
         let file = self.file(name).map_err(|cause| fault(&cause))?;
         read_small(file, name)
     }
 
     /// The blob that a descriptor tells of, its size checked and its digest not.
-    pub(super) fn blob(&self, descriptor: &Descriptor) -> Result<Section, Fault> {
+    pub(super) fn blob(&self, descriptor: &Descriptor) -> Result<Section, UnpackError> {
         let digest = descriptor.digest();
         let file = self.file(&name_of(digest)).map_err(|cause| match cause.kind() {
-            std::io::ErrorKind::NotFound => Fault::Damaged(format!("its blob {digest} is missing")),
-            _ => Fault::Damaged(format!("its blob {digest} cannot be read: {cause}")),
+            std::io::ErrorKind::NotFound => UnpackError::Damaged(format!("its blob {digest} is missing")),
+            _ => UnpackError::Damaged(format!("its blob {digest} cannot be read: {cause}")),
         })?;
         if file.left() == descriptor.size() {
             return Ok(file);
         }
         let (is, should) = (file.left(), descriptor.size());
-        Err(Fault::Damaged(format!("its blob {digest} has {is} bytes, not {should}")))
+        Err(UnpackError::Damaged(format!("its blob {digest} has {is} bytes, not {should}")))
     }
 
     /// A small blob, verified.
-    pub(super) fn verified(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Fault> {
+    pub(super) fn verified(&self, descriptor: &Descriptor) -> Result<Vec<u8>, UnpackError> {
         let digest = descriptor.digest();
         let meter = Meter::like(digest)?;
         let bytes = read_small(self.blob(descriptor)?, digest.as_ref())?;
@@ -158,9 +158,9 @@ fn name_of(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm(), digest.digest())
 }
 
-fn read_small(file: Section, name: &str) -> Result<Vec<u8>, Fault> {
+fn read_small(file: Section, name: &str) -> Result<Vec<u8>, UnpackError> {
     if file.left() > MOST_TEXT {
-        return Err(Fault::Refused(format!("its {name} is larger than 4 MiB")));
+        return Err(UnpackError::Refused(format!("its {name} is larger than 4 MiB")));
     }
     let mut bytes = Vec::new();
     file.take(MOST_TEXT).read_to_end(&mut bytes)?;

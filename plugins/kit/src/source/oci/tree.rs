@@ -29,7 +29,7 @@ impl Tree {
     }
 
     /// Bytes that are free on its file system.
-    pub(super) fn room(&self) -> Result<u64> {
+    pub(super) fn free_bytes(&self) -> Result<u64> {
         let stat = rustix::fs::fstatvfs(&self.root)?;
         Ok(stat.f_bfree.saturating_mul(stat.f_frsize))
     }

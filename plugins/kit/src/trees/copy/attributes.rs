@@ -1,6 +1,6 @@
 //! What a file has beside its content: owner, mode, extended attributes, times, flags.
 
-use super::{Task, entry::Place, lost::Lost};
+use super::{Task, entry::CopiedName, lost::Lost};
 use rustix::{
     fd::{AsRawFd, BorrowedFd},
     fs::{
@@ -122,7 +122,7 @@ pub(super) fn give(
 /// The same for what must not be opened.
 pub(super) fn give_by_name(
     task: &Task<'_>,
-    place: &Place<'_>,
+    place: &CopiedName<'_>,
     stat: &Statx,
     scratch: &mut Scratch,
     path: &dyn Fn() -> String,

@@ -51,7 +51,7 @@ pub(super) fn copy(
             Err(cause) => return Err(cause),
         }
     }
-    let mut pump = Pump { task, source, target, in_kernel: task.way != Way::ReadAndWrite, scratch };
+    let mut pump = CopyBuffer { task, source, target, in_kernel: task.way != Way::ReadAndWrite, scratch };
     if stat.stx_blocks.saturating_mul(512) >= size {
         pump.range(0, size)?;
     } else {
@@ -76,7 +76,7 @@ fn share(source: &OwnedFd, target: &OwnedFd) -> rustix::io::Result<()> {
     }
 }
 
-struct Pump<'p> {
+struct CopyBuffer<'p> {
     task: &'p Task<'p>,
     source: &'p OwnedFd,
     target: &'p OwnedFd,
@@ -84,7 +84,7 @@ struct Pump<'p> {
     scratch: &'p mut Scratch,
 }
 
-impl Pump<'_> {
+impl CopyBuffer<'_> {
     /// Copies what is no hole, and makes the file as long as it was.
     fn sparse(&mut self, size: u64) -> rustix::io::Result<()> {
         let mut at = 0;

@@ -3,9 +3,9 @@
 use super::{
     Task,
     attributes::{self, Pair, Scratch, give_flags},
+    copy_error::CopyError,
     data,
-    fault::Fault,
-    links::Turn,
+    links::LinkStep,
     walk::Node,
 };
 use disklessset_system::beneath;
@@ -17,16 +17,16 @@ use rustix::{
 use std::{ffi::CStr, sync::atomic::Ordering};
 
 /// A name in a directory of the source, and in the one of the target that becomes the same.
-pub(super) struct Place<'p> {
+pub(super) struct CopiedName<'p> {
     pub(super) node: &'p Node,
     pub(super) name: &'p CStr,
     pub(super) source: BorrowedFd<'p>,
     pub(super) target: BorrowedFd<'p>,
 }
 
-impl Place<'_> {
-    pub(super) fn fault(&self, task: &Task<'_>, act: &str, cause: Errno) -> Fault {
-        Fault::new(act, format!("{}/{}", task.source_path, self.node.path_of(self.name)), cause)
+impl CopiedName<'_> {
+    pub(super) fn fault(&self, task: &Task<'_>, act: &str, cause: Errno) -> CopyError {
+        CopyError::new(act, format!("{}/{}", task.source_path, self.node.path_of(self.name)), cause)
     }
 
     fn path(&self) -> String {
@@ -35,7 +35,7 @@ impl Place<'_> {
 }
 
 /// The kind of an entry, looked up where the file system does not list it.
-pub(super) fn kind(task: &Task<'_>, place: &Place<'_>, listed: FileType) -> Result<FileType, Fault> {
+pub(super) fn kind(task: &Task<'_>, place: &CopiedName<'_>, listed: FileType) -> Result<FileType, CopyError> {
     if listed != FileType::Unknown {
         return Ok(listed);
     }
@@ -56,10 +56,10 @@ pub(super) fn open(above: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> rustix:
 /// Copies an entry that is no directory.
 pub(super) fn copy(
     task: &Task<'_>,
-    place: &Place<'_>,
+    place: &CopiedName<'_>,
     listed: FileType,
     scratch: &mut Scratch,
-) -> Result<(), Fault> {
+) -> Result<(), CopyError> {
     let fault = |act: &'static str| move |cause| place.fault(task, act, cause);
     let is_file = matches!(kind(task, place, listed)?, FileType::RegularFile);
     let opened = if is_file { Some(open(place.source, place.name, OFlags::RDONLY)) } else { None };
@@ -82,27 +82,27 @@ pub(super) fn copy(
         return make(task, place, file, &stat, scratch);
     }
     match task.links.turn(&stat, place, &task.queue).map_err(fault("make a hard link of"))? {
-        Turn::Linked => Ok(()),
-        Turn::First(turn) => {
+        LinkStep::Linked => Ok(()),
+        LinkStep::First(turn) => {
             make(task, place, file, &stat, scratch)?;
             turn.made(place).map_err(fault("remember the hard link"))
         }
-        Turn::Full(turn) => {
+        LinkStep::Full(turn) => {
             task.lost.add("hard links, beyond what the file system allows,", place.path());
             make(task, place, file, &stat, scratch)?;
             turn.made(place).map_err(fault("remember the hard link"))
         }
-        Turn::Stopped => Ok(()),
+        LinkStep::Stopped => Ok(()),
     }
 }
 
 fn make(
     task: &Task<'_>,
-    place: &Place<'_>,
+    place: &CopiedName<'_>,
     file: Option<OwnedFd>,
     stat: &Statx,
     scratch: &mut Scratch,
-) -> Result<(), Fault> {
+) -> Result<(), CopyError> {
     match file {
         Some(file) => regular(task, place, &file, stat, scratch),
         None => special(task, place, stat, scratch),
@@ -111,11 +111,11 @@ fn make(
 
 fn regular(
     task: &Task<'_>,
-    place: &Place<'_>,
+    place: &CopiedName<'_>,
     source: &OwnedFd,
     stat: &Statx,
     scratch: &mut Scratch,
-) -> Result<(), Fault> {
+) -> Result<(), CopyError> {
     let fault = |act: &'static str| move |cause| place.fault(task, act, cause);
     let mode = Mode::from_raw_mode(u32::from(stat.stx_mode) & 0o777);
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -136,7 +136,12 @@ fn regular(
 }
 
 /// Links, devices, FIFOs, sockets: they are worked on by name, opening them could wake somebody up.
-fn special(task: &Task<'_>, place: &Place<'_>, stat: &Statx, scratch: &mut Scratch) -> Result<(), Fault> {
+fn special(
+    task: &Task<'_>,
+    place: &CopiedName<'_>,
+    stat: &Statx,
+    scratch: &mut Scratch,
+) -> Result<(), CopyError> {
     let fault = |act: &'static str| move |cause| place.fault(task, act, cause);
     let (target, name) = (place.target, place.name);
     match attributes::kind(stat) {
@@ -157,7 +162,7 @@ fn special(task: &Task<'_>, place: &Place<'_>, stat: &Statx, scratch: &mut Scrat
 }
 
 /// A file with another mounted over it, such as a bound `resolv.conf`: the copy has an empty one to mount over.
-fn mount_point(task: &Task<'_>, place: &Place<'_>) -> Result<(), Fault> {
+fn mount_point(task: &Task<'_>, place: &CopiedName<'_>) -> Result<(), CopyError> {
     let fault = |cause| place.fault(task, "copy the mount point", cause);
     let stat = attributes::stat(place.source, place.name).map_err(fault)?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -3,7 +3,7 @@
 
 use super::{
     attributes::{self, KEPT_FLAGS},
-    entry::{Place, unlink},
+    entry::{CopiedName, unlink},
     lost::Lost,
     queue::Queue,
     walk::open_below,
@@ -32,7 +32,7 @@ pub(super) struct Links {
 }
 
 /// What to do with one name of a file.
-pub(super) enum Turn<'l> {
+pub(super) enum LinkStep<'l> {
     /// Nothing: it is a name of the copy that is there.
     Linked,
     /// To make the copy: no other name was met before.
@@ -70,14 +70,14 @@ impl Links {
     pub(super) fn turn(
         &self,
         stat: &Statx,
-        place: &Place<'_>,
+        place: &CopiedName<'_>,
         queue: &Queue,
-    ) -> rustix::io::Result<Turn<'_>> {
+    ) -> rustix::io::Result<LinkStep<'_>> {
         let key = key(stat)?;
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         while under_way.contains(&key) {
             if queue.is_stopped() {
-                return Ok(Turn::Stopped);
+                return Ok(LinkStep::Stopped);
             }
             let waited = self.made.wait_timeout(under_way, LOOK);
             under_way = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -87,11 +87,11 @@ impl Links {
             First { links: self, key: key.clone() }
         };
         match rustix::fs::linkat(&self.directory, &key, place.target, place.name, AtFlags::empty()) {
-            Ok(()) => Ok(Turn::Linked),
-            Err(Errno::NOENT) => Ok(Turn::First(first(&mut under_way))),
+            Ok(()) => Ok(LinkStep::Linked),
+            Err(Errno::NOENT) => Ok(LinkStep::First(first(&mut under_way))),
             Err(Errno::MLINK) => {
                 unlink(self.directory.as_fd(), &key)?;
-                Ok(Turn::Full(first(&mut under_way)))
+                Ok(LinkStep::Full(first(&mut under_way)))
             }
             Err(cause) => Err(cause),
         }
@@ -124,7 +124,7 @@ impl Links {
 
 impl First<'_> {
     /// The copy is there: from now on it is found.
-    pub(super) fn made(self, place: &Place<'_>) -> rustix::io::Result<()> {
+    pub(super) fn made(self, place: &CopiedName<'_>) -> rustix::io::Result<()> {
         rustix::fs::linkat(place.target, place.name, &self.links.directory, &self.key, AtFlags::empty())
     }
 }

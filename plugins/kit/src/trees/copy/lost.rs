@@ -24,7 +24,7 @@ impl Names {
         }
     }
 
-    fn told(&self) -> String {
+    fn summary(&self) -> String {
         let more = self.count - self.first.len() as u64;
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         format!("{}{more}", self.first.join(", "))
@@ -61,7 +61,7 @@ impl Lost {
     /// A line for each loss.
     pub(super) fn losses(&self) -> Vec<String> {
         let losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
-        losses.iter().map(|(what, names)| format!("{what} of {}", names.told())).collect()
+        losses.iter().map(|(what, names)| format!("{what} of {}", names.summary())).collect()
     }
 
     /// Lines about what is as it should be, but may surprise.
@@ -70,7 +70,7 @@ impl Lost {
         let mut add = |what: &str, names: &Mutex<Names>| {
             let names = names.lock().unwrap_or_else(PoisonError::into_inner);
             if names.count > 0 {
-                lines.push(format!("{what} {}", names.told()));
+                lines.push(format!("{what} {}", names.summary()));
             }
         };
         add("what is mounted inside was left out:", &self.mounts);

@@ -5,9 +5,9 @@
 //! Memory does not grow with the tree: names are read as a stream, hard links are remembered by the target itself.
 
 mod attributes;
+mod copy_error;
 mod data;
 mod entry;
-mod fault;
 mod links;
 mod lost;
 mod queue;
@@ -16,9 +16,9 @@ mod walk;
 use super::{Copied, Method, kind};
 use attributes::New;
 use camino::Utf8Path;
+use copy_error::CopyError;
 use disklessset_plugin_api::{Error, Host, Result};
 use disklessset_system::file_system::FileSystem;
-use fault::Fault;
 use links::Links;
 use lost::Lost;
 use queue::Queue;
@@ -52,7 +52,7 @@ pub(super) enum Sharing {
 
 /// What comes with a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Telling {
+pub(super) enum Reporter {
     /// The user hears how far it is, what is odd, what is lost; in the end it is on disk.
     All,
     /// Nothing: it is one of many that are alike, and the caller tells, and flushes.
@@ -79,7 +79,7 @@ pub(super) fn copy(
     source: &Utf8Path,
     target: &Utf8Path,
     sharing: Sharing,
-    telling: Telling,
+    telling: Reporter,
     host: &Host<'_>,
 ) -> Result<Copied> {
     refuse_itself(source, target)?;
@@ -97,12 +97,12 @@ pub(super) fn copy(
         supervise(&task, telling, host)
     })?;
     task.finish()?;
-    if telling == Telling::All {
+    if telling == Reporter::All {
         task.flush()?;
     }
     let (entries, bytes) = (task.entries.load(Ordering::Relaxed), task.bytes.load(Ordering::Relaxed));
     host.debug(format!("copied {entries} entries with {bytes} bytes from {source} to {target}"));
-    if telling == Telling::All {
+    if telling == Reporter::All {
         for line in task.lost.remarks() {
             host.info(format!("{source}: {line}"));
         }
@@ -110,7 +110,7 @@ pub(super) fn copy(
     let shared = sharing == Sharing::Always && task.has_shared.load(Ordering::Relaxed);
     let method = if shared { Method::Reflink } else { Method::Copy };
     let lost = task.lost.losses();
-    if telling == Telling::All {
+    if telling == Reporter::All {
         for line in &lost {
             host.warn(format!("the copy of {source} loses {line}"));
         }
@@ -146,14 +146,14 @@ fn threads() -> usize {
 }
 
 /// Waits for the threads; sees to it that they stop when the user asks for it. The host belongs to this thread alone.
-fn supervise(task: &Task<'_>, telling: Telling, host: &Host<'_>) -> Result<()> {
+fn supervise(task: &Task<'_>, telling: Reporter, host: &Host<'_>) -> Result<()> {
     let mut told = Instant::now();
     while !task.queue.wait_for_end(LOOK) {
         if let Err(stop) = host.checkpoint() {
             task.queue.stop();
             return Err(stop);
         }
-        if telling == Telling::All && told.elapsed() >= TELL {
+        if telling == Reporter::All && told.elapsed() >= TELL {
             told = Instant::now();
             host.progress("copying the tree", task.entries.load(Ordering::Relaxed), 0);
         }
@@ -166,7 +166,7 @@ impl<'a> Task<'a> {
         let open = |path: &Utf8Path| {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             rustix::fs::open(path.as_std_path(), flags, Mode::empty())
-                .map_err(|cause| Fault::new("open", path, cause))
+                .map_err(|cause| CopyError::new("open", path, cause))
         };
         let (source, target_fd) = (open(source_path)?, open(target)?);
         // These share what the kernel is asked to copy.
@@ -178,11 +178,11 @@ impl<'a> Task<'a> {
         };
         // Until it is whole, nobody but root looks in.
         rustix::fs::fchmod(&target_fd, Mode::RWXU)
-            .map_err(|cause| Fault::new("make private", target, cause))?;
+            .map_err(|cause| CopyError::new("make private", target, cause))?;
         let links =
-            Links::new(&target_fd).map_err(|cause| Fault::new("make a directory in", target, cause))?;
-        let new =
-            New::as_shown_by(links.directory()).map_err(|cause| Fault::new("look into", target, cause))?;
+            Links::new(&target_fd).map_err(|cause| CopyError::new("make a directory in", target, cause))?;
+        let new = New::as_shown_by(links.directory())
+            .map_err(|cause| CopyError::new("look into", target, cause))?;
         Ok(Self {
             source,
             source_path,
@@ -203,14 +203,14 @@ impl<'a> Task<'a> {
         if let Some(fault) = self.queue.fault() {
             return Err(fault.into());
         }
-        let fault = |act| move |cause| Fault::new(act, self.source_path, cause);
+        let fault = |act| move |cause| CopyError::new(act, self.source_path, cause);
         self.links.remove(&self.target, &self.lost).map_err(fault("finish the hard links of"))?;
         walk::finish_root(self)?;
         Ok(())
     }
 
     fn flush(&self) -> Result<()> {
-        let fault = |cause| Fault::new("flush the copy of", self.source_path, cause);
+        let fault = |cause| CopyError::new("flush the copy of", self.source_path, cause);
         Ok(rustix::fs::syncfs(&self.target).map_err(fault)?)
     }
 }

@@ -1,6 +1,6 @@
 //! Directories that wait for a thread. Short on purpose: a thread that finds it full goes into the directory itself.
 
-use super::{fault::Fault, walk::Node};
+use super::{copy_error::CopyError, walk::Node};
 use std::{
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -17,7 +17,7 @@ struct State {
     waiting: Vec<Arc<Node>>,
     /// Directories that a thread is at.
     busy: usize,
-    fault: Option<Fault>,
+    fault: Option<CopyError>,
     stopped: bool,
 }
 
@@ -71,7 +71,7 @@ impl Queue {
     }
 
     /// A thread is through with a directory it took, well or not.
-    pub(super) fn done(&self, outcome: Result<(), Fault>) {
+    pub(super) fn done(&self, outcome: Result<(), CopyError>) {
         let mut state = self.state();
         state.busy -= 1;
         if let Err(fault) = outcome {
@@ -117,7 +117,7 @@ impl Queue {
     }
 
     /// What went wrong first.
-    pub(super) fn fault(&self) -> Option<Fault> {
+    pub(super) fn fault(&self) -> Option<CopyError> {
         self.state().fault.clone()
     }
 }

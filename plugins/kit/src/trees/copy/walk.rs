@@ -3,8 +3,8 @@
 use super::{
     Task,
     attributes::{self, Scratch},
-    entry::{self, Place},
-    fault::Fault,
+    copy_error::CopyError,
+    entry::{self, CopiedName},
 };
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
@@ -92,7 +92,7 @@ pub(super) fn work(task: &Task<'_>) {
 }
 
 /// Copies a directory and those below it that nobody else wants.
-fn subtree(task: &Task<'_>, node: Arc<Node>, scratch: &mut Scratch) -> Result<(), Fault> {
+fn subtree(task: &Task<'_>, node: Arc<Node>, scratch: &mut Scratch) -> Result<(), CopyError> {
     let mut levels = Vec::new();
     let begin = (task.source.as_fd(), task.target.as_fd());
     let names = node.names();
@@ -119,7 +119,7 @@ fn subtree(task: &Task<'_>, node: Arc<Node>, scratch: &mut Scratch) -> Result<()
             continue;
         }
         let source = here.source.fd().map_err(|cause| fault(task, "read", &here.node, name, cause))?;
-        let place = Place { node: &here.node, name, source, target: here.target.as_fd() };
+        let place = CopiedName { node: &here.node, name, source, target: here.target.as_fd() };
         if entry::kind(task, &place, entry.file_type())? != FileType::Directory {
             entry::copy(task, &place, entry.file_type(), scratch)?;
             continue;
@@ -144,17 +144,17 @@ fn subtree(task: &Task<'_>, node: Arc<Node>, scratch: &mut Scratch) -> Result<()
     Ok(())
 }
 
-fn fault(task: &Task<'_>, act: &str, node: &Node, name: &CStr, cause: Errno) -> Fault {
+fn fault(task: &Task<'_>, act: &str, node: &Node, name: &CStr, cause: Errno) -> CopyError {
     let path = node.path_of(name);
-    Fault::new(act, format!("{}/{}", task.source_path, path.trim_end_matches('/')), cause)
+    CopyError::new(act, format!("{}/{}", task.source_path, path.trim_end_matches('/')), cause)
 }
 
-fn level(node: Arc<Node>, source: OwnedFd, target: OwnedFd) -> Result<Level, Fault> {
+fn level(node: Arc<Node>, source: OwnedFd, target: OwnedFd) -> Result<Level, CopyError> {
     let stat = attributes::stat(source.as_fd(), c"");
     let read = stat.and_then(|stat| Ok((stat, Dir::new(source)?)));
     match read {
         Ok((stat, source)) => Ok(Level { node, source, target, stat }),
-        Err(cause) => Err(Fault::new("read the directory", node.path_of(c""), cause)),
+        Err(cause) => Err(CopyError::new("read the directory", node.path_of(c""), cause)),
     }
 }
 
@@ -182,7 +182,7 @@ fn open_by(top: BorrowedFd<'_>, names: &[&CStr]) -> rustix::io::Result<OwnedFd> 
 }
 
 /// All entries of a directory are there: it gets what it must not have had before.
-fn finish(task: &Task<'_>, level: &Level, scratch: &mut Scratch) -> Result<(), Fault> {
+fn finish(task: &Task<'_>, level: &Level, scratch: &mut Scratch) -> Result<(), CopyError> {
     let named = |act: &str, cause| fault(task, act, &level.node, c"", cause);
     let source = level.source.fd().map_err(|cause| named("read", cause))?;
     let on = attributes::Pair { source, target: level.target.as_fd() };
@@ -196,16 +196,16 @@ fn finish(task: &Task<'_>, level: &Level, scratch: &mut Scratch) -> Result<(), F
 }
 
 /// The topmost directory gets its attributes after everything else: until then nobody but root looks in.
-pub(super) fn finish_root(task: &Task<'_>) -> Result<(), Fault> {
+pub(super) fn finish_root(task: &Task<'_>) -> Result<(), CopyError> {
     let open = |fd: &OwnedFd| {
-        open_below(fd.as_fd(), c".").map_err(|cause| Fault::new("open", task.source_path, cause))
+        open_below(fd.as_fd(), c".").map_err(|cause| CopyError::new("open", task.source_path, cause))
     };
     let level = level(Arc::new(Node::top()), open(&task.source)?, open(&task.target)?)?;
     finish(task, &level, &mut Scratch::new())
 }
 
 /// Something is mounted there: the copy has an empty directory with the owner and mode that can be seen.
-fn mount_point(task: &Task<'_>, node: &Arc<Node>) -> Result<(), Fault> {
+fn mount_point(task: &Task<'_>, node: &Arc<Node>) -> Result<(), CopyError> {
     let named = |cause| fault(task, "copy the mount point", node, c"", cause);
     let names = node.names();
     let (above, name) = match names.split_last() {

@@ -2,10 +2,10 @@
 
 use super::{
     super::{
-        fault::Fault,
         layer::{Check, Source},
         layout,
         store::Store,
+        unpack_error::UnpackError,
     },
     make::{
         self, PLAIN, base, blob, blob_with, directory, file, gzip, index, layout as made, manifest, plain,
@@ -68,9 +68,12 @@ fn another_blob_is_refused_even_when_the_same_is_in_it() {
     read(Check::Blob).unwrap();
     // A time in the header of gzip: nothing depends on it, and somebody changed it between two readings.
     changed(&at, &digest, |bytes| bytes[4] ^= 1);
-    for check in [Check::Blob, Check::All { room: u64::MAX }] {
+    for check in [Check::Blob, Check::All { most_bytes: u64::MAX }] {
         let fault = read(check).unwrap_err();
-        assert!(matches!(&fault, Fault::Damaged(text) if text.contains(&format!("not {digest}"))), "{fault}");
+        assert!(
+            matches!(&fault, UnpackError::Damaged(text) if text.contains(&format!("not {digest}"))),
+            "{fault}"
+        );
     }
 }
 

@@ -4,7 +4,7 @@ use disklessset_plugin_api::Error;
 
 /// Why an image or one of its layers is not taken.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Fault {
+pub(super) enum UnpackError {
     /// It is not what its digest or its format says.
     #[error("{0}")]
     Damaged(String),
@@ -19,7 +19,7 @@ pub(super) enum Fault {
     Stopped(Error),
 }
 
-impl Fault {
+impl UnpackError {
     /// A member of a layer, by the name it has there.
     pub(super) fn member(name: &[u8], why: impl std::fmt::Display) -> Self {
         Self::Refused(format!("its member {} {why}", shown(name)))
@@ -39,7 +39,7 @@ impl Fault {
 }
 
 /// Errors of reading, through whatever decompresses.
-impl From<std::io::Error> for Fault {
+impl From<std::io::Error> for UnpackError {
     fn from(error: std::io::Error) -> Self {
         use std::io::ErrorKind;
         match error.kind() {

@@ -20,16 +20,16 @@ use std::{
 ///
 /// # Errors
 /// Whatever the system refuses.
-pub fn create_aside(path: &Utf8Path, mode: u32) -> Result<(Utf8PathBuf, File), FileError> {
+pub fn create_temporary(path: &Utf8Path, mode: u32) -> Result<(Utf8PathBuf, File), FileError> {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
-    let stem = aside_stem(path);
+    let stem = temporary_stem(path);
     for _ in 0..1000 {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let aside = parent_of(path).join(format!(".{stem}.{}-{number}.new", std::process::id()));
-        match create_new(&aside, mode) {
+        let temporary = parent_of(path).join(format!(".{stem}.{}-{number}.new", std::process::id()));
+        match create_new(&temporary, mode) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
-            Ok(file) => return Ok((aside, file)),
+            Ok(file) => return Ok((temporary, file)),
         }
     }
     let source = io::Error::from(io::ErrorKind::AlreadyExists);
@@ -37,7 +37,7 @@ pub fn create_aside(path: &Utf8Path, mode: u32) -> Result<(Utf8PathBuf, File), F
 }
 
 /// What the names of files aside have of their file's name: all of it, unless it is too long for a name with more to it.
-fn aside_stem(path: &Utf8Path) -> &str {
+fn temporary_stem(path: &Utf8Path) -> &str {
     let name = path.file_name().unwrap_or("file");
     let mut end = name.len().min(200);
     while !name.is_char_boundary(end) {
@@ -47,8 +47,8 @@ fn aside_stem(path: &Utf8Path) -> &str {
 }
 
 /// Whether there are files beside `path` that its writers make: of one that was killed, or is at it.
-pub fn has_asides(path: &Utf8Path) -> bool {
-    asides(path).is_ok_and(|found| !found.is_empty())
+pub fn has_temporaries(path: &Utf8Path) -> bool {
+    temporaries(path).is_ok_and(|found| !found.is_empty())
 }
 
 /// Removes what a writer of `path` that was killed left beside it. Only for those who hold the lock under which `path` is
@@ -56,30 +56,33 @@ pub fn has_asides(path: &Utf8Path) -> bool {
 ///
 /// # Errors
 /// Whatever the system refuses.
-pub fn sweep_asides(path: &Utf8Path) -> Result<(), FileError> {
-    asides(path)?.iter().try_for_each(|aside| remove_file(aside))
+pub fn sweep_temporaries(path: &Utf8Path) -> Result<(), FileError> {
+    temporaries(path)?.iter().try_for_each(|temporary| remove_file(temporary))
 }
 
 /// The same for several files of one directory, which is read once.
 ///
 /// # Errors
 /// Whatever the system refuses.
-pub fn sweep_asides_of(
+pub fn sweep_temporaries_of(
     directory: &Utf8Path,
     files: &[&Utf8Path],
     others: &Together,
 ) -> Result<(), FileError> {
-    let stems: HashSet<&str> = files.iter().map(|file| aside_stem(file)).collect();
-    let found = asides_in(directory, &|stem| stems.contains(stem))?;
-    found.iter().try_for_each(|aside| remove_file_together(aside, others))
+    let stems: HashSet<&str> = files.iter().map(|file| temporary_stem(file)).collect();
+    let found = temporaries_in(directory, &|stem| stems.contains(stem))?;
+    found.iter().try_for_each(|temporary| remove_file_together(temporary, others))
 }
 
-fn asides(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, FileError> {
-    let wanted = aside_stem(path);
-    asides_in(path.parent().unwrap_or(Utf8Path::new("/")), &|stem| stem == wanted)
+fn temporaries(path: &Utf8Path) -> Result<Vec<Utf8PathBuf>, FileError> {
+    let wanted = temporary_stem(path);
+    temporaries_in(path.parent().unwrap_or(Utf8Path::new("/")), &|stem| stem == wanted)
 }
 
-fn asides_in(parent: &Utf8Path, is_wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Utf8PathBuf>, FileError> {
+fn temporaries_in(
+    parent: &Utf8Path,
+    is_wanted: &dyn Fn(&str) -> bool,
+) -> Result<Vec<Utf8PathBuf>, FileError> {
     let entries = match parent.read_dir_utf8() {
         Ok(entries) => entries,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -27,7 +27,7 @@ const NAMED: usize = 3;
 
 /// The world at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct World {
+pub(super) struct RootSnapshot {
     files: BTreeMap<Utf8PathBuf, String>,
     /// By the kernel's number: directories of others, with mounts of theirs below, may be renamed at any time.
     mounts: BTreeMap<u64, Utf8PathBuf>,
@@ -42,7 +42,7 @@ pub(super) enum Mounts {
     Shared,
 }
 
-impl World {
+impl RootSnapshot {
     /// The world now.
     pub(super) fn now(base: &Utf8Path, whose: Mounts) -> Self {
         let rooms = Rooms::of(base);
@@ -64,8 +64,8 @@ impl World {
         for (file, facts) in &now.files {
             match self.files.get(file) {
                 None if self.is_new_below_new(file, now) => {}
-                None => found.push(format!("{} {} is there", kind(facts), told(file))),
-                Some(before) if before != facts => found.push(format!("{} is changed", told(file))),
+                None => found.push(format!("{} {} is there", kind(facts), published_name(file))),
+                Some(before) if before != facts => found.push(format!("{} is changed", published_name(file))),
                 Some(_) => {}
             }
         }
@@ -73,7 +73,7 @@ impl World {
         let tops = gone.filter(|(file, _)| {
             file.parent().is_none_or(|above| now.files.contains_key(above) || !self.files.contains_key(above))
         });
-        found.extend(tops.map(|(file, facts)| format!("{} {} is gone", kind(facts), told(file))));
+        found.extend(tops.map(|(file, facts)| format!("{} {} is gone", kind(facts), published_name(file))));
         if found.is_empty() {
             return None;
         }
@@ -94,7 +94,7 @@ impl World {
 }
 
 /// A path as the root has it: without the place around it.
-fn told(file: &Utf8Path) -> String {
+fn published_name(file: &Utf8Path) -> String {
     match file.strip_prefix("root") {
         Ok(inside) => format!("/{inside}"),
         Err(_) => format!("/{}", file.as_str().replacen("var-tmp", "var/tmp", 1)),
@@ -215,13 +215,13 @@ mod tests {
         for file in ["root/gone", "root/changed"] {
             std::fs::write(base.join(file), "x").unwrap();
         }
-        let before = World::now(base, Mounts::Shared);
-        assert_eq!(before.difference(&World::now(base, Mounts::Shared)), None);
+        let before = RootSnapshot::now(base, Mounts::Shared);
+        assert_eq!(before.difference(&RootSnapshot::now(base, Mounts::Shared)), None);
         std::fs::remove_file(base.join("root/gone")).unwrap();
         std::fs::write(base.join("root/changed"), "y").unwrap();
         std::fs::create_dir_all(base.join("root/new/deep")).unwrap();
         std::fs::write(base.join("root/var/log/a.log"), "y").unwrap();
-        let difference = before.difference(&World::now(base, Mounts::Shared)).unwrap();
+        let difference = before.difference(&RootSnapshot::now(base, Mounts::Shared)).unwrap();
         assert_eq!(difference, "/changed is changed, directory /new is there, file /gone is gone");
     }
 }

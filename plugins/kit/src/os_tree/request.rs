@@ -23,7 +23,7 @@ pub enum KernelChoice {
 
 /// All that a user can say about an OS tree. What a class does not declare has its default.
 #[derive(Debug)]
-pub struct Wish {
+pub struct OsTreeRequest {
     /// What the tree is for.
     pub purpose: Purpose,
     /// The kernel.
@@ -34,7 +34,7 @@ pub struct Wish {
     pub repositories: Repositories,
     /// The package set.
     pub set: PackageSet,
-    /// Root's password; without one the account stays locked.
+    /// Root's password (default: root cannot log in with a password).
     pub password: Option<String>,
     /// The keys that open root's account, and the file they came from.
     pub keys: Option<(Utf8PathBuf, PublicKeys)>,
@@ -54,7 +54,7 @@ pub struct Wish {
     pub script: Option<(Utf8PathBuf, String)>,
 }
 
-impl Wish {
+impl OsTreeRequest {
     /// Reads the parameters of [`super::params`]. The package set is STANDARD for a class without one.
     ///
     /// # Errors
@@ -136,7 +136,7 @@ impl Wish {
 type Check<'a> = dyn Fn(String) -> Result<()> + 'a;
 
 /// Looks at the arguments about an OS tree that are there, one by one, for [`disklessset_plugin_api::ImageClass::check`]: what of them
-/// cannot be used. What goes together only [`Wish::from_arguments`] can tell, once all are there.
+/// cannot be used. What goes together only [`OsTreeRequest::from_arguments`] can tell, once all are there.
 ///
 /// # Errors
 /// What is no fault of what was typed, once all is there: a tree that is refused for safety, one that cannot be read.
@@ -173,7 +173,7 @@ pub fn check_given(action: &ActionCheck<'_>, host: &Host<'_>) -> Result<Vec<Refu
 pub fn check(purpose: Purpose, action: &ActionCheck<'_>, host: &Host<'_>) -> Result<Vec<Refusal>> {
     let refusals = check_given(action, host)?;
     if refusals.is_empty() && action.complete {
-        Wish::from_arguments(purpose, action.arguments, host)?;
+        OsTreeRequest::from_arguments(purpose, action.arguments, host)?;
     }
     Ok(refusals)
 }
@@ -205,19 +205,21 @@ mod tests {
     use disklessset_plugin_api::testing::TestHost;
     use serde_json::json;
 
-    fn wish(more: serde_json::Value) -> Result<Wish> {
+    fn request(more: serde_json::Value) -> Result<OsTreeRequest> {
         // The directory has an etc/passwd: this server's own.
         let mut all = json!({"kernel": "from-image", "source": "tree:/"});
         all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let test = TestHost::new();
-        Wish::from_arguments(Purpose::Nfs, &serde_json::from_value(all).unwrap(), &test.host("C"))
+        OsTreeRequest::from_arguments(Purpose::Nfs, &serde_json::from_value(all).unwrap(), &test.host("C"))
     }
 
     #[test]
     fn what_a_class_does_not_declare_has_its_default() {
-        let wish = wish(json!({})).unwrap();
-        assert_eq!((wish.set, wish.selinux), (PackageSet::Standard, Selinux::Off));
-        assert!(wish.kernel_parameters.is_empty() && wish.packages.is_empty() && wish.script.is_none());
+        let request = request(json!({})).unwrap();
+        assert_eq!((request.set, request.selinux), (PackageSet::Standard, Selinux::Off));
+        assert!(
+            request.kernel_parameters.is_empty() && request.packages.is_empty() && request.script.is_none()
+        );
     }
 
     #[test]
@@ -229,7 +231,7 @@ mod tests {
             std::collections::BTreeMap::new(),
             "/nowhere",
         );
-        wish(all).unwrap().record(&mut image);
+        request(all).unwrap().record(&mut image);
         assert_eq!(image.text("source").unwrap(), "tree:/");
         assert_eq!(image.get::<Vec<String>>("additional_packages").unwrap().unwrap(), ["vim"]);
         assert!(image.attributes().values().all(|value| !value.to_string().contains("hunter2")));
@@ -248,7 +250,7 @@ mod tests {
             (json!({"kernel_package": "a;b"}), "kernel_package cannot be used"),
             (json!({"run": "/etc"}), "cannot read the script /etc"),
         ] {
-            let error = wish(bad.clone()).unwrap_err();
+            let error = request(bad.clone()).unwrap_err();
             assert!(error.to_string().contains(reason), "{bad}: {error}");
         }
     }

@@ -19,13 +19,13 @@ use std::{
 };
 
 /// A whole file that has no place yet. Dropped before it is published, it is removed.
-pub(super) struct Aside {
+pub(super) struct IncomingBlob {
     pub(super) path: Utf8PathBuf,
     pub(super) digest: Digest,
     pub(super) sharing: Sharing,
 }
 
-impl Drop for Aside {
+impl Drop for IncomingBlob {
     fn drop(&mut self) {
         // Ours alone, or published and not there any more; what led here is what is told.
         let _ = std::fs::remove_file(&self.path);
@@ -38,10 +38,10 @@ impl Layout {
         &self,
         source: &Source<'_>,
         known: Option<Digest>,
-    ) -> Result<Option<Aside>, LayoutError> {
-        let (path, file) = durable::create_aside(&self.incoming().join("blob"), 0o644)?;
+    ) -> Result<Option<IncomingBlob>, LayoutError> {
+        let (path, file) = durable::create_temporary(&self.incoming().join("blob"), 0o644)?;
         // The digest is told below: until then it is removed if anything fails.
-        let mut aside = Aside { path, digest: Digest::of(b""), sharing: Sharing::Reflink };
+        let mut incoming = IncomingBlob { path, digest: Digest::of(b""), sharing: Sharing::Reflink };
         use Errno as E;
         match rustix::fs::ioctl_ficlone(&file, &source.file) {
             Ok(()) => {}
@@ -50,12 +50,12 @@ impl Layout {
             }
             Err(error) => return Err(FileError::of("clone", source.path)(error).into()),
         }
-        aside.digest = match known {
+        incoming.digest = match known {
             Some(digest) => digest,
             // What was cloned is ours: nobody writes to it any more.
-            None => hash(&file, &self.stop).map_err(FileError::of("read", &aside.path))?.0,
+            None => hash(&file, &self.stop).map_err(FileError::of("read", &incoming.path))?.0,
         };
-        Ok(Some(aside))
+        Ok(Some(incoming))
     }
 
     /// Whether a blob can be a hard link of the source. It would have its mode: what not everybody may read is copied, since web servers
@@ -66,7 +66,11 @@ impl Layout {
     }
 
     /// A second name for the source; nothing where it can have none.
-    pub(super) fn link(&self, source: &Source<'_>, digest: Digest) -> Result<Option<Aside>, LayoutError> {
+    pub(super) fn link(
+        &self,
+        source: &Source<'_>,
+        digest: Digest,
+    ) -> Result<Option<IncomingBlob>, LayoutError> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let open = beneath::own_path(&source.file);
         loop {
@@ -75,7 +79,7 @@ impl Layout {
             use Errno as E;
             return match linkat(CWD, open.as_str(), CWD, path.as_std_path(), AtFlags::SYMLINK_FOLLOW) {
                 Err(E::EXIST) => continue,
-                Ok(()) => Ok(Some(Aside { path, digest, sharing: Sharing::HardLink })),
+                Ok(()) => Ok(Some(IncomingBlob { path, digest, sharing: Sharing::HardLink })),
                 Err(E::XDEV | E::PERM | E::MLINK | E::OPNOTSUPP | E::ACCESS | E::NOENT) => Ok(None),
                 Err(error) => Err(FileError::of("link", source.path)(error).into()),
             };
@@ -87,12 +91,12 @@ impl Layout {
         &self,
         from: impl std::io::Read,
         of: &camino::Utf8Path,
-    ) -> Result<Aside, LayoutError> {
-        let (path, mut file) = durable::create_aside(&self.incoming().join("blob"), 0o644)?;
-        let mut aside = Aside { path, digest: Digest::of(b""), sharing: Sharing::Copy };
+    ) -> Result<IncomingBlob, LayoutError> {
+        let (path, mut file) = durable::create_temporary(&self.incoming().join("blob"), 0o644)?;
+        let mut incoming = IncomingBlob { path, digest: Digest::of(b""), sharing: Sharing::Copy };
         let copied = copy(from, &mut file, &self.stop).map_err(FileError::of("read", of))?;
-        aside.digest = copied.map_err(FileError::of("write", &aside.path))?;
-        Ok(aside)
+        incoming.digest = copied.map_err(FileError::of("write", &incoming.path))?;
+        Ok(incoming)
     }
 
     /// Renames a file that is on disk to the name of its blob, and records how it looks.

@@ -30,11 +30,11 @@ pub(crate) fn several(
     if method != Method::Copy {
         return Ok(());
     }
-    let room = space::free_space(beside)?;
+    let free = space::free_space(beside)?;
     let mut all = Need::default();
     for tree in trees {
         host.checkpoint()?;
-        all += space::tree_need(&tree, &room)?;
+        all += space::tree_need(&tree, &free)?;
     }
     Plan::of(format!("making image {image}")).copies(beside, all)?.check(host)
 }
