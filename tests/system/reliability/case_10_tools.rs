@@ -188,10 +188,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("openssl", "case_10_a_signer_that_does_nothing_or_half"),
     ("depmod", "of a tree: case_10_tools_of_a_tree"),
     (
-        "/proc/self/exe",
-        "this program itself, which is there as long as it runs; a child that ends early: system::module_check::",
-    ),
-    (
         "systemctl",
         "of a tree: case_10_tools_of_a_tree; of the server: what it is told stands in files, a failure is a warning",
     ),
