@@ -241,7 +241,7 @@ fn the_menu_asks_for_the_parameters_of_the_source_that_was_chosen() {
     terminal.see("Root's password");
     terminal.answer("");
     for question in [
-        "How much goes in",
+        "Package set to install",
         "Maximum size",
         "public keys",
         "Another package",

@@ -8,20 +8,14 @@ use disklessset_tests::root::TestRoot;
 use super::of_1x::Site;
 use super::small::put;
 
-/// A site with two images, `a` and `b`, that 1.x has mounted and somebody has edited.
-fn two_mounted() -> Site {
+#[test]
+fn case_38_one_that_is_mounted_is_unmounted_with_its_edits_or_without() {
+    disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
     let site = Site::new();
     for name in ["a", "b"] {
         site.image(name, "True");
         site.mount(name);
     }
-    site
-}
-
-#[test]
-fn case_38_one_that_is_mounted_is_unmounted_with_its_edits_or_without() {
-    disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
-    let site = two_mounted();
     let _ = site.0.run(&["livenet", "unmount", "b", "--discard"]).expect_done();
     assert!(!site.0.unpacked("b").join("etc/edit").exists() && !site.area("b").exists());
     let told = site.0.run(&["livenet", "resize", "a", "200M"]).expect_code(5);
@@ -61,8 +55,12 @@ fn case_38_edits_are_packed_while_somebody_else_has_a_copy_of_the_mount() {
 #[test]
 fn case_38_one_that_was_mounted_before_a_reboot_is_unmounted_or_mounted_again() {
     disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
-    let site = two_mounted();
-    ["a", "b"].into_iter().for_each(|name| site.reboot(name));
+    let site = Site::new();
+    for name in ["a", "b"] {
+        site.image(name, "True");
+        site.mount(name);
+        site.reboot(name);
+    }
     let _ = site.0.run(&["livenet", "unmount", "a"]).expect_done();
     site.must_be_packed("a");
     let _ = site.0.run(&["livenet", "mount", "b"]).expect_done();
@@ -93,8 +91,10 @@ fn edits_that_outgrew_the_image_stay_and_the_hint_packs_them() {
 #[test]
 fn case_38_one_whose_unmount_was_killed_keeps_the_edits_or_gets_the_state_before() {
     disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
-    let site = two_mounted();
+    let site = Site::new();
     for name in ["a", "b"] {
+        site.image(name, "True");
+        site.mount(name);
         site.reboot(name);
         let whole = site.0.squashfs(name);
         std::fs::rename(&whole, whole.with_extension("img.bkp")).unwrap();
