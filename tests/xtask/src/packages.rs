@@ -99,10 +99,10 @@ const PACKAGES: &[Package] = &[
     debian(Purpose::Tests, "busybox-static"),               // the programs of trees that mean harm
     debian(Purpose::Tests, "umoci"),
     debian(Purpose::Tests, "docker-registry"), // on Enterprise Linux it is a container only
-    debian(Purpose::Tests, "zypper"), // sources that modules of other authors bring
+    debian(Purpose::Tests, "zypper"),          // sources that modules of other authors bring
     debian(Purpose::Tests, "pacman-package-manager"),
-    both(Purpose::LongTests, "g++", "gcc-c++"), // libFuzzer
-    debian(Purpose::LongTests, "mmdebstrap"),  // a clean root, on every family
+    both(Purpose::LongTests, "g++", "gcc-c++"),       // libFuzzer
+    debian(Purpose::LongTests, "mmdebstrap"),         // a clean root, on every family
     both(Purpose::LongTests, "binutils", "binutils"), // readelf, which a bench compares with
 ];
 
