@@ -96,7 +96,8 @@ impl<'s> Operation<'s> {
     }
 }
 
-fn with_left(error: Error, left: &Error) -> Error {
+/// The error of an action, with what could not be taken back of it, and the command that does it later.
+pub(crate) fn with_left(error: Error, left: &Error) -> Error {
     error.because(format!("what it left could not be cleaned: {left}")).hint("disklessset clean")
 }
 

@@ -20,6 +20,7 @@ pub(crate) mod undo;
 
 pub use acquire::unique;
 pub(crate) use changing::Operation;
+pub(crate) use ending::with_left;
 pub(crate) use lock::lock_image;
 pub(crate) use next_state::NewFile;
 pub(crate) use reading::Reading;

@@ -8,7 +8,7 @@ use crate::{
         manager::{ImageManager, request},
     },
     installations::Journal,
-    operation::{Operation, lock_image},
+    operation::{Operation, lock_image, with_left},
     system::{
         flush::Together,
         lock::{Lock, Wait},
@@ -96,7 +96,10 @@ impl ImageManager<'_> {
             }
             None => journal.end().map(|()| None).map_err(failure::of),
         };
-        (error, recovered.ok().flatten())
+        match recovered {
+            Ok(said) => (error, said),
+            Err(left) => (with_left(error, &left), None),
+        }
     }
 
     /// Ends an action that was refused half way, and lets the class make again what it took away.
