@@ -231,14 +231,22 @@ impl Running {
     /// Waits until something is so while it runs, at most as long as it may take; panics with all it printed when it
     /// ends before.
     #[track_caller]
-    pub fn wait_until<T>(mut self, mut look: impl FnMut() -> Option<T>) -> (Self, T) {
+    pub fn wait_until<T>(self, look: impl FnMut() -> Option<T>) -> (Self, T) {
+        self.wait_until_or_end(look).unwrap_or_else(|outcome| panic!("it ended too early: {outcome}"))
+    }
+
+    /// As [`Self::wait_until`]; how it ended, where it ended before.
+    #[track_caller]
+    pub fn wait_until_or_end<T>(mut self, mut look: impl FnMut() -> Option<T>) -> Result<(Self, T), Outcome> {
         loop {
             let ended = self.child.try_wait().is_ok_and(|status| status.is_some());
             // Looked at after its end: what it did last counts.
             if let Some(seen) = look() {
-                return (self, seen);
+                return Ok((self, seen));
             }
-            assert!(!ended, "it ended too early: {}", self.wait());
+            if ended {
+                return Err(self.wait());
+            }
             assert!(
                 self.started.elapsed() < self.limit,
                 "waited {:?} in vain during: {}",

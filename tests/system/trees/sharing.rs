@@ -57,9 +57,13 @@ fn a_snapshot_of_fifteen_thousand_files_takes_no_time() {
         copy_tree(&tree, &disk.path().join(format!("node{number}")), Method::Snapshot, &host).unwrap();
         begun.elapsed().as_millis()
     });
-    // Other tests run beside this one: the best of some tells what it costs. A copy takes seconds.
+    // Other tests run beside this one, on machines of any speed: the best of some tells what it costs, beside a copy
+    // of the same files in the same run.
     let best = times.min().unwrap();
-    assert!(best < 50, "{best} ms");
+    let begun = Instant::now();
+    copy_tree(&tree, &disk.path().join("copy"), Method::Copy, &host).unwrap();
+    let copy = begun.elapsed().as_millis();
+    assert!(best * 20 < copy, "a snapshot took {best} ms, a copy {copy} ms");
     assert!(disk.path().join("node4/usr/299/14999").exists());
 }
 
