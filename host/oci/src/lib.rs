@@ -32,4 +32,5 @@ pub mod fuzzing;
 pub mod layout;
 pub mod manifest;
 pub mod names;
+#[cfg(feature = "registry")]
 pub mod registry;

@@ -36,6 +36,23 @@ pub(super) fn hash(file: &File, stop: &Stop) -> io::Result<(Digest, u64)> {
     Ok((hasher.finish(), size))
 }
 
+/// The digest of a file, as long as `watch` does not answer no.
+pub(super) fn hash_watched(file: &File, watch: &dyn Fn() -> bool) -> io::Result<Digest> {
+    let mut hasher = Hasher::default();
+    let mut piece = vec![0; PIECE];
+    loop {
+        if !watch() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        match file.read_at(&mut piece, hasher.count()) {
+            Ok(0) => return Ok(hasher.finish()),
+            Ok(got) => hasher.update(&piece[..got]),
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INTR.raw_os_error()) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// Has what a file holds after the bytes that have passed already pass, too.
 pub(super) fn feed(file: &File, hasher: &mut Hasher, stop: &Stop) -> io::Result<()> {
     let mut piece = vec![0; PIECE];

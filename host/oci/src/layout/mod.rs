@@ -7,6 +7,7 @@
 //! directory of the caller's, of how its file looked when it was hashed.
 
 mod error;
+mod give;
 mod hashing;
 mod incoming_blob;
 mod index;

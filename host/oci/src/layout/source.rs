@@ -2,7 +2,7 @@
 
 use super::{
     LayoutError,
-    hashing::{Stop, hash},
+    hashing::{Stop, hash, hash_watched},
     stamp::Stamp,
 };
 use crate::names::Digest;
@@ -31,8 +31,17 @@ impl Known {
     /// # Errors
     /// Anything but a regular file; a file that is written to meanwhile; what the system refuses.
     pub fn of(path: &Utf8Path) -> Result<Self, LayoutError> {
+        Self::of_watched(path, &|| true)
+    }
+
+    /// The same; ends as [`LayoutError::Stopped`] once `watch`, asked now and then, answers no.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn of_watched(path: &Utf8Path, watch: &dyn Fn() -> bool) -> Result<Self, LayoutError> {
         let source = Source::open(path)?;
-        let digest = source.hash(&Stop::default())?;
+        source.stamp.wait_for_next_tick();
+        let digest = hash_watched(&source.file, watch).map_err(FileError::of("read", path))?;
         source.must_be_same()?;
         Ok(Self { digest, stamp: source.stamp })
     }

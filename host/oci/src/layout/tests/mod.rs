@@ -1,5 +1,6 @@
 //! Layouts as this crate makes them, and as others would like it to read them.
 
+mod give;
 mod hostile;
 mod partial;
 mod put;
