@@ -30,6 +30,6 @@ pub use disklessset_core::{
 pub use disklessset_core::{
     configuration, failure, integrity, module_changes, modules, observer, site, system,
 };
-use disklessset_core::{images, needs, out_of_space, records};
+use disklessset_core::{images, needs, out_of_space, records, versions};
 pub use disklessset_prove as prove;
 pub use disklessset_serve as serve;

@@ -2,7 +2,7 @@
 
 use crate::names::{NameError, name_type};
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 name_type! {
     /// The version of a kernel as `uname -r` prints it, such as `6.1.0-37-cloud-amd64`.
@@ -79,6 +79,9 @@ pub struct BootContext {
     /// Extra kernel parameters of this image, checked to be one line without iPXE expansions.
     #[serde(default)]
     pub kernel_parameters: String,
+    /// The URLs of files in the image's directory that have one of their own: by digest, which never changes.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
 }
 
 impl BootContext {
@@ -87,9 +90,10 @@ impl BootContext {
     pub const OF_THE_SITE: &'static str =
         "${eq-console} ${eq-kernel-parameters} ${dedicated-kernel-parameters}";
 
-    /// The URL of a file in the image's directory.
+    /// The URL of a file in the image's directory: by its digest, where the version that is made has it. An address that a class makes by
+    /// itself works, and is the same for every version.
     pub fn file_url(&self, name: &str) -> String {
-        format!("{}/{name}", self.image_url)
+        self.files.get(name).cloned().unwrap_or_else(|| format!("{}/{name}", self.image_url))
     }
 
     /// A context for a given image and server address.
@@ -107,6 +111,7 @@ impl BootContext {
             initramfs_url: kernel.map(|kernel| url(kernel.initramfs())).unwrap_or_default(),
             initramfs: kernel.map(Kernel::initramfs).unwrap_or_default(),
             kernel_parameters: String::new(),
+            files: BTreeMap::new(),
         }
     }
 }

@@ -53,3 +53,4 @@ mod tar_archives;
 mod trees;
 mod verify;
 mod verify_kernels;
+mod versions;

@@ -70,7 +70,7 @@ impl Small {
     }
 
     /// Where an image is edited.
-    pub(super) fn mnt(&self, name: &str) -> Utf8PathBuf {
+    pub(crate) fn mnt(&self, name: &str) -> Utf8PathBuf {
         self.root.path().join("var/tmp/diskless/workdir").join(name).join("mnt")
     }
 

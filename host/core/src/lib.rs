@@ -23,6 +23,7 @@
 //! - `installations`: the records that make every crash clean up;
 //! - `module_files`: the files of modules, and what is remembered of installed ones;
 //! - `needs`: the tools of each action, and whether they are there;
+//! - `versions`: published states of images that never change, in an OCI image layout;
 //! - `integrity`: digests and signatures of what nodes fetch; `configuration`: what the site's file says;
 //! - `units`: what systemd mounts again after a reboot; `exports`: what NFS clients may mount;
 //! - `system`: files, locks, mounts and tools; knows no images.
@@ -65,6 +66,8 @@ mod exports;
 mod kernels;
 mod module_files;
 mod units;
+#[doc(hidden)]
+pub mod versions;
 
 /// Words of the module API that users of the library need, too.
 #[doc(no_inline)]

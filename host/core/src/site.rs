@@ -13,6 +13,7 @@ use crate::{
         own_directory::{self, MovedAside},
         trusted_path::{self, TrustError},
     },
+    versions::Store,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, ImageName, Level, Result};
@@ -45,6 +46,7 @@ pub struct Site {
     pub(crate) classes: Classes,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) wait: Wait,
+    hold: bool,
     pub(crate) installations: Installations,
 }
 
@@ -97,6 +99,7 @@ impl Site {
         places = set(places, &modules_path.cloned(), |b: B, p| b.modules_path(p));
         places = set(places, &configuration.images_directory, |b: B, p| b.images_directory(p));
         places = set(places, &configuration.kernels_directory, |b: B, p| b.kernels_directory(p));
+        places = set(places, &configuration.oci_directory, |b: B, p| b.oci_directory(p));
         places = set(places, &configuration.work_directory, |b: B, p| b.workdir(p));
         places = set(places, &configuration.state_directory, |b: B, p| b.state_directory(p));
         places = set(places, &configuration.logs_directory, |b: B, p| b.logs_directory(p));
@@ -115,6 +118,7 @@ impl Site {
             classes,
             observer,
             wait: options.wait,
+            hold: false,
             installations,
         })
     }
@@ -132,6 +136,16 @@ impl Site {
     /// Sets how long each action from now on waits for an image that another process works on.
     pub fn set_wait(&mut self, wait: Wait) {
         self.wait = wait;
+    }
+
+    /// Has new versions of images wait until they are released, whatever the configuration says.
+    pub fn hold_versions(&mut self) {
+        self.hold = true;
+    }
+
+    /// Whether new versions of images wait until they are released.
+    pub(crate) fn holds(&self) -> bool {
+        self.hold || self.configuration.hold_versions()
     }
 
     /// All places of the site.
@@ -185,9 +199,16 @@ impl Site {
         {
             self.make_reliable(&directory)?;
         }
+        // Records of versions have hashes of passwords.
+        self.make_private(&layout.versions_dir())?;
+        self.make_private(&layout.blob_stamps_dir())?;
+        if let Some(parent) = layout.oci_dir().parent() {
+            self.make_reliable(parent)?;
+        }
         for directory in [layout.logs_dir(), layout.locks_dir()] {
             self.make_usable(&directory)?;
         }
+        Store::of(layout).prepare()?;
         // Modules come out of trees that others made.
         self.make_private(&layout.kernel_modules_dir())?;
         for trees in [layout.nfs_staging_dir(), layout.nfs_golden_dir()] {

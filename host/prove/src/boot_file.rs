@@ -6,6 +6,8 @@ use super::cause::FlatOverlay;
 
 /// Where the entry script lies on the boot server: in memory only.
 pub(super) const ENTRY_PATH: &str = ".disklessset/prove.ipxe";
+/// Where another text for a boot file lies: in memory only.
+pub(super) const OTHER_BOOT_FILE: &str = ".disklessset/boot.ipxe";
 /// Printed by the entry script when the boot file's commands failed.
 pub(super) const BOOT_FILE_FAILED: &str = "disklessset: the boot file ended with an error";
 /// Printed by the entry script when the boot file came to its end.
@@ -23,6 +25,7 @@ pub(super) fn entry_script(boot_path: &str) -> String {
         "#!ipxe\n\
          set eq-console console=ttyS0,115200\n\
          set eq-kernel-parameters rd.shell=0 systemd.show_status=1 systemd.log_target=kmsg printk.devkmsg=on\n\
+         set diskless-once 1\n\
          chain http://${{next-server}}/{boot_path} || goto failed\n\
          echo {BOOT_FILE_ENDED}\n\
          exit\n\
@@ -38,6 +41,8 @@ pub(super) fn entry_script(boot_path: &str) -> String {
 pub(super) struct BootFile {
     pub(super) path: Utf8PathBuf,
     pub(super) kernel: Option<Utf8PathBuf>,
+    /// The version in the name of the initramfs on the kernel line.
+    kernel_version: Option<String>,
     pub(super) initramfs: Vec<Utf8PathBuf>,
     pub(super) root_image: Option<Utf8PathBuf>,
     /// `root=` as written.
@@ -55,7 +60,10 @@ pub(super) struct BootFile {
 impl BootFile {
     pub(super) fn parse(path: &str, text: &str) -> Self {
         let mut found = Self { path: path.into(), ..Self::default() };
+        let mut settings = Settings::default();
         for line in text.lines() {
+            settings.learn(line);
+            let line = settings.expanded(line);
             let mut words = line.split_whitespace();
             let command = words.next().unwrap_or_default();
             if !matches!(command, "kernel" | "initrd" | "imgfetch" | "chain" | "module") {
@@ -72,6 +80,10 @@ impl BootFile {
             let target = found.resolve(uri);
             match command {
                 "kernel" => {
+                    let named = line
+                        .split_whitespace()
+                        .find_map(|word| word.strip_prefix("initrd=initramfs-kernel-"));
+                    found.kernel_version = named.map(str::to_owned);
                     found.kernel = target;
                     for word in words {
                         found.kernel_parameter(word);
@@ -109,7 +121,8 @@ impl BootFile {
 
     /// The version of the kernel it names, when that is named as ours are.
     pub(super) fn kernel_version(&self) -> Option<&str> {
-        self.kernel.as_ref()?.file_name()?.strip_prefix("vmlinuz-")
+        let by_name = || self.kernel.as_ref()?.file_name()?.strip_prefix("vmlinuz-");
+        self.kernel_version.as_deref().or_else(by_name)
     }
 
     /// The path below the HTTP root that `uri` means, if that can be told.
@@ -136,6 +149,24 @@ impl BootFile {
     }
 }
 
+/// Settings of iPXE that a boot file gives values itself.
+#[derive(Default)]
+struct Settings(Vec<(String, String)>);
+
+impl Settings {
+    /// Takes over `set NAME VALUE`, alone or after `isset ${NAME} ||`.
+    fn learn(&mut self, line: &str) {
+        let set = line.split("||").last().unwrap_or_default().trim().strip_prefix("set ");
+        if let Some((name, value)) = set.and_then(|rest| rest.split_once(' ')) {
+            self.0.push((format!("${{{name}}}"), value.to_owned()));
+        }
+    }
+
+    fn expanded(&self, line: &str) -> String {
+        self.0.iter().fold(line.to_owned(), |line, (name, value)| line.replace(name, value))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +184,19 @@ mod tests {
         assert_eq!(found.initramfs, ["pxe/kernels/initramfs-kernel-6.1"]);
         assert_eq!(found.root_image.unwrap(), "pxe/images/a/squashfs.img");
         assert!(found.names_console);
+        assert!(found.other_servers.is_empty());
+    }
+
+    #[test]
+    fn files_by_digest_are_found_below_a_setting_of_the_boot_file() {
+        let text = "#!ipxe\nisset ${diskless-base} || set diskless-base http://${next-server}/p\n\
+            kernel ${diskless-base}/oci/k initrd=initramfs-kernel-6.1 root=live:${diskless-base}/oci/r\n\
+            initrd --name initramfs-kernel-6.1 ${diskless-base}/oci/i\nboot\n";
+        let found = BootFile::parse("p/images/a/boot.ipxe", text);
+        assert_eq!(found.kernel_version(), Some("6.1"));
+        assert_eq!(found.kernel.unwrap(), "p/oci/k");
+        assert_eq!(found.root_image.unwrap(), "p/oci/r");
+        assert_eq!(found.initramfs, ["p/oci/i"]);
         assert!(found.other_servers.is_empty());
     }
 

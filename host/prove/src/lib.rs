@@ -51,7 +51,7 @@ pub use report::{
 pub use request::{Accelerator, Mebibytes, ProveRequest};
 
 use attempt::Trial;
-use boot_file::{BootFile, ENTRY_PATH, entry_script};
+use boot_file::{BootFile, ENTRY_PATH, OTHER_BOOT_FILE, entry_script};
 use disklessset_core::needs;
 use disklessset_core::system::{FileError, atomic_file, files};
 use disklessset_serve::ServedTree;
@@ -187,7 +187,11 @@ fn again(
 fn served(request: &ProveRequest, boot_file: &BootFile) -> Result<Served, ProveError> {
     let files = ServedTree::new(&request.http_root)
         .map_err(ProveError::io(format!("open {}", request.http_root)))?
-        .with_file(ENTRY_PATH, entry_script(&request.boot_path));
+        .with_file(ENTRY_PATH, entry_script(request.served_boot_path()));
+    let files = match &request.boot_text {
+        Some(text) => files.with_file(OTHER_BOOT_FILE, text.clone()),
+        None => files,
+    };
     let unsupported = |cause: nfs_root::NfsRootError| ProveError::Unsupported { what: cause.to_string() };
     let nfs_root = NfsRoot::parse(boot_file.root.as_deref().unwrap_or_default()).map_err(unsupported)?;
     let trees = match nfs_root {
@@ -256,6 +260,9 @@ fn choose(
 }
 
 fn read_boot_file(request: &ProveRequest) -> Result<BootFile, ProveError> {
+    if let Some(text) = &request.boot_text {
+        return Ok(BootFile::parse(&request.boot_path, text));
+    }
     let path = request.http_root.join(&request.boot_path);
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,

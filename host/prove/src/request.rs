@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use super::node::NodeName;
+use super::{boot_file::OTHER_BOOT_FILE, node::NodeName};
 
 /// What to boot and how.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct ProveRequest {
     pub http_root: Utf8PathBuf,
     /// The image's boot file, relative to `http_root`.
     pub boot_path: String,
+    /// Another text for that file, such as the one of an older version.
+    pub boot_text: Option<String>,
     /// The directory that stands for `/` in the paths of NFS roots.
     pub system_root: Utf8PathBuf,
     /// Nodes to boot at once, each from its own tree, which it changes as it would: their names come from DHCP
@@ -49,6 +51,7 @@ impl ProveRequest {
         Self {
             http_root: http_root.into(),
             boot_path: boot_path.into(),
+            boot_text: None,
             system_root: "/".into(),
             nodes: Vec::new(),
             memory: Mebibytes(1024),
@@ -63,6 +66,11 @@ impl ProveRequest {
 }
 
 impl ProveRequest {
+    /// Where machines fetch the boot file.
+    pub(super) fn served_boot_path(&self) -> &str {
+        if self.boot_text.is_some() { OTHER_BOOT_FILE } else { &self.boot_path }
+    }
+
     /// How many machines boot.
     pub(super) fn machines(&self) -> usize {
         self.nodes.len().max(1)

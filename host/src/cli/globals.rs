@@ -40,6 +40,7 @@ pub(crate) fn options() -> Vec<Arg> {
             .value_name("SECONDS")
             .value_parser(value_parser!(u64))
             .help("Wait up to SECONDS for an image that is in use"),
+        switch("hold", "Have a new version wait for `release`: nodes get the same as before"),
         switch("info", "Print what is being done").short('i'),
         switch("debug", "Print everything, with the output of tools").short('d'),
     ];
@@ -52,6 +53,7 @@ pub(crate) struct Globals {
     pub(crate) site: SiteOptions,
     pub(crate) settings: Settings,
     pub(crate) run: Run,
+    pub(crate) hold: bool,
 }
 
 /// Whether things are done or only told.
@@ -89,6 +91,7 @@ impl Globals {
             },
             settings: Settings { format, detail, answers },
             run: if matches.get_flag("dry-run") { Run::Dry } else { Run::Really },
+            hold: matches.get_flag("hold"),
         })
     }
 }

@@ -122,13 +122,16 @@ fn run_with(arguments: &[OsString], output: &Arc<Output>, menu: Menu) -> Result<
     };
     let globals = Globals::of(&matches)?;
     output.configure(globals.settings);
-    let site = match site {
+    let mut site = match site {
         Some(Ok(mut site)) => {
             site.set_wait(globals.site.wait);
             site
         }
         _ => Site::open(&globals.site, Arc::clone(output) as Arc<dyn Observer>)?,
     };
+    if globals.hold {
+        site.hold_versions();
+    }
     output.address(Address::new(peeked.addresses(), words_of(&site)));
     tell_site(&site, output);
     let session = Session { site, output: Arc::clone(output), run: globals.run, exit_code: Cell::new(0) };

@@ -13,6 +13,7 @@ use crate::{
         request::{Effect, Request},
     },
     modules::{ModuleState, OfferedAction},
+    versions::VersionReference,
 };
 use disklessset_plugin_api::{Error, ErrorKind, ImageName, KernelVersion, Role};
 
@@ -138,7 +139,7 @@ impl Menu {
             self.session.output.data("Nothing was done.\n");
             return Ok(());
         }
-        self.do_it(&commands::clone::Clone { name, new })
+        self.do_it(&commands::clone::Clone { from: VersionReference::from(name), new })
     }
 
     fn create_from_file(&self) -> Step<()> {

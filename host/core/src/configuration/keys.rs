@@ -18,7 +18,7 @@ const fn key(name: &'static str, value: &'static str, default: &'static str, hel
 }
 
 /// All keys, in the order of the page.
-pub const KEYS: [Key; 15] = [
+pub const KEYS: [Key; 19] = [
     key(
         "images_directory",
         "directory",
@@ -30,6 +30,12 @@ pub const KEYS: [Key; 15] = [
         "directory",
         "`kernels` beside images_directory",
         "Where kernels and initramfs files are kept; served like the images",
+    ),
+    key(
+        "oci_directory",
+        "directory",
+        "`oci` beside images_directory",
+        "Where the versions of images are kept, an OCI image layout; served like the images",
     ),
     key(
         "modules_path",
@@ -74,6 +80,19 @@ pub const KEYS: [Key; 15] = [
         "true",
         "Whether a command that changes something first cleans images that are CORRUPTED",
     ),
+    key(
+        "keep_versions",
+        "number from 1",
+        "3",
+        "How many versions of an image `prune` keeps, besides the current one and those with a tag",
+    ),
+    key(
+        "autoprune",
+        "true or false",
+        "true",
+        "Whether an action that makes a version prunes those of the same image",
+    ),
+    key("hold_versions", "true or false", "false", "Whether new versions wait for `release`, as with --hold"),
     key(
         "require_module_signatures",
         "true or false",

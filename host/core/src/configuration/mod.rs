@@ -12,7 +12,7 @@ use http_base_url::HttpBaseUrl;
 pub use keys::KEYS;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroUsize};
 
 /// The most the file may hold, in bytes.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -30,6 +30,9 @@ pub struct Configuration {
     /// Where kernels are kept; `kernels` beside the images unless set.
     #[serde(default)]
     pub kernels_directory: Option<Utf8PathBuf>,
+    /// Where versions are kept; `oci` beside the images unless set.
+    #[serde(default)]
+    pub oci_directory: Option<Utf8PathBuf>,
     /// The work area.
     #[serde(default)]
     pub work_directory: Option<Utf8PathBuf>,
@@ -51,6 +54,15 @@ pub struct Configuration {
     /// Whether a command that changes something cleans CORRUPTED images first.
     #[serde(default)]
     autoclean: Option<bool>,
+    /// How many versions of an image are kept.
+    #[serde(default)]
+    keep_versions: Option<NonZeroUsize>,
+    /// Whether a new version has older ones pruned.
+    #[serde(default)]
+    autoprune: Option<bool>,
+    /// Whether new versions wait for their release.
+    #[serde(default)]
+    hold_versions: Option<bool>,
     /// Whether only modules with the signature of a trusted key are installed and used.
     #[serde(default)]
     require_module_signatures: Option<bool>,
@@ -126,6 +138,21 @@ impl Configuration {
     /// Whether commands that change something clean first; yes unless told otherwise.
     pub fn autoclean(&self) -> bool {
         self.autoclean.unwrap_or(true)
+    }
+
+    /// How many versions of an image `prune` keeps; three unless told otherwise.
+    pub fn keep_versions(&self) -> usize {
+        self.keep_versions.map_or(3, NonZeroUsize::get)
+    }
+
+    /// Whether an action that makes a version prunes those of its image; yes unless told otherwise.
+    pub fn autoprune(&self) -> bool {
+        self.autoprune.unwrap_or(true)
+    }
+
+    /// Whether new versions wait for their release; no unless told otherwise.
+    pub fn hold_versions(&self) -> bool {
+        self.hold_versions.unwrap_or(false)
     }
 
     /// Whether modules need the signature of a key the site trusts; no unless told otherwise.

@@ -3,6 +3,7 @@
 use super::{
     manager::{ImageManager, request},
     tools,
+    versioned::NodesGet,
 };
 use crate::{
     integrity::Digests,
@@ -23,13 +24,15 @@ pub(super) struct Changed<T> {
     pub(super) value: T,
     /// Where the manifest of the next state has the digests of files that stay from.
     pub(super) digests: Digests,
+    /// Whether the kernel's files may be others under the same names.
+    pub(super) kernel_anew: bool,
     /// Whether a command that ran for the user failed: then nothing is changed, the boot file of an older version neither.
     pub(super) failed_inside: bool,
 }
 
 impl<T> Changed<T> {
     pub(super) fn of(value: T) -> Self {
-        Self { value, digests: Digests::Carried, failed_inside: false }
+        Self { value, digests: Digests::Carried, kernel_anew: false, failed_inside: false }
     }
 }
 
@@ -254,6 +257,9 @@ impl ImageManager<'_> {
             );
             self.site.observer.line(Level::Warning, &text);
         }
+        if let Some(name) = subject.image() {
+            self.look_at_blobs_again(name);
+        }
     }
 
     /// Runs a changing action of a class, and saves what it changed.
@@ -320,7 +326,10 @@ impl ImageManager<'_> {
         image: &Image,
         changed: &Changed<T>,
     ) -> Result<()> {
-        let boot = self.boot_file(operation, image, operation.brought_kernel())?;
+        if operation.made_held_version() {
+            return Ok(());
+        }
+        let boot = self.boot_file_now(operation, image)?;
         let is_now = |file: &str, wanted: &str| {
             atomic_file::read_bounded(&image.directory().join(file), MOST_BYTES)
                 .is_ok_and(|bytes| bytes == wanted.as_bytes())
@@ -330,16 +339,15 @@ impl ImageManager<'_> {
         if unchanged && same_digests && changed.failed_inside {
             return Ok(());
         }
-        if unchanged && same_digests && is_now(file_names::BOOT_FILE, &boot) {
+        let same_for_nodes = same_digests && !changed.kernel_anew && is_now(file_names::BOOT_FILE, &boot);
+        if unchanged && same_for_nodes {
             return Ok(());
         }
-        let record = Self::record(image);
-        let text = kept_text(&record, image.name())?;
-        let next = [
-            (file_names::RECORD, NewFile::Text(&text, record.mode())),
-            (file_names::BOOT_FILE, NewFile::Text(&boot, 0o644)),
-        ];
-        operation.prepare_next(image, &next, changed.digests)
+        let nodes_get = if same_for_nodes { NodesGet::TheSame(boot) } else { NodesGet::ANewVersion };
+        match self.next_state(operation, image, &[], changed.digests, nodes_get)? {
+            Some(staging) => operation.put_in_service_on_commit(&staging, image),
+            None => Ok(()),
+        }
     }
 
     /// Brings an image to its next state in one step and at once: these files, and the record and the boot file that belong to
@@ -348,17 +356,15 @@ impl ImageManager<'_> {
         &self,
         operation: &Operation<'_>,
         image: &Image,
-        files: Vec<(&str, NewFile<'_>)>,
+        files: &[(&str, NewFile<'_>)],
     ) -> Result<()> {
-        let record = Self::record(image);
-        let text = kept_text(&record, image.name())?;
-        let boot = self.boot_file(operation, image, operation.brought_kernel())?;
-        let mut next = vec![
-            (file_names::RECORD, NewFile::Text(&text, record.mode())),
-            (file_names::BOOT_FILE, NewFile::Text(&boot, 0o644)),
-        ];
-        next.extend(files);
-        operation.replace_files(image, &next)
+        match self.next_state(operation, image, files, Digests::Carried, NodesGet::ANewVersion)? {
+            Some(staging) => operation.put_in_service(&staging, image),
+            None => {
+                operation.note_held_version();
+                Ok(())
+            }
+        }
     }
 }
 

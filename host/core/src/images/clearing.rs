@@ -82,6 +82,8 @@ impl ImageManager<'_> {
                 error
             });
         }
+        let versions = Effect::VersionsOf { image: name.to_string() };
+        operation.acquire(versions, Hold::Action, || Ok(()))?;
         let served = layout.image_dir(name.as_str());
         let operation = match served.symlink_metadata() {
             Ok(_) => operation.retire(&served, &layout.images_dir())?,

@@ -4,10 +4,12 @@ use super::{
     actions::kept_text,
     host_action::HostAction,
     manager::{ImageManager, request},
+    versioned::{Content, Release},
 };
 use crate::{
     failure,
     installations::Installation,
+    integrity::Manifest,
     kernels,
     operation::{Operation, lock_image, manifest},
     records::{
@@ -70,10 +72,22 @@ impl ImageManager<'_> {
     fn clone_to(&self, from: &ImageName, name: &ImageName) -> Result<()> {
         self.must_be_free(name)?;
         let (_source_lock, source) = self.lock_and_load(from, "clone from")?;
-        self.module_needed(source.class(), from)?;
-        let class = source.class().to_owned();
         let kernel = source.kernel().map(|kernel| kernel.version);
-        self.make(&class, name, HostAction::Clone.name(), kernel, Some(&source), |operation, image| {
+        self.clone_filled(&source, name, kernel, &|_| Ok(source.clone()))
+    }
+
+    /// Clones what `shown` gives, an image with the class of `source`, which is locked.
+    pub(super) fn clone_filled(
+        &self,
+        source: &Image,
+        name: &ImageName,
+        kernel: Option<KernelVersion>,
+        shown: &dyn Fn(&Operation<'_>) -> Result<Image>,
+    ) -> Result<()> {
+        self.module_needed(source.class(), source.name())?;
+        let class = source.class().to_owned();
+        self.make(&class, name, HostAction::Clone.name(), kernel, Some(source), |operation, image| {
+            let source = shown(operation)?;
             *image = Image::new(
                 name.clone(),
                 image.class(),
@@ -86,7 +100,7 @@ impl ImageManager<'_> {
                 image.set(IMAGE_DIRECTORY, format!("{own}/"));
             }
             let mut request = request(steps::CLONE);
-            request.source = Some(source.clone());
+            request.source = Some(source);
             self.step(operation, image, request).map(drop)
         })
     }
@@ -154,17 +168,27 @@ impl ImageManager<'_> {
         let mut image = Image::new(name.clone(), class, Attributes::new(), staging.clone());
         fill(operation, &mut image)?;
         image.set("creation_date", jiff::Zoned::now().date().to_string());
-        let boot = self.boot_file(operation, &image, operation.brought_kernel())?;
         let record = Self::record(&image);
+        let text = kept_text(&record, name)?;
+        // Its digests are in the boot file.
+        kernels::publish_staged(operation)?;
+        let content = Content {
+            directory: &staging,
+            published: &Manifest::default(),
+            new: &[],
+            // What there is no other version of is what nodes get.
+            release: Release::Now,
+            record: &text,
+        };
+        let versioned = self.version_of(operation, &image, &content)?;
         let write =
             |file: &str, text: &str, mode| atomic_file::replace(&staging.join(file), text.as_bytes(), mode);
-        write(file_names::RECORD, &kept_text(&record, name)?, record.mode()).map_err(failure::of)?;
-        write(file_names::BOOT_FILE, &boot, 0o644).map_err(failure::of)?;
-        let published = manifest::write_new(&staging, self.site.signer().as_ref())?;
+        write(file_names::RECORD, &text, record.mode()).map_err(failure::of)?;
+        write(file_names::BOOT_FILE, &versioned.boot_file, 0o644).map_err(failure::of)?;
+        let published = manifest::write_new(&staging, &versioned.computed, self.site.signer().as_ref())?;
         if let Some(source) = source {
             manifest::must_be_of_whole_files(&published, source.directory(), source.name().as_str())?;
         }
-        kernels::publish_staged(operation)?;
         interrupt::check().map_err(failure::interrupted)?;
         files::set_mode(&staging, 0o755).map_err(failure::of)?;
         operation.publish_new(&staging, &self.site.layout.image_dir(name.as_str()), None)

@@ -18,10 +18,18 @@ pub(super) enum HostAction {
     Clean,
     /// The class's turn after an action on a created image was undone or finished by the record.
     Recover,
+    /// A version becomes the one that nodes get.
+    Release,
+    /// An older one does.
+    Rollback,
+    /// Versions that nobody needs go.
+    Prune,
+    /// One version goes.
+    RemoveVersion,
 }
 
 impl HostAction {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 14] = [
         Self::Create,
         Self::Clone,
         Self::SetKernel,
@@ -32,6 +40,10 @@ impl HostAction {
         Self::Clear,
         Self::Clean,
         Self::Recover,
+        Self::Release,
+        Self::Rollback,
+        Self::Prune,
+        Self::RemoveVersion,
     ];
 
     /// Its name; what is on record under it is read by later versions, too.
@@ -47,6 +59,10 @@ impl HostAction {
             Self::Clear => "clear",
             Self::Clean => "clean",
             Self::Recover => "recover",
+            Self::Release => "release a version of",
+            Self::Rollback => "roll back",
+            Self::Prune => "prune the versions of",
+            Self::RemoveVersion => "remove a version of",
         }
     }
 

@@ -32,7 +32,7 @@ impl ImageManager<'_> {
         self.changing(name, HostAction::SetKernel.name(), |operation, image| {
             let mut request = request(steps::SET_KERNEL);
             request.attrs.insert("kernel".to_owned(), serde_json::to_value(&kernel)?);
-            self.step(operation, image, request).map(|_| Changed::of(()))
+            self.step(operation, image, request).map(|_| Changed { kernel_anew: true, ..Changed::of(()) })
         })
     }
 

@@ -7,6 +7,7 @@ use crate::{
     records::{ImageRecord, ListedImage, Records, boot_file, refusals::no_such_image},
     site::Site,
     system::lock::Lock,
+    versions::Addresses,
 };
 use disklessset_plugin_api::{
     Boots, Error, ErrorKind, Image, ImageName, Kernel, KernelVersion, Lookup, Result,
@@ -66,15 +67,15 @@ impl<'s> ImageManager<'s> {
         Ok(reply.value)
     }
 
-    /// The text of an image's boot file, from its class. `brought` is the kernel that comes with the action: it is signed when it is
-    /// published.
+    /// The text of an image's boot file, from its class; files that have an address of their own are fetched from there.
     pub(super) fn boot_file(
         &self,
         host: &dyn HostService,
         image: &Image,
-        brought: Option<Kernel>,
+        addresses: &Addresses,
     ) -> Result<String> {
-        let context = boot_file::context(image, &self.site.layout, &self.site.configuration)?;
+        let (layout, configuration) = (&self.site.layout, &self.site.configuration);
+        let context = boot_file::context(image, layout, configuration, addresses)?;
         let boots = self.boots_of(host, image)?;
         let mut request = request(steps::BOOT_FILE);
         request.attrs.insert("boot".to_owned(), serde_json::to_value(&context)?);
@@ -82,7 +83,9 @@ impl<'s> ImageManager<'s> {
         let value = self.step(host, &mut copy, request)?;
         let text = value.as_str().unwrap_or_default().to_owned();
         boot_file::check(&text, &context, &boots)?;
-        if let Some(file) = boots.files.iter().find(|file| !image.directory().join(file).is_file()) {
+        let is_there =
+            |file: &String| addresses.get(file).is_some() || image.directory().join(file).is_file();
+        if let Some(file) = boots.files.iter().find(|file| !is_there(file)) {
             let text = format!("nodes are to fetch {file}, which image {} does not have", image.name());
             return Err(Error::failed(text).hint("put it back from a copy, or make the image again"));
         }
@@ -90,10 +93,9 @@ impl<'s> ImageManager<'s> {
             Some(kernel)
                 if self.site.signer().is_some() && boot_file::fetches(&text, &context.kernel_url) =>
             {
-                if brought.as_ref() != Some(&kernel) {
-                    self.must_be_signed(&kernel)?;
-                }
-                boot_file::with_signatures(&text, &context)
+                self.must_be_signed(&kernel)?;
+                let kernels = boot_file::kernels_url(layout, configuration);
+                boot_file::with_signatures(&text, &context, &kernel, &kernels)
             }
             _ => Ok(text),
         }
@@ -104,7 +106,7 @@ impl<'s> ImageManager<'s> {
         self.boots_of(&Reading::of(self.site, image.name(), image.class()), image)
     }
 
-    fn boots_of(&self, host: &dyn HostService, image: &Image) -> Result<Boots> {
+    pub(super) fn boots_of(&self, host: &dyn HostService, image: &Image) -> Result<Boots> {
         match self.step(host, &mut image.clone(), request(steps::BOOTS)) {
             Ok(answer) => serde_json::from_value(answer).map_err(|cause| {
                 Error::failed(format!("class {} does not say what its images boot", image.class()))

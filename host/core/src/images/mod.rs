@@ -18,6 +18,8 @@ mod source_trial;
 mod text_parameters;
 mod tools;
 mod verification;
+mod versioned;
+mod versions;
 
 pub use classes::ListedClass;
 pub use cleaning::CleanReport;
@@ -25,3 +27,4 @@ pub use cleaning::MODULES;
 pub use manager::ImageManager;
 pub use parameters::ParametersFile;
 pub use showing::ShownImage;
+pub use versions::{ListedVersion, ShownFile, ShownVersion, VersionState};

@@ -32,6 +32,8 @@ impl ImageManager<'_> {
                 false => operation.fail(objection).0,
             });
         }
+        let versions = Effect::VersionsOf { image: name.to_string() };
+        operation.acquire(versions, Hold::Action, || Ok(()))?;
         let operation = operation.retire(&layout.image_dir(name.as_str()), &layout.images_dir())?;
         let mut request = request(steps::REMOVE);
         request.class = image.class().to_owned();

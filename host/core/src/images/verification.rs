@@ -17,6 +17,7 @@ use crate::{
         refusals::no_such_image,
     },
     system::{FileError, atomic_file},
+    versions::{Store, Version},
 };
 use camino::Utf8Path;
 use disklessset_plugin_api::{
@@ -198,6 +199,7 @@ impl ImageManager<'_> {
             faults.extend(self.class_faults(&image)?);
             faults.extend(self.boot_file_faults(&image, &faults));
         }
+        faults.extend(self.version_faults(name)?);
         let told: String = faults.iter().map(|fault| format!("{}\n", fault.text)).collect();
         let of_files = self.file_faults(&image)?;
         faults.extend(of_files.into_iter().filter(|fault| {
@@ -206,6 +208,37 @@ impl ImageManager<'_> {
             let again = name == file_names::BOOT_FILE || fault.text.ends_with("is missing");
             !(again && told.contains(name))
         }));
+        Ok(faults)
+    }
+
+    /// What is wrong with the versions of an image: files that are missing, or were written to.
+    fn version_faults(&self, name: &ImageName) -> Result<Vec<Fault>> {
+        let store = Store::of(&self.site.layout);
+        let (history, current) = match store.history(name) {
+            Ok(history) => (history, store.current(name.as_str())),
+            Err(error) => return Ok(vec![cannot_tell(error)]),
+        };
+        let mut faults = Vec::new();
+        let number = current.map(|marker| marker.version.number());
+        if let Some(number) = number.filter(|number| history.get(*number).is_none()) {
+            let text = format!("its boot file names {name}@{number}, of which nothing is on record");
+            faults.push(Fault::problem(text).mend(format!("disklessset verify {name} --record")));
+        }
+        let versions: Vec<&Version> = history.versions().iter().collect();
+        if versions.is_empty() {
+            return Ok(faults);
+        }
+        for (damaged, texts) in store.damaged(&versions)? {
+            let mend = match Some(damaged) == number {
+                true => format!(
+                    "disklessset rollback {name}; if the change is meant: disklessset verify {name} --record"
+                ),
+                false => format!("disklessset remove {name}@{damaged} --yes"),
+            };
+            let told =
+                texts.into_iter().map(|text| Fault::problem(format!("{name}@{damaged}: {text}")).mend(&mend));
+            faults.extend(told);
+        }
         Ok(faults)
     }
 
@@ -228,7 +261,7 @@ impl ImageManager<'_> {
             None => format!("disklessset verify {name} --record"),
         };
         let reading = Reading::of(self.site, name, image.class());
-        let wanted = match self.boot_file(&reading, image, None) {
+        let wanted = match self.boot_file_now(&reading, image) {
             Ok(wanted) => wanted,
             // Its attributes are at fault, or its kernel, of which enough is said.
             Err(_) if !told.is_empty() => return Vec::new(),
@@ -255,7 +288,7 @@ impl ImageManager<'_> {
             faults.push(if of_1x { Fault::warning(text) } else { Fault::problem(text) }.mend(&mend));
         }
         let layout = &self.site.layout;
-        for path in boot_file::named(&String::from_utf8_lossy(&found), &self.site.configuration) {
+        for path in boot_file::named(&String::from_utf8_lossy(&found), layout, &self.site.configuration) {
             let file = path.file_name().unwrap_or_default();
             let said = told.iter().any(|fault| fault.text.contains(file));
             if !said && !layout.http_root().join(&path).is_file() {

@@ -2,6 +2,7 @@
 
 use crate::module_files::Installed;
 use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_oci::names::VersionNumber;
 use disklessset_plugin_api::{Mount, PersistentOverlay};
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +86,25 @@ pub(crate) enum Effect {
         /// Its place.
         path: Utf8PathBuf,
     },
+    /// A version that an action makes. One that the image's boot file names is in service, and stays.
+    VersionMade {
+        /// The image.
+        image: String,
+        /// Its number.
+        number: VersionNumber,
+    },
+    /// Versions that go once the action is committed, and not before.
+    VersionsPruned {
+        /// The image.
+        image: String,
+        /// Their numbers.
+        numbers: Vec<VersionNumber>,
+    },
+    /// All versions of an image that is being removed: they go unless its directory is still in service.
+    VersionsOf {
+        /// The image.
+        image: String,
+    },
     /// The copy of a module's file, beside its place.
     #[serde(rename = "module_aside")]
     ModuleCopy {
@@ -120,14 +140,20 @@ impl Effect {
             Self::DeleteOnCommit { .. }
                 | Self::SwapOnCommit { .. }
                 | Self::UnexportOnCommit { .. }
+                | Self::VersionsPruned { .. }
                 | Self::ModuleIn { .. }
                 | Self::ModuleOut { .. }
         )
     }
 
+    /// Whether it is what an action is for, and stays when that ended well.
+    pub(crate) fn stays_when_committed(&self) -> bool {
+        matches!(self, Self::Published { .. } | Self::VersionMade { .. })
+    }
+
     /// Whether it is undone at the end of its action, be that a good one or not.
     pub(crate) fn goes_either_way(&self) -> bool {
-        !self.waits_for_commit() && !matches!(self, Self::Published { .. })
+        !self.waits_for_commit() && !self.stays_when_committed()
     }
 
     /// The same with each path as `here` has it, of a root that lies elsewhere now. What clients see is without the root.
@@ -158,7 +184,11 @@ impl Effect {
                     .into_iter()
                     .for_each(here);
             }
-            Self::Export { .. } | Self::UnexportOnCommit { .. } => {}
+            Self::Export { .. }
+            | Self::UnexportOnCommit { .. }
+            | Self::VersionMade { .. }
+            | Self::VersionsPruned { .. }
+            | Self::VersionsOf { .. } => {}
         }
         self
     }
@@ -179,6 +209,9 @@ impl Effect {
             Self::Export { .. }
             | Self::UnexportOnCommit { .. }
             | Self::SwapOnCommit { .. }
+            | Self::VersionMade { .. }
+            | Self::VersionsPruned { .. }
+            | Self::VersionsOf { .. }
             | Self::ModuleIn { .. } => None,
         }
     }

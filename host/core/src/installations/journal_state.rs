@@ -71,8 +71,7 @@ impl HeldEffect {
     /// Whether it is there for longer than the action. What was published is what the action was for, and nobody's to undo
     /// once it ended well.
     pub(super) fn stays(&self) -> bool {
-        self.from_earlier_action
-            || (self.hold == Hold::Image && !matches!(self.effect, Effect::Published { .. }))
+        self.from_earlier_action || (self.hold == Hold::Image && !self.effect.stays_when_committed())
     }
 }
 

@@ -59,6 +59,18 @@ impl Digest {
     }
 }
 
+impl From<disklessset_oci::names::Digest> for Digest {
+    fn from(other: disklessset_oci::names::Digest) -> Self {
+        Self(other.bytes())
+    }
+}
+
+impl From<Digest> for disklessset_oci::names::Digest {
+    fn from(other: Digest) -> Self {
+        Self::from_bytes(other.0)
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

@@ -16,5 +16,5 @@ pub use manager::{KernelManager, ListedKernel};
 pub(crate) use adding::add_of_tree;
 pub(crate) use from_tree::{publish_staged, stage_from_tree};
 pub(crate) use manager::{LOCK, is_busy, lock, modules_of};
-pub(crate) use sums::are_signatures_there;
+pub(crate) use sums::{are_signatures_there, published_digest};
 pub(crate) use verification::{readable, signed};

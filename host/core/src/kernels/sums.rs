@@ -38,6 +38,11 @@ pub(super) fn load(layout: &Layout, kernel: &Kernel) -> Result<Option<Manifest>>
     Manifest::load(&layout.kernels_dir().join(manifest_name(kernel)))
 }
 
+/// The digest that a file of a kernel was published with; none where none is on record.
+pub(crate) fn published_digest(layout: &Layout, kernel: &Kernel, file: &str) -> Option<Digest> {
+    load(layout, kernel).ok().flatten()?.get(file)
+}
+
 /// Whether both files of a pair have signatures; they may be wrong ones.
 pub(crate) fn are_signatures_there(layout: &Layout, kernel: &Kernel) -> bool {
     pair(kernel).iter().all(|file| layout.kernels_dir().join(kernel_signature(file)).is_file())

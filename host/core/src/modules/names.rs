@@ -6,7 +6,7 @@ use disklessset_plugin_api::BUILT_IN_SOURCES;
 use serde::Serialize;
 
 /// First words of the command line that belong to the host; no module may be named like one of them.
-pub const HOST_COMMANDS: [&str; 16] = [
+pub const HOST_COMMANDS: [&str; 21] = [
     "list",
     "show",
     "log",
@@ -15,6 +15,11 @@ pub const HOST_COMMANDS: [&str; 16] = [
     "create",
     "remove",
     "clone",
+    "versions",
+    "release",
+    "rollback",
+    "tag",
+    "prune",
     "clean",
     "clear",
     "kernel",
@@ -26,7 +31,7 @@ pub const HOST_COMMANDS: [&str; 16] = [
 ];
 
 /// Words that no module may be named like, as the host is going to have commands or pages of help of these names.
-const RESERVED: [&str; 26] = [
+const RESERVED: [&str; 21] = [
     "apply",
     "assign",
     "boot",
@@ -42,17 +47,12 @@ const RESERVED: [&str; 26] = [
     "node",
     "parameters",
     "pool",
-    "prune",
     "pull",
     "push",
     "rebuild",
-    "release",
     "report",
-    "rollback",
     "status",
-    "tag",
     "untag",
-    "versions",
 ];
 
 const MOST_BYTES: usize = 64;

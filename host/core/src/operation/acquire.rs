@@ -50,7 +50,7 @@ impl Operation<'_> {
             (Effect::Directory { path } | Effect::File { path }, after) if after != *before => {
                 seen::remove_empty(path);
             }
-            (_, Seen::Line) => self.undo_one(effect)?,
+            (_, Seen::Line) | (Effect::VersionMade { .. }, _) => self.undo_one(effect)?,
             (_, after) if after != *before => self.undo_one(effect)?,
             _ => {}
         }

@@ -8,7 +8,7 @@ use crate::{
     system::{limits::Spare, lock::Lock},
 };
 use camino::Utf8Path;
-use disklessset_plugin_api::{Error, ImageName, Kernel, Level, Result};
+use disklessset_plugin_api::{Error, ImageName, Level, Result};
 use std::cell::{Cell, RefCell};
 
 /// An action under way. Dropped without [`Operation::succeed`] or [`Operation::fail`] it commits nothing: what it acquired is
@@ -25,6 +25,8 @@ pub(crate) struct Operation<'s> {
     pub(super) mounts_changed: Cell<bool>,
     /// Whether the image's directory has come to a next state at once.
     pub(super) replaced: Cell<bool>,
+    /// Whether what the image came to is a version that waits for its release.
+    held_version: Cell<bool>,
     /// Let go when it ends: taking back what it did never lacks a descriptor.
     pub(super) spare: Cell<Spare>,
     /// Given back at its end: what is done after that still concerns nobody else.
@@ -92,6 +94,7 @@ impl<'s> Operation<'s> {
             units_changed: Cell::new(false),
             mounts_changed: Cell::new(false),
             replaced: Cell::new(false),
+            held_version: Cell::new(false),
             spare: Cell::new(spare),
             lock,
         }
@@ -105,6 +108,11 @@ impl<'s> Operation<'s> {
     /// The site.
     pub(crate) fn site(&self) -> &'s Site {
         self.reading.site()
+    }
+
+    /// What it is called on record.
+    pub(crate) fn action(&self) -> String {
+        self.on_journal(|journal| journal.state().unfinished.clone().unwrap_or_default())
     }
 
     /// What it is on.
@@ -147,8 +155,13 @@ impl<'s> Operation<'s> {
         self.staged_kernel.borrow_mut().take()
     }
 
-    /// The kernel that comes with the action.
-    pub(crate) fn brought_kernel(&self) -> Option<Kernel> {
-        self.staged_kernel.borrow().as_ref().map(|staged| staged.kernel.clone())
+    /// Notes that what the image came to is a version which waits for its release: the image itself stays as it is.
+    pub(crate) fn note_held_version(&self) {
+        self.held_version.set(true);
+    }
+
+    /// Whether that is so.
+    pub(crate) fn made_held_version(&self) -> bool {
+        self.held_version.get()
     }
 }

@@ -31,15 +31,24 @@ pub(crate) fn load(directory: &Utf8Path) -> Result<Option<Manifest>> {
     Manifest::load(&directory.join(FILE_NAME))
 }
 
-/// Writes the manifest of the next state of an image, built in `next`, in which `new` files differ from those in `before`.
+/// How the next state of an image differs from the one before.
+pub(crate) struct Change<'a> {
+    /// The files that are new or have other content.
+    pub(crate) new: &'a [&'a str],
+    /// Where the digests of those that stay come from.
+    pub(crate) digests: Digests,
+    /// Digests that are known already: no file is read twice.
+    pub(crate) computed: &'a Manifest,
+}
+
+/// Writes the manifest of the next state of an image, built in `next`; `before` is the one in service.
 ///
 /// # Errors
 /// When a file cannot be read or written, or signing fails.
 pub(crate) fn write_next(
     before: &Utf8Path,
     next: &Utf8Path,
-    new: &[&str],
-    digests: Digests,
+    change: &Change<'_>,
     signer: Option<&Signer>,
     say: &dyn Fn(Level, &str),
 ) -> Result<()> {
@@ -51,9 +60,9 @@ pub(crate) fn write_next(
     let known = known.unwrap_or_default();
     let mut manifest = Manifest::default();
     for name in files_of(next)? {
-        let computed = || Digest::of_file(&next.join(&name)).map(Some);
-        let digest = match (digests, known.get(&name)) {
-            _ if new.contains(&name.as_str()) => computed()?,
+        let computed = || digest_of(next, &name, change.computed).map(Some);
+        let digest = match (change.digests, known.get(&name)) {
+            _ if change.new.contains(&name.as_str()) => computed()?,
             (Digests::Anew, _) | (Digests::Completed, None) => computed()?,
             (Digests::Carried | Digests::Completed, carried) => carried,
         };
@@ -64,14 +73,25 @@ pub(crate) fn write_next(
     write(next, &manifest, signer)
 }
 
-/// Writes the manifest of a new image, built in `directory`; gives it back.
+fn digest_of(directory: &Utf8Path, name: &str, computed: &Manifest) -> Result<Digest> {
+    match computed.get(name) {
+        Some(digest) => Ok(digest),
+        None => Digest::of_file(&directory.join(name)),
+    }
+}
+
+/// Writes the manifest of a new image, built in `directory`; gives it back. Digests that are known already are not computed again.
 ///
 /// # Errors
 /// As [`write_next`].
-pub(crate) fn write_new(directory: &Utf8Path, signer: Option<&Signer>) -> Result<Manifest> {
+pub(crate) fn write_new(
+    directory: &Utf8Path,
+    computed: &Manifest,
+    signer: Option<&Signer>,
+) -> Result<Manifest> {
     let mut manifest = Manifest::default();
     for name in files_of(directory)? {
-        let digest = Digest::of_file(&directory.join(&name))?;
+        let digest = digest_of(directory, &name, computed)?;
         manifest.set(name, digest);
     }
     write(directory, &manifest, signer)?;
@@ -137,7 +157,8 @@ mod tests {
 
     fn root_after(manifest: Option<&str>, digests: Digests) -> Option<Digest> {
         let (_dir, before, next) = states(manifest);
-        write_next(&before, &next, &["boot.ipxe"], digests, None, &quiet).unwrap();
+        let change = Change { new: &["boot.ipxe"], digests, computed: &Manifest::default() };
+        write_next(&before, &next, &change, None, &quiet).unwrap();
         let written = load(&next).unwrap().unwrap();
         assert_eq!(written.get("boot.ipxe"), Some(Digest::of(b"new boot")));
         assert_eq!(written.get("image_data.yml"), None, "nodes do not fetch it");
@@ -164,7 +185,7 @@ mod tests {
     #[test]
     fn a_copy_of_damaged_files_is_refused() {
         let (_dir, source, copy) = states(None);
-        let of_copy = write_new(&copy, None).unwrap();
+        let of_copy = write_new(&copy, &Manifest::default(), None).unwrap();
         must_be_of_whole_files(&of_copy, &source, "web").unwrap();
         fs::write(source.join(FILE_NAME), format!("{}  squashfs.img\n", Digest::of(b"root"))).unwrap();
         must_be_of_whole_files(&of_copy, &source, "web").unwrap();

@@ -9,17 +9,12 @@ use crate::system::{FileError, atomic_file, failpoint::failpoint, files};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::fs;
 
-/// A file of the next state.
+/// A finished file of the next state, which is moved in with mode 0644.
 #[derive(Debug)]
-pub(crate) enum NewFile<'a> {
-    /// This text with this mode.
-    Text(&'a str, u32),
-    /// A finished file, which is moved in with mode 0644.
-    Moved(&'a Utf8Path),
-}
+pub(crate) struct NewFile<'a>(pub(crate) &'a Utf8Path);
 
 /// Builds the next state of `directory` in `staging` (which exists and is empty, on the same file system), on disk; exchanging the
-/// two puts it in service. What tells of files is not carried over: see `manifest`.
+/// two puts it in service. What tells of files is not carried over (see `manifest`), nor what is `written` afterwards.
 ///
 /// # Errors
 /// When building fails.
@@ -27,22 +22,18 @@ pub(crate) fn prepare(
     directory: &Utf8Path,
     staging: &Utf8Path,
     files: &[(&str, NewFile<'_>)],
+    written: &[&str],
 ) -> Result<(), FileError> {
-    let mut replaced: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    let mut replaced: Vec<&str> =
+        files.iter().map(|(name, _)| *name).chain(written.iter().copied()).collect();
     replaced.extend(file_names::DIGESTS);
     // 1.x, killed when it packed an image again, left the state before beside the torn one. Now there is a whole one.
-    let kept: Vec<String> = files.iter().map(|(name, _)| format!("{name}.bkp")).collect();
+    let kept: Vec<String> = replaced.iter().map(|name| format!("{name}.bkp")).collect();
     replaced.extend(kept.iter().map(String::as_str));
     link_all(directory, staging, &replaced)?;
-    for (name, file) in files {
-        let place = staging.join(name);
-        match file {
-            NewFile::Text(text, mode) => atomic_file::replace(&place, text.as_bytes(), *mode)?,
-            NewFile::Moved(from) => {
-                publishable(from)?;
-                atomic_file::rename_noreplace(from, &place)?;
-            }
-        }
+    for (name, NewFile(from)) in files {
+        publishable(from)?;
+        atomic_file::rename_noreplace(from, &staging.join(name))?;
     }
     files::set_mode(staging, 0o755)?;
     atomic_file::sync_dir(staging)
@@ -98,9 +89,8 @@ mod tests {
         fs::write(base.join("packed"), "new root").unwrap();
 
         let packed = base.join("packed");
-        let next =
-            [("boot.ipxe", NewFile::Text("new boot", 0o644)), ("squashfs.img", NewFile::Moved(&packed))];
-        prepare(&image, &staging, &next).unwrap();
+        prepare(&image, &staging, &[("squashfs.img", NewFile(&packed))], &["boot.ipxe"]).unwrap();
+        fs::write(staging.join("boot.ipxe"), "new boot").unwrap();
         files::exchange(&staging, &image).unwrap();
 
         let read = |path: &str| fs::read_to_string(image.join(path)).unwrap();

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     failure,
     installations::{Effect, HeldEffect},
-    integrity::Digests,
+    integrity::{Digests, Manifest},
     system::{atomic_file, files, flush},
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -51,42 +51,53 @@ impl Operation<'_> {
         self.acquire(Effect::DeleteOnCommit { path }, Hold::Action, || Ok(()))
     }
 
-    /// Builds the next state of an image's directory, with its manifest, in a directory aside.
-    fn build_next(
+    /// Begins the next state of an image's directory in a directory aside: what stays, and these files. Those named in `written` follow.
+    pub(crate) fn begin_next(
         &self,
         image: &Image,
         files: &[(&str, NewFile<'_>)],
-        digests: Digests,
+        written: &[&str],
     ) -> Result<Utf8PathBuf> {
         let staging = self.staging(&self.site().layout.images_dir(), "next")?;
-        next_state::prepare(image.directory(), &staging, files).map_err(failure::of)?;
-        let new: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-        let signer = self.site().signer();
-        let say = |level, text: &str| self.say(level, text);
-        manifest::write_next(image.directory(), &staging, &new, digests, signer.as_ref(), &say)?;
+        next_state::prepare(image.directory(), &staging, files, written).map_err(failure::of)?;
         Ok(staging)
     }
 
-    /// Brings an image's directory to its next state in one step. Files that stay keep the digests they had.
-    pub(crate) fn replace_files(&self, image: &Image, new: &[(&str, NewFile<'_>)]) -> Result<()> {
-        let staging = self.build_next(image, new, Digests::Carried)?;
-        files::exchange(&staging, image.directory()).map_err(failure::of)?;
+    /// Ends the next state with the files that are text, and its manifest. `computed` has the digests of files that are known already,
+    /// `new` the names of those that differ from what is in service.
+    pub(crate) fn end_next(
+        &self,
+        image: &Image,
+        staging: &Utf8Path,
+        texts: &[(&str, &str, u32)],
+        new: &[&str],
+        digests: Digests,
+        computed: &Manifest,
+    ) -> Result<()> {
+        for (name, text, mode) in texts {
+            atomic_file::replace(&staging.join(name), text.as_bytes(), *mode).map_err(failure::of)?;
+        }
+        let mut all: Vec<&str> = new.to_vec();
+        all.extend(texts.iter().map(|(name, ..)| *name));
+        let signer = self.site().signer();
+        let say = |level, text: &str| self.say(level, text);
+        let change = manifest::Change { new: &all, digests, computed };
+        manifest::write_next(image.directory(), staging, &change, signer.as_ref(), &say)
+    }
+
+    /// Puts the next state of an image's directory in service in one step. Files that stay keep the digests they had.
+    pub(crate) fn put_in_service(&self, staging: &Utf8Path, image: &Image) -> Result<()> {
+        files::exchange(staging, image.directory()).map_err(failure::of)?;
         self.replaced.set(true);
         // The next state is in service. The old one stays on record where it cannot be removed now, and goes at the end.
-        let _ = self.release(&staging);
+        let _ = self.release(staging);
         Ok(())
     }
 
-    /// Builds the next state of an image's directory, which comes into service when the action is committed: then what the
-    /// action did elsewhere and what the record says of it cannot disagree. `digests` tells where those of files that stay come from.
-    pub(crate) fn prepare_next(
-        &self,
-        image: &Image,
-        files: &[(&str, NewFile<'_>)],
-        digests: Digests,
-    ) -> Result<()> {
-        let staging = self.build_next(image, files, digests)?;
-        self.swap_on_commit(&staging, image.directory())
+    /// Has the next state come into service when the action is committed: then what the action did elsewhere and what the record says
+    /// of it cannot disagree.
+    pub(crate) fn put_in_service_on_commit(&self, staging: &Utf8Path, image: &Image) -> Result<()> {
+        self.swap_on_commit(staging, image.directory())
     }
 
     /// Has a finished file aside change places with the one in service when the action is committed.

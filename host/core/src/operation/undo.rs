@@ -14,6 +14,7 @@ use crate::{
         tree_mounts,
     },
     units::{self, UnitError},
+    versions::Store,
 };
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, ErrorKind, Hold, Mount, PersistentOverlay};
@@ -40,11 +41,17 @@ pub(crate) enum UndoError {
     /// The record itself cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A version stays.
+    #[error(transparent)]
+    Version(#[from] Error),
 }
 
 impl UndoError {
     /// The error of the API: a refusal where something of others is in the way, a failure where the system failed.
     pub(crate) fn into_api_error(self) -> Error {
+        if let Self::Version(error) = self {
+            return error;
+        }
         let failed = matches!(
             &self,
             Self::File(_)
@@ -133,7 +140,7 @@ fn undo_chosen(journal: &mut Journal, scope: UndoScope, means: &Means<'_>) -> Re
             UndoScope::Everything => true,
         })
         // What was published by an action that ends well is what the action was for.
-        .filter(|open| scope != UndoScope::HeldForAction || !matches!(open.effect, Effect::Published { .. }))
+        .filter(|open| scope != UndoScope::HeldForAction || !open.effect.stays_when_committed())
         .cloned()
         .collect();
     let units = chosen.iter().any(|open| matches!(open.effect, Effect::PersistentOverlay { .. }));
@@ -256,6 +263,10 @@ fn undo_by(effect: &Effect, means: &Means<'_>) -> Result<(), UndoError> {
             exports::change(layout, &[(path.clone(), None)], Check::None, &|_| {})?;
             Ok(())
         }
+        Effect::VersionMade { image, number } => Ok(Store::of(layout).take_back(image, *number)?),
+        Effect::VersionsPruned { image, numbers } => Ok(Store::of(layout).remove(image, numbers)?),
+        Effect::VersionsOf { image } if layout.image_dir(image).symlink_metadata().is_ok() => Ok(()),
+        Effect::VersionsOf { image } => Ok(Store::of(layout).remove(image, &[])?),
         Effect::Published { kernel: Some(version), .. } if (means.kernel_in_use)(version) => Ok(()),
         Effect::Published { path, device, inode, .. } => {
             let ours = std::fs::symlink_metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (*device, *inode));

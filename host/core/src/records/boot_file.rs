@@ -1,15 +1,24 @@
 //! `boot.ipxe`: how a node boots an image.
 
 use super::file_names;
-use crate::{configuration::Configuration, system::layout::Layout};
+use crate::{
+    configuration::Configuration,
+    system::layout::Layout,
+    versions::{self, Addresses},
+};
 use camino::{Utf8Component, Utf8PathBuf};
-use disklessset_plugin_api::{BootContext, Boots, Error, Image, Result};
+use disklessset_plugin_api::{BootContext, Boots, Error, Image, Kernel, Result};
 
-/// What the class of an image needs to write its boot file.
+/// What the class of an image needs to write its boot file: files that have an address of their own are fetched from there.
 ///
 /// # Errors
 /// When the images lie where no web server serves them, or the extra parameters are not one plain line.
-pub(crate) fn context(image: &Image, layout: &Layout, configuration: &Configuration) -> Result<BootContext> {
+pub(crate) fn context(
+    image: &Image,
+    layout: &Layout,
+    configuration: &Configuration,
+    addresses: &Addresses,
+) -> Result<BootContext> {
     let base = configuration.http_base_url();
     let url = |real: camino::Utf8PathBuf| {
         let path = layout.url_path(&real).ok_or_else(|| {
@@ -26,6 +35,16 @@ pub(crate) fn context(image: &Image, layout: &Layout, configuration: &Configurat
     let kernels_url = url(layout.kernels_dir())?;
     let mut context =
         BootContext::new(image.name().as_str(), image_url, &kernels_url, image.kernel().as_ref());
+    if let Some(kernel) = image.kernel() {
+        let own = |name: &str, address: &mut String| {
+            if let Some(known) = addresses.get(name) {
+                known.clone_into(address);
+            }
+        };
+        own(&kernel.vmlinuz(), &mut context.kernel_url);
+        own(&kernel.initramfs(), &mut context.initramfs_url);
+    }
+    context.files = addresses.all().clone();
     context.kernel_parameters = kernel_parameters(image)?;
     Ok(context)
 }
@@ -77,10 +96,13 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The files below the HTTP root that a boot file names, as paths below it; what has settings of iPXE in its path is left out.
-pub(crate) fn named(text: &str, configuration: &Configuration) -> Vec<Utf8PathBuf> {
+pub(crate) fn named(text: &str, layout: &Layout, configuration: &Configuration) -> Vec<Utf8PathBuf> {
     let base = format!("{}/", configuration.http_base_url());
+    let text = versions::expanded(text, layout, configuration);
     let mut found = Vec::new();
-    for word in words(text) {
+    // Where all files lie is no file.
+    let all = versions::base_address(layout, configuration);
+    for word in words(&text).filter(|word| all.as_deref() != Some(*word)) {
         let Some((_, path)) = word.split_once(base.as_str()) else { continue };
         let path = path.split(['?', '#', ',']).next().unwrap_or_default();
         let path = Utf8PathBuf::from(decoded(path));
@@ -112,7 +134,12 @@ fn decoded(path: &str) -> String {
 ///
 /// # Errors
 /// When the boot file fetches them in a way that is not known here.
-pub(crate) fn with_signatures(text: &str, context: &BootContext) -> Result<String> {
+pub(crate) fn with_signatures(
+    text: &str,
+    context: &BootContext,
+    kernel: &Kernel,
+    kernels_url: &str,
+) -> Result<String> {
     let mut lines = Vec::new();
     let mut added = 0;
     for line in text.lines() {
@@ -122,11 +149,18 @@ pub(crate) fn with_signatures(text: &str, context: &BootContext) -> Result<Strin
             matches!(words.first(), Some(&"kernel" | &"initrd" | &"imgfetch" | &"imgselect" | &"module"))
                 && words.contains(&url)
         };
-        let fetched = [&context.kernel_url, &context.initramfs_url].into_iter().find(|url| fetches(url));
-        let Some((kernels, file)) = fetched.and_then(|url| url.rsplit_once('/')) else { continue };
+        let pair = [(&context.kernel_url, kernel.vmlinuz()), (&context.initramfs_url, kernel.initramfs())];
+        let Some((url, file)) = pair.into_iter().find(|(url, _)| fetches(url)) else { continue };
         let named = words.iter().position(|word| matches!(*word, "--name" | "-n"));
-        let name = named.and_then(|at| words.get(at + 1)).copied().unwrap_or(file);
-        lines.push(format!("imgverify {name} {kernels}/{}", file_names::kernel_signature(file)));
+        // iPXE calls a file what its address ends with.
+        let called = url.rsplit('/').next().unwrap_or_default();
+        let name = named.and_then(|at| words.get(at + 1)).copied().unwrap_or(called);
+        let signature = file_names::kernel_signature(&file);
+        let address = context.files.get(&signature).cloned();
+        lines.push(format!(
+            "imgverify {name} {}",
+            address.unwrap_or_else(|| format!("{kernels_url}/{signature}"))
+        ));
         added += 1;
     }
     match added {
@@ -139,10 +173,16 @@ pub(crate) fn with_signatures(text: &str, context: &BootContext) -> Result<Strin
     }
 }
 
+/// The address of the directory of kernels, where files of kernels lie that no version has.
+pub(crate) fn kernels_url(layout: &Layout, configuration: &Configuration) -> String {
+    let path = layout.url_path(&layout.kernels_dir()).unwrap_or_default();
+    format!("{}/{path}", configuration.http_base_url())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use disklessset_plugin_api::{Kernel, KernelVersion};
+    use disklessset_plugin_api::KernelVersion;
 
     const BASE: &str = "http://${next-server}/p";
 
@@ -156,7 +196,7 @@ mod tests {
              initrd --name first {BASE}/kernels/initramfs-kernel-6.1\nboot\n"
         );
         assert_eq!(
-            with_signatures(&text, &context).unwrap(),
+            with_signatures(&text, &context, &kernel, &format!("{BASE}/kernels")).unwrap(),
             format!(
                 "#!ipxe\n\nkernel {BASE}/kernels/vmlinuz-6.1 initrd=initramfs-kernel-6.1 quiet\n\
                  imgverify vmlinuz-6.1 {BASE}/kernels/signature-vmlinuz-6.1\n\
@@ -165,7 +205,7 @@ mod tests {
             )
         );
         let hidden = text.replace("kernel http", "chain http");
-        assert!(with_signatures(&hidden, &context).is_err());
+        assert!(with_signatures(&hidden, &context, &kernel, BASE).is_err());
     }
 
     #[test]
@@ -199,7 +239,11 @@ mod tests {
             "#!ipxe\n# {BASE}/comment\nkernel {BASE}/kernels/a%2bb root=live:{BASE}/i/squashfs.img\n\
              initrd {BASE}/i/squashfs.img\nchain {BASE}/${{mac}}/x {BASE}/../x http://other/p/x {BASE}/%zz\n"
         );
-        let named = named(&text, &configuration);
-        assert_eq!(named, ["p/kernels/a+b", "p/i/squashfs.img", "p/%zz"]);
+        let layout = Layout::builder().build().unwrap();
+        assert_eq!(named(&text, &layout, &configuration), ["p/kernels/a+b", "p/i/squashfs.img", "p/%zz"]);
+        let text = "#!ipxe\nkernel ${diskless-base}/oci/blobs/sha256/ab\n";
+        let text = versions::with_prelude(text, None, &layout, &configuration);
+        let blob = "preboot_execution_environment/diskless/oci/blobs/sha256/ab";
+        assert_eq!(named(&text, &layout, &configuration), [blob]);
     }
 }

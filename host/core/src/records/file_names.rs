@@ -1,11 +1,11 @@
 //! The names of the files in the directory of an image that disklessset itself writes, and of what tells of the files of kernels.
 
-use crate::integrity::manifest;
+use crate::{integrity::manifest, versions};
 
 /// All attributes of an image.
 pub(crate) const RECORD: &str = "image_data.yml";
 /// How a node boots it.
-pub const BOOT_FILE: &str = "boot.ipxe";
+pub const BOOT_FILE: &str = versions::BOOT_FILE;
 /// The signature of the manifest.
 const SIGNATURE: &str = "SHA256SUMS.sig";
 /// The signature of the boot file, for boot loaders that run only what is signed.

@@ -5,24 +5,31 @@ use std::{
     fs::File,
     io::{self, Read, Write},
     os::unix::fs::FileExt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
 };
 
 /// Read at once: large enough for the disk, small enough for the processor's cache.
 const PIECE: usize = 256 << 10;
 
-/// A flag that ends what takes long.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Stop(pub(super) Option<Arc<AtomicBool>>);
+/// What is asked while something takes long, and ends it by yes.
+#[derive(Clone, Default)]
+pub(super) struct Stop(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
+
+impl std::fmt::Debug for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Stop").field(&self.0.is_some()).finish()
+    }
+}
 
 impl Stop {
-    /// Fails when the flag is raised: with a kind of error that is never told otherwise, since who reads goes on after it.
+    pub(super) fn when(asked: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(asked)))
+    }
+
+    /// Fails when it is time to stop: with a kind of error that is never told otherwise, since who reads goes on after it.
     fn look(&self) -> io::Result<()> {
         match &self.0 {
-            Some(flag) if flag.load(Ordering::Relaxed) => Err(io::ErrorKind::Interrupted.into()),
+            Some(asked) if asked() => Err(io::ErrorKind::Interrupted.into()),
             _ => Ok(()),
         }
     }
@@ -34,23 +41,6 @@ pub(super) fn hash(file: &File, stop: &Stop) -> io::Result<(Digest, u64)> {
     feed(file, &mut hasher, stop)?;
     let size = hasher.count();
     Ok((hasher.finish(), size))
-}
-
-/// The digest of a file, as long as `watch` does not answer no.
-pub(super) fn hash_watched(file: &File, watch: &dyn Fn() -> bool) -> io::Result<Digest> {
-    let mut hasher = Hasher::default();
-    let mut piece = vec![0; PIECE];
-    loop {
-        if !watch() {
-            return Err(io::ErrorKind::Interrupted.into());
-        }
-        match file.read_at(&mut piece, hasher.count()) {
-            Ok(0) => return Ok(hasher.finish()),
-            Ok(got) => hasher.update(&piece[..got]),
-            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INTR.raw_os_error()) => {}
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 /// Has what a file holds after the bytes that have passed already pass, too.

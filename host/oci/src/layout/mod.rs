@@ -35,7 +35,10 @@ use crate::names::Digest;
 use camino::{Utf8Path, Utf8PathBuf};
 use hashing::Stop;
 use rustix::fd::OwnedFd;
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// An OCI image layout that is open. Files in it are opened through its directory, and no link in it is followed.
 #[derive(Debug)]
@@ -55,7 +58,14 @@ impl Layout {
     /// The same, whose hashing and copying ends as [`LayoutError::Stopped`] when a flag is raised.
     #[must_use]
     pub fn stopped_by(mut self, flag: Arc<AtomicBool>) -> Self {
-        self.stop = Stop(Some(flag));
+        self.stop = Stop::when(move || flag.load(Ordering::Relaxed));
+        self
+    }
+
+    /// The same, whose hashing and copying ends once `asked`, now and then, says yes.
+    #[must_use]
+    pub fn stopped_when(mut self, asked: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.stop = Stop::when(asked);
         self
     }
 

@@ -1,8 +1,8 @@
 //! The file that a blob is made of.
 
 use super::{
-    LayoutError,
-    hashing::{Stop, hash, hash_watched},
+    Layout, LayoutError,
+    hashing::{Stop, hash},
     stamp::Stamp,
 };
 use crate::names::Digest;
@@ -31,19 +31,24 @@ impl Known {
     /// # Errors
     /// Anything but a regular file; a file that is written to meanwhile; what the system refuses.
     pub fn of(path: &Utf8Path) -> Result<Self, LayoutError> {
-        Self::of_watched(path, &|| true)
+        Self::with(path, &Stop::default())
     }
 
-    /// The same; ends as [`LayoutError::Stopped`] once `watch`, asked now and then, answers no.
-    ///
-    /// # Errors
-    /// As [`Self::of`].
-    pub fn of_watched(path: &Utf8Path, watch: &dyn Fn() -> bool) -> Result<Self, LayoutError> {
+    fn with(path: &Utf8Path, stop: &Stop) -> Result<Self, LayoutError> {
         let source = Source::open(path)?;
-        source.stamp.wait_for_next_tick();
-        let digest = hash_watched(&source.file, watch).map_err(FileError::of("read", path))?;
+        let digest = source.hash(stop)?;
         source.must_be_same()?;
         Ok(Self { digest, stamp: source.stamp })
+    }
+}
+
+impl Layout {
+    /// Hashes a file that is to become a blob, and stops when the layout does.
+    ///
+    /// # Errors
+    /// As [`Known::of`], and [`LayoutError::Stopped`].
+    pub fn known(&self, path: &Utf8Path) -> Result<Known, LayoutError> {
+        Known::with(path, &self.stop)
     }
 }
 

@@ -1,25 +1,27 @@
 //! `clone`: an image once more under another name.
 
-use super::{image_name, word};
-use crate::cli::request::{Effect, Request, Session};
+use super::{image_name, reference, word};
+use crate::{
+    cli::request::{Effect, Request, Session},
+    versions::VersionReference,
+};
 use clap::{ArgMatches, Command};
 use disklessset_plugin_api::{ImageName, Result};
 
 pub(crate) fn command() -> Command {
-    Command::new("clone").about("Clone an image").arg(word("name", "NAME", "The image")).arg(word(
-        "new",
-        "NEW",
-        "The name of the clone",
-    ))
+    Command::new("clone")
+        .about("Clone an image, or one of its versions")
+        .arg(word("name", "NAME[@N]", "The image, or one of its versions by number or tag"))
+        .arg(word("new", "NEW", "The name of the clone"))
 }
 
 pub(crate) fn request(matches: &ArgMatches) -> Result<Clone> {
-    Ok(Clone { name: image_name(matches, "name")?, new: image_name(matches, "new")? })
+    Ok(Clone { from: reference(matches, "name")?, new: image_name(matches, "new")? })
 }
 
 /// Clones an image.
 pub(crate) struct Clone {
-    pub(crate) name: ImageName,
+    pub(crate) from: VersionReference,
     pub(crate) new: ImageName,
 }
 
@@ -29,18 +31,24 @@ impl Request for Clone {
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
-        let images = session.images();
+        let (images, source) = (session.images(), &self.from.image);
         if images.to_clean()?.contains(&self.new) {
-            images.get_created_image(&self.name)?;
+            images.get_created_image(source)?;
         } else {
-            images.check_clone(&self.name, &self.new)?;
+            images.check_clone(source, &self.new)?;
         }
-        Ok(vec![format!("clone image {} as {}", self.name, self.new)])
+        if self.from.version.is_some() {
+            images.resolve_version(&self.from)?;
+        }
+        Ok(vec![format!("clone image {} as {}", self.from, self.new)])
     }
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
-        session.images().clone_image(&self.name, &self.new)?;
-        session.output.say(&format!("cloned image {} as {}", self.name, self.new));
+        match self.from.version {
+            Some(_) => session.images().clone_version(&self.from, &self.new)?,
+            None => session.images().clone_image(&self.from.image, &self.new)?,
+        }
+        session.output.say(&format!("cloned image {} as {}", self.from, self.new));
         Ok(())
     }
 }

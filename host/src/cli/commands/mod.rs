@@ -15,11 +15,16 @@ pub(crate) mod module;
 pub(crate) mod module_change;
 pub(crate) mod overview;
 pub(crate) mod prove;
+pub(crate) mod prune;
+pub(crate) mod release;
 pub(crate) mod remove;
 pub(crate) mod show;
+pub(crate) mod tag;
 pub(crate) mod verify;
+pub(crate) mod versions;
 
 use super::request::Request;
+use crate::versions::VersionReference;
 use camino::Utf8PathBuf;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use disklessset_plugin_api::{ImageName, KernelVersion, Result};
@@ -35,6 +40,11 @@ pub(crate) fn all() -> Vec<Command> {
         create::command(),
         remove::command(),
         clone::command(),
+        versions::command(),
+        release::release_command(),
+        release::rollback_command(),
+        tag::command(),
+        prune::command(),
         clean::command(),
         clear::command(),
         kernel::command(),
@@ -50,13 +60,18 @@ pub(crate) fn all() -> Vec<Command> {
 pub(crate) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn Request>>> {
     Some(match word {
         "list" => boxed(Ok(list::List)),
-        "show" => boxed(show::request(matches)),
+        "show" => show::request(matches),
         "log" => boxed(log::request(matches)),
         "verify" => boxed(verify::request(matches)),
         "prove" => boxed(prove::request(matches)),
         "create" => boxed(create::request(matches)),
-        "remove" => boxed(remove::request(matches)),
+        "remove" => remove::request(matches),
         "clone" => boxed(clone::request(matches)),
+        "versions" => boxed(versions::request(matches)),
+        "release" => boxed(release::request(release::Way::Release, matches)),
+        "rollback" => boxed(release::request(release::Way::Rollback, matches)),
+        "tag" => boxed(tag::request(matches)),
+        "prune" => boxed(prune::request(matches)),
         "clean" => boxed(clean::request(matches)),
         "clear" => boxed(clear::request(matches)),
         "kernel" => kernel::request(matches),
@@ -96,6 +111,11 @@ fn image_name(matches: &ArgMatches, id: &str) -> Result<ImageName> {
 
 fn image_names(matches: &ArgMatches, id: &str) -> Result<Vec<ImageName>> {
     matches.get_many::<String>(id).into_iter().flatten().map(|name| parse_image_name(name)).collect()
+}
+
+/// An image, and perhaps one of its versions.
+fn reference(matches: &ArgMatches, id: &str) -> Result<VersionReference> {
+    text(matches, id).parse()
 }
 
 /// A name, or an error that says which rule it breaks.

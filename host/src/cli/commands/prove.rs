@@ -1,6 +1,6 @@
 //! `prove`: boots an image in a throw-away machine and tells whether it comes up.
 
-use super::{image_name, word};
+use super::{reference, word};
 use crate::{
     cli::request::{Effect, Request, Session},
     failure,
@@ -10,6 +10,7 @@ use crate::{
         ProvenMachine, Timeline,
     },
     system::interrupt,
+    versions::VersionReference,
 };
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use disklessset_plugin_api::{Error, ErrorKind, ImageName, Result, Size};
@@ -19,7 +20,7 @@ use std::time::Duration;
 pub(crate) fn command() -> Command {
     Command::new("prove")
         .about("Boot an image in a temporary virtual machine, as a node would")
-        .arg(word("name", "NAME", "The image"))
+        .arg(word("name", "NAME[@N]", "The image, or one of its versions by number or tag"))
         .arg(
             Arg::new("memory").long("memory").value_name("SIZE").help("Memory of each machine [default: 1G]"),
         )
@@ -48,7 +49,8 @@ pub(crate) fn request(matches: &ArgMatches) -> Result<Prove> {
             nodes.push(node);
         }
     }
-    Ok(Prove { name: image_name(matches, "name")?, memory, timeout, nodes })
+    let version = reference(matches, "name")?;
+    Ok(Prove { name: version.image.clone(), version, memory, timeout, nodes })
 }
 
 fn memory(text: &str) -> Result<Mebibytes> {
@@ -61,6 +63,7 @@ fn memory(text: &str) -> Result<Mebibytes> {
 /// Proves that an image boots.
 pub(crate) struct Prove {
     name: ImageName,
+    version: VersionReference,
     memory: Option<Mebibytes>,
     timeout: Option<Duration>,
     nodes: Vec<NodeName>,
@@ -124,6 +127,9 @@ impl Prove {
         let console = layout.logs_dir().join(format!("{}.console", self.name));
         let mut request = ProveRequest::new(&http_root, boot_path.as_str(), console);
         request.cache_dir = Some(layout.locks_dir());
+        if self.version.version.is_some() {
+            request.boot_text = Some(session.images().boot_file_of_version(&self.version)?);
+        }
         request.system_root = layout.root().to_owned();
         request.nodes = self.nodes.clone();
         if let Some(memory) = self.memory {

@@ -1,18 +1,63 @@
 //! `remove`: images out of service and gone.
 
-use super::{image_names, words};
-use crate::cli::request::{Effect, Request, Session};
+use super::{boxed, words};
+use crate::{
+    cli::request::{Effect, Request, Session},
+    versions::VersionReference,
+};
 use clap::{ArgMatches, Command};
-use disklessset_plugin_api::{ErrorKind, ImageName, Result};
+use disklessset_plugin_api::{Error, ErrorKind, ImageName, Result};
 
 pub(crate) fn command() -> Command {
-    Command::new("remove")
-        .about("Remove images")
-        .arg(words("names", "NAME", "The images").required(true).num_args(1..))
+    Command::new("remove").about("Remove images with all their versions, or single versions").arg(
+        words("names", "NAME[@N]", "The images, or versions by number or tag").required(true).num_args(1..),
+    )
 }
 
-pub(crate) fn request(matches: &ArgMatches) -> Result<Remove> {
-    Ok(Remove { names: image_names(matches, "names")? })
+pub(crate) fn request(matches: &ArgMatches) -> Result<Box<dyn Request>> {
+    let named = matches.get_many::<String>("names").into_iter().flatten();
+    let named: Vec<VersionReference> = named.map(|text| text.parse()).collect::<Result<_>>()?;
+    if named.iter().all(|one| one.version.is_none()) {
+        return boxed(Ok(Remove { names: named.into_iter().map(|one| one.image).collect() }));
+    }
+    if named.iter().any(|one| one.version.is_none()) {
+        return Err(Error::usage("images and single versions are removed by commands of their own"));
+    }
+    boxed(Ok(RemoveVersions { versions: named }))
+}
+
+/// Removes single versions.
+struct RemoveVersions {
+    versions: Vec<VersionReference>,
+}
+
+impl Request for RemoveVersions {
+    fn effect(&self) -> Effect {
+        Effect::Changes
+    }
+
+    fn question(&self) -> Option<String> {
+        let versions: Vec<String> = self.versions.iter().map(ToString::to_string).collect();
+        Some(format!("Remove {}? A node that is fetching it does not come up.", versions.join(", ")))
+    }
+
+    fn check_before_asking(&self, session: &Session) -> Result<()> {
+        self.plan(session).map(drop)
+    }
+
+    fn plan(&self, session: &Session) -> Result<Vec<String>> {
+        let version = |version| session.images().check_remove_version(version);
+        self.versions.iter().map(|one| Ok(format!("remove {}", version(one)?))).collect()
+    }
+
+    fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
+        self.plan(session)?;
+        for version in &self.versions {
+            let removed = session.images().remove_version(version)?;
+            session.output.say(&format!("removed {removed}"));
+        }
+        Ok(())
+    }
 }
 
 /// Removes images.
@@ -41,7 +86,10 @@ impl Request for Remove {
         for name in &self.names {
             if !to_clean.contains(name) {
                 session.images().get_created_image(name)?;
-                lines.push(format!("remove image {name}"));
+                let versions = session.images().number_of_versions(name)?;
+                let with =
+                    if versions > 1 { format!(" with its {versions} versions") } else { String::new() };
+                lines.push(format!("remove image {name}{with}"));
             }
         }
         Ok(lines)

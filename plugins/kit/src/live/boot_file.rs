@@ -36,7 +36,7 @@ pub fn boot_file(image: &Image, boot: &BootContext, booted: &Booted<'_>) -> Resu
     let selinux = if image.flag("selinux") { "selinux=1 security=selinux" } else { "selinux=0" };
     let mut line = vec![
         format!("initrd={}", boot.initramfs),
-        format!("root=live:{}/{}", boot.image_url, booted.file),
+        format!("root=live:{}", boot.file_url(booted.file.as_str())),
         boot_line::NETWORK.to_owned(),
     ];
     if booted.layout == Layout::Flat {

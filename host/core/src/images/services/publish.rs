@@ -40,9 +40,9 @@ fn in_next_state(
 ) -> Result<()> {
     let manager = ImageManager::new(operation.site());
     let image = manager.records.load(own)?;
-    let file = (name, NewFile::Moved(request.from.as_path()));
+    let file = (name, NewFile(request.from.as_path()));
     match &request.image {
-        None => operation.replace_files(&image, &[file]),
+        None => manager.replace_with(operation, &image, &[file]),
         // Only attributes are the class's to decide.
         Some(next) => {
             let next = Image::new(
@@ -51,7 +51,7 @@ fn in_next_state(
                 next.attributes().clone(),
                 image.directory().to_owned(),
             );
-            manager.replace_with(operation, &next, vec![file])
+            manager.replace_with(operation, &next, &[file])
         }
     }
 }

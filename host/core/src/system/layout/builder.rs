@@ -37,6 +37,7 @@ pub struct LayoutBuilder {
     root: Option<Utf8PathBuf>,
     images: Option<Utf8PathBuf>,
     kernels: Option<Utf8PathBuf>,
+    oci: Option<Utf8PathBuf>,
     modules: Option<Utf8PathBuf>,
     modules_as_given: Option<Utf8PathBuf>,
     workdir: Option<Utf8PathBuf>,
@@ -66,6 +67,8 @@ impl LayoutBuilder {
         images_directory => images;
         /// Where kernels and initramfs files are kept; a sibling `kernels` of the images' directory unless set.
         kernels_directory => kernels;
+        /// Where versions are kept, an OCI image layout; a sibling `oci` of the images' directory unless set.
+        oci_directory => oci;
         /// Where modules are looked for (`modules_path`, a key of 1.x).
         modules_path => modules;
         /// Where modules are looked for, given by its own option (`--modules-dir`): taken as it is, not below the root.
@@ -114,6 +117,7 @@ impl LayoutBuilder {
         let sibling = images.with_file_name("kernels");
         Ok(Layout {
             kernels: owned("kernels_directory", self.kernels, sibling.as_str())?,
+            oci: owned("oci_directory", self.oci, images.with_file_name("oci").as_str())?,
             modules: place("modules_path", self.modules, "/usr/lib/disklessset/modules.d")?,
             modules_as_given: self.modules_as_given,
             workdir: owned("workdir", self.workdir, "/var/tmp/diskless/workdir")?,

@@ -26,6 +26,7 @@ pub struct Layout {
     root: Utf8PathBuf,
     images: Utf8PathBuf,
     kernels: Utf8PathBuf,
+    oci: Utf8PathBuf,
     modules: Utf8PathBuf,
     /// A directory given on the command line, which is outside the root's reach.
     modules_as_given: Option<Utf8PathBuf>,
@@ -74,6 +75,26 @@ impl Layout {
     /// Where kernels and initramfs files are.
     pub fn kernels_dir(&self) -> Utf8PathBuf {
         self.inside(&self.kernels)
+    }
+
+    /// The OCI image layout with the versions of all images.
+    pub fn oci_dir(&self) -> Utf8PathBuf {
+        self.inside(&self.oci)
+    }
+
+    /// What `${diskless-base}` of boot files means: the directory that images and kernels lie in.
+    pub fn served_base(&self) -> Utf8PathBuf {
+        self.inside(self.images.parent().unwrap_or(&self.images))
+    }
+
+    /// Where the histories of images are, one file an image: which versions there are, and their records.
+    pub fn versions_dir(&self) -> Utf8PathBuf {
+        self.state_dir().join("versions")
+    }
+
+    /// How the files of blobs looked when they were hashed.
+    pub fn blob_stamps_dir(&self) -> Utf8PathBuf {
+        self.state_dir().join("blobs")
     }
 
     /// Where images are worked on.

@@ -1,0 +1,185 @@
+//! A version as a manifest: what goes into it, and what is read from it.
+
+use disklessset_oci::{
+    manifest::{ARTIFACT_TYPE, Artifact, Blob, CONFIG_TYPE, FILE_TYPE, ManifestError, Title},
+    names::{Digest, from_ref_name, to_ref_name},
+};
+use disklessset_plugin_api::{Error, Result};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The annotation with the text of the boot file, without what belongs to one server.
+const BOOT_FILE: &str = "vnd.disklessset.boot-file";
+
+/// A file that a version has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileOfVersion {
+    /// Its content.
+    pub(crate) digest: Digest,
+    /// Bytes in it.
+    pub(crate) size: u64,
+}
+
+/// The files of a version by their names: paths below the image's directory, and names in the directory of kernels.
+pub(crate) type FilesByName = BTreeMap<String, FileOfVersion>;
+
+/// A version that is to be made.
+#[derive(Debug)]
+pub(crate) struct Draft<'a> {
+    /// The image's name.
+    pub(crate) image: &'a str,
+    /// The action that makes it.
+    pub(crate) action: &'a str,
+    /// The image's class.
+    pub(crate) class: &'a str,
+    /// The version of its kernel.
+    pub(crate) kernel: Option<&'a str>,
+    /// When it is made.
+    pub(crate) date: jiff::Timestamp,
+    /// What nodes fetch.
+    pub(crate) files: &'a FilesByName,
+    /// The boot file as the class and the signing of kernels make it.
+    pub(crate) boot_file: &'a str,
+    /// The image's record.
+    pub(crate) record: &'a str,
+}
+
+/// What everybody may know of a version. Fields are named one by one: nothing that a class adds later gets out by itself.
+#[derive(Serialize)]
+struct Config<'a> {
+    image: &'a str,
+    class: &'a str,
+    action: &'a str,
+    created: String,
+    architecture: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kernel: Option<&'a str>,
+}
+
+impl Draft<'_> {
+    /// The text of its configuration.
+    pub(crate) fn config(&self) -> Result<Vec<u8>> {
+        Ok(serde_json::to_vec(&Config {
+            image: self.image,
+            class: self.class,
+            action: self.action,
+            created: created(self.date),
+            architecture: architecture(),
+            kernel: self.kernel,
+        })?)
+    }
+
+    /// Its manifest.
+    pub(crate) fn artifact(&self) -> Result<Artifact> {
+        let config = self.config()?;
+        let config = Blob {
+            media_type: CONFIG_TYPE.to_owned(),
+            digest: Digest::of(&config),
+            size: config.len() as u64,
+        };
+        let mut artifact = Artifact::new(ARTIFACT_TYPE, config).map_err(of_manifest)?;
+        for (name, file) in self.files {
+            let blob = Blob { media_type: FILE_TYPE.to_owned(), digest: file.digest, size: file.size };
+            artifact.add_file(title_of(name)?, blob).map_err(of_manifest)?;
+        }
+        artifact.annotate("org.opencontainers.image.created", &created(self.date));
+        artifact.annotate("vnd.disklessset.image", self.image);
+        artifact.annotate("vnd.disklessset.class", self.class);
+        artifact.annotate("vnd.disklessset.action", self.action);
+        artifact.annotate("vnd.disklessset.architecture", architecture());
+        if let Some(kernel) = self.kernel {
+            artifact.annotate("vnd.disklessset.kernel", kernel);
+        }
+        artifact.annotate(BOOT_FILE, self.boot_file);
+        Ok(artifact)
+    }
+}
+
+/// The files of a version by their names.
+pub(super) fn files(artifact: &Artifact) -> Result<FilesByName> {
+    let file = |(title, blob): (&Title, &Blob)| {
+        Ok((name_of(title)?, FileOfVersion { digest: blob.digest, size: blob.size }))
+    };
+    artifact.files().iter().map(file).collect()
+}
+
+/// The text of the boot file of a version.
+pub(super) fn boot_file(artifact: &Artifact) -> Option<&str> {
+    artifact.annotations().get(BOOT_FILE).map(String::as_str)
+}
+
+/// The architecture in the words of container images.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+fn created(date: jiff::Timestamp) -> String {
+    date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A title has no slash and no dot in front: what has is escaped as names of images are.
+fn title_of(name: &str) -> Result<Title> {
+    let plain = !name.contains("_x");
+    let title = name.parse::<Title>().ok().filter(|_| plain).map_or_else(|| to_ref_name(name).parse(), Ok);
+    title.map_err(of_manifest)
+}
+
+fn name_of(title: &Title) -> Result<String> {
+    let text = title.as_str();
+    if !text.contains("_x") {
+        return Ok(text.to_owned());
+    }
+    let name = from_ref_name(text).map_err(|cause| Error::failed(cause.to_string()))?;
+    let plain = |part: &str| !matches!(part, "" | "." | "..");
+    match name.split('/').all(plain) && !name.chars().any(char::is_control) {
+        true => Ok(name),
+        false => Err(Error::failed(format!("the name of a file of a version leads elsewhere: {text}"))),
+    }
+}
+
+pub(super) fn of_manifest(error: ManifestError) -> Error {
+    Error::failed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_becomes_a_manifest_and_is_read_from_it() {
+        let file = |text: &[u8]| FileOfVersion { digest: Digest::of(text), size: text.len() as u64 };
+        let files = FilesByName::from([
+            ("squashfs.img".to_owned(), file(b"root")),
+            ("sub/.hidden".to_owned(), file(b"hidden")),
+            ("odd_x41".to_owned(), file(b"odd")),
+        ]);
+        let draft = Draft {
+            image: "web01",
+            action: "create",
+            class: "LivenetImage",
+            kernel: Some("6.1"),
+            date: jiff::Timestamp::from_second(1_700_000_000).unwrap(),
+            files: &files,
+            boot_file: "#!ipxe\nboot\n",
+            record: "image_data: {password: secret}\n",
+        };
+        let artifact = draft.artifact().unwrap();
+        assert_eq!(super::files(&artifact).unwrap(), files);
+        assert_eq!(boot_file(&artifact), Some("#!ipxe\nboot\n"));
+        let text = String::from_utf8(artifact.to_bytes().unwrap()).unwrap();
+        assert!(text.contains("2023-11-14T22:13:20Z") && !text.contains("secret"), "{text}");
+        assert!(!String::from_utf8(draft.config().unwrap()).unwrap().contains("secret"));
+    }
+
+    #[test]
+    fn names_of_files_that_lead_elsewhere_are_refused() {
+        for name in ["../etc/passwd", "a/../b", "/etc", "a//b"] {
+            let title = to_ref_name(name).parse().unwrap();
+            assert!(name_of(&title).is_err(), "{name}");
+        }
+    }
+}

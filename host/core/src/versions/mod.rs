@@ -1,0 +1,24 @@
+//! Versions of images: published states that never change, kept in an OCI image layout.
+//!
+//! A version is one manifest with the files that nodes fetch. Its digest is what it is; its number is what people call it. Which version
+//! is current stands in the image's boot file, so that both change in one step. What only this server may know of versions (records,
+//! tags, times) is in a history, a file an image.
+
+mod address;
+mod artifact;
+mod history;
+mod marker;
+mod prune;
+mod reference;
+mod retry;
+mod store;
+
+pub(crate) use address::{Addresses, base_address, expanded, with_prelude};
+pub(crate) use artifact::{Draft, FileOfVersion, FilesByName};
+pub(crate) use history::History;
+pub use history::Version;
+pub(crate) use marker::Marker;
+pub(crate) use prune::prunable;
+pub use reference::{VersionReference, VersionWord};
+pub use retry::ONCE_SETTING;
+pub(crate) use store::{BOOT_FILE, Store};

@@ -1,0 +1,341 @@
+//! The layout with the versions of all images, and the histories beside it: added to, read, and taken from.
+
+use super::{
+    Draft, FileOfVersion, FilesByName, History, Marker, Version,
+    artifact::{self, of_manifest},
+};
+use crate::{
+    failure,
+    system::{
+        atomic_file,
+        failpoint::failpoint,
+        interrupt,
+        layout::Layout,
+        lock::{Lock, LockError, Wait},
+    },
+};
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_oci::{
+    layout::{Entry, Known, Layout as Oci, LayoutError},
+    manifest::{ARTIFACT_TYPE, Artifact},
+    names::{Digest, VersionName, VersionNumber},
+};
+use disklessset_plugin_api::{Error, ErrorKind, ImageName, Result};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How a node boots an image; the file says which version it boots.
+pub(crate) const BOOT_FILE: &str = "boot.ipxe";
+/// The most that is read of one.
+const MOST_BYTES: u64 = 1 << 20;
+/// The lock under which the layout is changed.
+const LOCK: &str = "@versions";
+/// Others hold it while they link or copy files: worth some patience, in seconds.
+const PATIENCE: u64 = 600;
+
+/// The versions of a site.
+pub(crate) struct Store<'l> {
+    layout: &'l Layout,
+}
+
+/// A version that was added.
+#[derive(Debug)]
+pub(crate) struct Added {
+    /// What its boot file says it is.
+    pub(crate) marker: Marker,
+}
+
+impl<'l> Store<'l> {
+    /// Those of the site with this layout.
+    pub(crate) fn of(layout: &'l Layout) -> Self {
+        Self { layout }
+    }
+
+    fn oci(&self) -> Result<Oci> {
+        let oci = Oci::open_or_create(&self.layout.oci_dir(), &self.layout.blob_stamps_dir());
+        Ok(oci.map_err(of_layout)?.stopped_when(|| interrupt::check().is_err()))
+    }
+
+    /// Makes the layout if there is none.
+    ///
+    /// # Errors
+    /// When something else lies in its place, or it cannot be made.
+    pub(crate) fn prepare(&self) -> Result<()> {
+        self.oci().map(drop)
+    }
+
+    fn lock(&self) -> Result<Lock> {
+        let (what, wait) = ("the store of versions", Wait::Seconds(PATIENCE));
+        Lock::acquire(&self.layout.locks_dir(), LOCK, what, "change versions", wait).map_err(|error| {
+            match error {
+                LockError::Busy { .. } => failure::with_kind(ErrorKind::BUSY, error),
+                LockError::Interrupted(cause) => failure::interrupted(cause),
+                other => failure::of(other),
+            }
+        })
+    }
+
+    fn history_path(&self, name: &str) -> Utf8PathBuf {
+        self.layout.versions_dir().join(format!("{name}.yml"))
+    }
+
+    /// What is on record of the versions of an image.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn history(&self, name: &ImageName) -> Result<History> {
+        History::load(&self.history_path(name.as_str()))
+    }
+
+    /// Writes what is on record of the versions of an image. Who does it holds the image's lock.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn save(&self, name: &ImageName, history: &History) -> Result<()> {
+        history.save(&self.history_path(name.as_str()))
+    }
+
+    /// Hashes a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a stop is asked for.
+    pub(crate) fn hash(&self, path: &Utf8Path) -> Result<Known> {
+        self.oci()?.known(path).map_err(of_layout)
+    }
+
+    /// The size of a blob that is there and what its name says.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    pub(crate) fn size_of(&self, digest: &Digest) -> Result<Option<u64>> {
+        match self.oci()?.trust(digest) {
+            Ok(blob) => Ok(Some(blob.size)),
+            Err(LayoutError::Missing(_) | LayoutError::Damaged { .. }) => Ok(None),
+            Err(error) => Err(of_layout(error)),
+        }
+    }
+
+    /// The files and the boot file of a version.
+    ///
+    /// # Errors
+    /// When its manifest is missing, damaged or none.
+    pub(crate) fn read(&self, digest: &Digest) -> Result<(FilesByName, String)> {
+        let artifact = read_artifact(&self.oci()?, digest)?;
+        let boot_file = artifact::boot_file(&artifact).unwrap_or_default().to_owned();
+        Ok((artifact::files(&artifact)?, boot_file))
+    }
+
+    /// Makes files of a version in a directory, under their names there. What each shares is told by the layout.
+    ///
+    /// # Errors
+    /// When a blob is missing or damaged, or a file cannot be made.
+    pub(crate) fn give<'f>(
+        &self,
+        files: impl IntoIterator<Item = (&'f String, &'f FileOfVersion)>,
+        directory: &Utf8Path,
+    ) -> Result<()> {
+        let oci = self.oci()?;
+        for (name, file) in files {
+            let to = directory.join(name);
+            if let Some(parent) = to.parent().filter(|parent| *parent != directory) {
+                atomic_file::create_dir_all(parent, 0o755).map_err(failure::of)?;
+            }
+            let _ = oci.give(&file.digest, &to).map_err(of_layout)?;
+            failpoint!("version: a file given", to);
+        }
+        Ok(())
+    }
+
+    /// Puts on record that names of files came or went, so that blobs which are the same files need not be hashed again.
+    pub(crate) fn names_changed<'f>(&self, digests: impl IntoIterator<Item = &'f Digest>) {
+        let Ok(oci) = self.oci() else { return };
+        for digest in digests {
+            // Without it, the blob is hashed at the next look.
+            let _ = oci.names_changed(digest);
+        }
+    }
+
+    /// Adds a version: its blobs, its manifest, its name in the index and its place in the history. `from` has the files that are no blobs
+    /// yet. `released` is the version that is current now and will not be any more.
+    ///
+    /// # Errors
+    /// When something cannot be written. What was written goes with [`Self::take_back`].
+    pub(crate) fn add(
+        &self,
+        name: &ImageName,
+        draft: &Draft<'_>,
+        from: &BTreeMap<String, (Utf8PathBuf, Known)>,
+        replaced: Option<(VersionNumber, String)>,
+    ) -> Result<Added> {
+        let _lock = self.lock()?;
+        let oci = self.oci()?;
+        let mut history = self.history(name)?;
+        let number = history.next();
+        let mut new_bytes = 0;
+        for (path, known) in from.values() {
+            let put = oci.put_file(path, Some(*known)).map_err(of_layout)?;
+            new_bytes += put.sharing.map_or(0, |_| put.size);
+            failpoint!("version: a blob put", path);
+        }
+        let _ = oci.put_bytes(&draft.config()?).map_err(of_layout)?;
+        let manifest = draft.artifact()?.to_bytes().map_err(of_manifest)?;
+        let put = oci.put_bytes(&manifest).map_err(of_layout)?;
+        let version =
+            VersionName::new(name.as_str(), number).map_err(|cause| Error::failed(cause.to_string()))?;
+        let entry = Entry::manifest(put.digest, put.size, Some(ARTIFACT_TYPE), &version.ref_name());
+        let mut index = oci.index().map_err(of_layout)?;
+        index.insert(entry.map_err(of_layout)?);
+        oci.replace_index(&index).map_err(of_layout)?;
+        failpoint!("version: in the index", self.layout.oci_dir());
+        if let Some((number, record)) = replaced
+            && let Some(before) = history.get_mut(number)
+        {
+            before.withdrawn = Some(draft.date);
+            before.record = record;
+        }
+        history.push(Version {
+            number,
+            digest: put.digest,
+            manifest_bytes: put.size,
+            date: draft.date,
+            action: draft.action.to_owned(),
+            class: draft.class.to_owned(),
+            kernel: draft.kernel.map(str::to_owned),
+            size_bytes: draft.files.values().map(|file| file.size).sum(),
+            new_bytes,
+            withdrawn: None,
+            record: draft.record.to_owned(),
+        });
+        self.save(name, &history)?;
+        failpoint!("version: in the history", self.layout.versions_dir());
+        Ok(Added { marker: Marker { version, digest: put.digest } })
+    }
+
+    /// The number that the next version of an image gets.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub(crate) fn next(&self, name: &ImageName) -> Result<VersionNumber> {
+        Ok(self.history(name)?.next())
+    }
+
+    /// Takes back a version that an action made which is undone. One that the image's boot file names stays: it is in service.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub(crate) fn take_back(&self, name: &str, number: VersionNumber) -> Result<()> {
+        self.gone(name, &[number], History::take_back)
+    }
+
+    /// Removes versions, or all of an image with its history where none are named. The one that its boot file names stays.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub(crate) fn remove(&self, name: &str, numbers: &[VersionNumber]) -> Result<()> {
+        self.gone(name, numbers, History::remove)
+    }
+
+    fn gone(
+        &self,
+        name: &str,
+        numbers: &[VersionNumber],
+        forget: fn(&mut History, VersionNumber),
+    ) -> Result<()> {
+        if self.layout.oci_dir().join("oci-layout").symlink_metadata().is_err() {
+            return Ok(());
+        }
+        let _lock = self.lock()?;
+        let oci = self.oci()?;
+        let path = self.history_path(name);
+        let mut history = History::load(&path)?;
+        let in_service = self.current(name).filter(|marker| marker.version.name() == name);
+        let stays = |number: VersionNumber| {
+            in_service.as_ref().is_some_and(|marker| marker.version.number() == number)
+        };
+        let named = |entry: &Entry| {
+            let version = entry.ref_name.as_deref().and_then(|text| VersionName::from_ref_name(text).ok());
+            version.filter(|version| version.name() == name).map(|version| version.number())
+        };
+        let mut index = oci.index().map_err(of_layout)?;
+        let before = index.entries().len();
+        index.retain(|entry| match named(entry) {
+            Some(number) => stays(number) || !numbers.is_empty() && !numbers.contains(&number),
+            None => true,
+        });
+        if index.entries().len() != before {
+            oci.replace_index(&index).map_err(of_layout)?;
+            failpoint!("version: out of the index", self.layout.oci_dir());
+        }
+        for blob in oci.unnamed_blobs().map_err(of_layout)? {
+            oci.remove_blob(&blob.digest).map_err(of_layout)?;
+            failpoint!("version: a blob removed", self.layout.oci_dir());
+        }
+        if numbers.is_empty() && in_service.is_none() {
+            return atomic_file::remove_file(&path).map_err(failure::of);
+        }
+        // A history that has them still leads back here.
+        let going: BTreeSet<VersionNumber> = match numbers.is_empty() {
+            true => history.versions().iter().map(|version| version.number).collect(),
+            false => numbers.iter().copied().collect(),
+        };
+        for number in going.into_iter().filter(|number| !stays(*number)) {
+            forget(&mut history, number);
+        }
+        match history == History::default() {
+            true => atomic_file::remove_file(&path).map_err(failure::of),
+            false => history.save(&path),
+        }
+    }
+
+    /// The version that nodes get of an image: what its boot file says, where that is one of this image.
+    pub(crate) fn current(&self, name: &str) -> Option<Marker> {
+        let text =
+            atomic_file::read_bounded(&self.layout.image_dir(name).join(BOOT_FILE), MOST_BYTES).ok()?;
+        Marker::find(&String::from_utf8_lossy(&text)).filter(|marker| marker.version.name() == name)
+    }
+
+    /// What is wrong with the blobs of versions, digest by digest.
+    ///
+    /// # Errors
+    /// When the manifest of one cannot be read, or a stop is asked for.
+    pub(crate) fn damaged(&self, versions: &[&Version]) -> Result<BTreeMap<VersionNumber, Vec<String>>> {
+        let oci = self.oci()?;
+        let mut faults: BTreeMap<VersionNumber, Vec<String>> = BTreeMap::new();
+        for version in versions {
+            let mut tell = |text: String| faults.entry(version.number).or_default().push(text);
+            let artifact = match read_artifact(&oci, &version.digest) {
+                Ok(artifact) => artifact,
+                Err(error) => {
+                    tell(error.to_string());
+                    continue;
+                }
+            };
+            for (title, file) in artifact.files() {
+                match oci.trust(&file.digest) {
+                    Ok(_) => {}
+                    Err(error @ (LayoutError::Missing(_) | LayoutError::Damaged { .. })) => {
+                        tell(format!("{title}: {error}"));
+                    }
+                    Err(error) => return Err(of_layout(error)),
+                }
+            }
+        }
+        Ok(faults)
+    }
+}
+
+fn read_artifact(oci: &Oci, digest: &Digest) -> Result<Artifact> {
+    let bytes = oci.read_manifest(digest).map_err(of_layout)?;
+    Artifact::parse(&bytes, ARTIFACT_TYPE).map_err(of_manifest)
+}
+
+/// The error of the API for one of a layout.
+pub(super) fn of_layout(error: LayoutError) -> Error {
+    match error {
+        LayoutError::Stopped => match interrupt::check() {
+            Err(cause) => failure::interrupted(cause),
+            Ok(()) => Error::new(ErrorKind::INTERRUPTED, "stopped"),
+        },
+        LayoutError::File(error) => failure::of(error),
+        other => Error::failed(other.to_string()),
+    }
+}
