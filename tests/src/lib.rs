@@ -47,3 +47,4 @@ pub mod strace;
 #[cfg(feature = "terminal")]
 pub mod terminal;
 pub mod tree_facts;
+pub mod versions;

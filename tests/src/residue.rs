@@ -8,6 +8,7 @@ use camino::Utf8PathBuf;
 
 use crate::facts::{self, FileFacts};
 use crate::root::TestRoot;
+use crate::versions;
 
 /// The state of the world as far as one test root is concerned. Tests run side by side, so that only mounts below the
 /// root, loop devices on files below it, and processes started from it are looked at.
@@ -19,6 +20,9 @@ pub struct Snapshot {
     going: Vec<String>,
     processes: BTreeMap<i32, String>,
     files: BTreeMap<PathBuf, FileFacts>,
+    /// What the blobs of versions are.
+    labels: BTreeMap<String, String>,
+    versions: Vec<(String, u64)>,
     root: Utf8PathBuf,
 }
 
@@ -48,7 +52,29 @@ impl Snapshot {
         files.retain(|file, _| {
             file != Path::new("var") && !COMES_AND_GOES.iter().any(|name| file.starts_with(name))
         });
-        Self { mounts, loops, going, processes: root.processes(), files, root: path }
+        // How files of blobs looked when they were hashed: a cache that is right or made anew.
+        for (_, facts) in files
+            .iter_mut()
+            .filter(|(path, _)| path.parent().is_some_and(|dir| dir.ends_with("diskless/blobs")))
+        {
+            (facts.size, facts.digest) = (0, 0);
+        }
+        let labels = versions::labels(&root.oci_dir());
+        Self {
+            mounts,
+            loops,
+            going,
+            processes: root.processes(),
+            files,
+            labels,
+            versions: versions::named(&root.oci_dir()),
+            root: path,
+        }
+    }
+
+    /// The numbers of the versions of an image, oldest first.
+    pub fn versions_of(&self, image: &str) -> Vec<u64> {
+        self.versions.iter().filter(|(of, _)| of == image).map(|(_, number)| *number).collect()
     }
 
     /// Panics with a list of differences when the world is not as it was in this snapshot.
@@ -70,12 +96,29 @@ impl Snapshot {
         assert!(differences.is_empty(), "left behind below {}:\n{differences}", root.path());
     }
 
-    /// The same without what some files hold, by their names: those that are another each time they are made.
+    /// The same without what some files hold, by their names: those that are another each time they are made. What tells of versions is
+    /// another each time, too, and a blob is called by what it is.
     #[must_use]
     pub fn overlooking(mut self, names: &[&str]) -> Self {
-        for (_, facts) in self.files.iter_mut().filter(|(path, _)| is_named(path, names)) {
-            (facts.size, facts.digest) = (0, 0);
-        }
+        let labels = std::mem::take(&mut self.labels);
+        let relabelled = std::mem::take(&mut self.files).into_iter().map(|(path, mut facts)| {
+            let labelled = versions::labelled(&path, &labels);
+            // A file that was made twice with the same content has its blob beside it, and not under a second name.
+            if path.iter().any(|part| part == "diskless") && facts.kind == "file" {
+                facts.links = 1;
+            }
+            let remade = |name: &&str| labelled.file_name().is_some_and(|own| is_label_of(own, name));
+            let is_text_of_version = labelled.to_str().is_some_and(is_small);
+            if is_named(&path, names)
+                || versions::tells_of_versions(&path)
+                || names.iter().any(remade)
+                || is_text_of_version
+            {
+                (facts.size, facts.digest) = (0, 0);
+            }
+            (labelled, facts)
+        });
+        self.files = relabelled.collect();
         self
     }
 
@@ -112,6 +155,19 @@ impl Snapshot {
         }
         text
     }
+}
+
+/// Whether a label is of a file of this name.
+fn is_label_of(label: &std::ffi::OsStr, name: &str) -> bool {
+    label.to_str().is_some_and(|text| text.starts_with(&format!("{name} of ")))
+}
+
+/// Whether a label is of the text of a version: it has a time in it.
+fn is_small(label: &str) -> bool {
+    label
+        .rsplit('/')
+        .next()
+        .is_some_and(|own| own.starts_with("manifest of ") || own.starts_with("configuration of "))
 }
 
 /// Whether a file has one of these names.

@@ -141,6 +141,11 @@ impl TestRoot {
         self.base.join("home")
     }
 
+    /// Where versions are.
+    pub fn oci_dir(&self) -> Utf8PathBuf {
+        self.path().join("var/www/html/preboot_execution_environment/diskless/oci")
+    }
+
     /// Where nodes fetch an image from.
     pub fn image_dir(&self, image: &str) -> Utf8PathBuf {
         self.path().join("var/www/html/preboot_execution_environment/diskless/images").join(image)

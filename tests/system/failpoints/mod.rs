@@ -21,6 +21,7 @@ use disklessset_tests::residue::{Snapshot, is_named, without_loop_devices};
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::run::{Outcome, Program};
 use disklessset_tests::stage::{Stage, listed_unchanged, served, warmed_up};
+use disklessset_tests::versions;
 
 use super::kill_points::{Case, Direction, Does, promised};
 
@@ -105,7 +106,8 @@ impl World {
 }
 
 fn overlooked(mut served: Served, names: &[&str]) -> Served {
-    for (_, facts) in served.iter_mut().filter(|(path, _)| is_named(path, names)) {
+    let is_another = |path: &Path| is_named(path, names) || versions::tells_of_versions(path);
+    for (_, facts) in served.iter_mut().filter(|(path, _)| is_another(path)) {
         (facts.size, facts.digest) = (0, 0);
     }
     served
@@ -305,10 +307,23 @@ impl Round<'_> {
     fn repeat(&self) -> bool {
         let again = (self.operation.program)(self.root, self.operation.case.command).run();
         let again = if again.status.success() { again } else { again.expect_refusal(&[3, 5]) };
+        self.without_versions_of_the_kill();
         let differences = without_loop_devices(|| self.differences(true));
         assert!(differences.is_empty(), "after {} repeating gave {again}\n{differences}", self.step);
         (self.operation.ended)(self.root);
         true
+    }
+
+    /// What was in service when the program was killed is a version, and what the same command makes afterwards is another one.
+    #[track_caller]
+    fn without_versions_of_the_kill(&self) {
+        let (image, expected) =
+            (self.operation.case.image, self.after.files.versions_of(self.operation.case.image));
+        let now = Snapshot::of(self.root).versions_of(image);
+        for number in now.iter().rev().skip(1).take(now.len().saturating_sub(expected.len())) {
+            let version = format!("{image}@{number}");
+            let _ = self.root.disklessset(&["remove", &version, "--yes"]).run().expect_done();
+        }
     }
 
     /// Files of locks on things that come and go, go with them.

@@ -2,13 +2,11 @@
 
 use super::manager::ImageManager;
 use crate::{
-    failure,
     installations::Effect,
     integrity::{Digest, Digests, Manifest},
     kernels,
     operation::{NewFile, Operation, manifest},
-    records::{MOST_BYTES, file_names},
-    system::atomic_file,
+    records::file_names,
     versions::{self, Addresses, Draft, FileOfVersion, FilesByName, Marker, Store},
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -174,18 +172,10 @@ impl ImageManager<'_> {
             boot_file: &text,
             record: content.record,
         };
-        let replaced = match (&current, content.release) {
-            (Some(marker), Release::Now) => {
-                let record = atomic_file::read_bounded(&image_record(layout, name.as_str()), MOST_BYTES);
-                let record = record.map_err(failure::of)?;
-                Some((marker.version.number(), String::from_utf8_lossy(&record).into_owned()))
-            }
-            _ => None,
-        };
         let effect = Effect::VersionMade { image: name.to_string(), number: store.next(name)? };
         let mut added = None;
         operation.acquire(effect, Hold::Action, || {
-            added = Some(store.add(name, &draft, &from, replaced)?);
+            added = Some(store.add(name, &draft, &from)?);
             Ok(())
         })?;
         let marker = added.ok_or_else(|| Error::failed("the version was not made"))?.marker;
@@ -193,7 +183,10 @@ impl ImageManager<'_> {
             Release::Now => Some(marker.version.number()),
             Release::Later => current.as_ref().map(|marker| marker.version.number()),
         };
-        self.prune_with(operation, name, nodes_get)?;
+        if content.release == Release::Now {
+            self.withdraw_with(operation, name, current.as_ref(), draft.date)?;
+        }
+        self.prune_with(operation, name, nodes_get, current.as_ref())?;
         if content.release == Release::Later {
             let text =
                 format!("{} is made and waits: disklessset release {}", marker.version, marker.version);
@@ -258,6 +251,8 @@ impl ImageManager<'_> {
             return Err(Error::refused(text).hint(format!("disklessset verify {name}")));
         }
         self.site.observer.line(Level::Warning, &format!("{text}, see `disklessset verify {name}`"));
+        let current = Store::of(&self.site.layout).current(name.as_str());
+        self.withdraw_with(operation, name, current.as_ref(), jiff::Timestamp::now())?;
         let boot_file = self.boot_file(operation, image, &Addresses::default())?;
         Ok(Versioned { boot_file, computed: Manifest::default() })
     }
@@ -279,8 +274,4 @@ impl ImageManager<'_> {
         let text = self.boot_file(host, image, &Addresses::of(&files, layout))?;
         Ok(versions::with_prelude(&text, Some(&marker), layout, &self.site.configuration))
     }
-}
-
-fn image_record(layout: &crate::system::layout::Layout, name: &str) -> Utf8PathBuf {
-    layout.image_dir(name).join(file_names::RECORD)
 }

@@ -6,8 +6,8 @@ use crate::{
     installations::Effect,
     integrity::{Digests, Manifest},
     operation::{Operation, StagedKernel},
-    records::{ImageRecord, MOST_BYTES, file_names},
-    system::{atomic_file, mounts},
+    records::{ImageRecord, file_names},
+    system::mounts,
     versions::{
         self, FileOfVersion, FilesByName, History, Marker, Store, Version, VersionReference, VersionWord,
         prunable,
@@ -326,7 +326,7 @@ impl ImageManager<'_> {
         own.iter().for_each(|(file, of)| computed.set(file, of.digest.into()));
         let new: Vec<&str> = own.keys().map(String::as_str).collect();
         operation.end_next(image, &staging, &texts, &new, Digests::Carried, &computed)?;
-        self.note_withdrawn(name, found.history.clone(), found.current.as_ref())?;
+        self.withdraw_with(operation, name, found.current.as_ref(), jiff::Timestamp::now())?;
         operation.put_in_service_on_commit(&staging, image)
     }
 
@@ -374,16 +374,18 @@ impl ImageManager<'_> {
         crate::kernels::publish_staged(operation)
     }
 
-    /// Notes of the current version that it is current until now, with the record as it is now.
-    fn note_withdrawn(&self, name: &ImageName, mut history: History, current: Option<&Marker>) -> Result<()> {
-        let Some(version) = current.and_then(|marker| history.get_mut(marker.version.number())) else {
-            return Ok(());
-        };
-        let path = self.site.layout.image_dir(name.as_str()).join(file_names::RECORD);
-        let record = atomic_file::read_bounded(&path, MOST_BYTES).map_err(failure::of)?;
-        version.record = String::from_utf8_lossy(&record).into_owned();
-        version.withdrawn = Some(jiff::Timestamp::now());
-        self.store().save(name, &history)
+    /// Has the version that is current be noted as one that nodes got until then, when another one has taken its place.
+    pub(super) fn withdraw_with(
+        &self,
+        operation: &Operation<'_>,
+        name: &ImageName,
+        current: Option<&Marker>,
+        date: jiff::Timestamp,
+    ) -> Result<()> {
+        let Some(marker) = current else { return Ok(()) };
+        let effect =
+            Effect::VersionWithdrawn { image: name.to_string(), number: marker.version.number(), date };
+        operation.acquire(effect, Hold::Action, || Ok(()))
     }
 
     /// Gives a version a tag. A version with a tag is not pruned.
@@ -504,13 +506,16 @@ impl ImageManager<'_> {
         operation: &Operation<'_>,
         name: &ImageName,
         current: Option<VersionNumber>,
+        replaced: Option<&Marker>,
     ) -> Result<()> {
         let configuration = &self.site.configuration;
         if !configuration.autoprune() {
             return Ok(());
         }
         let history = self.store().history(name)?;
-        let numbers = prunable(&history, current, configuration.keep_versions(), jiff::Timestamp::now());
+        let mut numbers = prunable(&history, current, configuration.keep_versions(), jiff::Timestamp::now());
+        // Nodes got it until now.
+        numbers.retain(|number| replaced.is_none_or(|marker| marker.version.number() != *number));
         if numbers.is_empty() {
             return Ok(());
         }

@@ -93,6 +93,15 @@ pub(crate) enum Effect {
         /// Its number.
         number: VersionNumber,
     },
+    /// A version that nodes get no longer, once the boot file names another one.
+    VersionWithdrawn {
+        /// The image.
+        image: String,
+        /// Its number.
+        number: VersionNumber,
+        /// When.
+        date: jiff::Timestamp,
+    },
     /// Versions that go once the action is committed, and not before.
     VersionsPruned {
         /// The image.
@@ -187,6 +196,7 @@ impl Effect {
             Self::Export { .. }
             | Self::UnexportOnCommit { .. }
             | Self::VersionMade { .. }
+            | Self::VersionWithdrawn { .. }
             | Self::VersionsPruned { .. }
             | Self::VersionsOf { .. } => {}
         }
@@ -210,6 +220,7 @@ impl Effect {
             | Self::UnexportOnCommit { .. }
             | Self::SwapOnCommit { .. }
             | Self::VersionMade { .. }
+            | Self::VersionWithdrawn { .. }
             | Self::VersionsPruned { .. }
             | Self::VersionsOf { .. }
             | Self::ModuleIn { .. } => None,

@@ -12,8 +12,20 @@ use super::description::Action;
 
 /// Options that belong to the host in every command; no parameter may have such a flag.
 /// Within a major version of the module API none is added: a module that was written before would lose its own.
-pub const GLOBAL_FLAGS: [&str; 11] =
-    ["root", "config", "modules-dir", "format", "yes", "dry-run", "wait", "info", "debug", "help", "version"];
+pub const GLOBAL_FLAGS: [&str; 12] = [
+    "root",
+    "config",
+    "modules-dir",
+    "format",
+    "yes",
+    "dry-run",
+    "wait",
+    "hold",
+    "info",
+    "debug",
+    "help",
+    "version",
+];
 
 /// Keys of a parameters file that belong to the host.
 pub const RESERVED_PARAMETERS: [&str; 2] = ["name", "image_class"];

@@ -264,6 +264,9 @@ fn undo_by(effect: &Effect, means: &Means<'_>) -> Result<(), UndoError> {
             Ok(())
         }
         Effect::VersionMade { image, number } => Ok(Store::of(layout).take_back(image, *number)?),
+        Effect::VersionWithdrawn { image, number, date } => {
+            Ok(Store::of(layout).withdraw(image, *number, *date)?)
+        }
         Effect::VersionsPruned { image, numbers } => Ok(Store::of(layout).remove(image, numbers)?),
         Effect::VersionsOf { image } if layout.image_dir(image).symlink_metadata().is_ok() => Ok(()),
         Effect::VersionsOf { image } => Ok(Store::of(layout).remove(image, &[])?),

@@ -29,6 +29,8 @@ pub(crate) const BOOT_FILE: &str = "boot.ipxe";
 const MOST_BYTES: u64 = 1 << 20;
 /// The lock under which the layout is changed.
 const LOCK: &str = "@versions";
+/// So long a download that nobody goes on with is kept.
+const PARTIALS: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
 /// Others hold it while they link or copy files: worth some patience, in seconds.
 const PATIENCE: u64 = 600;
 
@@ -155,7 +157,7 @@ impl<'l> Store<'l> {
     }
 
     /// Adds a version: its blobs, its manifest, its name in the index and its place in the history. `from` has the files that are no blobs
-    /// yet. `released` is the version that is current now and will not be any more.
+    /// yet.
     ///
     /// # Errors
     /// When something cannot be written. What was written goes with [`Self::take_back`].
@@ -164,7 +166,6 @@ impl<'l> Store<'l> {
         name: &ImageName,
         draft: &Draft<'_>,
         from: &BTreeMap<String, (Utf8PathBuf, Known)>,
-        replaced: Option<(VersionNumber, String)>,
     ) -> Result<Added> {
         let _lock = self.lock()?;
         let oci = self.oci()?;
@@ -186,12 +187,6 @@ impl<'l> Store<'l> {
         index.insert(entry.map_err(of_layout)?);
         oci.replace_index(&index).map_err(of_layout)?;
         failpoint!("version: in the index", self.layout.oci_dir());
-        if let Some((number, record)) = replaced
-            && let Some(before) = history.get_mut(number)
-        {
-            before.withdrawn = Some(draft.date);
-            before.record = record;
-        }
         history.push(Version {
             number,
             digest: put.digest,
@@ -216,6 +211,23 @@ impl<'l> Store<'l> {
     /// When the history cannot be read.
     pub(crate) fn next(&self, name: &ImageName) -> Result<VersionNumber> {
         Ok(self.history(name)?.next())
+    }
+
+    /// Notes when nodes got a version for the last time, unless they still do.
+    ///
+    /// # Errors
+    /// When the history cannot be read or written.
+    pub(crate) fn withdraw(&self, name: &str, number: VersionNumber, date: jiff::Timestamp) -> Result<()> {
+        if self.current(name).is_some_and(|marker| marker.version.number() == number) {
+            return Ok(());
+        }
+        let path = self.history_path(name);
+        let mut history = History::load(&path)?;
+        match history.get_mut(number) {
+            Some(version) if version.withdrawn != Some(date) => version.withdrawn = Some(date),
+            _ => return Ok(()),
+        }
+        history.save(&path)
     }
 
     /// Takes back a version that an action made which is undone. One that the image's boot file names stays: it is in service.
@@ -246,7 +258,8 @@ impl<'l> Store<'l> {
         let _lock = self.lock()?;
         let oci = self.oci()?;
         let path = self.history_path(name);
-        let mut history = History::load(&path)?;
+        let found = History::load(&path)?;
+        let mut history = found.clone();
         let in_service = self.current(name).filter(|marker| marker.version.name() == name);
         let stays = |number: VersionNumber| {
             in_service.as_ref().is_some_and(|marker| marker.version.number() == number)
@@ -269,6 +282,7 @@ impl<'l> Store<'l> {
             oci.remove_blob(&blob.digest).map_err(of_layout)?;
             failpoint!("version: a blob removed", self.layout.oci_dir());
         }
+        self.sweep_locked(&oci, name)?;
         if numbers.is_empty() && in_service.is_none() {
             return atomic_file::remove_file(&path).map_err(failure::of);
         }
@@ -280,10 +294,28 @@ impl<'l> Store<'l> {
         for number in going.into_iter().filter(|number| !stays(*number)) {
             forget(&mut history, number);
         }
-        match history == History::default() {
-            true => atomic_file::remove_file(&path).map_err(failure::of),
-            false => history.save(&path),
+        match () {
+            () if history == History::default() => atomic_file::remove_file(&path).map_err(failure::of),
+            () if history == found => Ok(()),
+            () => history.save(&path),
         }
+    }
+
+    /// Removes what was half made when a process was killed that worked on an image.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub(crate) fn sweep(&self, name: &str) -> Result<()> {
+        if self.layout.oci_dir().join("oci-layout").symlink_metadata().is_err() {
+            return Ok(());
+        }
+        let _lock = self.lock()?;
+        self.sweep_locked(&self.oci()?, name)
+    }
+
+    fn sweep_locked(&self, oci: &Oci, name: &str) -> Result<()> {
+        oci.sweep(PARTIALS).map_err(of_layout)?;
+        atomic_file::sweep_temporaries(&self.history_path(name)).map_err(failure::of)
     }
 
     /// The version that nodes get of an image: what its boot file says, where that is one of this image.

@@ -4,7 +4,12 @@ use super::{Layout, LayoutError};
 use crate::names::Digest;
 use disklessset_system::{FileError, durable};
 use serde::{Deserialize, Serialize};
-use std::{fs::File, io, os::unix::fs::MetadataExt, time::Duration};
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    time::Duration,
+};
 
 /// What changes when a file is written to: its inode, its size, the times of its last change. Times are in nanoseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,14 +66,24 @@ impl Layout {
         serde_json::from_slice(&text).ok()
     }
 
+    /// Not flushed: a record that a power failure takes away, or leaves empty, costs one look at the blob.
     pub(super) fn record_stamp(&self, digest: &Digest, stamp: &Stamp) -> Result<(), LayoutError> {
         let path = self.stamps.join(digest.hex());
+        let aside = self.stamps.join(format!(".{}.{}.new", digest.hex(), std::process::id()));
         let text = serde_json::to_vec(stamp).map_err(FileError::of("write", &path))?;
-        Ok(durable::replace(&path, &text, 0o600)?)
+        let made = File::options().write(true).create(true).truncate(true).mode(0o600).open(&aside);
+        made.and_then(|mut file| file.write_all(&text)).map_err(FileError::of("write", &aside))?;
+        Ok(std::fs::rename(&aside, &path).map_err(FileError::of("rename", &aside))?)
     }
 
     pub(super) fn forget_stamp(&self, digest: &Digest) -> Result<(), LayoutError> {
-        Ok(durable::remove_file(&self.stamps.join(digest.hex()))?)
+        let path = self.stamps.join(digest.hex());
+        match std::fs::remove_file(&path) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                Err(FileError::of("remove", &path)(cause).into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     },
     records,
     system::lock::Lock,
+    versions::Store,
 };
 use disklessset_plugin_api::{ImageName, Level, Result};
 
@@ -90,6 +91,9 @@ impl ImageManager<'_> {
         let in_use = |version: &str| records::is_kernel_used(self.site, version, subject.image());
         undo::undo(&mut journal, &self.site.layout, scope, &in_use)
             .map_err(|error| error.into_api_error().context(format!("cannot clean {subject}")))?;
+        if let Some(name) = subject.image() {
+            Store::of(&self.site.layout).sweep(name.as_str())?;
+        }
         Ok(journal)
     }
 }

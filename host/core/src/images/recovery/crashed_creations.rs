@@ -14,6 +14,7 @@ use crate::{
     },
     records,
     system::{flush::Together, lock::Lock},
+    versions::Store,
 };
 use disklessset_plugin_api::{ImageName, Result};
 
@@ -73,6 +74,7 @@ impl ImageManager<'_> {
         let in_use = |version: &str| records::is_kernel_used(self.site, version, subject.image());
         undo::undo_together(&mut journal, &self.site.layout, UndoScope::WholeAction, &in_use, others)
             .map_err(|error| error.into_api_error().context(format!("cannot clean {subject}")))?;
+        Store::of(&self.site.layout).sweep(name.as_str())?;
         let back = self.clean_by_class(name, class, (lock, journal), others)?;
         if by_name {
             self.remove_by_name(name, others)?;
