@@ -212,28 +212,15 @@ fn crates_depend_only_on_those_below_them() {
     assert!(uppermost.contains("disklessset-core"), "the dependencies of a package are seen: {uppermost:?}");
 }
 
-/// All packages that a package stands on, by the lock file of the source tree: with every feature that anybody here has.
+/// All packages that a package is built with on this machine, alone: the lock file has what others ask of them, too.
 fn stands_on(package: &str) -> BTreeSet<String> {
-    let lock = std::fs::read_to_string(top().join("Cargo.lock")).expect("the lock file");
-    let quoted = |line: &str| line.split('"').nth(1).map(str::to_owned);
-    let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for block in lock.split("[[package]]").skip(1) {
-        let name = block.lines().find(|line| line.starts_with("name = ")).and_then(quoted).expect("a name");
-        let dependencies = block.lines().filter(|line| line.starts_with(" \"")).filter_map(quoted);
-        // Of several versions, with the one that is meant behind a space.
-        let words = dependencies.filter_map(|text| text.split(' ').next().map(str::to_owned));
-        named.entry(name).or_default().extend(words);
-    }
-    let mut found = BTreeSet::new();
-    let mut ahead = vec![package.to_owned()];
-    while let Some(next) = ahead.pop() {
-        for dependency in named.get(&next).into_iter().flatten() {
-            if found.insert(dependency.clone()) {
-                ahead.push(dependency.clone());
-            }
-        }
-    }
-    found
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let words =
+        ["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none", "--package", package];
+    let told = std::process::Command::new(cargo).args(words).current_dir(top()).output().expect("cargo");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let text = String::from_utf8_lossy(&told.stdout);
+    text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }
 
 #[test]

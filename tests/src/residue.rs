@@ -72,11 +72,6 @@ impl Snapshot {
         }
     }
 
-    /// The numbers of the versions of an image, oldest first.
-    pub fn versions_of(&self, image: &str) -> Vec<u64> {
-        self.versions.iter().filter(|(of, _)| of == image).map(|(_, number)| *number).collect()
-    }
-
     /// Panics with a list of differences when the world is not as it was in this snapshot.
     #[track_caller]
     pub fn assert_same_as_now(&self, root: &TestRoot) {
@@ -100,26 +95,17 @@ impl Snapshot {
     /// another each time, too, and a blob is called by what it is.
     #[must_use]
     pub fn overlooking(mut self, names: &[&str]) -> Self {
-        let labels = std::mem::take(&mut self.labels);
-        let relabelled = std::mem::take(&mut self.files).into_iter().map(|(path, mut facts)| {
-            let labelled = versions::labelled(&path, &labels);
-            // A file that was made twice with the same content has its blob beside it, and not under a second name.
-            if path.iter().any(|part| part == "diskless") && facts.kind == "file" {
-                facts.links = 1;
-            }
-            let remade = |name: &&str| labelled.file_name().is_some_and(|own| is_label_of(own, name));
-            let is_text_of_version = labelled.to_str().is_some_and(is_small);
-            if is_named(&path, names)
-                || versions::tells_of_versions(&path)
-                || names.iter().any(remade)
-                || is_text_of_version
-            {
-                (facts.size, facts.digest) = (0, 0);
-            }
-            (labelled, facts)
-        });
-        self.files = relabelled.collect();
+        self.files = versions::canonical(std::mem::take(&mut self.files), &std::mem::take(&mut self.labels));
+        let remade = |path: &Path| is_named(path, names) || names.iter().any(|name| is_label_of(path, name));
+        for (_, facts) in self.files.iter_mut().filter(|(path, _)| remade(path)) {
+            (facts.size, facts.digest) = (0, 0);
+        }
         self
+    }
+
+    /// The versions there are, image and number.
+    pub fn versions(&self) -> &[(String, u64)] {
+        &self.versions
     }
 
     /// Lists what differs, one line each, empty when nothing does. Times do not count.
@@ -157,17 +143,10 @@ impl Snapshot {
     }
 }
 
-/// Whether a label is of a file of this name.
-fn is_label_of(label: &std::ffi::OsStr, name: &str) -> bool {
-    label.to_str().is_some_and(|text| text.starts_with(&format!("{name} of ")))
-}
-
-/// Whether a label is of the text of a version: it has a time in it.
-fn is_small(label: &str) -> bool {
-    label
-        .rsplit('/')
-        .next()
-        .is_some_and(|own| own.starts_with("manifest of ") || own.starts_with("configuration of "))
+/// Whether a blob is a file of this name.
+fn is_label_of(path: &Path, name: &str) -> bool {
+    let label = path.file_name().and_then(|label| label.to_str());
+    label.is_some_and(|text| text.starts_with(&format!("{name} of ")))
 }
 
 /// Whether a file has one of these names.

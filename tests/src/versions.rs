@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use camino::Utf8Path;
 use serde_json::Value;
 
+use crate::facts::FileFacts;
+use crate::root::TestRoot;
+
 /// What the blobs of a layout are, by the digits of their digests: `squashfs.img of web~1`, the one before the newest. Those that no manifest names are not among them.
 pub fn labels(oci: &Utf8Path) -> BTreeMap<String, String> {
     let mut labels: BTreeMap<String, String> = BTreeMap::new();
@@ -67,6 +70,49 @@ pub fn tells_of_versions(path: &Path) -> bool {
     ["boot.ipxe", "SHA256SUMS", "index.json"].into_iter().any(named)
         || below("diskless/versions")
         || below("diskless/blobs")
+}
+
+/// Files with blobs called by what they are, and without what is in files that tell of digests or times.
+pub fn canonical(
+    files: BTreeMap<PathBuf, FileFacts>,
+    labels: &BTreeMap<String, String>,
+) -> BTreeMap<PathBuf, FileFacts> {
+    let canonical = files.into_iter().map(|(path, mut facts)| {
+        let labelled = labelled(&path, labels);
+        if tells_of_versions(&path) || labelled.file_name().is_some_and(is_text_of_version) {
+            (facts.size, facts.digest) = (0, 0);
+        }
+        // A file that was made twice with the same content has its blob beside it, and not under a second name.
+        if path.iter().any(|part| part == "diskless") && facts.kind == "file" {
+            facts.links = 1;
+        }
+        (labelled, facts)
+    });
+    canonical.collect()
+}
+
+/// Whether a label is of the text of a version: it has a time in it.
+fn is_text_of_version(label: &std::ffi::OsStr) -> bool {
+    let begins = |words: &str| label.to_str().is_some_and(|text| text.starts_with(words));
+    begins("manifest of ") || begins("configuration of ")
+}
+
+/// Removes, through the program, the versions that a repeated action made more than it made when nobody killed it: what was in service
+/// when it was killed is one, too.
+#[track_caller]
+pub fn remove_surplus(root: &TestRoot, expected: &[(String, u64)]) {
+    let now = named(&root.oci_dir());
+    let of = |all: &[(String, u64)], image: &str| -> Vec<u64> {
+        all.iter().filter(|(other, _)| other == image).map(|(_, number)| *number).collect()
+    };
+    let images: std::collections::BTreeSet<&String> = expected.iter().map(|(image, _)| image).collect();
+    for image in images {
+        let (there, wanted) = (of(&now, image), of(expected, image));
+        for number in there.iter().rev().skip(1).take(there.len().saturating_sub(wanted.len())) {
+            let version = format!("{image}@{number}");
+            let _ = root.disklessset(&["remove", &version, "--yes"]).run().expect_done();
+        }
+    }
 }
 
 fn digits(descriptor: &Value) -> Option<String> {

@@ -75,7 +75,8 @@ fn all_of_a_tree_is_in_its_image_and_an_edit_is_packed() {
     }
     let boot = boot_file(&small.root, "web");
     assert!(
-        boot.contains("/images/web/erofs.img ") && boot.contains("rd.live.overlay.overlayfs=1"),
+        boot.contains("root=live:${diskless-base}/oci/blobs/sha256/")
+            && boot.contains("rd.live.overlay.overlayfs=1"),
         "{boot}"
     );
     assert!(boot.contains("image web (erofs)"), "{boot}");

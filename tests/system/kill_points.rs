@@ -12,6 +12,7 @@ use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::stage::{Stage, listed_unchanged, served, warmed_up};
 use disklessset_tests::strace::{self, Call};
+use disklessset_tests::versions;
 
 /// What an action is for, which decides what may be seen after its sudden end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,7 +198,7 @@ pub(super) fn kill_at(case: &Case, chosen: impl Fn(usize) -> bool) {
 /// The world before or after an action.
 struct World {
     files: Snapshot,
-    served: std::collections::BTreeMap<std::path::PathBuf, disklessset_tests::facts::FileFacts>,
+    served: Served,
 }
 
 impl World {
@@ -205,6 +206,17 @@ impl World {
         Self { files: Snapshot::of(root), served: served(root, case.image) }
     }
 }
+
+/// How a look differs from the world after an action: what tells of versions is another one each time.
+fn from_after(after: &World, now: Snapshot) -> String {
+    after.files.clone().overlooking(&[]).differences(&now.overlooking(&[]))
+}
+
+fn canonical(served: Served) -> Served {
+    versions::canonical(served, &Default::default())
+}
+
+type Served = std::collections::BTreeMap<std::path::PathBuf, disklessset_tests::facts::FileFacts>;
 
 /// What the next cleaning has to come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,7 +264,8 @@ impl Round<'_> {
             assert!(!of_others || status == "CREATED", "{image} is {status} after {point}");
         }
         let served = served(self.root, self.case.image);
-        let (old, new) = (served == self.before.served, served == self.after.served);
+        let old = served == self.before.served;
+        let new = !old && canonical(served.clone()) == canonical(self.after.served.clone());
         let status = listed.get(self.case.image).map(String::as_str);
         promised(self.case.does, status, old, new).unwrap_or_else(|| {
             let files: Vec<_> = served.keys().collect();
@@ -266,7 +279,7 @@ impl Round<'_> {
         let _ = self.root.disklessset(&["clean", "--yes"]).run().expect_done();
         let now = Snapshot::of(self.root);
         let (from_before, from_after) =
-            (self.before.files.differences(&now), self.after.files.differences(&now));
+            (self.before.files.differences(&now), from_after(self.after, now.clone()));
         let good = match direction {
             Direction::Back => from_before.is_empty(),
             Direction::On => from_after.is_empty(),
@@ -286,7 +299,8 @@ impl Round<'_> {
     fn repeat(&self) {
         let again = self.root.disklessset(self.case.command).run();
         let again = if again.status.success() { again } else { again.expect_refusal(&[3, 5]) };
-        let differences = self.after.files.differences(&Snapshot::of(self.root));
+        versions::remove_surplus(self.root, self.after.files.versions());
+        let differences = from_after(self.after, Snapshot::of(self.root));
         assert!(differences.is_empty(), "after {} repeating gave {again}\n{differences}", self.point);
     }
 

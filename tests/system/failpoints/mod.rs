@@ -307,23 +307,11 @@ impl Round<'_> {
     fn repeat(&self) -> bool {
         let again = (self.operation.program)(self.root, self.operation.case.command).run();
         let again = if again.status.success() { again } else { again.expect_refusal(&[3, 5]) };
-        self.without_versions_of_the_kill();
+        versions::remove_surplus(self.root, self.after.files.versions());
         let differences = without_loop_devices(|| self.differences(true));
         assert!(differences.is_empty(), "after {} repeating gave {again}\n{differences}", self.step);
         (self.operation.ended)(self.root);
         true
-    }
-
-    /// What was in service when the program was killed is a version, and what the same command makes afterwards is another one.
-    #[track_caller]
-    fn without_versions_of_the_kill(&self) {
-        let (image, expected) =
-            (self.operation.case.image, self.after.files.versions_of(self.operation.case.image));
-        let now = Snapshot::of(self.root).versions_of(image);
-        for number in now.iter().rev().skip(1).take(now.len().saturating_sub(expected.len())) {
-            let version = format!("{image}@{number}");
-            let _ = self.root.disklessset(&["remove", &version, "--yes"]).run().expect_done();
-        }
     }
 
     /// Files of locks on things that come and go, go with them.

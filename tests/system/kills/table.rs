@@ -9,6 +9,7 @@ use disklessset_tests::need;
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::stage::{Stage, listed_unchanged};
 use disklessset_tests::strace::{self, Call};
+use disklessset_tests::versions;
 
 use super::world::{Eye, World};
 
@@ -153,6 +154,7 @@ impl Round<'_> {
         let again = self.table.program().run();
         let code = again.status.code();
         assert!(code.is_some_and(|code| self.table.again.contains(&code)), "repeated after {point}: {again}");
+        versions::remove_surplus(self.table.root, &self.after.versions);
         let now = self.eye.look();
         let differences = self.after.differences(&now);
         assert!(differences.is_empty(), "repeated after {point}: {again}\n{differences}");

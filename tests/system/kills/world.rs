@@ -11,6 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_system::mount_table;
 use disklessset_tests::facts::{self, FileFacts};
 use disklessset_tests::root::TestRoot;
+use disklessset_tests::versions;
 
 use crate::system::small::unpack;
 
@@ -22,6 +23,8 @@ pub(super) struct World {
     mounts: Vec<(Utf8PathBuf, String)>,
     /// The names of the files behind loop devices, sorted. Their directories may be of a state that is no longer served.
     loops: Vec<String>,
+    /// The versions there are, image and number. Their blobs are among the files by what they are.
+    pub(super) versions: Vec<(String, u64)>,
 }
 
 /// Looks at a root again and again, and unpacks no image twice.
@@ -48,11 +51,16 @@ impl<'a> Eye<'a> {
         });
         let modules = facts::files_below(&self.root.modules_dir()).unwrap();
         files.extend(modules.into_iter().map(|(file, facts)| (Path::new("modules.d").join(file), facts)));
+        let oci = self.root.oci_dir();
+        let labels = versions::labels(&oci);
         for (file, facts) in &mut files {
             facts.changed = (0, 0);
             facts.links = 1;
-            let packed =
-                file.file_name().and_then(|name| name.to_str()).and_then(|name| Packed::of(name, facts.size));
+            let labelled = versions::labelled(file, &labels);
+            let name = labelled.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let in_layout = file.parent().is_some_and(|dir| dir.ends_with("blobs/sha256"));
+            let name = if in_layout { name.split(" of ").next().unwrap_or_default() } else { name };
+            let packed = Packed::of(name, facts.size);
             if let Some(packed) = packed {
                 let bytes = (facts.digest, facts.size);
                 facts.digest = self.inside(packed, bytes, &path.join(file.to_str().unwrap()));
@@ -67,7 +75,25 @@ impl<'a> Eye<'a> {
             *file = name.unwrap_or_default().to_owned();
         }
         loops.sort();
-        World { files, mounts: mounted.into_iter().map(|one| (one.target, one.kind)).collect(), loops }
+        // A cache, which tells of inodes and times.
+        for (_, facts) in files.iter_mut().filter(|(file, _)| is_stamp(file)) {
+            (facts.size, facts.digest) = (0, 0);
+        }
+        let digests = |file: &Path| file.file_name().is_some_and(|name| name == "SHA256SUMS");
+        let lists: Vec<(PathBuf, FileFacts)> = files
+            .iter()
+            .filter(|(file, _)| digests(file))
+            .map(|(file, facts)| (file.clone(), facts.clone()))
+            .collect();
+        let mut files = versions::canonical(files, &labels);
+        files.extend(lists);
+        let versions = versions::named(&oci);
+        World {
+            files,
+            versions,
+            mounts: mounted.into_iter().map(|one| (one.target, one.kind)).collect(),
+            loops,
+        }
     }
 
     /// A digest of what is in a packed file.
@@ -113,6 +139,10 @@ impl<'a> Eye<'a> {
         text.lines().filter_map(|line| line.split_once("  ")).for_each(|(_, name)| name.hash(&mut hasher));
         hasher.finish()
     }
+}
+
+fn is_stamp(file: &Path) -> bool {
+    file.parent().is_some_and(|dir| dir.ends_with("diskless/blobs"))
 }
 
 /// A file that is another each time it is packed.

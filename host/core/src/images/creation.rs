@@ -164,6 +164,7 @@ impl ImageManager<'_> {
         fill: impl FnOnce(&Operation<'_>, &mut Image) -> Result<()>,
     ) -> Result<()> {
         let images = self.site.layout.images_dir();
+        self.intend_version(operation, name)?;
         let staging = operation.staging(&images, "new")?;
         let mut image = Image::new(name.clone(), class, Attributes::new(), staging.clone());
         fill(operation, &mut image)?;

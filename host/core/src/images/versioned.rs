@@ -11,7 +11,7 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_oci::layout::Known;
-use disklessset_plugin_api::{Error, Hold, Image, Level, Result};
+use disklessset_plugin_api::{Error, Hold, Image, ImageName, Level, Result};
 use std::collections::BTreeMap;
 
 /// Whether a version comes into service by the action that makes it.
@@ -105,6 +105,9 @@ impl ImageManager<'_> {
         let record = Self::record(image);
         let text = super::actions::kept_text(&record, image.name())?;
         let written = [file_names::RECORD, file_names::BOOT_FILE];
+        if let NodesGet::ANewVersion = nodes_get {
+            self.intend_version(operation, image.name())?;
+        }
         let staging = operation.begin_next(image, moved, &written)?;
         let new: Vec<&str> = moved.iter().map(|(name, _)| *name).collect();
         let published = match digests {
@@ -134,7 +137,14 @@ impl ImageManager<'_> {
         Ok(Some(staging))
     }
 
-    /// Makes a version of a state, unless it is the one that is current: what nodes fetch is the same then. Gives the boot file that names it.
+    /// Puts on record that a version is going to be made. What is made for it aside is undone before it: that makes room on a full disk.
+    pub(super) fn intend_version(&self, operation: &Operation<'_>, name: &ImageName) -> Result<()> {
+        let number = Store::of(&self.site.layout).next(name)?;
+        let effect = Effect::VersionMade { image: name.to_string(), number };
+        operation.acquire(effect, Hold::Action, || Ok(()))
+    }
+
+    /// Makes a version of a state that is on record as going to be made, unless it is the one that is current: what nodes fetch is the same then. Gives the boot file that names it.
     ///
     /// # Errors
     /// When a file cannot be read, the class cannot write its boot file, or the version cannot be written.
@@ -172,13 +182,8 @@ impl ImageManager<'_> {
             boot_file: &text,
             record: content.record,
         };
-        let effect = Effect::VersionMade { image: name.to_string(), number: store.next(name)? };
-        let mut added = None;
-        operation.acquire(effect, Hold::Action, || {
-            added = Some(store.add(name, &draft, &from)?);
-            Ok(())
-        })?;
-        let marker = added.ok_or_else(|| Error::failed("the version was not made"))?.marker;
+        // On record since before anything was made for it.
+        let marker = store.add(name, &draft, &from)?.marker;
         let nodes_get = match content.release {
             Release::Now => Some(marker.version.number()),
             Release::Later => current.as_ref().map(|marker| marker.version.number()),

@@ -99,7 +99,7 @@ pub(crate) enum Effect {
         image: String,
         /// Its number.
         number: VersionNumber,
-        /// When.
+        /// The time of its successor.
         date: jiff::Timestamp,
     },
     /// Versions that go once the action is committed, and not before.

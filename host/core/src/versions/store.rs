@@ -274,13 +274,20 @@ impl<'l> Store<'l> {
             Some(number) => stays(number) || !numbers.is_empty() && !numbers.contains(&number),
             None => true,
         });
-        if index.entries().len() != before {
-            oci.replace_index(&index).map_err(of_layout)?;
-            failpoint!("version: out of the index", self.layout.oci_dir());
-        }
-        for blob in oci.unnamed_blobs().map_err(of_layout)? {
+        let changed = index.entries().len() != before;
+        // On a full disk what goes makes room for the index.
+        let full = changed
+            && match oci.replace_index(&index) {
+                Err(error) if error.is_out_of_space() => true,
+                written => written.map_err(of_layout).map(|()| false)?,
+            };
+        failpoint!("version: out of the index", self.layout.oci_dir());
+        for blob in oci.blobs_not_named_by(&index).map_err(of_layout)? {
             oci.remove_blob(&blob.digest).map_err(of_layout)?;
             failpoint!("version: a blob removed", self.layout.oci_dir());
+        }
+        if full {
+            oci.replace_index(&index).map_err(of_layout)?;
         }
         self.sweep_locked(&oci, name)?;
         if numbers.is_empty() && in_service.is_none() {

@@ -1,6 +1,6 @@
 //! Manifests of a layout, and the blobs they name.
 
-use super::{Layout, LayoutError};
+use super::{Index, Layout, LayoutError};
 use crate::names::{Digest, one_line};
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 use serde::de::DeserializeOwned;
@@ -44,8 +44,16 @@ impl Layout {
     /// # Errors
     /// A manifest that cannot be read or names no SHA-256 digest: it is not known then what is needed.
     pub fn named_blobs(&self) -> Result<BTreeMap<Digest, u64>, LayoutError> {
+        self.blobs_named_by(&self.index()?)
+    }
+
+    /// The same for an index that is not written yet.
+    ///
+    /// # Errors
+    /// As [`Self::named_blobs`].
+    pub fn blobs_named_by(&self, index: &Index) -> Result<BTreeMap<Digest, u64>, LayoutError> {
         let mut walk = Walk { layout: self, named: BTreeMap::new(), walked: HashSet::new() };
-        for entry in self.index()?.entries() {
+        for entry in index.entries() {
             walk.note(&entry.digest, entry.size)?;
             walk.enter(&entry.digest, &entry.media_type, DEEPEST)?;
         }

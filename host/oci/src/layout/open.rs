@@ -74,6 +74,7 @@ impl Layout {
             }
         }
         durable::create_dir_all(&path.join("blobs/sha256"), 0o755)?;
+        durable::create_dir_all(&path.join(".incoming"), 0o700)?;
         let index = path.join("index.json");
         if index.symlink_metadata().is_err() {
             let empty = ImageIndexBuilder::default()

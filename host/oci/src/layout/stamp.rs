@@ -72,8 +72,19 @@ impl Layout {
         let aside = self.stamps.join(format!(".{}.{}.new", digest.hex(), std::process::id()));
         let text = serde_json::to_vec(stamp).map_err(FileError::of("write", &path))?;
         let made = File::options().write(true).create(true).truncate(true).mode(0o600).open(&aside);
-        made.and_then(|mut file| file.write_all(&text)).map_err(FileError::of("write", &aside))?;
-        Ok(std::fs::rename(&aside, &path).map_err(FileError::of("rename", &aside))?)
+        match made.and_then(|mut file| file.write_all(&text)) {
+            Ok(()) => Ok(std::fs::rename(&aside, &path).map_err(FileError::of("rename", &aside))?),
+            Err(cause) => {
+                let full = matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+                let removed = std::fs::remove_file(&aside);
+                // One that is not there is no fault: the blob is hashed once more.
+                if full && removed.is_ok() {
+                    self.forget_stamp(digest)
+                } else {
+                    Err(FileError::of("write", &aside)(cause).into())
+                }
+            }
+        }
     }
 
     pub(super) fn forget_stamp(&self, digest: &Digest) -> Result<(), LayoutError> {

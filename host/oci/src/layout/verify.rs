@@ -1,6 +1,6 @@
 //! Compares what is in a layout with what its manifests name.
 
-use super::{Layout, LayoutError};
+use super::{Index, Layout, LayoutError};
 use crate::names::Digest;
 use disklessset_system::FileError;
 
@@ -19,7 +19,15 @@ impl Layout {
     /// # Errors
     /// As [`Self::named_blobs`]: while a manifest cannot be read, nothing is known to be without use.
     pub fn unnamed_blobs(&self) -> Result<Vec<UnnamedBlob>, LayoutError> {
-        let (named, blobs) = (self.named_blobs()?, self.blobs());
+        self.blobs_not_named_by(&self.index()?)
+    }
+
+    /// The same for an index that is not written yet.
+    ///
+    /// # Errors
+    /// As [`Self::named_blobs`].
+    pub fn blobs_not_named_by(&self, index: &Index) -> Result<Vec<UnnamedBlob>, LayoutError> {
+        let (named, blobs) = (self.blobs_named_by(index)?, self.blobs());
         let mut unnamed = Vec::new();
         for entry in blobs.read_dir_utf8().map_err(FileError::of("read directory", &blobs))? {
             let entry = entry.map_err(FileError::of("read directory", &blobs))?;
