@@ -191,7 +191,7 @@ fn the_livenet_module_passes() {
 
 #[test]
 fn the_nfs_module_passes() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let root = TestRoot::bare();
     let tree = root.beside().join("small tree");
     small::make_tree(&root, &tree);
