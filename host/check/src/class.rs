@@ -1,13 +1,13 @@
 //! One class: an image's life, from its creation to its removal, each act looked at.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use disklessset_plugin_api::{ActionSpec, ParamKind, Role, Trial};
 
 use super::act::{self, ActError, FaultKind, Seen, Step};
-use super::examiner::{ActOutcome, Examiner, Exit, RunOptions};
+use super::examiner::{ActOutcome, Examiner, RunOptions};
 use super::root_snapshot::RootSnapshot;
+use super::stopping;
 use super::values;
 use super::{Value, kills::Kills};
 use disklessset_core::modules::check::Outcome;
@@ -18,8 +18,6 @@ const FIRST: &str = "check-a";
 pub(super) const SECOND: &str = "check-b";
 /// One that is never there.
 const NOBODY: &str = "check-nobody";
-/// How long an action may go on when a stop was asked for before it began.
-const OBEYS_WITHIN: Duration = Duration::from_secs(5);
 
 /// A class with a creation of its own.
 pub(super) struct Class<'e> {
@@ -333,23 +331,10 @@ impl Class<'_> {
 
     /// Asked to stop before the class begins: the creation ends soon, and nothing of it is left.
     fn stop_when_asked(&self, values: &BTreeMap<String, Value>, before: &RootSnapshot) {
-        let what = "stop when asked";
-        let how = RunOptions { interrupted: true, limit: Some(OBEYS_WITHIN), ..RunOptions::PLAIN };
-        let outcome = self.examiner.act(self.creation_of(SECOND, values), how);
-        match (&outcome.ended, outcome.failure()) {
-            (Some(Exit::TimedOut(_)), _) => {
-                let text =
-                    format!("goes on for more than {} s after a stop was asked for", OBEYS_WITHIN.as_secs());
-                self.say(what, Outcome::Bad, text);
-            }
-            (None, Some(fault)) if fault.kind == FaultKind::Interrupted => {
-                let text = format!("obeyed within {} ms", outcome.answer.milliseconds);
-                self.say(what, Outcome::Good, text);
-            }
-            (_, Some(fault)) => self.say(what, Outcome::Bad, fault.text),
-            (_, None) => self.say(what, Outcome::Bad, "the image was made all the same"),
-        }
-        self.left_after(what, "what was stopped is not undone", before);
+        let outcome = self.examiner.act(self.creation_of(SECOND, values), stopping::ASKED);
+        let (judged, text) = stopping::verdict(&outcome, "the image");
+        self.say(stopping::SUBJECT, judged, text);
+        self.left_after(stopping::SUBJECT, "what was stopped is not undone", before);
     }
 }
 

@@ -17,6 +17,7 @@ mod place;
 mod probe;
 mod root_snapshot;
 mod source;
+mod stopping;
 mod values;
 
 pub use act::perform;
