@@ -102,7 +102,12 @@ fn preflight(report: &mut Report) -> bool {
         Ok(()) => report.add("file name", Outcome::Good, "agrees with the identity note", None),
         Err(refusal) => report.add("file name", Outcome::Bad, refusal.to_string(), refusal.hint()),
     }
+    let fits = inspected.require_glibc();
     report.identity = Some(inspected.identity);
+    if let Err(refusal) = fits {
+        report.add("C library", Outcome::Bad, refusal.to_string(), refusal.hint());
+        return false;
+    }
     // Its initialisers run with our rights: not when somebody else could have written them.
     match Trust::new().check(&report.file) {
         Ok(()) => report.add("owner and mode", Outcome::Good, "nobody else can write to it", None),
