@@ -37,4 +37,5 @@ pub use note::{FileIdentity, Identity, Inspected, NotedClass, host_api, inspect}
 pub use refusal::Refusal;
 pub use registry::{ChainLink, ModuleEntry, ModuleRegistry, ModuleState, SourceUnavailable, Unavailable};
 pub use session::HostService;
+pub use sources::LeftOutSource;
 pub use trust::{Trust, Untrusted};
