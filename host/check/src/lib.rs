@@ -16,6 +16,7 @@ mod kills;
 mod place;
 mod probe;
 mod root_snapshot;
+mod small_tree;
 mod source;
 mod stopping;
 mod values;

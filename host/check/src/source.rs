@@ -26,6 +26,9 @@ impl<'e> Source<'e> {
         for trace in outcome.traces() {
             examiner.say(&subject, Outcome::Bad, trace);
         }
+        for sentence in &outcome.answer.sources_left_out {
+            examiner.say(&subject, Outcome::Bad, sentence.clone());
+        }
         match (outcome.failure(), outcome.answer.source) {
             (None, Some(description)) => Some(Self { examiner, description }),
             (fault, _) => {
