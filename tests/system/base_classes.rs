@@ -1,5 +1,5 @@
-//! Given the shipped classes that others build on: what these may rely on is written in docs/base-classes.md, and stays within a series
-//! of versions.
+//! Given the shipped classes that others build on: what these may rely on is written in
+//! docs/base-classes.md, and stays within a series of versions.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -358,7 +358,8 @@ fn a_class_that_refines_its_base_s_actions_is_exercised_as_it_has_them() {
     let of_purpose = |line: &&String| {
         line.contains("without the module: file") && line.contains("check-b.ground is there")
     };
-    // And one refines an action that the other has refined already, and one as nobody may, and has given up its creation.
+    // And one refines an action that the other has refined already, and one as nobody may, and has given up
+    // its creation.
     let left_out = [
         "failed: action paint of WeatheredImage: not offered: RefinedImage of the same module has paint otherwise",
         "failed: action dig of WeatheredImage: not offered: class WeatheredImage cannot refine it: only a creation",

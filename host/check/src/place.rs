@@ -105,8 +105,8 @@ impl TrialRoot {
         place.copy(file, &identity.name.file_name())?;
         let others = registry.entries().iter().filter(|other| other.name != identity.name.as_str());
         for other in others {
-            // Those that are refused are nobody's base, and of two that bring one class or source only one can be used: here the one
-            // that is checked.
+            // Those that are refused are nobody's base, and of two that bring one class or source only one
+            // can be used: here the one that is checked.
             if other.reason.is_none() && !brings_the_same(identity, other) {
                 place.copy(&other.file, &file_name(other))?;
             }

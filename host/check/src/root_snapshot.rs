@@ -93,7 +93,8 @@ impl RootSnapshot {
         Some(found.join(", ") + &rest)
     }
 
-    /// The first of what lies in a directory and is none itself, for a sentence about the directory; nothing when there is none.
+    /// The first of what lies in a directory and is none itself, for a sentence about the directory;
+    /// nothing when there is none.
     fn first_file_below(&self, directory: &Utf8Path) -> String {
         let below = self.files.range(directory.to_owned()..).skip(1);
         let mut below = below.take_while(|(file, _)| file.starts_with(directory));

@@ -1,6 +1,8 @@
-//! A small OS tree that the check brings, so that classes which make images of trees are tried without a network.
+//! A small OS tree that the check brings, so that classes which make images of trees are tried without a
+//! network.
 //!
-//! It boots nothing: directories, accounts, modules of the made-up kernels by name alone, and one program, `true`.
+//! It boots nothing: directories, accounts, modules of the made-up kernels by name alone, and one program,
+//! `true`.
 
 use std::collections::BTreeMap;
 
@@ -27,8 +29,9 @@ const FILES: [(&str, &str, u32); 7] = [
     ("usr/lib/os-release", "ID=disklessset-check\nNAME=\"A small tree of module check\"\n", 0o644),
 ];
 
-/// What the parameters of an action are tried with beside what the user gave: where it takes a source that nobody named, the small
-/// tree with a made-up kernel. Nothing where the user wants a kernel that the tree would have to bring.
+/// What the parameters of an action are tried with beside what the user gave: where it takes a source that
+/// nobody named, the small tree with a made-up kernel. Nothing where the user wants a kernel that the tree
+/// would have to bring.
 pub(super) fn values(
     action: &ActionSpec,
     given: &BTreeMap<String, Value>,
@@ -81,8 +84,8 @@ pub(super) fn make(tree: &Utf8Path, kernel: Option<&str>) -> Result<(), String> 
     Ok(())
 }
 
-/// A program that ends well and does nothing else: an ELF header, one segment, and a call of `exit`. Empty for processors whose calls
-/// are not known here.
+/// A program that ends well and does nothing else: an ELF header, one segment, and a call of `exit`. Empty
+/// for processors whose calls are not known here.
 fn true_program() -> Vec<u8> {
     let (machine, code): (u16, &[u8]) = match std::env::consts::ARCH {
         // mov eax, 60; xor edi, edi; syscall

@@ -14,7 +14,8 @@ const OBEYS_WITHIN: Duration = Duration::from_secs(5);
 pub(super) const ASKED: RunOptions =
     RunOptions { interrupted: true, limit: Some(OBEYS_WITHIN), ..RunOptions::PLAIN };
 
-/// Whether an action obeyed, and a sentence about it; `made` is what it should not have made, such as `the image`.
+/// Whether an action obeyed, and a sentence about it; `made` is what it should not have made, such as `the
+/// image`.
 pub(super) fn verdict(outcome: &ActOutcome, made: &str) -> (Outcome, String) {
     match (&outcome.ended, outcome.failure()) {
         (Some(Exit::TimedOut(_)), _) => {

@@ -86,8 +86,8 @@ pub(crate) fn replace_in_note(content: &mut [u8], from: &str, to: &str) {
     content[at..at + to.len()].copy_from_slice(to.as_bytes());
 }
 
-/// The content of a module as if it had been built on a system with a glibc that nobody has yet: some version that it needs is
-/// written 2.99.
+/// The content of a module as if it had been built on a system with a glibc that nobody has yet: some
+/// version that it needs is written 2.99.
 pub(crate) fn of_a_newer_glibc(name: &str) -> Vec<u8> {
     let mut content = std::fs::read(built(name)).unwrap();
     let two_digits =

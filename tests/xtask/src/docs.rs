@@ -7,7 +7,8 @@ use crate::source_tree::{SourceTree, cargo};
 /// The tests that compare the pages, and write them when they are told to.
 const TESTS: [&str; 2] = ["journeys::reference::reference_of_", "system::base_classes::reference_of_"];
 
-/// Builds the program and the modules, and writes the pages. That of the base classes needs root, since images are made for it.
+/// Builds the program and the modules, and writes the pages. That of the base classes needs root, since
+/// images are made for it.
 pub(crate) fn task() -> Result<(), Failure> {
     let tree = SourceTree::find()?;
     say::step("build");

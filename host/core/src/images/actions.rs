@@ -59,7 +59,8 @@ impl ImageManager<'_> {
             .ok_or_else(|| self.lacking(class, format!("class {class} creates no images by itself")))
     }
 
-    /// The error of a request for an action that a class does not have, with the command that shows those it has.
+    /// The error of a request for an action that a class does not have, with the command that shows those
+    /// it has.
     fn lacking(&self, class: &str, message: String) -> Error {
         let error = Error::new(ErrorKind::USAGE, message);
         match self.site.classes.module_of(class) {
@@ -96,7 +97,8 @@ impl ImageManager<'_> {
         Ok((action, arguments))
     }
 
-    /// Refuses a source that the action has left out, with the reason: the class would take it for one without parameters.
+    /// Refuses a source that the action has left out, with the reason: the class would take it for one
+    /// without parameters.
     fn must_be_offered(&self, class: &str, action: &ActionSpec, arguments: &Arguments) -> Result<()> {
         let params = action.params.iter().filter(|param| param.kind == ParamKind::Source);
         let named: Vec<&str> = params.filter_map(|param| arguments.0.get(&param.name)?.as_str()).collect();

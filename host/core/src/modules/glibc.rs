@@ -1,7 +1,7 @@
 //! The version of glibc that a file needs, read from its ELF tables, and the one that this server has.
 //!
-//! A program built on a newer system needs functions that an older one does not have. The dynamic linker says so with the name of a
-//! symbol version; here it is known without loading the file.
+//! A program built on a newer system needs functions that an older one does not have. The dynamic linker
+//! says so with the name of a symbol version; here it is known without loading the file.
 
 use std::fmt;
 
@@ -49,8 +49,8 @@ impl fmt::Display for GlibcVersion {
     }
 }
 
-/// The newest version that a file needs of glibc. `None` where it needs none, or its table cannot be read: then the dynamic linker
-/// has the word.
+/// The newest version that a file needs of glibc. `None` where it needs none, or its table cannot be read:
+/// then the dynamic linker has the word.
 pub(super) fn newest_needed<'d, R: ReadRef<'d>>(
     header: &FileHeader64<Endianness>,
     endian: Endianness,

@@ -26,8 +26,8 @@ pub(super) fn broken_rule(source: &SourceDescription) -> Option<String> {
         .or_else(|| action_rules::broken_rule(&alone(source.params("source"))))
 }
 
-/// Why an action that takes a source cannot offer this one of `sources`: a parameter of the source would have the name or flag of a
-/// parameter that the action has itself.
+/// Why an action that takes a source cannot offer this one of `sources`: a parameter of the source would
+/// have the name or flag of a parameter that the action has itself.
 pub(super) fn clash(
     action: &ActionSpec,
     source: &SourceDescription,

@@ -33,7 +33,8 @@ impl LeftOutSource {
 }
 
 impl Classes {
-    /// The sources that an action of a module would offer, had it not a parameter itself that has the name of one of theirs.
+    /// The sources that an action of a module would offer, had it not a parameter itself that has the name
+    /// of one of theirs.
     pub fn sources_left_out(&self, module: &str, action: &ActionSpec) -> Vec<LeftOutSource> {
         if !takes_a_source(action) {
             return Vec::new();
@@ -47,8 +48,8 @@ impl Classes {
         sources.iter().filter_map(left_out).collect()
     }
 
-    /// All sources that are left out of an action, of all modules in use. Loads these where any module brings a source; one that cannot
-    /// be loaded has no actions.
+    /// All sources that are left out of an action, of all modules in use. Loads these where any module
+    /// brings a source; one that cannot be loaded has no actions.
     pub fn all_sources_left_out(&self) -> Vec<LeftOutSource> {
         if !self.registry().ready().any(|module| !module.sources.is_empty()) {
             return Vec::new();

@@ -25,7 +25,8 @@ pub fn leave_callers_surroundings() {
 pub(crate) fn glibc_version() -> Option<String> {
     #[cfg(target_env = "gnu")]
     {
-        // SAFETY: the function takes nothing, and gives back a text that ends with a zero and lives as long as the process.
+        // SAFETY: the function takes nothing, and gives back a text that ends with a zero and lives as long
+        // as the process.
         let text = unsafe { std::ffi::CStr::from_ptr(libc::gnu_get_libc_version()) };
         text.to_str().ok().map(str::to_owned)
     }

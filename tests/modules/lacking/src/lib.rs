@@ -1,5 +1,5 @@
-//! A module that lacks something: a class with no creation, and one whose parameter has the name of a parameter of a source
-//! (`origin`), which its action therefore cannot offer.
+//! A module that lacks something: a class with no creation, and one whose parameter has the name of a
+//! parameter of a source (`origin`), which its action therefore cannot offer.
 #![forbid(unsafe_code)]
 
 use disklessset_plugin_api::{
