@@ -51,7 +51,7 @@ fn repository(small: &Small) -> Utf8PathBuf {
 
 #[test]
 fn a_mirror_and_a_repository_of_the_site_are_all_that_apt_asks() {
-    disklessset_tests::need!(need::root(), need::tool("mmdebstrap"), need::tool("dpkg-deb"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("mmdebstrap"), need::tool("dpkg-deb"));
     let Some(mirror) = mirror_of_server() else {
         let _ = need::skip("this server has its packages from no mirror of Debian");
         return;

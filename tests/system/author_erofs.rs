@@ -219,7 +219,7 @@ fn a_killed_unmount_leaves_the_old_image_in_service_and_the_changes_there() {
 
 #[test]
 fn a_class_whose_base_is_gone_waits_for_it_and_lives_again() {
-    disklessset_tests::need!(need::root(), need::tool("mkfs.erofs"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("mkfs.erofs"));
     let small = small();
     let empty = Snapshot::of(&small.root);
     for name in ["a", "b"] {

@@ -208,7 +208,7 @@ fn a_layout_that_is_gone_or_damaged_leaves_the_old_image_in_service() {
 
 #[test]
 fn module_check_finds_nothing_wrong_with_it() {
-    disklessset_tests::need!(need::root(), need::tool("umoci"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("umoci"));
     let world = World::new();
     let file = world.small.root.modules_dir().join("oci_module.so");
     let (layout, kernel) = (format!("oci_layout={}", world.layout), format!("kernel={KERNEL}"));

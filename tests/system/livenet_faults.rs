@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 #[test]
 fn a_package_nobody_has_is_the_reason_and_nothing_is_left() {
-    disklessset_tests::need!(need::root(), need::tool("mmdebstrap"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("mmdebstrap"));
     let small = Small::new();
     let before = Snapshot::of(&small.root);
     let more = ["--type", "core", "--package", "no-such-package-anywhere"];
@@ -141,7 +141,7 @@ fn creations_at_once_share_the_kernel_their_trees_bring() {
 
 #[test]
 fn killed_in_the_middle_of_a_tool_a_creation_is_cleaned_up() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     killed_in(&[("dracut", "flat"), ("mkfs.ext4", "classic")]);
 }
 

@@ -7,6 +7,7 @@ mod author_erofs;
 mod author_oci;
 mod author_ramdisk;
 mod author_sources;
+mod base_classes;
 mod cleaning_many;
 mod cpio;
 mod dnf;

@@ -86,6 +86,9 @@ faults! {
     a_memory: "remembers-in-memory", "action poke", "made by somebody else";
     a_read_that_writes: "changes-while-reading", "action peek", "it says that it only reads";
     a_clone_that_changes_its_source: "changes-the-source-of-a-clone", "remove of a clone", "cloned is there";
+    a_class_that_refuses_every_image: "refuses-to-create", "contract", "no image of it could be made here, and nothing";
+    a_file_of_others_that_is_changed: "changes-a-file", "remove", "vmlinuz-6.1.1-check has other content";
+    a_directory_elsewhere: "makes-a-directory", "remove", "of-faulty is there, with file /var/";
     a_removal_that_fails: "fails-to-remove", "remove", "there is always something";
 }
 
@@ -191,7 +194,7 @@ fn the_livenet_module_passes() {
 
 #[test]
 fn the_nfs_module_passes() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let root = TestRoot::bare();
     let tree = root.beside().join("small tree");
     small::make_tree(&root, &tree);
@@ -225,6 +228,61 @@ fn a_class_of_which_no_image_can_be_made_does_not_pass() {
     );
     let refused = failed(&["--set", "tree=/proc"]);
     assert!(refused.contains("no image of it could be made: give values that can be used here"), "{refused}");
+}
+
+#[test]
+fn a_class_without_a_creation_does_not_pass_unless_others_are_built_on_it() {
+    disklessset_tests::need!(need::root());
+    let outcome = check(&TestRoot::bare(), "lacking", &[]).run().expect_code(1);
+    let lines: Vec<String> = findings(&outcome).iter().map(line).collect();
+    let barren = "failed: contract of BarrenImage: it can create no image, and no class here is built on it";
+    assert!(lines.iter().any(|line| line.starts_with(barren)), "{lines:#?}");
+    let others: Vec<_> =
+        lines.iter().filter(|line| line.starts_with("failed") && !line.starts_with(barren)).collect();
+    assert_eq!(others, [] as [&String; 0]);
+}
+
+#[test]
+fn a_class_that_another_module_brings_is_exercised_all_the_same_with_a_warning() {
+    disklessset_tests::need!(need::root());
+    let root = TestRoot::bare();
+    // Its file comes first by name: of two that are installed it would be the one that is used.
+    root.drop_in("faulty");
+    let mut bytes = std::fs::read(run::built_module("lacking")).unwrap();
+    // The same length, wherever the name stands.
+    let (own, taken) = (b"ClashImage_", b"FaultyImage");
+    let places: Vec<usize> =
+        (0..bytes.len() - own.len()).filter(|at| bytes[*at..].starts_with(own)).collect();
+    places.iter().for_each(|at| bytes[*at..at + own.len()].copy_from_slice(taken));
+    let file = root.beside().join("lacking_module.so");
+    small::put(&file, &bytes, 0o644);
+    let outcome = root
+        .disklessset(&["module", "check", file.as_str(), "--format", "json"])
+        .limit(PATIENCE)
+        .run()
+        .expect_code(1);
+    let lines: Vec<String> = findings(&outcome).iter().map(line).collect();
+    let installed = root.modules_dir().join("faulty_module.so");
+    let warning = format!(
+        "warning: installed modules: class FaultyImage is that of module faulty ({installed}): only one"
+    );
+    assert!(lines.iter().any(|line| line.starts_with(&warning)), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.starts_with("ok: create of FaultyImage: ")), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("is taken by")), "{lines:#?}");
+}
+
+#[test]
+fn a_class_that_takes_a_source_is_tried_without_a_network_on_a_small_tree_of_the_check() {
+    disklessset_tests::need!(need::root(), need::tool("mksquashfs"), need::tool("unshare"));
+    let root = TestRoot::bare();
+    let outcome = check(&root, "livenet", &[]).behind("unshare", &["--net"]).run().expect_done();
+    passes(&outcome, &["action shell", "kill and clean: action unmount"]);
+    let lines: Vec<String> = findings(&outcome).iter().map(line).collect();
+    let said =
+        |begin: &str, rest: &str| lines.iter().any(|line| line.starts_with(begin) && line.contains(rest));
+    assert!(said("ok: parameters of LivenetImage", "a small tree of the check's own"), "{lines:#?}");
+    assert!(said("ok: create of LivenetImage", "done in"), "{lines:#?}");
+    assert!(said("ok: action exec of LivenetImage", "done in"), "{lines:#?}");
 }
 
 #[test]
@@ -300,10 +358,12 @@ fn a_class_that_refines_its_base_s_actions_is_exercised_as_it_has_them() {
     let of_purpose = |line: &&String| {
         line.contains("without the module: file") && line.contains("check-b.ground is there")
     };
-    // And one refines an action that the other has refined already, and one as nobody may.
+    // And one refines an action that the other has refined already, and one as nobody may, and has given up
+    // its creation.
     let left_out = [
         "failed: action paint of WeatheredImage: not offered: RefinedImage of the same module has paint otherwise",
         "failed: action dig of WeatheredImage: not offered: class WeatheredImage cannot refine it: only a creation",
+        "failed: contract of WeatheredImage: it can create no image, and no class here is built on it",
     ];
     let is_left_out = |line: &&String| left_out.iter().any(|begin| line.starts_with(begin));
     assert_eq!(lines.iter().filter(is_left_out).count(), left_out.len(), "{lines:#?}");

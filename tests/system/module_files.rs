@@ -120,6 +120,7 @@ fn killed_everywhere(prepare: impl Fn(&Inside), command: impl Fn(&Inside) -> Pro
 
 #[test]
 fn an_installation_killed_anywhere_is_taken_back_or_finished() {
+    disklessset_tests::need!(disklessset_tests::need::full());
     killed_everywhere(|_| {}, |place| place.install("demo"));
 }
 

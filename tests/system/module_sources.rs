@@ -7,10 +7,12 @@ use std::time::Duration;
 use camino::Utf8Path;
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
+use disklessset_tests::root::TestRoot;
+use disklessset_tests::run;
 use disklessset_tests::terminal::Terminal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::small::{KERNEL, Small, put};
+use super::small::{self, KERNEL, Small, put};
 
 fn small() -> Small {
     let small = Small::new();
@@ -297,5 +299,37 @@ fn module_check_tries_it_and_finds_what_is_wrong() {
         let trial = format!("origin_trial={trial}");
         let bad = check(&["--set", &from, "--set", &trial]);
         assert!(!bad.status.success() && bad.stdout.contains(said), "no {said:?} in {bad}");
+    }
+}
+
+#[test]
+fn a_source_whose_parameter_an_action_has_itself_is_told_everywhere_and_refused() {
+    disklessset_tests::need!(need::root());
+    let root = TestRoot::with_modules(&["lacking", "origin"]);
+    let sentence = "source origin cannot be used with lacking create: its parameter from would be origin_from, which the action \
+        has itself";
+    let program = |args: &[&str]| root.disklessset(args).run();
+    let refused = program(&["lacking", "create", "x", "--source", "origin"]).expect_code(5);
+    assert!(
+        refused.stderr.contains(sentence) && refused.stderr.contains("rename the parameter"),
+        "{refused}"
+    );
+    // Another source is none of its business.
+    let _ = program(&["lacking", "create", "x", "--source", "tree:/"]).expect_done();
+    assert!(program(&["doctor"]).stderr.contains(sentence));
+    for name in ["lacking", "origin"] {
+        let info = program(&["module", "info", name, "--format", "json"]).expect_done().json();
+        assert_eq!(info["module"]["warnings"], json!([sentence]), "{name}: {info}");
+    }
+    let from = root.beside().join("tree");
+    small::make_tree(&root, &from);
+    let set = format!("origin_from={from}");
+    for (name, outcome) in [("origin", "failed"), ("lacking", "warning")] {
+        let file = run::built_module(name);
+        let args = ["module", "check", file.as_str(), "--format", "json", "--set", &set];
+        let checked = root.disklessset(&args).limit(Duration::from_secs(300)).run().expect_code(1);
+        let findings = checked.json()["findings"].as_array().unwrap().clone();
+        let told = findings.iter().find(|finding| finding["text"].as_str() == Some(sentence));
+        assert_eq!(told.unwrap_or_else(|| panic!("{checked}"))["outcome"], outcome, "{name}");
     }
 }

@@ -22,7 +22,7 @@ fn on_old_kernel(program: Program) -> Program {
 
 #[test]
 fn an_old_kernel_makes_and_mounts_images() {
-    disklessset_tests::need!(need::root(), need::tool("strace"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("strace"));
     let small = Small::new();
     let before = Snapshot::of(&small.root);
     let _ = on_old_kernel(small.create("web", &["--layout", "classic"])).run().expect_done();

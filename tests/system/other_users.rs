@@ -194,7 +194,7 @@ fn another_user_beside_kernels_overlays_and_proofs_gets_nothing_and_stops_nothin
 
 #[test]
 fn another_user_beside_a_check_of_a_module_does_not_come_into_its_throw_away_root() {
-    disklessset_tests::need!(need::root(), need::tool("setpriv"), need::tool("mksquashfs"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("setpriv"), need::tool("mksquashfs"));
     let (root, _) = shared_root(&["demo"]);
     let beside = Beside::of(&root);
     let tmp = root.beside().join("tmp");

@@ -60,7 +60,7 @@ fn a_kernel_that_is_not_itself_is_told_and_the_right_one_takes_its_place() {
 
 #[test]
 fn an_initramfs_of_another_kernel_or_for_other_images_is_told_and_made_again() {
-    disklessset_tests::need!(need::root(), need::tool("dracut"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("dracut"));
     let small = Small::new();
     let root = &small.root;
     let modules = shared().tree().join("usr/lib/modules");

@@ -119,6 +119,8 @@ pub(super) struct Answer {
     pub(super) source: Option<SourceDescription>,
     /// Words of actions that the class has and nobody gets, and why.
     pub(super) left_out: Vec<(String, String)>,
+    /// Sources that actions cannot offer, a sentence each: of the class or source that was asked about.
+    pub(super) sources_left_out: Vec<String>,
     pub(super) seen: Option<Seen>,
     /// What was said to the user.
     pub(super) warnings: Vec<String>,
@@ -236,10 +238,17 @@ fn carry_out(site: &Site, what: &Step, answer: &mut Answer) -> Result<()> {
         Step::Describe { class } => {
             answer.actions = site.classes().actions_of_class(class)?;
             answer.left_out = site.classes().left_out(class)?;
+            let module = site.classes().module_of(class).unwrap_or_default();
+            let left_out =
+                answer.actions.iter().flat_map(|action| site.classes().sources_left_out(&module, action));
+            answer.sources_left_out = left_out.map(|left_out| left_out.to_string()).collect();
             Ok(())
         }
         Step::DescribeSource { source } => {
             answer.source = Some(site.classes().source(source)?);
+            let left_out = site.classes().all_sources_left_out().into_iter();
+            let own = left_out.filter(|left_out| left_out.source == *source);
+            answer.sources_left_out = own.map(|left_out| left_out.to_string()).collect();
             Ok(())
         }
         Step::CheckSource { source, given: values } => images.check_source(source, given(values)),

@@ -1,13 +1,14 @@
 //! One class: an image's life, from its creation to its removal, each act looked at.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use disklessset_plugin_api::{ActionSpec, ParamKind, Role, Trial};
 
 use super::act::{self, ActError, FaultKind, Seen, Step};
-use super::examiner::{ActOutcome, Examiner, Exit, RunOptions};
+use super::examiner::{ActOutcome, Examiner, RunOptions};
 use super::root_snapshot::RootSnapshot;
+use super::small_tree;
+use super::stopping;
 use super::values;
 use super::{Value, kills::Kills};
 use disklessset_core::modules::check::Outcome;
@@ -18,8 +19,6 @@ const FIRST: &str = "check-a";
 pub(super) const SECOND: &str = "check-b";
 /// One that is never there.
 const NOBODY: &str = "check-nobody";
-/// How long an action may go on when a stop was asked for before it began.
-const OBEYS_WITHIN: Duration = Duration::from_secs(5);
 
 /// A class with a creation of its own.
 pub(super) struct Class<'e> {
@@ -50,7 +49,9 @@ impl Class<'_> {
             "" => stock.values().next().cloned(),
             class => stock.get(class).cloned(),
         };
-        values::of(action, &self.examiner.given, &image)
+        let mut given = self.examiner.given.clone();
+        given.extend(small_tree::values(action, &given, &self.examiner.small_tree()));
+        values::of(action, &given, &image)
     }
 
     /// Exercises the class. Gives back the name of an image that stays, where others want one.
@@ -63,17 +64,19 @@ impl Class<'_> {
         self.nonsense();
         let made = self.create_first(&values, &before);
         let Ok(first) = made else {
-            // What this server cannot do says nothing of the class; what was given wrong is no pass.
+            // Whatever the reason: nobody has tried it, and that is no pass.
             match made.err().flatten() {
-                Some(FaultKind::Refused) => {
-                    self.say(
-                        "contract",
-                        Outcome::Warning,
-                        "no image of it could be made here: nothing was tried",
-                    );
-                }
                 _ if self.examiner.failed.get() => {
                     self.not_exercised("everything after it: no image could be made");
+                }
+                Some(FaultKind::Refused) => self.say(
+                    "contract",
+                    Outcome::Bad,
+                    "no image of it could be made here, and nothing of it was tried: change what it is \
+                     refused for, or give other values, --set NAME=VALUE",
+                ),
+                Some(FaultKind::Failed) if self.examiner.is_unprivileged() => {
+                    self.say("contract", Outcome::Bad, "no image of it could be made: run the check as root")
                 }
                 _ => self.say(
                     "contract",
@@ -158,7 +161,14 @@ impl Class<'_> {
             Ok(()) => {
                 let names: Vec<&str> = values.keys().map(String::as_str).collect();
                 let given = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-                self.say("parameters", Outcome::Good, format!("given through a parameters file: {given}"));
+                let tree = self.examiner.small_tree();
+                let small = Value::Text(format!("tree:{tree}"));
+                let small = match values.values().any(|value| *value == small) {
+                    true => "; the source is a small tree of the check's own (another: --set source=SOURCE)",
+                    false => "",
+                };
+                let text = format!("given through a parameters file: {given}{small}");
+                self.say("parameters", Outcome::Good, text);
             }
             Err(cause) => self.say("parameters", Outcome::Bad, cause),
         }
@@ -198,7 +208,9 @@ impl Class<'_> {
     fn reload(&self, what: &str, name: &str, made: Option<&Seen>) -> bool {
         let before = self.examiner.world();
         let outcome = self.examiner.act(Step::Look { name: name.to_owned() }, RunOptions::PLAIN);
-        if !self.judged(what, &outcome, &before, name) || !self.must_be(what, "looking changes", &before) {
+        if !self.judged(what, &outcome, &before, name)
+            || !self.must_be(what, "looking at it changes something", &before)
+        {
             return false;
         }
         let problem = match (&outcome.answer.seen, made) {
@@ -307,7 +319,7 @@ impl Class<'_> {
         if outcome.failure().is_some() {
             return self.left_after(what, "after its failure", wanted);
         }
-        if self.must_be(what, "afterwards the world is not as before the image", wanted) && good {
+        if self.must_be(what, "afterwards it is not as it was before the image", wanted) && good {
             self.say(what, Outcome::Good, "nothing is left, and nothing else is touched");
         }
     }
@@ -333,23 +345,10 @@ impl Class<'_> {
 
     /// Asked to stop before the class begins: the creation ends soon, and nothing of it is left.
     fn stop_when_asked(&self, values: &BTreeMap<String, Value>, before: &RootSnapshot) {
-        let what = "stop when asked";
-        let how = RunOptions { interrupted: true, limit: Some(OBEYS_WITHIN), ..RunOptions::PLAIN };
-        let outcome = self.examiner.act(self.creation_of(SECOND, values), how);
-        match (&outcome.ended, outcome.failure()) {
-            (Some(Exit::TimedOut(_)), _) => {
-                let text =
-                    format!("goes on for more than {} s after a stop was asked for", OBEYS_WITHIN.as_secs());
-                self.say(what, Outcome::Bad, text);
-            }
-            (None, Some(fault)) if fault.kind == FaultKind::Interrupted => {
-                let text = format!("obeyed within {} ms", outcome.answer.milliseconds);
-                self.say(what, Outcome::Good, text);
-            }
-            (_, Some(fault)) => self.say(what, Outcome::Bad, fault.text),
-            (_, None) => self.say(what, Outcome::Bad, "the image was made all the same"),
-        }
-        self.left_after(what, "what was stopped is not undone", before);
+        let outcome = self.examiner.act(self.creation_of(SECOND, values), stopping::ASKED);
+        let (judged, text) = stopping::verdict(&outcome, "the image");
+        self.say(stopping::SUBJECT, judged, text);
+        self.left_after(stopping::SUBJECT, "what was stopped is not undone", before);
     }
 }
 

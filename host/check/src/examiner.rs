@@ -15,11 +15,11 @@ use super::class::Class;
 use super::place::{self, Rooms};
 use super::root_snapshot::{self, Mounts, RootSnapshot};
 use super::source::Source;
-use super::{CHILD, Order, Value, finding, values};
+use super::{CHILD, Order, Value, finding, small_tree, values};
 
 use disklessset_core::installations::mounts_on_record;
 use disklessset_core::modules::check::{Finding, Outcome};
-use disklessset_core::modules::{ModuleRegistry, ModuleState};
+use disklessset_core::modules::{ModuleEntry, ModuleRegistry, ModuleState};
 use disklessset_core::operation::unique;
 use disklessset_core::system::command::{CommandError, Ending, Isolation, Tool};
 use disklessset_core::system::layout::Layout;
@@ -169,6 +169,7 @@ impl Examiner<'_> {
             Value::Text(text) if text != "from-image" => Some(text.as_str()),
             _ => None,
         });
+        small_tree::make(&self.small_tree(), given)?;
         for version in given.into_iter().chain([values::KERNEL, values::OTHER_KERNEL]) {
             let kernel = disklessset_plugin_api::KernelVersion::parse(version)
                 .map(disklessset_plugin_api::Kernel::new)
@@ -200,7 +201,7 @@ impl Examiner<'_> {
         }
         let mut open: Vec<Class<'_>> = Vec::new();
         for class in &entry.classes {
-            open.extend(self.described(class.name.as_str()));
+            open.extend(self.described(class.name.as_str(), &registry));
         }
         for source in &entry.sources {
             if interrupt::check().is_err() {
@@ -231,7 +232,12 @@ impl Examiner<'_> {
         }
     }
 
-    fn described(&self, class: &str) -> Option<Class<'_>> {
+    /// The tree that images are made of when nobody named a source.
+    pub(super) fn small_tree(&self) -> Utf8PathBuf {
+        self.rooms.small_tree()
+    }
+
+    fn described(&self, class: &str, registry: &ModuleRegistry) -> Option<Class<'_>> {
         let subject = format!("contract of {class}");
         let outcome = self.act(Step::Describe { class: class.to_owned() }, RunOptions::PLAIN);
         for trace in outcome.traces() {
@@ -244,13 +250,14 @@ impl Examiner<'_> {
         for (words, reason) in &outcome.answer.left_out {
             self.say(&format!("action {words} of {class}"), Outcome::Bad, format!("not offered: {reason}"));
         }
+        // The source is of another module, whose author may be the one to mend it.
+        for sentence in &outcome.answer.sources_left_out {
+            self.say(&subject, Outcome::Warning, sentence.clone());
+        }
         let actions: Vec<ActionSpec> = outcome.answer.actions;
         let Some(creation) = actions.iter().find(|action| action.role == Role::Create).cloned() else {
-            self.say(
-                &subject,
-                Outcome::NotExercised,
-                "it creates no images by itself: those built on it are exercised",
-            );
+            let (outcome, text) = without_creation(class, registry);
+            self.say(&subject, outcome, text);
             return None;
         };
         Some(Class { examiner: self, name: class.to_owned(), creation, actions })
@@ -362,6 +369,28 @@ impl Examiner<'_> {
     /// Whether a failure may be for want of privileges.
     pub(super) fn is_unprivileged(&self) -> bool {
         !geteuid().is_root()
+    }
+}
+
+/// What is said of a class that creates no images by itself: others may be built on it, and these are tried.
+fn without_creation(class: &str, registry: &ModuleRegistry) -> (Outcome, String) {
+    let of_module = |module: &ModuleEntry| {
+        let noted = module.classes.iter();
+        let built = noted.filter(|noted| noted.base.as_ref().is_some_and(|base| base.class == class));
+        built.map(|noted| format!("{} of module {}", noted.name, module.name)).collect::<Vec<_>>()
+    };
+    let built: Vec<String> = registry.ready().flat_map(of_module).collect();
+    match built.is_empty() {
+        true => {
+            let text = "it can create no image, and no class here is built on it: its actions need an \
+                ActionSpec::create";
+            (Outcome::Bad, text.to_owned())
+        }
+        false => {
+            let text =
+                format!("it creates no images by itself: check what is built on it, {}", built.join(", "));
+            (Outcome::NotExercised, text)
+        }
     }
 }
 

@@ -91,7 +91,7 @@ impl Kills<'_> {
                 Err(fault) => {
                     let cleaned = if module { "with" } else { "without" };
                     let text = format!(
-                        "killed at moment {moment} of {moments} and cleaned {cleaned} the module: {fault}"
+                        "killed at step {moment} of {moments} and cleaned {cleaned} the module: {fault}"
                     );
                     self.class.say(&subject, Outcome::Bad, text);
                     return self.class.examiner.restore(absent);
@@ -103,7 +103,7 @@ impl Kills<'_> {
             return self.class.examiner.restore(absent);
         }
         let text =
-            format!("killed at {tried} moments and cleaned, with the module and without: nothing is left");
+            format!("killed at {tried} steps and cleaned, with the module and without: nothing is left");
         self.class.say(&subject, Outcome::Good, text);
     }
 

@@ -16,7 +16,9 @@ mod kills;
 mod place;
 mod probe;
 mod root_snapshot;
+mod small_tree;
 mod source;
+mod stopping;
 mod values;
 
 pub use act::perform;

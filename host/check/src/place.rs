@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use disklessset_core::configuration::DEFAULT_PATH;
-use disklessset_core::modules::{Identity, ModuleEntry, ModuleRegistry};
+use disklessset_core::modules::{Identity, ModuleEntry, ModuleRegistry, NotedClass};
 use disklessset_core::system::atomic_file;
 use disklessset_core::system::lock::{Lock, LockProbe, Wait};
 use disklessset_core::system::remove_tree::remove_tree;
@@ -47,6 +47,10 @@ impl Rooms {
     /// Orders and answers.
     pub(super) fn drawer(&self) -> Utf8PathBuf {
         self.base.join("drawer")
+    }
+    /// The small OS tree that the check brings.
+    pub(super) fn small_tree(&self) -> Utf8PathBuf {
+        self.base.join("tree")
     }
     /// Where what is written below `/tmp` and `/var/tmp` lands, where we are root.
     pub(super) fn temporary(&self) -> [(Utf8PathBuf, &'static Utf8Path); 2] {
@@ -101,8 +105,9 @@ impl TrialRoot {
         place.copy(file, &identity.name.file_name())?;
         let others = registry.entries().iter().filter(|other| other.name != identity.name.as_str());
         for other in others {
-            // Those that are refused are nobody's base.
-            if other.reason.is_none() {
+            // Those that are refused are nobody's base, and of two that bring one class or source only one
+            // can be used: here the one that is checked.
+            if other.reason.is_none() && !brings_the_same(identity, other) {
                 place.copy(&other.file, &file_name(other))?;
             }
         }
@@ -186,6 +191,12 @@ pub(super) fn leave(rooms: &Rooms, name: &str, message: &impl Serialize) -> Resu
     // Values of parameters may be secrets.
     atomic_file::replace(&file, &text, 0o600).map_err(|error| error.to_string())?;
     Ok(file)
+}
+
+/// Whether an installed module brings a class or source that the checked one brings, too.
+fn brings_the_same(identity: &Identity, other: &ModuleEntry) -> bool {
+    let class = |own: &NotedClass| other.classes.iter().any(|theirs| theirs.name == own.name);
+    identity.classes.iter().any(class) || identity.sources.iter().any(|own| other.sources.contains(own))
 }
 
 fn file_name(module: &ModuleEntry) -> String {

@@ -22,6 +22,9 @@ const COMES_AND_GOES: [&str; 2] = ["root/run", "root/var/log"];
 const REGISTER: &str = "root/var/lib/diskless/installations.yml";
 /// Larger files are known by size and time alone, in bytes.
 const READ_UP_TO: u64 = 16 * 1024 * 1024;
+/// What the facts of directories and of symbolic links begin with.
+const DIRECTORY: &str = "directory";
+const LINK: &str = "link";
 /// So many differences are named.
 const NAMED: usize = 3;
 
@@ -64,8 +67,13 @@ impl RootSnapshot {
         for (file, facts) in &now.files {
             match self.files.get(file) {
                 None if self.is_new_below_new(file, now) => {}
-                None => found.push(format!("{} {} is there", kind(facts), published_name(file))),
-                Some(before) if before != facts => found.push(format!("{} is changed", published_name(file))),
+                None => {
+                    let within = now.first_file_below(file);
+                    found.push(format!("{} {} is there{within}", kind(facts), published_name(file)));
+                }
+                Some(before) if before != facts => {
+                    found.push(format!("{} {} {}", kind(facts), published_name(file), change(before, facts)));
+                }
                 Some(_) => {}
             }
         }
@@ -73,7 +81,9 @@ impl RootSnapshot {
         let tops = gone.filter(|(file, _)| {
             file.parent().is_none_or(|above| now.files.contains_key(above) || !self.files.contains_key(above))
         });
-        found.extend(tops.map(|(file, facts)| format!("{} {} is gone", kind(facts), published_name(file))));
+        found.extend(tops.map(|(file, facts)| {
+            format!("{} {} is gone{}", kind(facts), published_name(file), self.first_file_below(file))
+        }));
         if found.is_empty() {
             return None;
         }
@@ -81,6 +91,17 @@ impl RootSnapshot {
         found.truncate(NAMED);
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
         Some(found.join(", ") + &rest)
+    }
+
+    /// The first of what lies in a directory and is none itself, for a sentence about the directory;
+    /// nothing when there is none.
+    fn first_file_below(&self, directory: &Utf8Path) -> String {
+        let below = self.files.range(directory.to_owned()..).skip(1);
+        let mut below = below.take_while(|(file, _)| file.starts_with(directory));
+        let file = below.find(|(_, facts)| kind(facts) != DIRECTORY);
+        file.map_or_else(String::new, |(file, facts)| {
+            format!(", with {} {}", kind(facts), published_name(file))
+        })
     }
 
     fn is_new_below_new(&self, file: &Utf8Path, now: &Self) -> bool {
@@ -103,6 +124,25 @@ fn published_name(file: &Utf8Path) -> String {
 
 fn kind(facts: &str) -> &str {
     facts.split(' ').next().unwrap_or_default()
+}
+
+/// What is another than it was, for a sentence about the file.
+fn change(before: &str, now: &str) -> String {
+    let split = |facts: &str| facts.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let (was, is) = (split(before), split(now));
+    if kind(before) != kind(now) {
+        return format!("was a {}", kind(before));
+    }
+    if kind(now) == LINK {
+        return "leads elsewhere".to_owned();
+    }
+    match (was.as_slice(), is.as_slice()) {
+        ([_, mode, ..], [_, now, ..]) if mode != now => format!("has mode {now}, and had {mode}"),
+        ([_, _, user, group, ..], [_, _, now, its_group, ..]) if (user, group) != (now, its_group) => {
+            format!("belongs to {now}:{its_group}, and belonged to {user}:{group}")
+        }
+        _ => "has other content".to_owned(),
+    }
 }
 
 fn walk(base: &Utf8Path, directory: &Utf8Path, files: &mut BTreeMap<Utf8PathBuf, String>) {
@@ -146,11 +186,11 @@ fn facts_of(path: &Utf8Path, seen: &std::fs::Metadata) -> String {
     let owner = format!("{:o} {} {}", seen.mode() & 0o7777, seen.uid(), seen.gid());
     let file_type = seen.file_type();
     if file_type.is_dir() {
-        return format!("directory {owner}");
+        return format!("{DIRECTORY} {owner}");
     }
     if file_type.is_symlink() {
         let target = std::fs::read_link(path).map(|target| target.to_string_lossy().into_owned());
-        return format!("link {}", target.unwrap_or_default());
+        return format!("{LINK} {}", target.unwrap_or_default());
     }
     if file_type.is_file() {
         let content = match seen.size() {
@@ -220,8 +260,24 @@ mod tests {
         std::fs::remove_file(base.join("root/gone")).unwrap();
         std::fs::write(base.join("root/changed"), "y").unwrap();
         std::fs::create_dir_all(base.join("root/new/deep")).unwrap();
+        std::fs::write(base.join("root/new/deep/x"), "y").unwrap();
         std::fs::write(base.join("root/var/log/a.log"), "y").unwrap();
         let difference = before.difference(&RootSnapshot::now(base, Mounts::Shared)).unwrap();
-        assert_eq!(difference, "/changed is changed, directory /new is there, file /gone is gone");
+        let expected = "file /changed has other content, directory /new is there, with file /new/deep/x, file /gone is gone";
+        assert_eq!(difference, expected);
+    }
+
+    #[test]
+    fn change_says_what_is_another() {
+        for (before, now, sentence) in [
+            ("file 644 0 0 ab", "file 600 0 0 ab", "has mode 600, and had 644"),
+            ("file 644 0 0 ab", "file 644 7 0 ab", "belongs to 7:0, and belonged to 0:0"),
+            ("file 644 0 0 ab", "file 644 0 0 cd", "has other content"),
+            ("file 644 0 0 ab", "link /etc/passwd", "was a file"),
+            ("link a", "link b c", "leads elsewhere"),
+            ("directory 755 0 0", "directory 700 0 0", "has mode 700, and had 755"),
+        ] {
+            assert_eq!(change(before, now), sentence);
+        }
     }
 }

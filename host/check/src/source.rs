@@ -1,19 +1,16 @@
 //! One source of OS trees: asked what it is, what it takes and what it refuses, and for a tree.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use disklessset_plugin_api::{ActionSpec, SourceDescription};
 
 use super::Value;
 use super::act::{ActError, FaultKind, Step};
-use super::examiner::{ActOutcome, Examiner, Exit, RunOptions};
+use super::examiner::{ActOutcome, Examiner, RunOptions};
 use super::root_snapshot::RootSnapshot;
+use super::stopping;
 use super::values;
 use disklessset_core::modules::check::Outcome;
-
-/// How long a tree may go on being made when a stop was asked for before it began.
-const OBEYS_WITHIN: Duration = Duration::from_secs(5);
 
 /// A source that has told what it is.
 pub(super) struct Source<'e> {
@@ -28,6 +25,9 @@ impl<'e> Source<'e> {
         let subject = format!("contract of source {name}");
         for trace in outcome.traces() {
             examiner.say(&subject, Outcome::Bad, trace);
+        }
+        for sentence in &outcome.answer.sources_left_out {
+            examiner.say(&subject, Outcome::Bad, sentence.clone());
         }
         match (outcome.failure(), outcome.answer.source) {
             (None, Some(description)) => Some(Self { examiner, description }),
@@ -133,22 +133,10 @@ impl<'e> Source<'e> {
 
     /// Asked to stop before it begins: it ends soon.
     fn stops_when_asked(&self, given: &BTreeMap<String, Value>, before: &RootSnapshot) {
-        let what = "stop when asked";
-        let how = RunOptions { interrupted: true, limit: Some(OBEYS_WITHIN), ..RunOptions::PLAIN };
-        let outcome = self.build(given, how);
-        self.left_nothing(what, &outcome, before);
-        match (&outcome.ended, outcome.failure()) {
-            (Some(Exit::TimedOut(_)), _) => {
-                let text =
-                    format!("goes on for more than {} s after a stop was asked for", OBEYS_WITHIN.as_secs());
-                self.say(what, Outcome::Bad, text);
-            }
-            (None, Some(fault)) if fault.kind == FaultKind::Interrupted => {
-                self.say(what, Outcome::Good, format!("obeyed within {} ms", outcome.answer.milliseconds));
-            }
-            (_, Some(fault)) => self.say(what, Outcome::Bad, fault.text),
-            (_, None) => self.say(what, Outcome::Bad, "the tree was made all the same"),
-        }
+        let outcome = self.build(given, stopping::ASKED);
+        self.left_nothing(stopping::SUBJECT, &outcome, before);
+        let (judged, text) = stopping::verdict(&outcome, "the tree");
+        self.say(stopping::SUBJECT, judged, text);
     }
 
     /// Says what an actor left behind beside the tree, which is taken away.

@@ -83,7 +83,7 @@ fn nothing(_root: &TestRoot) {}
 
 impl Operation {
     const fn new(name: &'static str, case: &'static Case, turn: Turn) -> Self {
-        Self { name, case, turn, arrange: nothing, remade: &[], ended: nothing, program: plain, kills: 8 }
+        Self { name, case, turn, arrange: nothing, remade: &[], ended: nothing, program: plain, kills: 5 }
     }
 }
 

@@ -11,6 +11,7 @@ fn text_of(program: &camino::Utf8Path) -> String {
 
 #[test]
 fn the_program_itself_has_no_trace_of_them() {
+    disklessset_tests::need!(disklessset_tests::need::full());
     let root = TestRoot::with_modules(&["demo"]);
     let (created, steps) = failpoints::record(&root, root.disklessset(&["demo", "create", "a"]));
     let _ = created.expect_done();

@@ -141,7 +141,7 @@ fn an_unmount() {
 
 #[test]
 fn a_resize() {
-    disklessset_tests::need!(need::root(), need::tool("strace"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("strace"));
     let livenet = small::Small::new();
     let _ = livenet.create("web", &["--layout", "classic"]).run().expect_done();
     for error in ["ENOSPC", "EIO"] {

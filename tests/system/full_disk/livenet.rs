@@ -149,7 +149,7 @@ fn a_clone() {
 
 #[test]
 fn state_that_is_full_while_images_have_room() {
-    disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("mkfs.ext4"));
     let state = "var/lib/diskless";
     creations(state, Disk::Ext4, "flat").at(&[]);
     changes(state, "flat", &["livenet", "mount", "web"], &unmounted).at(&[]);
@@ -166,7 +166,7 @@ fn images_that_are_full_while_the_state_has_room() {
 
 #[test]
 fn a_work_area_that_is_full_while_images_have_room() {
-    disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("mkfs.ext4"));
     let work = "var/tmp/diskless/workdir";
     creations(work, Disk::Ext4, "classic").at(&[]);
     changes(work, "classic", &["livenet", "unmount", "web"], &edited).at(&[]);

@@ -206,6 +206,7 @@ fn kill_a_change_of_nodes(command: &[&str], before: &[&str], after: &[&str]) {
 
 #[test]
 fn nodes_being_added() {
+    disklessset_tests::need!(disklessset_tests::need::full());
     kill_a_change_of_nodes(&["nfs", "nodes", "add", "g", "c[1-4]"], &[], &["c1", "c2", "c3", "c4"]);
 }
 

@@ -170,7 +170,7 @@ fn agreeing(nfs: &Nfs, whole: &BTreeSet<std::path::PathBuf>, point: &str) -> Vec
 /// The class has its turn all the same, and hears of the action that was under way first.
 #[test]
 fn the_cleaning_of_half_added_nodes_is_killed_too() {
-    need!(need::root());
+    need!(need::full(), need::root());
     let nfs = Nfs::with_golden();
     nfs.done(&["nfs", "export", "g", "--per-node"]);
     let whole: BTreeSet<_> = files_below(&nfs.golden("g").join("image")).unwrap().into_keys().collect();
@@ -253,7 +253,7 @@ fn a_failed_addition_of_nodes_is_killed() {
 /// What is out of service is removed to its end, however often its removal and the cleaning after it are killed.
 #[test]
 fn the_cleaning_of_a_half_removed_image_is_killed_too() {
-    need!(need::root());
+    need!(need::full(), need::root());
     let nfs = Nfs::with_golden();
     std::fs::create_dir_all(nfs.root.path().join("etc/exports.d")).unwrap();
     let bare = Snapshot::of(&nfs.root);

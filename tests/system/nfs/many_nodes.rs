@@ -67,7 +67,7 @@ fn seconds(nfs: &Nfs, more: &[&str], size: usize) -> [f64; 4] {
 
 #[test]
 fn many_nodes_with_trees_cost_as_much_each_as_some() {
-    need!(need::root());
+    need!(need::full(), need::root());
     is_linear(&["--method", "copy"], sizes([150, 600], [1000, 10_000]));
 }
 
@@ -79,7 +79,7 @@ fn many_nodes_with_overlays_cost_as_much_each_as_some() {
 
 #[test]
 fn nodes_have_their_flushes_in_common() {
-    need!(need::root());
+    need!(need::full(), need::root());
     need!(need::tool("strace"));
     let nfs = Nfs::for_overlays();
     for method in ["copy", "overlay"] {

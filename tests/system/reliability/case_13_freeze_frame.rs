@@ -235,6 +235,7 @@ fn case_13_power_failures_during_a_creation_of_a_livenet_image() {
 
 #[test]
 fn case_13_power_failures_while_edits_are_packed() {
+    disklessset_tests::need!(disklessset_tests::need::full());
     needed!();
     let (disked, source) = with_tree("livenet");
     let root = &disked.root;

@@ -61,7 +61,7 @@ fn case_20_a_mount_of_somebody_else_inside_is_named_and_its_files_survive() {
 
 #[test]
 fn case_22_sizes_are_kept_and_content_beyond_them_is_refused() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let small = Small::new();
     put(&small.tree.join("srv/weight"), &vec![1; 150 << 20], 0o644);
     for layout in ["flat", "classic"] {

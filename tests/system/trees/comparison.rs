@@ -80,7 +80,7 @@ const CHANGES: &[Change] = &[
 
 #[test]
 fn the_comparison_sees_every_attribute_that_changes() {
-    need!(needs());
+    need!(need::full(), needs());
     let root = TestRoot::bare();
     let (disk, test) = (disk(&root, Disk::Ext4), TestHost::new());
     let tree = hostile(&disk, &test);

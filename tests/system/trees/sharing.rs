@@ -42,7 +42,7 @@ fn a_shared_tree_takes_no_blocks_and_is_a_tree_of_its_own() {
 
 #[test]
 fn a_snapshot_of_fifteen_thousand_files_takes_no_time() {
-    need!(needs());
+    need!(need::full(), needs());
     let root = TestRoot::bare();
     let (disk, test) = (disk(&root, Disk::Btrfs), TestHost::new());
     let host = test.host("Test");

@@ -15,7 +15,7 @@ use disklessset::modules::{ModuleEntry, ModuleName, ModuleState, load};
 use disklessset::{Silent, Site, SiteOptions};
 use disklessset_tests::root::TestRoot;
 
-use crate::forge::{Place, built};
+use crate::forge::{Place, built, of_a_newer_glibc};
 
 /// A site of its own around a modules directory.
 struct Around {
@@ -180,6 +180,27 @@ fn a_check_says_everything_that_can_be_said() {
     let report = check(&alone.path().join("tuned_module.so"), &alone.scan());
     let last = report.findings.last().unwrap();
     assert_eq!((last.subject.as_str(), last.outcome), ("owner and mode", Outcome::Bad), "nothing of it runs");
+}
+
+#[test]
+fn a_check_says_which_glibc_a_module_needs_and_which_is_here() {
+    let place = Place::new();
+    let file = place.put("demo_module.so", &of_a_newer_glibc("demo"));
+    let report = check(&file, &place.scan());
+    let bad: Vec<_> = report.findings.iter().filter(|finding| finding.outcome == Outcome::Bad).collect();
+    let here = disklessset::modules::GlibcVersion::here().unwrap();
+    assert_eq!(bad.len(), 1, "nothing of it runs: {report:?}");
+    assert_eq!(bad[0].subject, "C library");
+    assert_eq!(bad[0].text, format!("needs glibc 2.99, this server has {here}"));
+    assert!(bad[0].hint.as_deref().unwrap().starts_with("build the module on the oldest system"));
+    let error = load(&file).unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot load {file}: needs glibc 2.99, this server has {here}"));
+    // Without the table of sections the dynamic linker finds it, and it is told in the same words.
+    let mut content = of_a_newer_glibc("demo");
+    content[40..48].fill(0);
+    content[60..62].fill(0);
+    let file = place.put("demo_module.so", &content);
+    assert_eq!(load(&file).unwrap_err().to_string(), error.to_string());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use disklessset::modules::{ModuleRegistry, ModuleState};
 
-use crate::forge::{Place, built, find};
+use crate::forge::{Place, built, find, of_a_newer_glibc};
 
 fn demo() -> Vec<u8> {
     std::fs::read(built("demo")).unwrap()
@@ -180,6 +180,19 @@ fn a_module_of_a_draft_of_the_api_is_refused_with_one_sentence() {
     assert_eq!(place.refusal("demo_module.so"), "built against a draft of the module API");
     let hint = place.entry("demo_module.so").hint.unwrap();
     assert_eq!(hint, "build it again with the plugin-api of this disklessset");
+}
+
+#[test]
+fn a_module_that_needs_a_newer_glibc_is_refused_with_both_versions() {
+    let place = Place::new();
+    place.put("demo_module.so", &of_a_newer_glibc("demo"));
+    let here = disklessset::modules::GlibcVersion::here().unwrap();
+    let entry = place.entry("demo_module.so");
+    assert_eq!(entry.state, ModuleState::Refused);
+    assert_eq!(entry.reason.unwrap(), format!("needs glibc 2.99, this server has {here}"));
+    assert_eq!(entry.hint.as_deref(), Some("build the module on the oldest system that it is to run on"));
+    // Whose file it is can be told all the same.
+    assert_eq!((entry.name.as_str(), entry.classes[0].name.as_str()), ("demo", "DemoImage"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     integrity::Digests,
+    modules::LeftOutSource,
     operation::{NewFile, Operation, Reading, lock_image},
     records::{ImageRecord, MOST_BYTES, file_names},
     system::{atomic_file, lock::Lock},
@@ -46,7 +47,7 @@ impl ImageManager<'_> {
         actions
             .into_iter()
             .find(|action| action.words == words)
-            .ok_or_else(|| Error::new(ErrorKind::USAGE, format!("class {class} has no action {words}")))
+            .ok_or_else(|| self.lacking(class, format!("class {class} has no action {words}")))
     }
 
     /// The declaration of the action that creates images of a class.
@@ -58,7 +59,17 @@ impl ImageManager<'_> {
         actions
             .into_iter()
             .find(|action| action.role == Role::Create)
-            .ok_or_else(|| Error::new(ErrorKind::USAGE, format!("class {class} creates no images by itself")))
+            .ok_or_else(|| self.lacking(class, format!("class {class} creates no images by itself")))
+    }
+
+    /// The error of a request for an action that a class does not have, with the command that shows those
+    /// it has.
+    fn lacking(&self, class: &str, message: String) -> Error {
+        let error = Error::new(ErrorKind::USAGE, message);
+        match self.site.classes.module_of(class) {
+            Some(module) => error.hint(format!("`disklessset module info {module}` shows all actions")),
+            None => error.hint("`disklessset module list` shows all classes"),
+        }
     }
 
     /// Checks everything about an action that can be checked before it changes something.
@@ -84,8 +95,25 @@ impl ImageManager<'_> {
             _ => return Err(Error::failed(format!("action {words} needs a newer disklessset"))),
         }
         let arguments = action.check(given, self).map_err(|refusals| refused(&refusals))?;
+        self.must_be_offered(class, &action, &arguments)?;
         tools::must_be_there(&action, &arguments)?;
         Ok((action, arguments))
+    }
+
+    /// Refuses a source that the action has left out, with the reason: the class would take it for one
+    /// without parameters.
+    fn must_be_offered(&self, class: &str, action: &ActionSpec, arguments: &Arguments) -> Result<()> {
+        let params = action.params.iter().filter(|param| param.kind == ParamKind::Source);
+        let named: Vec<&str> = params.filter_map(|param| arguments.0.get(&param.name)?.as_str()).collect();
+        if named.is_empty() {
+            return Ok(());
+        }
+        let module = self.site.classes.module_of(class).unwrap_or_default();
+        let left_out = self.site.classes.sources_left_out(&module, action);
+        match left_out.into_iter().find(|left_out| named.contains(&left_out.source.as_str())) {
+            None => Ok(()),
+            Some(left_out) => Err(Error::refused(left_out.to_string()).hint(LeftOutSource::HINT)),
+        }
     }
 
     /// Has a class look at the answers so far, before more is asked: why it refuses the one for this parameter, if it does.

@@ -54,9 +54,10 @@ impl ImageManager<'_> {
         self.module_needed(image.class(), name)?;
         let operation = Operation::begin(self.site, name, lock, HostAction::OsTree.name(), image.class())?;
         let outcome = self.step(&operation, &mut image, request(steps::OS_TREE)).and_then(|value| {
-            let tree = value
-                .as_str()
-                .ok_or_else(|| Error::failed(format!("class {} names no OS tree", image.class())))?;
+            let tree = value.as_str().ok_or_else(|| {
+                Error::failed(format!("class {} does not say where the OS tree is", image.class()))
+                    .hint("tell the author of its module")
+            })?;
             run(&operation, Utf8Path::new(tree))
         });
         match outcome {

@@ -178,5 +178,8 @@ fn modules_below(given: &Utf8Path, version: &KernelVersion) -> Result<Utf8PathBu
     places
         .into_iter()
         .find(|dir| dir.file_name() == Some(version.as_str()) && dir.join("modules.dep").is_file())
-        .ok_or_else(|| Error::usage(format!("there are no modules of kernel {version} in {given}")))
+        .ok_or_else(|| {
+            Error::usage(format!("there are no modules of kernel {version} in {given}"))
+                .hint("the directory is the one with modules.dep in it, such as /lib/modules/VERSION")
+        })
 }

@@ -61,7 +61,8 @@ fn versions(tree: &Utf8Path) -> Result<Vec<(KernelVersion, Utf8PathBuf)>> {
     let places: Vec<&str> =
         MODULES.into_iter().filter(|place| resolved(tree, place).is_some_and(|dir| dir.is_dir())).collect();
     if places.is_empty() {
-        return Err(Error::failed(format!("there are no kernel modules in {tree}")));
+        return Err(Error::failed(format!("there are no kernel modules in {tree}"))
+            .hint("install a kernel package in it, or take another kernel: `disklessset kernel list`"));
     }
     for place in places {
         let Some(directory) = resolved(tree, place) else { continue };

@@ -66,7 +66,8 @@ pub(super) fn make(
 ) -> Result<Utf8PathBuf> {
     let parts = parts(operation, dracut, version, out)?;
     if parts.is_empty() {
-        return Err(Error::failed("dracut lists no modules"));
+        return Err(Error::failed("dracut lists no modules")
+            .hint("`disklessset doctor initramfs` shows the packages that it needs"));
     }
     let missing: Vec<&str> = NEEDED.into_iter().filter(|part| !parts.contains(*part)).collect();
     if !missing.is_empty() {

@@ -96,7 +96,10 @@ impl<'s> ModuleManager<'s> {
         })?;
         let registry = self.site.scan_modules();
         let listed = registry.entries().iter().find(|entry| entry.file == target).cloned();
-        listed.ok_or_else(|| Error::failed(format!("{target} was taken away by somebody else")))
+        listed.ok_or_else(|| {
+            Error::failed(format!("{target} is gone again: another process has removed it"))
+                .hint("`disklessset module list` shows what is there")
+        })
     }
 
     /// What a removal would do. A file that is refused goes by the name that `module list` shows.

@@ -37,7 +37,9 @@ pub(super) fn recover(site: &Site) -> Result<Option<String>> {
     let became = if state.committed { "finished" } else { "taken back" };
     let mut journal = Journal::reopen(&path).map_err(failure::of)?;
     undo::undo(&mut journal, &site.layout, scope, &|version| records::is_kernel_used(site, version, None))
-        .map_err(|error| error.into_api_error().context(format!("cannot settle `{action}`")))?;
+        .map_err(|error| {
+            error.into_api_error().context(format!("cannot finish or undo what was left of `{action}`"))
+        })?;
     journal.end().map_err(failure::of)?;
     Ok(Some(format!("`{action}` had not come to its end and was {became}")))
 }

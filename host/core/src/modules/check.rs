@@ -102,7 +102,12 @@ fn preflight(report: &mut Report) -> bool {
         Ok(()) => report.add("file name", Outcome::Good, "agrees with the identity note", None),
         Err(refusal) => report.add("file name", Outcome::Bad, refusal.to_string(), refusal.hint()),
     }
+    let fits = inspected.require_glibc();
     report.identity = Some(inspected.identity);
+    if let Err(refusal) = fits {
+        report.add("C library", Outcome::Bad, refusal.to_string(), refusal.hint());
+        return false;
+    }
     // Its initialisers run with our rights: not when somebody else could have written them.
     match Trust::new().check(&report.file) {
         Ok(()) => report.add("owner and mode", Outcome::Good, "nobody else can write to it", None),
@@ -155,13 +160,12 @@ fn sources(report: &mut Report, description: &Description) {
 /// What of the installed modules has the same name or a class or source of it.
 fn neighbours(report: &mut Report, registry: &ModuleRegistry) {
     let Some(identity) = report.identity.clone() else { return };
-    let same_file = |file: &Utf8Path| match (file.canonicalize_utf8(), report.file.canonicalize_utf8()) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => false,
-    };
-    let others: Vec<_> = registry.ready().filter(|entry| !same_file(&entry.file)).cloned().collect();
+    let own_file = report.file.canonicalize_utf8().ok();
+    let same_file = |file: &Utf8Path| own_file.is_some() && file.canonicalize_utf8().ok() == own_file;
+    // Those that wait or are refused count, too, once it can be told who they are: they may come back.
+    let others = registry.entries().iter().filter(|entry| !same_file(&entry.file));
     for other in others {
-        let version = other.version.as_ref().map(ToString::to_string).unwrap_or_default();
+        let Some(version) = &other.version else { continue };
         if other.name == identity.name.as_str() {
             let text = format!(
                 "module {} {version} is installed ({}): this one would take its place",

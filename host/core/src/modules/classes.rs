@@ -5,13 +5,14 @@
 //! for everything its base does.
 
 use disklessset_plugin_api::messages::{StepCall, StepReply, StepRequest, steps};
-use disklessset_plugin_api::{ActionSpec, Error, ErrorKind, ImageName, Kernel, ParamKind, Role};
+use disklessset_plugin_api::{ActionSpec, Error, ErrorKind, ImageName, Kernel, Role};
 
 use super::action_rules;
 use super::description::Action;
 use super::inheritance::{self, ClassAction};
 use super::registry::{ChainLink, ModuleEntry, ModuleRegistry, ModuleState, Unavailable};
 use super::session::HostService;
+use super::sources::takes_a_source;
 
 /// The classes of all modules in use.
 #[derive(Debug, Clone)]
@@ -201,10 +202,6 @@ impl Classes {
             }
         }
     }
-}
-
-fn takes_a_source(action: &ActionSpec) -> bool {
-    action.params.iter().any(|param| param.kind == ParamKind::Source)
 }
 
 /// Adds an action unless an earlier class of the module has taken its words.

@@ -13,6 +13,7 @@ use object::endian::Endianness;
 use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _, SectionHeader as _};
 use object::read::{ReadCache, ReadCacheOps, ReadRef as _};
 
+use super::glibc::{self, GlibcVersion};
 use super::refusal::Refusal;
 
 type Header = FileHeader64<Endianness>;
@@ -74,11 +75,19 @@ impl ReadCacheOps for Places<'_> {
     }
 }
 
-/// The content of the identity note of a file of `length` bytes.
+/// What the ELF tables of a module say.
+pub(super) struct ModuleFile {
+    /// The content of its identity note.
+    pub(super) note: Vec<u8>,
+    /// The newest glibc that it needs, where it can be told.
+    pub(super) glibc: Option<GlibcVersion>,
+}
+
+/// Reads the identity note of a file of `length` bytes, and what it needs of glibc.
 ///
 /// # Errors
 /// The first thing that keeps the file from being a module.
-pub(super) fn identity_note(file: &File, length: u64) -> Result<Vec<u8>, Refusal> {
+pub(super) fn read(file: &File, length: u64) -> Result<ModuleFile, Refusal> {
     let cache = ReadCache::new(Places::new(file, length)?);
     let data = &cache;
     let header = checked_header(data, length)?;
@@ -122,7 +131,8 @@ pub(super) fn identity_note(file: &File, length: u64) -> Result<Vec<u8>, Refusal
             }
         }
     }
-    found.ok_or(Refusal::NoNote)
+    let note = found.ok_or(Refusal::NoNote)?;
+    Ok(ModuleFile { note, glibc: glibc::newest_needed(header, endian, data) })
 }
 
 fn malformed(cause: &str) -> Refusal {

@@ -5,6 +5,7 @@ use disklessset_plugin_api::{Error, ErrorKind};
 use semver::Version;
 
 use super::description::DescriptionError;
+use super::glibc::GlibcVersion;
 use super::refusal::Refusal;
 
 /// Why a module could not be loaded. The text is one line; [`LoadError::hint`] is the second.
@@ -168,7 +169,13 @@ fn classify(path: &Utf8Path, text: &str) -> LoadError {
     if let Some((_, version)) = text.split_once("version `")
         && let Some((version, _)) = version.split_once("' not found")
     {
-        return LoadError::MissingSymbol { file, symbol: version.to_owned() };
+        // Of a file whose own table could not be read, or of a library that it is linked with.
+        return match (GlibcVersion::of_symbols(version), GlibcVersion::here()) {
+            (Some(needed), Some(here)) => {
+                LoadError::Refused { file, refusal: Box::new(Refusal::NewerGlibc { needed, here }) }
+            }
+            _ => LoadError::MissingSymbol { file, symbol: version.to_owned() },
+        };
     }
     let cause = text.strip_prefix(path.as_str()).map_or(text, |rest| rest.trim_start_matches(": "));
     LoadError::Linker { file, cause: cause.to_owned() }
@@ -181,6 +188,7 @@ mod tests {
     #[test]
     fn the_words_of_the_linker_become_ours() {
         let path = Utf8Path::new("/m/x_module.so");
+        let here = GlibcVersion::here().unwrap();
         for (text, line) in [
             (
                 "libfoo.so.1: cannot open shared object file: No such file or directory",
@@ -190,7 +198,11 @@ mod tests {
             ("/m/x_module.so: undefined symbol: foo, version FOO_1", "it needs foo, which"),
             (
                 "/lib/libc.so.6: version `GLIBC_2.99' not found (required by /m/x_module.so)",
-                "it needs GLIBC_2.99, which no library here has",
+                &format!("needs glibc 2.99, this server has {here}"),
+            ),
+            (
+                "/lib/libz.so.1: version `ZLIB_9.9' not found (required by /m/x_module.so)",
+                "it needs ZLIB_9.9, which no library here has",
             ),
             (
                 "/m/x_module.so: failed to map segment from shared object",

@@ -79,7 +79,9 @@ pub fn load(path: &Utf8Path) -> Result<&'static LoadedModule, LoadError> {
         let unchanged = known.file_identity == file_identity;
         return if unchanged { Ok(known) } else { Err(LoadError::Changed { file }) };
     }
-    let identity = note::inspect_open(&file, &opened, &metadata).map_err(refused)?.identity;
+    let inspected = note::inspect_open(&file, &opened, &metadata).map_err(refused)?;
+    inspected.require_glibc().map_err(refused)?;
+    let identity = inspected.identity;
     if fstatvfs(&opened).is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC)) {
         return Err(refused(Refusal::NoExec));
     }

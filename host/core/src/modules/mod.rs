@@ -10,6 +10,7 @@ pub mod classes;
 pub mod description;
 mod doubles;
 mod elf;
+mod glibc;
 mod inheritance;
 pub mod layout;
 pub mod load_error;
@@ -28,6 +29,7 @@ mod waiting;
 
 pub use classes::{Classes, OfferedAction};
 pub use description::{Action, DescribedClass, DescribedSource, Description, DescriptionError};
+pub use glibc::GlibcVersion;
 pub use load_error::LoadError;
 pub use loader::{LoadedModule, load};
 pub use names::{ClassName, HOST_COMMANDS, ModuleName, NameRefused, SourceName};
@@ -35,4 +37,5 @@ pub use note::{FileIdentity, Identity, Inspected, NotedClass, host_api, inspect}
 pub use refusal::Refusal;
 pub use registry::{ChainLink, ModuleEntry, ModuleRegistry, ModuleState, SourceUnavailable, Unavailable};
 pub use session::HostService;
+pub use sources::LeftOutSource;
 pub use trust::{Trust, Untrusted};

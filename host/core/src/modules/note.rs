@@ -11,6 +11,7 @@ use semver::Version;
 use serde::Deserialize;
 
 use super::elf;
+use super::glibc::GlibcVersion;
 use super::names::{ClassName, ModuleName, SourceName};
 use super::refusal::{Refusal, file_name};
 
@@ -71,6 +72,8 @@ pub struct Inspected {
     pub file_identity: FileIdentity,
     /// What its note says.
     pub identity: Identity,
+    /// The newest glibc that it needs, where it can be told.
+    pub glibc: Option<GlibcVersion>,
 }
 
 /// The version of the module API of this host.
@@ -123,9 +126,10 @@ pub fn inspect(path: &Utf8Path) -> Result<Inspected, Refusal> {
 }
 
 pub(super) fn inspect_open(path: &Utf8Path, file: &File, metadata: &Metadata) -> Result<Inspected, Refusal> {
-    let descriptor = elf::identity_note(file, metadata.len())?;
-    let identity = parse(&descriptor)?;
-    Ok(Inspected { path: path.to_owned(), file_identity: FileIdentity::of(metadata), identity })
+    let read = elf::read(file, metadata.len())?;
+    let identity = parse(&read.note)?;
+    let file_identity = FileIdentity::of(metadata);
+    Ok(Inspected { path: path.to_owned(), file_identity, identity, glibc: read.glibc })
 }
 
 impl Inspected {
@@ -143,6 +147,17 @@ impl Inspected {
         }
         let name = self.identity.name.to_string();
         Err(Refusal::FileName { name, file_name: file_name(&self.path).to_owned(), wanted })
+    }
+
+    /// Refuses a file that needs a newer glibc than this server has.
+    ///
+    /// # Errors
+    /// [`Refusal::NewerGlibc`] with both versions.
+    pub fn require_glibc(&self) -> Result<(), Refusal> {
+        match (self.glibc, GlibcVersion::here()) {
+            (Some(needed), Some(here)) if needed > here => Err(Refusal::NewerGlibc { needed, here }),
+            _ => Ok(()),
+        }
     }
 }
 

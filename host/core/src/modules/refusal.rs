@@ -3,6 +3,7 @@
 use camino::Utf8Path;
 use semver::Version;
 
+use super::glibc::GlibcVersion;
 use super::names::NameRefused;
 use super::trust::Untrusted;
 
@@ -69,6 +70,14 @@ pub enum Refusal {
         built_for: Version,
         /// The version of this host.
         here: Version,
+    },
+    /// Built on a newer system than this one.
+    #[error("needs glibc {needed}, this server has {here}")]
+    NewerGlibc {
+        /// The newest version that the file needs.
+        needed: GlibcVersion,
+        /// The version of this server.
+        here: GlibcVersion,
     },
     /// The module's or a class's name.
     #[error(transparent)]
@@ -184,6 +193,9 @@ impl Refusal {
             | Self::SourceTaken { .. } => "remove one of the two files".to_owned(),
             Self::AnotherModule { name, .. } => {
                 format!("disklessset module remove {name}, then install this one")
+            }
+            Self::NewerGlibc { .. } => {
+                "build the module on the oldest system that it is to run on".to_owned()
             }
             Self::Truncated { .. } => "copy the file again".to_owned(),
             _ => return None,

@@ -341,9 +341,10 @@ fn look_at(
         let (file, metadata) = note::open_seen(&entry.file, &behind)?;
         identity = Some(FileIdentity::of(&metadata));
         let inspected = note::inspect_open(&entry.file, &file, &metadata)?;
-        let named = inspected.require_file_name();
+        let (named, fits) = (inspected.require_file_name(), inspected.require_glibc());
         describe(&mut entry, inspected);
         named?;
+        fits?;
         trust.check_seen(&entry.file, &seen)?;
         exec.clone()?;
         rule(&entry.file)

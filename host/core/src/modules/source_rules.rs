@@ -26,6 +26,26 @@ pub(super) fn broken_rule(source: &SourceDescription) -> Option<String> {
         .or_else(|| action_rules::broken_rule(&alone(source.params("source"))))
 }
 
+/// Why an action that takes a source cannot offer this one of `sources`: a parameter of the source would
+/// have the name or flag of a parameter that the action has itself.
+pub(super) fn clash(
+    action: &ActionSpec,
+    source: &SourceDescription,
+    sources: &[SourceDescription],
+) -> Option<String> {
+    let takes = action.params.iter().find(|param| param.kind == ParamKind::Source)?;
+    let offered = |param: &&ParamSpec| {
+        let only_for = param.only_for.as_ref().filter(|(of, _)| *of == takes.name);
+        only_for.is_some_and(|(_, word)| sources.iter().any(|other| other.name == *word))
+    };
+    let own: Vec<&ParamSpec> = action.params.iter().filter(|param| !offered(param)).collect();
+    let taken = |new: &ParamSpec| own.iter().any(|known| known.name == new.name || known.flag == new.flag);
+    let at = source.params(&takes.name).iter().position(taken)?;
+    let (declared, named) =
+        (source.spec.params.get(at)?, source.parameter(&source.spec.params.get(at)?.name));
+    Some(format!("its parameter {} would be {named}, which the action has itself", declared.name))
+}
+
 fn of_one(param: &ParamSpec) -> Option<String> {
     let rule = match param.kind {
         _ if param.placement != Placement::Flag => "must be a flag",
@@ -47,6 +67,31 @@ mod tests {
 
     fn rule(spec: SourceSpec) -> String {
         broken_rule(&SourceDescription { name: "zypper".to_owned(), spec }).unwrap_or_default()
+    }
+
+    #[test]
+    fn clash_is_with_what_the_action_has_itself_alone() {
+        let text = |name: &str| ParamSpec::flag(name, ParamKind::Text, "x");
+        let spec = SourceSpec::new("x").param(text("repository"));
+        let sources = [SourceDescription { name: "zypper".to_owned(), spec }];
+        let creation = ActionSpec::create("x").param(ParamSpec::flag("source", ParamKind::Source, "x"));
+        assert_eq!(clash(&creation, &sources[0], &sources), None);
+        let mut offered = creation.clone();
+        offered.offer_sources(&sources);
+        assert_eq!(offered.params.len(), 2);
+        assert_eq!(clash(&offered, &sources[0], &sources), None, "its own are there by now");
+        let sentence = "its parameter repository would be zypper_repository, which the action has itself";
+        for own in [text("zypper_repository"), text("x").as_flag("zypper-repository")] {
+            let mut action = creation.clone().param(own);
+            assert_eq!(clash(&action, &sources[0], &sources).as_deref(), Some(sentence));
+            let before = action.clone();
+            action.offer_sources(&sources);
+            assert_eq!(action, before, "it is left out");
+        }
+        assert_eq!(
+            clash(&ActionSpec::create("x").param(text("zypper_repository")), &sources[0], &sources),
+            None
+        );
     }
 
     #[test]

@@ -1,15 +1,68 @@
 //! Sources of OS trees that modules bring: what they declare, and running their steps.
 
 use disklessset_plugin_api::messages::{SourceCall, StepRequest, steps};
-use disklessset_plugin_api::{Error, ErrorKind, SourceDescription};
+use disklessset_plugin_api::{ActionSpec, Error, ErrorKind, ParamKind, SourceDescription};
 use serde_json::Value;
 
 use super::classes::Classes;
 use super::description::DescribedSource;
 use super::registry::{ModuleEntry, SourceUnavailable};
 use super::session::HostService;
+use super::source_rules;
+
+/// A source that an action cannot offer, though both are fine by themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOutSource {
+    /// The name of the source.
+    pub source: String,
+    /// The module with the action, and the words of the action, such as `livenet create`.
+    pub action: String,
+    /// Which parameter of the source has the name of a parameter of the action.
+    pub reason: String,
+}
+
+impl std::fmt::Display for LeftOutSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "source {} cannot be used with {}: {}", self.source, self.action, self.reason)
+    }
+}
+
+impl LeftOutSource {
+    /// What to do about it.
+    pub const HINT: &'static str = "the author of one of the two modules has to rename the parameter";
+}
 
 impl Classes {
+    /// The sources that an action of a module would offer, had it not a parameter itself that has the name
+    /// of one of theirs.
+    pub fn sources_left_out(&self, module: &str, action: &ActionSpec) -> Vec<LeftOutSource> {
+        if !takes_a_source(action) {
+            return Vec::new();
+        }
+        let sources = self.sources();
+        let left_out = |source: &SourceDescription| {
+            let reason = source_rules::clash(action, source, &sources)?;
+            let action = format!("{module} {}", action.words);
+            Some(LeftOutSource { source: source.name.clone(), action, reason })
+        };
+        sources.iter().filter_map(left_out).collect()
+    }
+
+    /// All sources that are left out of an action, of all modules in use. Loads these where any module
+    /// brings a source; one that cannot be loaded has no actions.
+    pub fn all_sources_left_out(&self) -> Vec<LeftOutSource> {
+        if !self.registry().ready().any(|module| !module.sources.is_empty()) {
+            return Vec::new();
+        }
+        let mut all: Vec<LeftOutSource> = Vec::new();
+        for module in self.registry().ready() {
+            for offered in self.actions(&module.name).unwrap_or_default() {
+                all.extend(self.sources_left_out(&module.name, &offered.action.spec));
+            }
+        }
+        all
+    }
+
     /// The sources of all modules in use that can be offered, sorted by name. Loads these modules; one that cannot be loaded offers
     /// none.
     pub fn sources(&self) -> Vec<SourceDescription> {
@@ -90,4 +143,9 @@ impl Classes {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether an action has a parameter that says where a tree comes from.
+pub(super) fn takes_a_source(action: &ActionSpec) -> bool {
+    action.params.iter().any(|param| param.kind == ParamKind::Source)
 }

@@ -30,6 +30,6 @@ pub(crate) fn lock_image(site: &Site, name: &ImageName, action: &str, wait: Wait
 /// The error of an action on something that another process is at, whose lock's file is gone.
 pub(super) fn at_work(what: &str) -> Error {
     Error::new(ErrorKind::BUSY, format!("{what} is busy: a process is at work on it"))
-        .because("its lock in the directory of locks is gone, and its journal is held")
+        .because("the file of its lock is gone, and the process still has its journal open")
         .hint("try again when it has ended")
 }

@@ -72,7 +72,7 @@ pub enum LockError {
     /// Somebody else has it.
     #[error("{what} is busy: {}", match .holder {
         Some(holder) => holder.to_string(),
-        None => "held by a process that did not say what it does".to_owned(),
+        None => "in use by a process that did not say what it does".to_owned(),
     })]
     Busy {
         /// The lock's name as the caller gave it, such as `image web01`.

@@ -28,6 +28,7 @@ pub(crate) use disklessset_system::loop_device::detach_unfinished;
 pub use disklessset_system::{
     FileError, durable as atomic_file, durable as flush, own_directory, remove_tree, trusted_path,
 };
+pub(crate) use syscalls::glibc_version;
 pub use syscalls::leave_callers_surroundings;
 
 #[cfg(test)]

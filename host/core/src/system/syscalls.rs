@@ -21,6 +21,19 @@ pub fn leave_callers_surroundings() {
     }
 }
 
+/// The version of glibc that this process runs with, such as `2.36`; `None` with another C library.
+pub(crate) fn glibc_version() -> Option<String> {
+    #[cfg(target_env = "gnu")]
+    {
+        // SAFETY: the function takes nothing, and gives back a text that ends with a zero and lives as long
+        // as the process.
+        let text = unsafe { std::ffi::CStr::from_ptr(libc::gnu_get_libc_version()) };
+        text.to_str().ok().map(str::to_owned)
+    }
+    #[cfg(not(target_env = "gnu"))]
+    None
+}
+
 /// Makes our process group the terminal's foreground one again, after a shell had it.
 pub(in crate::system) fn take_terminal(terminal: impl AsFd) {
     // A background process that sets the foreground group is stopped by SIGTTOU unless that is blocked.

@@ -2,6 +2,7 @@
 
 use crate::{
     cli::request::{Effect, Request, Session},
+    modules::LeftOutSource,
     needs::{self, ACTIONS, Action, Family, Finding},
     output::{CellStyle, Field, Output},
     system::command,
@@ -131,6 +132,11 @@ impl Request for Doctor {
             named => named.iter().map(|action| Examined::of(action, true, family)).collect(),
         };
         session.output.document("actions", &examined, |output| table(output, &examined));
+        if self.named.is_empty() {
+            for left_out in session.site.classes().all_sources_left_out() {
+                session.output.warn(&format!("{left_out} ({})", LeftOutSource::HINT));
+            }
+        }
         verdict(&examined, family)
     }
 }

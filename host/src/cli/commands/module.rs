@@ -4,7 +4,7 @@ use super::{boxed, module_change, text, word};
 use crate::{
     cli::request::{Effect, Request, Session},
     module_changes::{ModuleFacts, ModuleManager},
-    modules::{DescribedSource, ModuleEntry, ModuleState, OfferedAction},
+    modules::{DescribedSource, LeftOutSource, ModuleEntry, ModuleState, OfferedAction},
     output::{CellStyle, Field},
 };
 use clap::{ArgMatches, Command};
@@ -152,6 +152,20 @@ impl Request for ModuleInfo {
             value["actions"] = actions.iter().map(|offered| action(&entry.name, offered)).collect();
             let sources = classes.sources_of(entry)?;
             value["source_declarations"] = sources.iter().map(source).collect();
+            // Its own sources that an action lacks, and sources of others that its own actions lack.
+            let concerns = |left_out: &LeftOutSource| {
+                entry.sources.iter().any(|own| own.as_str() == left_out.source)
+                    || left_out.action.split(' ').next() == Some(entry.name.as_str())
+            };
+            let left_out: Vec<String> = classes
+                .all_sources_left_out()
+                .into_iter()
+                .filter(concerns)
+                .map(|left_out| left_out.to_string())
+                .collect();
+            if !left_out.is_empty() {
+                value["warnings"] = json!(left_out);
+            }
         }
         session.output.document("module", &value, |output| {
             let mut shown = value.clone();

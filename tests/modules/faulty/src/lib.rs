@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-const FAULTS: [&str; 25] = [
+const FAULTS: [&str; 28] = [
     "none",
     "forgets-a-file-in-clean",
     "forgets-a-file-in-remove",
@@ -40,6 +40,9 @@ const FAULTS: [&str; 25] = [
     "changes-while-reading",
     "changes-the-source-of-a-clone",
     "fails-to-remove",
+    "refuses-to-create",
+    "changes-a-file",
+    "makes-a-directory",
 ];
 
 /// What an image was made with; gone with the process.
@@ -76,6 +79,13 @@ impl ImageClass for FaultyImage {
             "changes-the-directory" => std::env::set_current_dir(image.directory())?,
             "prints" => println!("making an image"),
             "leaves-a-mount" => mount(image.name(), host)?,
+            "refuses-to-create" => return Err(Error::refused("nobody gets an image of this class")),
+            "changes-a-file" => fs::write(host.paths()?.kernels.join("vmlinuz-6.1.1-check"), "another")?,
+            "makes-a-directory" => {
+                let directory = host.paths()?.work.join("of-faulty/deep");
+                fs::create_dir_all(&directory)?;
+                fs::write(directory.join("traces"), "x")?;
+            }
             "removes-a-kernel" => host.remove(&host.paths()?.kernels.join("vmlinuz-6.1.1-check"))?,
             // A loop that tries again, whatever the error.
             "ignores-a-stop" => {

@@ -53,8 +53,8 @@ impl ImageManager<'_> {
                 self.undo_journal(&path, &subject, scope, waiting)?;
                 if let (ClassRecovery::Later, Some(class)) = (turn, &class) {
                     let text = format!(
-                        "the module of class {class} is gone: {action} of {subject} is cleaned from the record \
-                         alone, and settled when the module is back"
+                        "the module of class {class} is gone: what {action} of {subject} left is cleaned without it, \
+                         from what is on record; the rest follows when the module is back"
                     );
                     self.site.observer.line(Level::Warning, &text);
                 }

@@ -59,8 +59,11 @@ impl ImageManager<'_> {
                 let _ = operation.on_journal(Journal::recovered);
                 let (error, _lock) = operation.fail(error);
                 if error.kind != ErrorKind::NOT_DEFINED {
-                    let text =
-                        format!("class {} could not settle image {}: {error}", image.class(), image.name());
+                    let text = format!(
+                        "class {} could not finish what was left of image {}: {error}",
+                        image.class(),
+                        image.name()
+                    );
                     self.site.observer.line(Level::Warning, &text);
                 }
                 Ok(None)
@@ -122,8 +125,9 @@ impl ImageManager<'_> {
         others: &Together,
     ) -> Result<(Lock, Journal)> {
         if self.site.classes.module_of(class).is_none() {
-            let text =
-                format!("the module of class {class} is gone: image {name} is cleaned from the record alone");
+            let text = format!(
+                "the module of class {class} is gone: image {name} is cleaned without it, from what is on record"
+            );
             self.site.observer.line(Level::Info, &text);
             return Ok((lock, journal));
         }
