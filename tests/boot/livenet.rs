@@ -56,10 +56,12 @@ pub(super) fn unpack(root: &TestRoot, into: &tempfile::TempDir) -> String {
     format!("tree:{}", tree.display())
 }
 
+/// The file that nodes fetch as their initramfs.
 fn initramfs(root: &TestRoot) -> Utf8PathBuf {
-    let kernels = root.path().join("var/www/html/preboot_execution_environment/diskless/kernels");
-    let mut files = kernels.read_dir_utf8().unwrap().map(|file| file.unwrap().into_path());
-    files.find(|file| file.file_name().is_some_and(|name| name.starts_with("initramfs"))).unwrap()
+    let boot = std::fs::read_to_string(root.image_dir("node").join("boot.ipxe")).unwrap();
+    let line = boot.lines().find(|line| line.starts_with("initrd ")).unwrap();
+    let digest = line.split_once("/blobs/sha256/").unwrap().1.split_whitespace().next().unwrap();
+    root.oci_dir().join("blobs/sha256").join(digest)
 }
 
 #[test]

@@ -6,3 +6,4 @@ mod livenet;
 mod nfs;
 mod nfs_nodes;
 mod ramdisk;
+mod versions;
