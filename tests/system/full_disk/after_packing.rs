@@ -56,7 +56,7 @@ fn a_creation_names_each_file_that_no_longer_fits_and_takes_everything_back() {
     let _ = done.expect_done();
     let _ = livenet.run(&["verify", "web"]).expect_done();
     // As the messages are kept, without digits.
-    for file in ["image_data.yml", "boot.ipxe", "SHASUMS", "installations.yml"] {
+    for file in ["image_data.yml", "index.json", "boot.ipxe", "SHASUMS", "installations.yml"] {
         assert!(refusals.iter().any(|said| said.contains(file)), "never {file}: {refusals:#?}");
     }
 }

@@ -181,10 +181,10 @@ impl ImageManager<'_> {
             release: Release::Now,
             record: &text,
         };
-        let versioned = self.version_of(operation, &image, &content)?;
         let write =
             |file: &str, text: &str, mode| atomic_file::replace(&staging.join(file), text.as_bytes(), mode);
         write(file_names::RECORD, &text, record.mode()).map_err(failure::of)?;
+        let versioned = self.version_of(operation, &image, &content)?;
         write(file_names::BOOT_FILE, &versioned.boot_file, 0o644).map_err(failure::of)?;
         let published = manifest::write_new(&staging, &versioned.computed, self.site.signer().as_ref())?;
         if let Some(source) = source {
