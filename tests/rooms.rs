@@ -12,8 +12,11 @@ pub(crate) struct HostCrate {
 }
 
 /// The crates below the host, lowest first: its ground.
-const GROUND: [(&str, &str); 2] =
-    [("disklessset-system", "plugin-api/system"), ("disklessset-plugin-api", "plugin-api")];
+const GROUND: [(&str, &str); 3] = [
+    ("disklessset-system", "plugin-api/system"),
+    ("disklessset-plugin-api-derive", "plugin-api/derive"),
+    ("disklessset-plugin-api", "plugin-api"),
+];
 
 /// The crates of the host, lowest first.
 pub(crate) const HOST: [HostCrate; 5] = [

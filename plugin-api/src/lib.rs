@@ -44,6 +44,10 @@
 // abi_stable 0.11's derive defines items inside functions, which newer compilers lint in every user of it.
 #![allow(non_local_definitions)]
 
+// What the derive macros expand to names this package.
+#[cfg(test)]
+extern crate self as disklessset_plugin_api;
+
 pub mod abi;
 pub mod adapter;
 pub mod messages;
@@ -66,8 +70,10 @@ mod image;
 mod kernel;
 mod names;
 mod param;
+mod parameters;
 mod paths;
 mod run;
+mod secret;
 mod services;
 mod size;
 mod source_offer;
@@ -90,13 +96,16 @@ pub use check::ActionCheck;
 pub use class::{BaseClass, DerivedImageClass, ImageClass};
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Finding, Severity};
+pub use disklessset_plugin_api_derive::{Choice, Parameters};
 pub use held::{Export, Hold, Mount, PersistentOverlay};
 pub use image::{Attributes, Image};
 pub use kernel::{BootContext, Kernel, KernelVersion, TreeKernel};
 pub use names::{ImageName, NameError, PackageName};
 pub use param::{ParamKind, ParamSpec, Placement};
+pub use parameters::{Choice, ParameterField, ParameterType, Parameters};
 pub use paths::Paths;
 pub use run::{Command, Finished};
+pub use secret::Secret;
 pub use services::{Host, Level};
 pub use size::{Size, SizeError, SizeOrAuto};
 pub use source_offer::SourceDescription;
