@@ -60,7 +60,7 @@ impl<'h, 'a> Base<'h, 'a> {
         self.run(StepRequest { image: Some(image.clone()), ..request }).map(|reply| reply.value)
     }
 
-    /// See [`crate::ImageClass::create_new_image`]. The base looks at the arguments that it knows; those of a parameter that was taken
+    /// Makes an image by the base's creation ([`crate::Action::create`]). The base looks at the arguments that it knows; those of a parameter that was taken
     /// away from its action are added to what it is given with [`Arguments::with`].
     ///
     /// # Errors
@@ -121,7 +121,7 @@ impl<'h, 'a> Base<'h, 'a> {
         self.look(image, StepRequest::new("", steps::SHOW))
     }
 
-    /// See [`crate::ImageClass::action`].
+    /// Runs an action of the base by its words.
     ///
     /// # Errors
     /// The base's own.
@@ -133,7 +133,7 @@ impl<'h, 'a> Base<'h, 'a> {
         )
     }
 
-    /// See [`crate::ImageClass::overview`].
+    /// Runs an action of the base about all images by its words.
     ///
     /// # Errors
     /// The base's own.

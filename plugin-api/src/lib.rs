@@ -7,17 +7,14 @@
 //!
 //! ```
 //! use disklessset_plugin_api::{
-//!     ActionSpec, Arguments, BootContext, Host, Image, ImageClass, ImageName, Result, declare_module,
+//!     Action, BootContext, Host, Image, ImageClass, ImageName, Result, declare_module,
 //! };
 //!
 //! struct Minimal;
 //!
 //! impl ImageClass for Minimal {
-//!     fn actions(&self) -> Vec<ActionSpec> {
-//!         vec![ActionSpec::create("Create a minimal image")]
-//!     }
-//!     fn create_new_image(&self, _image: &mut Image, _args: &Arguments, _host: &Host<'_>) -> Result<()> {
-//!         Ok(())
+//!     fn actions(&self) -> Vec<Action<Self>> {
+//!         vec![Action::create("Create a minimal image", Self::create)]
 //!     }
 //!     fn remove_files(&self, _image: &Image, _host: &Host<'_>) -> Result<()> {
 //!         Ok(())
@@ -29,6 +26,12 @@
 //!         Ok(format!("#!ipxe\necho Booting {}\n", boot.image))
 //!     }
 //!     fn clone_image(&self, _from: &Image, _image: &mut Image, _host: &Host<'_>) -> Result<()> {
+//!         Ok(())
+//!     }
+//! }
+//!
+//! impl Minimal {
+//!     fn create(&self, _image: &mut Image, (): (), _host: &Host<'_>) -> Result<()> {
 //!         Ok(())
 //!     }
 //! }
@@ -57,6 +60,7 @@ pub mod sources;
 
 mod across;
 mod action;
+mod acts;
 mod api_version;
 mod arguments;
 mod base;
@@ -65,6 +69,7 @@ mod check;
 mod class;
 mod error;
 mod finding;
+mod handled;
 mod held;
 mod image;
 mod kernel;
@@ -94,9 +99,10 @@ pub use base::Base;
 pub use boots::Boots;
 pub use check::ActionCheck;
 pub use class::{BaseClass, DerivedImageClass, ImageClass};
+pub use disklessset_plugin_api_derive::{Choice, Parameters};
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Finding, Severity};
-pub use disklessset_plugin_api_derive::{Choice, Parameters};
+pub use handled::Action;
 pub use held::{Export, Hold, Mount, PersistentOverlay};
 pub use image::{Attributes, Image};
 pub use kernel::{BootContext, Kernel, KernelVersion, TreeKernel};
