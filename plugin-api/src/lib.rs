@@ -53,6 +53,8 @@ extern crate self as disklessset_plugin_api;
 
 pub mod abi;
 pub mod adapter;
+#[doc(hidden)]
+pub mod boot_file;
 pub mod messages;
 pub mod node_set;
 pub mod note;

@@ -83,6 +83,7 @@ faults! {
     an_abort: "aborts", "create", "ended its process: ";
     an_exit: "exits", "create", "called exit";
     another_boot_file: "boots-another-way-each-time", "reload", "not what its class would write now";
+    a_boot_file_that_is_none: "boots-no-script", "create", "boot file of image check-a does not start with #!ipxe";
     a_memory: "remembers-in-memory", "action poke", "made by somebody else";
     a_read_that_writes: "changes-while-reading", "action peek", "it says that it only reads";
     a_clone_that_changes_its_source: "changes-the-source-of-a-clone", "remove of a clone", "cloned is there";

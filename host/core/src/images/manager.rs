@@ -10,6 +10,7 @@ use crate::{
 };
 use disklessset_plugin_api::{
     Boots, Error, ErrorKind, Image, ImageName, Kernel, KernelVersion, Lookup, Result,
+    boot_file::fetches,
     messages::{StepReply, StepRequest, steps},
 };
 use serde_json::Value;
@@ -81,15 +82,9 @@ impl<'s> ImageManager<'s> {
         let mut copy = image.clone();
         let value = self.step(host, &mut copy, request)?;
         let text = value.as_str().unwrap_or_default().to_owned();
-        boot_file::check(&text, &context, &boots)?;
-        if let Some(file) = boots.files.iter().find(|file| !image.directory().join(file).is_file()) {
-            let text = format!("nodes are to fetch {file}, which image {} does not have", image.name());
-            return Err(Error::failed(text).hint("put it back from a copy, or make the image again"));
-        }
+        boots.check(&text, &context, image)?;
         match image.kernel() {
-            Some(kernel)
-                if self.site.signer().is_some() && boot_file::fetches(&text, &context.kernel_url) =>
-            {
+            Some(kernel) if self.site.signer().is_some() && fetches(&text, &context.kernel_url) => {
                 if brought.as_ref() != Some(&kernel) {
                     self.must_be_signed(&kernel)?;
                 }
