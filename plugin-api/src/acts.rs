@@ -1,4 +1,5 @@
-//! What classes do by their tables of actions: between the words that cross the ABI and the functions of authors.
+//! What classes do by their tables of actions: between the words that cross the ABI and the functions of
+//! authors.
 
 use crate::{
     Action, ActionCheck, Arguments, DerivedImageClass, Host, Image, ImageClass, Refusal,

@@ -60,8 +60,9 @@ impl<'h, 'a> Base<'h, 'a> {
         self.run(StepRequest { image: Some(image.clone()), ..request }).map(|reply| reply.value)
     }
 
-    /// Makes an image by the base's creation ([`crate::Action::create`]). The base looks at the arguments that it knows; those of a parameter that was taken
-    /// away from its action are added to what it is given with [`Arguments::with`].
+    /// Makes an image by the base's creation ([`crate::Action::create`]). The base looks at the arguments
+    /// that it knows; those of a parameter that was taken away from its action are added to what it is given
+    /// with [`Arguments::with`].
     ///
     /// # Errors
     /// The base's own.

@@ -9,8 +9,8 @@ use crate::{
 const LONGEST_LINE: usize = 4000;
 
 impl Boots {
-    /// Refuses a boot file that no node could use, or that fetches something else than this, and an image without a file that nodes are
-    /// to fetch. The host does before anything is published.
+    /// Refuses a boot file that no node could use, or that fetches something else than this, and an image
+    /// without a file that nodes are to fetch. The host does before anything is published.
     ///
     /// # Errors
     /// What is wrong with it.

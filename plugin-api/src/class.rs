@@ -24,7 +24,8 @@ pub struct BaseClass {
 /// The host leads: it checks names and arguments, locks, registers the installation, calls the class, writes
 /// `image_data.yml` and `boot.ipxe`, publishes in one rename and unregisters. A class only fills in what is its own.
 pub trait ImageClass: Sized + Send + Sync + 'static {
-    /// The actions of the class, each with the function that does it. A class without [`Action::create`] is a base for others.
+    /// The actions of the class, each with the function that does it. A class without [`Action::create`] is a
+    /// base for others.
     fn actions(&self) -> Vec<Action<Self>>;
 
     /// Removes what a properly created image has outside its directory and its work area. The directory itself is
@@ -153,8 +154,8 @@ pub trait ImageClass: Sized + Send + Sync + 'static {
 /// The errors of each method are those of the one of the same name in [`ImageClass`].
 #[allow(clippy::missing_errors_doc, reason = "said once, above")]
 pub trait DerivedImageClass: Sized + Send + Sync + 'static {
-    /// Its own actions with the functions that do them, in place of the base's of the same words and beside the others. One that creates
-    /// takes the place of the base's creation whatever its words are.
+    /// Its own actions with the functions that do them, in place of the base's of the same words and beside
+    /// the others. One that creates takes the place of the base's creation whatever its words are.
     fn actions(&self) -> Vec<Action<Self>> {
         Vec::new()
     }
@@ -167,8 +168,8 @@ pub trait DerivedImageClass: Sized + Send + Sync + 'static {
         Some(action)
     }
 
-    /// Fills `image.directory()` and sets attributes, by the creation that the class has from its base: not called for a class with one of
-    /// its own among [`Self::actions`].
+    /// Fills `image.directory()` and sets attributes, by the creation that the class has from its base: not
+    /// called for a class with one of its own among [`Self::actions`].
     fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
         host.base().create_new_image(image, args)
     }
@@ -208,7 +209,8 @@ pub trait DerivedImageClass: Sized + Send + Sync + 'static {
         host.base().show(image)
     }
 
-    /// Runs an action that the class has from its base: those of its own ([`Self::actions`]) have functions of their own.
+    /// Runs an action that the class has from its base: those of its own ([`Self::actions`]) have functions
+    /// of their own.
     fn action(&self, words: &str, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
         host.base().action(words, image, args)
     }

@@ -12,9 +12,9 @@ type Check<C> = dyn Fn(&C, &Image, &Arguments, &Host<'_>) -> Result<()> + Send +
 
 /// An action of a class `C`: its declaration, and the function that does it. There is none without.
 ///
-/// The parameters follow from what the function takes: a struct that derives [`Parameters`], `()` for none, [`Arguments`] for those that are
-/// declared elsewhere ([`Self::param`], [`Self::params`]), a pair for both. What it gives back is the answer of the action: printed, and with
-/// `--format json` as it is.
+/// The parameters follow from what the function takes: a struct that derives [`Parameters`], `()` for none,
+/// [`Arguments`] for those that are declared elsewhere ([`Self::param`], [`Self::params`]), a pair for both.
+/// What it gives back is the answer of the action: printed, and with `--format json` as it is.
 ///
 /// ```
 /// use disklessset_plugin_api::{Action, Host, Image, Parameters, Result};
@@ -63,8 +63,8 @@ pub struct Action<C> {
 }
 
 impl<C> Action<C> {
-    /// The action `create NAME`: the function fills `image.directory()` and sets attributes. What fails is undone by the host, which
-    /// removes the directory, too.
+    /// The action `create NAME`: the function fills `image.directory()` and sets attributes. What fails is
+    /// undone by the host, which removes the directory, too.
     pub fn create<P: Parameters>(
         label: &str,
         create: impl Fn(&C, &mut Image, P, &Host<'_>) -> Result<()> + Send + Sync + 'static,
@@ -114,8 +114,9 @@ impl<C> Action<C> {
         Self { spec: spec.params(P::declared()), run: Box::new(run), check: None }
     }
 
-    /// Looks at the action before it is run, once all its arguments are there and [`crate::ImageClass::check`] has nothing against one of
-    /// them: the error is what speaks against it. It changes nothing.
+    /// Looks at the action before it is run, once all its arguments are there and
+    /// [`crate::ImageClass::check`] has nothing against one of them: the error is what speaks against it. It
+    /// changes nothing.
     #[must_use]
     pub fn checked_by<P: Parameters>(
         mut self,

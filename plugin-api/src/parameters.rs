@@ -10,7 +10,8 @@ use serde_json::Value;
 
 /// The parameters of an action: their declarations, and the values that an action is run with.
 ///
-/// It is derived: each field is a parameter of its name, its first paragraph of documentation is what help and the menu say.
+/// It is derived: each field is a parameter of its name, its first paragraph of documentation is what help
+/// and the menu say.
 ///
 /// ```
 /// use disklessset_plugin_api::{Choice, ParamKind, Parameters, Size};
@@ -60,17 +61,18 @@ use serde_json::Value;
 /// # Ok::<(), disklessset_plugin_api::Error>(())
 /// ```
 ///
-/// A field says by its type what the parameter holds ([`ParameterType`]) and whether it must be given: an [`Option`] need not, a [`Vec`] may
-/// be given several times, a `bool` is a flag, everything else must be given unless it has a default.
+/// A field says by its type what the parameter holds ([`ParameterType`]) and whether it must be given: an
+/// [`Option`] need not, a [`Vec`] may be given several times, a `bool` is a flag, everything else must be
+/// given unless it has a default.
 ///
 /// | `#[parameter(...)]` | |
 /// |---|---|
 /// | `default = VALUE`, `sample = VALUE` | [`ParamSpec::default`], [`ParamSpec::sample`] |
-/// | `kind = KIND` | another [`ParamKind`] than that of the type: bounds, [`ParamKind::Package`], [`ParamKind::matching`] |
+/// | `kind = KIND` | another [`ParamKind`] than the type's: bounds, [`ParamKind::Package`] |
 /// | `flag = "..."`, `name = "..."` | another flag, another name in parameters files than that of the field |
 /// | `position`, `trailing` | a bare word, or the words after `--`, instead of a flag |
 /// | `not_asked` | the menu does not ask for it |
-/// | `only_for = ("source", "dnf")` | [`ParamSpec::only_for`]: the field is an [`Option`], a [`Vec`] or a `bool` |
+/// | `only_for = ("source", "dnf")` | [`ParamSpec::only_for`], for an [`Option`], a [`Vec`] or a `bool` |
 ///
 /// What is wrong with it is told when the module is built. A name or a flag that is there twice:
 ///
@@ -99,8 +101,8 @@ pub trait Parameters: Sized {
     /// The declarations, in the order of the fields.
     fn declared() -> Vec<ParamSpec>;
 
-    /// The values, from checked arguments. It lets other arguments be. Those of an action that is not complete yet lack some:
-    /// [`Arguments::get`] reads one of these.
+    /// The values, from checked arguments. It lets other arguments be. Those of an action that is not
+    /// complete yet lack some: [`Arguments::get`] reads one of these.
     ///
     /// # Errors
     /// The first that is missing or of another type, which means that it is not this that was declared.
@@ -140,7 +142,8 @@ impl<A: Parameters, B: Parameters> Parameters for (A, B) {
     }
 }
 
-/// A type that one value of a parameter has: text, numbers, sizes, names, paths, a [`Choice`], a [`crate::Secret`].
+/// A type that one value of a parameter has: text, numbers, sizes, names, paths, a [`Choice`], a
+/// [`crate::Secret`].
 #[diagnostic::on_unimplemented(
     message = "a parameter cannot hold `{Self}`",
     note = "an enum can with #[derive(Choice)]; other types implement ParameterType"
@@ -161,8 +164,8 @@ pub trait ParameterType: Sized {
     }
 }
 
-/// Words of which one is given. It is derived for enums: a variant `LowLatency` is the word `low-latency` unless
-/// `#[choice(word = "...")]` says another. [`Parameters`] has an example.
+/// Words of which one is given. It is derived for enums: a variant `LowLatency` is the word `low-latency`
+/// unless `#[choice(word = "...")]` says another. [`Parameters`] has an example.
 pub trait Choice: Sized + 'static {
     /// All words, as the command line has them.
     const WORDS: &'static [&'static str];

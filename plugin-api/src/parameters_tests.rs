@@ -1,4 +1,5 @@
-//! Given structs as authors write them: the declarations that an author would have written, and values as they are given.
+//! Given structs as authors write them: the declarations that an author would have written, and values as
+//! they are given.
 
 use super::*;
 use crate::{Choice, Parameters, Raw, Secret, check_arguments, validation::tests::OneKernel};

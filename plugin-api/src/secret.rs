@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use std::fmt;
 
-/// A password, or the like: what a parameter of the kind [`crate::ParamKind::Secret`] holds. Where it is printed for debugging, it is not
-/// shown.
+/// A password, or the like: what a parameter of the kind [`crate::ParamKind::Secret`] holds. Where it is
+/// printed for debugging, it is not shown.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);

@@ -10,7 +10,8 @@ mod tests;
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
 
-/// Makes a struct the parameters of an action: each field is one. See `Parameters` of `disklessset-plugin-api`.
+/// Makes a struct the parameters of an action: each field is one. See `Parameters` of
+/// `disklessset-plugin-api`.
 #[proc_macro_derive(Parameters, attributes(parameter))]
 pub fn parameters(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

@@ -1,4 +1,5 @@
-//! What authors read when a declaration is wrong. What right ones expand to, the tests of `disklessset-plugin-api` show.
+//! What authors read when a declaration is wrong. What right ones expand to, the tests of
+//! `disklessset-plugin-api` show.
 
 use crate::{choice, parameters};
 use syn::parse_quote;
@@ -10,11 +11,23 @@ fn of_parameters(input: syn::DeriveInput) -> String {
 #[test]
 fn parameters_are_refused_at_build_time_with_the_reason() {
     let twice = of_parameters(parse_quote! {
-        struct Wanted { /** The size. */ size: String, /** Its size. */ #[parameter(name = "size")] other: String }
+        struct Wanted {
+            /** The size. */
+            size: String,
+            /** Its size. */
+            #[parameter(name = "size")]
+            other: String,
+        }
     });
     assert_eq!(twice, "the parameter size is there twice");
     let flag = of_parameters(parse_quote! {
-        struct Wanted { /** The size. */ size: String, /** Its size. */ #[parameter(flag = "size")] other: String }
+        struct Wanted {
+            /** The size. */
+            size: String,
+            /** Its size. */
+            #[parameter(flag = "size")]
+            other: String,
+        }
     });
     assert_eq!(flag, "the flag size is there twice");
     let unknown = of_parameters(parse_quote! {

@@ -1,4 +1,5 @@
-//! Given a class whose boot files are wrong: the test host refuses them with the words of the host, wherever the host would.
+//! Given a class whose boot files are wrong: the test host refuses them with the words of the host, wherever
+//! the host would.
 
 use super::TestHost;
 use crate::{

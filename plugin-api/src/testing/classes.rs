@@ -251,8 +251,8 @@ impl TestHost {
         Ok(image)
     }
 
-    /// The boot file of an image, which the host writes whenever it made, cloned or changed one: so do [`Self::create`],
-    /// [`Self::clone_image`] and [`Self::run_action`].
+    /// The boot file of an image, which the host writes whenever it made, cloned or changed one: so do
+    /// [`Self::create`], [`Self::clone_image`] and [`Self::run_action`].
     ///
     /// # Errors
     /// The class's own; what the host refuses of a boot file ([`Boots::check`]).

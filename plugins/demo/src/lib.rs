@@ -16,7 +16,8 @@ const MESSAGE_FILE: &str = "message.txt";
 
 struct DemoImage;
 
-/// What a new image is to be like. Menu entry and questions, command-line flags, and the parameters of a file follow from it.
+/// What a new image is to be like. Menu entry and questions, command-line flags, and the parameters of a file
+/// follow from it.
 #[derive(Parameters)]
 struct Creation {
     /// Text to keep in the image
@@ -99,7 +100,8 @@ impl DemoImage {
         let next = host.work_area(image.name(), Hold::Action)?.join(MESSAGE_FILE);
         write(&next, &wanted.my_message)?;
         image.set(Creation::MY_MESSAGE, wanted.my_message);
-        // Nodes get the old file or the new one, never half of one; and what the image says of itself is true of either.
+        // Nodes get the old file or the new one, never half of one; and what the image says of itself is true
+        // of either.
         host.publish_with(image, &next, &image.directory().join(MESSAGE_FILE))
     }
 }

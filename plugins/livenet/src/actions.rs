@@ -1,4 +1,5 @@
-//! What can be done with an image: each action with its parameters, what it would be refused for, and the function that does it.
+//! What can be done with an image: each action with its parameters, what it would be refused for, and the
+//! function that does it.
 
 use crate::{
     LivenetImage,

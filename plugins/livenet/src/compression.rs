@@ -13,7 +13,8 @@ use disklessset_plugin_api::{
     Error, Finding, Hold, Host, Image, Kernel, ParamKind, ParameterType, Result, serde_json::Value,
 };
 
-/// A compression as users name it. The word of a class that is built on this one and has other compressions is that class's: here it is none.
+/// A compression as users name it. The word of a class that is built on this one and has other compressions
+/// is that class's: here it is none.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Word(Option<Compression>);
 

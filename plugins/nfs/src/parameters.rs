@@ -37,7 +37,8 @@ pub(crate) struct ExportTo {
     // Asked first: with it nobody is named.
     /// One line for each node of a golden image, for that node alone
     pub(crate) per_node: bool,
-    /// Who may mount it: ADDRESS/BITS, a host name, @NETGROUP, * for everybody; left out with per-node, and only then
+    /// Who may mount it: ADDRESS/BITS, a host name, @NETGROUP, * for everybody; left out with per-node, and
+    /// only then
     #[parameter(sample = vec!["127.0.0.1"])]
     pub(crate) client: Vec<String>,
     /// An export option; replaces the default options
@@ -62,8 +63,8 @@ pub(crate) struct NewNodes {
     /// The nodes, such as c[001-100],login1
     #[parameter(position, flag = "nodeset", sample = "c[1-2]")]
     pub(crate) nodes: NodeSet,
-    /// How trees are made; auto: the best method that works on this server, never overlay, which mounts the golden tree under what a node
-    /// writes
+    /// How trees are made; auto: the best method that works on this server, never overlay, which mounts the
+    /// golden tree under what a node writes
     #[parameter(default = "auto", not_asked)]
     pub(crate) method: NodeKind,
 }

@@ -108,7 +108,8 @@ fn manifest(package: &Value) -> String {
     text
 }
 
-/// The versions of all that a module is built of that names the packages installed here, those of this source tree: cargo's own list, without the module.
+/// The versions of all that a module is built of that names the packages installed here, those of this source
+/// tree: cargo's own list, without the module.
 fn versions(tree: &SourceTree, share: &Utf8Path, named: &[&str]) -> Result<String, Failure> {
     const OWN: &str = "name-of-a-module";
     let place = tempfile::tempdir().map_err(|cause| Failure::Plain(cause.to_string()))?;
