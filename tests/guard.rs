@@ -67,7 +67,8 @@ fn sources_of_host_and(others: &[&str]) -> Vec<Utf8PathBuf> {
 pub(crate) fn sources_with(has: impl Fn(&str) -> bool) -> Vec<String> {
     let top = here().join("..").canonicalize_utf8().expect("the checkout");
     let mut found = Vec::new();
-    let mut ahead = sources_of_host_and(&["plugin-api/src", "plugin-api/system/src", "plugins"]);
+    let mut ahead =
+        sources_of_host_and(&["plugin-api/src", "plugin-api/derive/src", "plugin-api/system/src", "plugins"]);
     while let Some(dir) = ahead.pop() {
         for entry in dir.read_dir_utf8().expect("a folder").map(|entry| entry.expect("an entry")) {
             let path = entry.path();

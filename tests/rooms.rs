@@ -12,8 +12,9 @@ pub(crate) struct HostCrate {
 }
 
 /// The crates below the host, lowest first: its ground.
-const GROUND: [(&str, &str); 3] = [
+const GROUND: [(&str, &str); 4] = [
     ("disklessset-system", "plugin-api/system"),
+    ("disklessset-plugin-api-derive", "plugin-api/derive"),
     ("disklessset-plugin-api", "plugin-api"),
     ("disklessset-oci", "host/oci"),
 ];

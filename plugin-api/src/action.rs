@@ -189,6 +189,13 @@ impl ActionSpec {
         self
     }
 
+    /// Adds several parameters, such as those that a struct declares ([`crate::Parameters`]).
+    #[must_use]
+    pub fn params(mut self, params: impl IntoIterator<Item = ParamSpec>) -> Self {
+        self.params.extend(params);
+        self
+    }
+
     /// The action hands the terminal to a program.
     #[must_use]
     pub fn needs_terminal(mut self) -> Self {

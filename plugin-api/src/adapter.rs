@@ -3,8 +3,9 @@
 //! A panic can only be caught inside the module that made it, so every entry into a module goes through [`guarded`].
 
 use crate::{
-    ActionCheck, ActionSpec, DerivedImageClass, Host, Image, ImageClass,
+    Action, ActionCheck, ActionSpec, DerivedImageClass, Host, Image, ImageClass,
     abi::{AbiError, HostRef, Module, Module_TO, ModuleBox},
+    acts::Acts,
     error::{Error, ErrorKind, Result},
     messages::{ClassDescription, ModuleDescription, StepReply, StepRequest, steps},
     sources::SourceSteps,
@@ -45,8 +46,8 @@ fn text(request: &StepRequest, name: &str) -> String {
 }
 
 macro_rules! dispatch {
-    ($class:expr, $request:expr, $host:expr) => {{
-        let (class, request, host) = ($class, $request, $host);
+    ($steps:expr, $request:expr, $host:expr) => {{
+        let (acts, class, request, host) = ($steps, &$steps.0, $request, $host);
         let step = request.step.as_str();
         let words = text(&request, "words");
         if step == steps::CLEAN {
@@ -54,12 +55,12 @@ macro_rules! dispatch {
             return Ok(StepReply { image: None, value: class.clean(name, host)?.into_value()? });
         }
         if step == steps::OVERVIEW {
-            let value = class.overview(&words, &request.arguments, host)?;
+            let value = acts.overview(&words, &request.arguments, host)?;
             return Ok(StepReply { image: None, value });
         }
         let mut image = subject(request.image.clone(), step)?;
         let value = match step {
-            steps::CREATE => class.create_new_image(&mut image, &request.arguments, host)?.into_value()?,
+            steps::CREATE => acts.create(&mut image, &request.arguments, host)?.into_value()?,
             steps::REMOVE => class.remove_files(&image, host)?.into_value()?,
             steps::BOOT_FILE => {
                 let boot = serde_json::from_value(request.attrs.get("boot").cloned().unwrap_or_default())?;
@@ -78,7 +79,7 @@ macro_rules! dispatch {
             steps::CHECK => {
                 let complete = request.attrs.get("complete").and_then(Value::as_bool).unwrap_or(true);
                 let action = ActionCheck { words: &words, arguments: &request.arguments, complete };
-                class.check(&action, &image, host)?.into_value()?
+                acts.check(&action, &image, host)?.into_value()?
             }
             steps::VERIFY => class.verify(&image, host)?.into_value()?,
             steps::OS_TREE => class.os_tree(&image, host)?.into_value()?,
@@ -88,7 +89,7 @@ macro_rules! dispatch {
                 class.recovered(&mut image, &action, host)?.into_value()?
             }
             steps::SHOW => class.show(&image, host)?,
-            steps::ACTION => class.action(&words, &mut image, &request.arguments, host)?,
+            steps::ACTION => acts.act(&words, &mut image, &request.arguments, host)?,
             other => class.step(other, &mut image, &request.attrs, host)?,
         };
         Ok(StepReply { image: Some(image), value })
@@ -103,18 +104,23 @@ trait IntoValue: serde::Serialize + Sized {
 }
 impl<T: serde::Serialize> IntoValue for T {}
 
+/// What of a table crosses the ABI.
+fn declarations<C>(table: Vec<Action<C>>) -> Vec<ActionSpec> {
+    table.into_iter().map(Action::into_spec).collect()
+}
+
 impl<C: ImageClass> Steps for Own<C> {
     fn describe(&self, name: &str) -> ClassDescription {
-        ClassDescription { name: name.to_owned(), actions: self.0.actions() }
+        ClassDescription { name: name.to_owned(), actions: declarations(self.0.actions()) }
     }
     fn run(&self, request: StepRequest, host: &Host<'_>) -> Result<StepReply> {
-        dispatch!(&self.0, request, host)
+        dispatch!(self, request, host)
     }
 }
 
 impl<C: DerivedImageClass> Steps for Derived<C> {
     fn describe(&self, name: &str) -> ClassDescription {
-        ClassDescription { name: name.to_owned(), actions: self.0.actions() }
+        ClassDescription { name: name.to_owned(), actions: declarations(self.0.actions()) }
     }
     fn run(&self, request: StepRequest, host: &Host<'_>) -> Result<StepReply> {
         if request.step == steps::REFINE {
@@ -123,7 +129,7 @@ impl<C: DerivedImageClass> Steps for Derived<C> {
             let refined: Vec<_> = inherited.into_iter().map(|action| self.0.refine(action)).collect();
             return Ok(StepReply { image: None, value: serde_json::to_value(refined)? });
         }
-        dispatch!(&self.0, request, host)
+        dispatch!(self, request, host)
     }
 }
 

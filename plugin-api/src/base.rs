@@ -60,8 +60,9 @@ impl<'h, 'a> Base<'h, 'a> {
         self.run(StepRequest { image: Some(image.clone()), ..request }).map(|reply| reply.value)
     }
 
-    /// See [`crate::ImageClass::create_new_image`]. The base looks at the arguments that it knows; those of a parameter that was taken
-    /// away from its action are added to what it is given with [`Arguments::with`].
+    /// Makes an image by the base's creation ([`crate::Action::create`]). The base looks at the arguments
+    /// that it knows; those of a parameter that was taken away from its action are added to what it is given
+    /// with [`Arguments::with`].
     ///
     /// # Errors
     /// The base's own.
@@ -121,7 +122,7 @@ impl<'h, 'a> Base<'h, 'a> {
         self.look(image, StepRequest::new("", steps::SHOW))
     }
 
-    /// See [`crate::ImageClass::action`].
+    /// Runs an action of the base by its words.
     ///
     /// # Errors
     /// The base's own.
@@ -133,7 +134,7 @@ impl<'h, 'a> Base<'h, 'a> {
         )
     }
 
-    /// See [`crate::ImageClass::overview`].
+    /// Runs an action of the base about all images by its words.
     ///
     /// # Errors
     /// The base's own.

@@ -1,8 +1,8 @@
 //! The traits that authors of image classes write.
 
 use crate::{
-    ActionCheck, ActionSpec, Arguments, Attributes, BootContext, Boots, Finding, Host, Image, ImageName,
-    Kernel, Refusal,
+    Action, ActionCheck, ActionSpec, Arguments, Attributes, BootContext, Boots, Finding, Host, Image,
+    ImageName, Kernel, Refusal,
     error::{Error, Result},
     messages::steps,
 };
@@ -23,15 +23,10 @@ pub struct BaseClass {
 ///
 /// The host leads: it checks names and arguments, locks, registers the installation, calls the class, writes
 /// `image_data.yml` and `boot.ipxe`, publishes in one rename and unregisters. A class only fills in what is its own.
-pub trait ImageClass: Send + Sync + 'static {
-    /// The actions of the class. Its creation is the one with [`crate::Role::Create`].
-    fn actions(&self) -> Vec<ActionSpec>;
-
-    /// Fills `image.directory()` and sets attributes.
-    ///
-    /// # Errors
-    /// Any error: the host undoes everything acquired and removes the directory.
-    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()>;
+pub trait ImageClass: Sized + Send + Sync + 'static {
+    /// The actions of the class, each with the function that does it. A class without [`Action::create`] is a
+    /// base for others.
+    fn actions(&self) -> Vec<Action<Self>>;
 
     /// Removes what a properly created image has outside its directory and its work area. The directory itself is
     /// already out of service when this is called.
@@ -86,22 +81,6 @@ pub trait ImageClass: Send + Sync + 'static {
     /// When they cannot be found out.
     fn show(&self, _image: &Image, _host: &Host<'_>) -> Result<Value> {
         Ok(Value::Null)
-    }
-
-    /// Runs one of the actions other than creation.
-    ///
-    /// # Errors
-    /// Any error: what the action acquired is undone.
-    fn action(&self, words: &str, _image: &mut Image, _args: &Arguments, _host: &Host<'_>) -> Result<Value> {
-        Err(Error::usage(format!("this class has no action {words}")))
-    }
-
-    /// Runs one of the actions with [`crate::Role::Overview`], which are about no single image.
-    ///
-    /// # Errors
-    /// When it cannot be found out.
-    fn overview(&self, words: &str, _args: &Arguments, _host: &Host<'_>) -> Result<Value> {
-        Err(Error::usage(format!("this class has no action {words}")))
     }
 
     /// Looks at an action before it is run, and says of each argument why it will not do. The menu asks after each answer, a parameters file,
@@ -174,10 +153,10 @@ pub trait ImageClass: Send + Sync + 'static {
 ///
 /// The errors of each method are those of the one of the same name in [`ImageClass`].
 #[allow(clippy::missing_errors_doc, reason = "said once, above")]
-pub trait DerivedImageClass: Send + Sync + 'static {
-    /// Its own actions, in place of the base's of the same words and beside the others. One that creates takes the place of the base's
-    /// creation whatever its words are.
-    fn actions(&self) -> Vec<ActionSpec> {
+pub trait DerivedImageClass: Sized + Send + Sync + 'static {
+    /// Its own actions with the functions that do them, in place of the base's of the same words and beside
+    /// the others. One that creates takes the place of the base's creation whatever its words are.
+    fn actions(&self) -> Vec<Action<Self>> {
         Vec::new()
     }
 
@@ -189,7 +168,8 @@ pub trait DerivedImageClass: Send + Sync + 'static {
         Some(action)
     }
 
-    /// See [`ImageClass::create_new_image`].
+    /// Fills `image.directory()` and sets attributes, by the creation that the class has from its base: not
+    /// called for a class with one of its own among [`Self::actions`].
     fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
         host.base().create_new_image(image, args)
     }
@@ -229,12 +209,13 @@ pub trait DerivedImageClass: Send + Sync + 'static {
         host.base().show(image)
     }
 
-    /// See [`ImageClass::action`].
+    /// Runs an action that the class has from its base: those of its own ([`Self::actions`]) have functions
+    /// of their own.
     fn action(&self, words: &str, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
         host.base().action(words, image, args)
     }
 
-    /// See [`ImageClass::overview`].
+    /// Runs an action about all images that the class has from its base.
     fn overview(&self, words: &str, args: &Arguments, host: &Host<'_>) -> Result<Value> {
         host.base().overview(words, args)
     }

@@ -7,17 +7,14 @@
 //!
 //! ```
 //! use disklessset_plugin_api::{
-//!     ActionSpec, Arguments, BootContext, Host, Image, ImageClass, ImageName, Result, declare_module,
+//!     Action, BootContext, Host, Image, ImageClass, ImageName, Result, declare_module,
 //! };
 //!
 //! struct Minimal;
 //!
 //! impl ImageClass for Minimal {
-//!     fn actions(&self) -> Vec<ActionSpec> {
-//!         vec![ActionSpec::create("Create a minimal image")]
-//!     }
-//!     fn create_new_image(&self, _image: &mut Image, _args: &Arguments, _host: &Host<'_>) -> Result<()> {
-//!         Ok(())
+//!     fn actions(&self) -> Vec<Action<Self>> {
+//!         vec![Action::create("Create a minimal image", Self::create)]
 //!     }
 //!     fn remove_files(&self, _image: &Image, _host: &Host<'_>) -> Result<()> {
 //!         Ok(())
@@ -33,6 +30,12 @@
 //!     }
 //! }
 //!
+//! impl Minimal {
+//!     fn create(&self, _image: &mut Image, (): (), _host: &Host<'_>) -> Result<()> {
+//!         Ok(())
+//!     }
+//! }
+//!
 //! declare_module! {
 //!     name: "minimal",
 //!     title: "The smallest module",
@@ -44,8 +47,14 @@
 // abi_stable 0.11's derive defines items inside functions, which newer compilers lint in every user of it.
 #![allow(non_local_definitions)]
 
+// What the derive macros expand to names this package.
+#[cfg(test)]
+extern crate self as disklessset_plugin_api;
+
 pub mod abi;
 pub mod adapter;
+#[doc(hidden)]
+pub mod boot_file;
 pub mod messages;
 pub mod node_set;
 pub mod note;
@@ -53,6 +62,7 @@ pub mod sources;
 
 mod across;
 mod action;
+mod acts;
 mod api_version;
 mod arguments;
 mod base;
@@ -61,13 +71,16 @@ mod check;
 mod class;
 mod error;
 mod finding;
+mod handled;
 mod held;
 mod image;
 mod kernel;
 mod names;
 mod param;
+mod parameters;
 mod paths;
 mod run;
+mod secret;
 mod services;
 mod size;
 mod source_offer;
@@ -88,15 +101,19 @@ pub use base::Base;
 pub use boots::Boots;
 pub use check::ActionCheck;
 pub use class::{BaseClass, DerivedImageClass, ImageClass};
+pub use disklessset_plugin_api_derive::{Choice, Parameters};
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Finding, Severity};
+pub use handled::Action;
 pub use held::{Export, Hold, Mount, PersistentOverlay};
 pub use image::{Attributes, Image};
 pub use kernel::{BootContext, Kernel, KernelVersion, TreeKernel};
 pub use names::{ImageName, NameError, PackageName};
 pub use param::{ParamKind, ParamSpec, Placement};
+pub use parameters::{Choice, ParameterField, ParameterType, Parameters};
 pub use paths::Paths;
 pub use run::{Command, Finished};
+pub use secret::Secret;
 pub use services::{Host, Level};
 pub use size::{Size, SizeError, SizeOrAuto};
 pub use source_offer::SourceDescription;

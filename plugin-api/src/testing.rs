@@ -7,6 +7,8 @@
 //! With [`TestHost::add_class`] and [`TestHost::add_derived`] it runs the actions of classes, too, along those that they are built on;
 //! with [`TestHost::add_source`] they build from a source of a module.
 
+#[cfg(test)]
+mod boot_file_tests;
 mod classes;
 mod effects;
 mod programs;
@@ -248,6 +250,7 @@ impl TestHost {
             services::RELEASE => reply(self.release(&read::<messages::OnePath>(request)?.path)?),
             services::PUBLISH => {
                 let publish: messages::Publish = read(request)?;
+                publish.image.map_or(Ok(()), |image| self.boot_file(&image).map(drop))?;
                 reply(std::fs::rename(&publish.from, &publish.to)?)
             }
             services::REMOVE => reply(effects::remove(&read::<messages::OnePath>(request)?.path)?),

@@ -273,4 +273,4 @@ fn check_one(param: &ParamSpec, raw: Raw, lookup: &dyn Lookup) -> Result<Value, 
 
 #[cfg(test)]
 #[path = "validation_tests.rs"]
-mod tests;
+pub(crate) mod tests;

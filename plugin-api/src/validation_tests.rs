@@ -3,7 +3,7 @@
 use super::*;
 use crate::ActionSpec;
 
-struct OneKernel;
+pub(crate) struct OneKernel;
 
 impl Lookup for OneKernel {
     fn kernel(&self, version: &KernelVersion) -> Result<(), String> {

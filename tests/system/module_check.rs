@@ -83,6 +83,7 @@ faults! {
     an_abort: "aborts", "create", "ended its process: ";
     an_exit: "exits", "create", "called exit";
     another_boot_file: "boots-another-way-each-time", "reload", "not what its class would write now";
+    a_boot_file_that_is_none: "boots-no-script", "create", "of image check-a does not start with #!ipxe";
     a_memory: "remembers-in-memory", "action poke", "made by somebody else";
     a_read_that_writes: "changes-while-reading", "action peek", "it says that it only reads";
     a_clone_that_changes_its_source: "changes-the-source-of-a-clone", "remove of a clone", "cloned is there";
@@ -303,12 +304,13 @@ fn a_derived_class_is_exercised_on_its_base_and_waits_without_it() {
     let outcome = check(&root, "tuned", &[]).run().expect_done();
     passes(&outcome, &["classes"]);
     root.drop_in("demo");
-    // Its classes were made with faults for other tests: a removal and an action that are not there.
+    // Its classes were made with faults: a removal that asks for a step that is not there, and an action that
+    // fails.
     let outcome = check(&root, "tuned", &[]).run().expect_code(1);
     let failed: Vec<String> =
         findings(&outcome).iter().filter(|f| f["outcome"] == "failed").map(line).collect();
     let known = |line: &String| {
-        line.contains("remove") && line.contains("TunedDemo") || line.contains("no action describe")
+        line.contains("remove") && line.contains("TunedDemo") || line.contains("nobody can describe it")
     };
     assert!(failed.iter().all(known) && failed.len() > 2, "{failed:#?}");
     let good = |line: &str| findings(&outcome).iter().any(|finding| self::line(finding).starts_with(line));

@@ -2,12 +2,13 @@
 
 use super::TestHost;
 use crate::{
-    ActionCheck, ActionSpec, Arguments, Attributes, DerivedImageClass, Image, ImageClass, ImageName, Kernel,
-    KernelVersion, Lookup, Raw, Refusal, Role,
+    ActionCheck, ActionSpec, Arguments, Attributes, BootContext, Boots, DerivedImageClass, Image, ImageClass,
+    ImageName, Kernel, KernelVersion, Lookup, Raw, Refusal, Role,
     adapter::{Derived, Own, Steps},
     error::{Error, ErrorKind, Result},
     messages::{StepCall, StepReply, StepRequest, steps},
 };
+use camino::Utf8Path;
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -182,6 +183,7 @@ impl TestHost {
         self.check(&Image::new(name.clone(), class, BTreeMap::new(), directory), &words, &arguments)?;
         let mut image = self.new_image(name.as_str(), class);
         let done = self.run_step(&mut image, steps::CREATE, arguments, Attributes::new());
+        let done = done.and_then(|value| self.boot_file(&image).map(|_| value));
         if done.is_err() {
             let _ = std::fs::remove_dir_all(image.directory());
         }
@@ -199,6 +201,7 @@ impl TestHost {
         self.check(image, words, &arguments)?;
         let attrs = Attributes::from([("words".to_owned(), words.into())]);
         let done = self.run_step(image, steps::ACTION, arguments, attrs);
+        let done = done.and_then(|value| self.boot_file(image).map(|_| value));
         let value = self.ended(done)?;
         self.register(image);
         Ok(value)
@@ -239,9 +242,39 @@ impl TestHost {
         let (subject, from) = (Some(image.clone()), Some(source.clone()));
         let request = StepRequest { image: subject, source: from, ..StepRequest::new("", steps::CLONE) };
         let done = self.chain(source.class()).and_then(|chain| self.run_along(&chain, &request));
-        let image = self.ended(done)?.image.unwrap_or(image);
+        let done = done.and_then(|reply| {
+            let image = reply.image.unwrap_or(image);
+            self.boot_file(&image).map(|_| image)
+        });
+        let image = self.ended(done)?;
         self.register(&image);
         Ok(image)
+    }
+
+    /// The boot file of an image, which the host writes whenever it made, cloned or changed one: so do
+    /// [`Self::create`], [`Self::clone_image`] and [`Self::run_action`].
+    ///
+    /// # Errors
+    /// The class's own; what the host refuses of a boot file ([`Boots::check`]).
+    pub fn boot_file(&self, image: &Image) -> Result<String> {
+        let places = self.places();
+        let url = |place: &Utf8Path| {
+            let below = place.strip_prefix(self.root().join("var/www/html")).unwrap_or(place);
+            format!("http://${{next-server}}/{below}")
+        };
+        let image_url = url(&places.images.join(image.name().as_str()));
+        let context = BootContext::of(image, image_url, &url(&places.kernels))?;
+        let ask = |step: &str, attrs: Attributes| {
+            self.run_step(&mut image.clone(), step, Arguments::default(), attrs)
+        };
+        let boots: Boots = match ask(steps::BOOTS, Attributes::new()) {
+            Err(error) if error.kind == ErrorKind::NOT_DEFINED => Boots::default(),
+            answer => serde_json::from_value(answer?)?,
+        };
+        let attrs = Attributes::from([("boot".to_owned(), serde_json::to_value(&context)?)]);
+        let text: String = serde_json::from_value(ask(steps::BOOT_FILE, attrs)?)?;
+        boots.check(&text, &context, image)?;
+        Ok(text)
     }
 
     fn ended<T>(&self, done: Result<T>) -> Result<T> {

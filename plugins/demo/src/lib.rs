@@ -5,8 +5,7 @@
 #![forbid(unsafe_code)]
 
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, BootContext, Hold, Host, Image, ImageClass, ImageName, ParamKind, ParamSpec,
-    Result, declare_module,
+    Action, BootContext, Hold, Host, Image, ImageClass, ImageName, Parameters, Result, declare_module,
 };
 use serde_json::{Value, json};
 use std::fs::{self, File};
@@ -17,40 +16,33 @@ const MESSAGE_FILE: &str = "message.txt";
 
 struct DemoImage;
 
-impl ImageClass for DemoImage {
-    // One declaration: menu entries and questions, command-line flags, and the parameters of a file follow from it.
-    fn actions(&self) -> Vec<ActionSpec> {
-        let message =
-            || ParamSpec::flag("my_message", ParamKind::Text, "Text to keep in the image").as_flag("message");
-        vec![
-            ActionSpec::create("Create a demo image")
-                .param(message().default("Hello from disklessset").sample("Hello"))
-                .param(
-                    ParamSpec::flag("crash", ParamKind::Flag, "Crash half-way, to try the cleaning")
-                        .not_asked(),
-                ),
-            ActionSpec::change("message", "Change the message of a demo image").param(
-                ParamSpec::position("my_message", ParamKind::Text, "New text to keep in the image")
-                    .sample("Hello again"),
-            ),
-        ]
-    }
+/// What a new image is to be like. Menu entry and questions, command-line flags, and the parameters of a file
+/// follow from it.
+#[derive(Parameters)]
+struct Creation {
+    /// Text to keep in the image
+    #[parameter(flag = "message", default = "Hello from disklessset", sample = "Hello")]
+    my_message: String,
+    /// Crash half-way, to try the cleaning
+    #[parameter(not_asked)]
+    crash: bool,
+}
 
-    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
-        let message: String = args.need("my_message")?;
-        // Asked from the host, the work area is on record before it exists: whatever kills us, it is cleaned.
-        let work = host.work_area(image.name(), Hold::Action)?;
-        let temporary = work.join("message.tmp");
-        write(&temporary, &message)?;
-        if args.flag("crash") {
-            host.warn(
-                "crashing on purpose; `disklessset list` now shows CORRUPTED, the next change cleans it",
-            );
-            std::process::abort();
-        }
-        fs::copy(&temporary, image.directory().join(MESSAGE_FILE))?;
-        image.set("my_message", message);
-        Ok(())
+/// What a change of the message is told.
+#[derive(Parameters)]
+struct NewMessage {
+    /// New text to keep in the image
+    #[parameter(position, sample = "Hello again")]
+    my_message: String,
+}
+
+impl ImageClass for DemoImage {
+    // Each action with the function that does it, which takes its parameters.
+    fn actions(&self) -> Vec<Action<Self>> {
+        vec![
+            Action::create("Create a demo image", Self::create),
+            Action::change("message", "Change the message of a demo image", Self::change_message),
+        ]
     }
 
     fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<()> {
@@ -81,19 +73,36 @@ impl ImageClass for DemoImage {
         Ok(())
     }
 
-    fn action(&self, _words: &str, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
-        let message: String = args.need("my_message")?;
-        let next = host.work_area(image.name(), Hold::Action)?.join(MESSAGE_FILE);
-        write(&next, &message)?;
-        image.set("my_message", message);
-        // Nodes get the old file or the new one, never half of one; and what the image says of itself is true of either.
-        host.publish_with(image, &next, &image.directory().join(MESSAGE_FILE))?;
-        Ok(Value::Null)
+    fn show(&self, image: &Image, _host: &Host<'_>) -> Result<Value> {
+        let length = image.text(Creation::MY_MESSAGE).unwrap_or_default().chars().count();
+        Ok(json!({ "message_length": length }))
+    }
+}
+
+impl DemoImage {
+    fn create(&self, image: &mut Image, wanted: Creation, host: &Host<'_>) -> Result<()> {
+        // Asked from the host, the work area is on record before it exists: whatever kills us, it is cleaned.
+        let work = host.work_area(image.name(), Hold::Action)?;
+        let temporary = work.join("message.tmp");
+        write(&temporary, &wanted.my_message)?;
+        if wanted.crash {
+            host.warn(
+                "crashing on purpose; `disklessset list` now shows CORRUPTED, the next change cleans it",
+            );
+            std::process::abort();
+        }
+        fs::copy(&temporary, image.directory().join(MESSAGE_FILE))?;
+        image.set(Creation::MY_MESSAGE, wanted.my_message);
+        Ok(())
     }
 
-    fn show(&self, image: &Image, _host: &Host<'_>) -> Result<Value> {
-        let length = image.text("my_message").unwrap_or_default().chars().count();
-        Ok(json!({ "message_length": length }))
+    fn change_message(&self, image: &mut Image, wanted: NewMessage, host: &Host<'_>) -> Result<()> {
+        let next = host.work_area(image.name(), Hold::Action)?.join(MESSAGE_FILE);
+        write(&next, &wanted.my_message)?;
+        image.set(Creation::MY_MESSAGE, wanted.my_message);
+        // Nodes get the old file or the new one, never half of one; and what the image says of itself is true
+        // of either.
+        host.publish_with(image, &next, &image.directory().join(MESSAGE_FILE))
     }
 }
 

@@ -10,14 +10,29 @@ use disklessset_kit::{
     squashfs::{Compression, Superblock},
 };
 use disklessset_plugin_api::{
-    Arguments, Error, Finding, Hold, Host, Image, Kernel, ParamKind, ParamSpec, Result,
+    Error, Finding, Hold, Host, Image, Kernel, ParamKind, ParameterType, Result, serde_json::Value,
 };
 
-/// The parameter.
-const NAME: &str = "compression";
+/// A compression as users name it. The word of a class that is built on this one and has other compressions
+/// is that class's: here it is none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Word(Option<Compression>);
 
-pub(crate) fn parameter(help: &str) -> ParamSpec {
-    ParamSpec::flag(NAME, ParamKind::Choice { choices: Compression::words() }, help).not_asked()
+impl Word {
+    /// What the user asked for.
+    pub(crate) fn of(given: Option<Self>) -> Option<Compression> {
+        given.and_then(|word| word.0)
+    }
+}
+
+impl ParameterType for Word {
+    fn kind() -> ParamKind {
+        ParamKind::Choice { choices: Compression::words() }
+    }
+
+    fn from_value(value: &Value) -> std::result::Result<Self, String> {
+        Ok(Self(value.as_str().and_then(|word| word.parse().ok())))
+    }
 }
 
 /// Refuses a compression for an image that is mounted: it is packed when it is unmounted.
@@ -30,11 +45,6 @@ pub(crate) fn refuse_while_mounted(image: &Image, wanted: Option<Compression>) -
         ))
         .hint("give --compression to unmount")),
     }
-}
-
-/// What the user asked for. The word of a class that has other compressions is that class's.
-pub(crate) fn wanted(args: &Arguments) -> Result<Option<Compression>> {
-    Ok(args.get::<String>(NAME)?.and_then(|word| word.parse().ok()))
 }
 
 /// The compression of an image in service; `None` where it is no squashfs file.

@@ -1,14 +1,14 @@
 //! Running a command or a shell inside an image.
 
 use crate::{
-    compression,
+    compression::{self, Word},
     existing::{Places, Root, recorded_size},
     mount, of_1x,
     unmount::{self, repack, staging_path},
 };
 use camino::Utf8Path;
 use disklessset_kit::{exit_code, squashfs::Compression, tools, tree_files::TreeFiles, trees};
-use disklessset_plugin_api::{Arguments, Command, Error, Hold, Host, Image, Result, SizeOrAuto};
+use disklessset_plugin_api::{Command, Error, Hold, Host, Image, Parameters, Result, SizeOrAuto};
 use serde_json::Value;
 
 /// When the changes of an action inside are packed.
@@ -22,22 +22,39 @@ enum Pack {
 
 /// How the changes of an action inside are packed.
 #[derive(Clone, Copy)]
-pub(crate) struct ExecOptions {
+struct ExecOptions {
     pack: Pack,
     compression: Option<Compression>,
 }
 
-impl ExecOptions {
-    pub(crate) fn from_arguments(args: &Arguments) -> Result<Self> {
-        let pack = if args.flag("keep_on_failure") { Pack::Always } else { Pack::OnSuccess };
-        Ok(Self { pack, compression: compression::wanted(args)? })
-    }
+/// A command to run.
+#[derive(Parameters)]
+pub(crate) struct Exec {
+    /// Pack the changes however the command ends
+    keep_on_failure: bool,
+    /// Compression when the image is packed again (default: as before)
+    #[parameter(not_asked)]
+    pub(crate) compression: Option<Word>,
+    /// The command with its arguments
+    #[parameter(trailing, sample = vec!["true"])]
+    command: Vec<String>,
+}
+
+/// Work inside of an image.
+#[derive(Parameters)]
+pub(crate) struct Shell {
+    /// Compression when the image is packed again (default: as before)
+    #[parameter(not_asked)]
+    pub(crate) compression: Option<Word>,
 }
 
 /// Runs a command, and answers how it ended. In a mounted image its changes wait for the unmount; else they are packed when the
-/// command ended well or however it ended, as `how` says, and lost otherwise.
-pub(crate) fn exec(image: &mut Image, words: &[String], how: ExecOptions, host: &Host<'_>) -> Result<Value> {
-    let (program, arguments) = words.split_first().ok_or_else(|| Error::usage("no command was given"))?;
+/// command ended well or however it ended, as the user wants it, and lost otherwise.
+pub(crate) fn exec(image: &mut Image, wanted: &Exec, host: &Host<'_>) -> Result<Value> {
+    let (program, arguments) =
+        wanted.command.split_first().ok_or_else(|| Error::usage("no command was given"))?;
+    let pack = if wanted.keep_on_failure { Pack::Always } else { Pack::OnSuccess };
+    let how = ExecOptions { pack, compression: Word::of(wanted.compression) };
     let code = inside(image, how, host, |tree| {
         let command = Command::new(program.as_str())
             .args(arguments.iter().cloned())
@@ -65,10 +82,10 @@ pub(crate) fn shell(image: &mut Image, compression: Option<Compression>, host: &
 }
 
 /// Refuses work inside an image that would be refused, or lost, later.
-pub(crate) fn check(image: &Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
+pub(crate) fn check(image: &Image, compression: Option<Compression>, host: &Host<'_>) -> Result<()> {
     let places = Places::of(image.name(), host)?;
     if mount::is_live(&places)? {
-        return compression::refuse_while_mounted(image, compression::wanted(args)?);
+        return compression::refuse_while_mounted(image, compression);
     }
     check_unmounted(image, &places, &format!("working in image {}", image.name()), host)
 }

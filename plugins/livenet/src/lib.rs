@@ -1,7 +1,7 @@
 //! Images that nodes download and run from RAM.
 #![forbid(unsafe_code)]
 
-mod checking;
+mod actions;
 mod clone;
 mod compression;
 mod create;
@@ -22,10 +22,13 @@ mod verify;
 mod tests;
 
 use camino::Utf8PathBuf;
-use disklessset_kit::live::{self, root_image};
+use disklessset_kit::{
+    live::{self, root_image},
+    os_tree,
+};
 use disklessset_plugin_api::{
-    ActionCheck, ActionSpec, Arguments, Attributes, BootContext, Error, Finding, Host, Image, ImageClass,
-    ImageName, Kernel, Refusal, Result, declare_module,
+    Action, ActionCheck, Attributes, BootContext, Error, Finding, Host, Image, ImageClass, ImageName, Kernel,
+    Refusal, Result, declare_module,
 };
 use serde_json::Value;
 
@@ -33,12 +36,8 @@ use serde_json::Value;
 struct LivenetImage;
 
 impl ImageClass for LivenetImage {
-    fn actions(&self) -> Vec<ActionSpec> {
-        parameters::actions()
-    }
-
-    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
-        create::create(image, &parameters::Creation::from_arguments(args, host)?, host)
+    fn actions(&self) -> Vec<Action<Self>> {
+        actions::all()
     }
 
     /// Mounts and the work area are on the host's record, which it undoes; there is nothing else outside the directory.
@@ -71,20 +70,6 @@ impl ImageClass for LivenetImage {
         show::show(image, host)
     }
 
-    fn action(&self, words: &str, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
-        match words {
-            "mount" => mount::mount(image, host),
-            "unmount" => unmount::unmount(image, &unmount::Edits::from_arguments(args)?, host),
-            "resize" => resize::resize(image, args.need("livenet_size")?, compression::wanted(args)?, host),
-            "exec" => {
-                let how = exec::ExecOptions::from_arguments(args)?;
-                exec::exec(image, &args.need::<Vec<String>>("command")?, how, host)
-            }
-            "shell" => exec::shell(image, compression::wanted(args)?, host),
-            other => Err(Error::usage(format!("livenet images have no action {other}"))),
-        }
-    }
-
     fn recovered(&self, image: &mut Image, action: &str, host: &Host<'_>) -> Result<Option<String>> {
         recover::recovered(image, action, host)
     }
@@ -96,8 +81,8 @@ impl ImageClass for LivenetImage {
         Err(Error::not_defined(step))
     }
 
-    fn check(&self, action: &ActionCheck<'_>, image: &Image, host: &Host<'_>) -> Result<Vec<Refusal>> {
-        checking::check(action, image, host)
+    fn check(&self, action: &ActionCheck<'_>, _image: &Image, host: &Host<'_>) -> Result<Vec<Refusal>> {
+        os_tree::check_given(action, host)
     }
 
     fn verify(&self, image: &Image, host: &Host<'_>) -> Result<Vec<Finding>> {

@@ -1,26 +1,33 @@
 //! Changing the size of an image.
 
 use crate::{
-    compression,
+    compression::{self, Word},
     exec::check_unmounted,
     existing::{Places, Root, recorded_layout},
     mount, of_1x, pack,
     unmount::{RepackOptions, repack, staging_path},
 };
-use disklessset_kit::squashfs::{Compression, Layout};
-use disklessset_plugin_api::{Error, Hold, Host, Image, Result, Size, SizeOrAuto};
+use disklessset_kit::{os_tree::params, squashfs::Layout};
+use disklessset_plugin_api::{Error, Hold, Host, Image, Parameters, Result, Size, SizeOrAuto};
 use serde_json::{Value, json};
+
+/// A new size.
+#[derive(Parameters)]
+pub(crate) struct Resize {
+    /// The new size: 700M, 1.5G, or auto (the content and free space)
+    #[parameter(position, kind = params::live_size(), sample = "auto")]
+    livenet_size: SizeOrAuto,
+    /// Pack the image with this compression, whatever its size; as it was by default
+    #[parameter(not_asked)]
+    compression: Option<Word>,
+}
 
 /// A flat image has no size of its own: the record changes and nothing else. A classic one is packed again with a file system of
 /// the new size, and not while it is mounted: then it gets its size when it is packed.
-pub(crate) fn resize(
-    image: &mut Image,
-    wanted: SizeOrAuto,
-    compression: Option<Compression>,
-    host: &Host<'_>,
-) -> Result<Value> {
+pub(crate) fn resize(image: &mut Image, asked: &Resize, host: &Host<'_>) -> Result<Value> {
     let places = Places::of(image.name(), host)?;
-    check(image, wanted, compression, host)?;
+    check(image, asked, host)?;
+    let (wanted, compression) = (asked.livenet_size, Word::of(asked.compression));
     if mount::is_live(&places)? {
         let needed = pack::needed(&pack::measure(&places.tree)?, Layout::Flat);
         return record(image, wanted, needed, false);
@@ -46,19 +53,15 @@ pub(crate) fn resize(
 }
 
 /// Refuses a new size that cannot be given as the image is now.
-pub(crate) fn check(
-    image: &Image,
-    wanted: SizeOrAuto,
-    compression: Option<Compression>,
-    host: &Host<'_>,
-) -> Result<()> {
+pub(crate) fn check(image: &Image, asked: &Resize, host: &Host<'_>) -> Result<()> {
+    let compression = Word::of(asked.compression);
     let places = Places::of(image.name(), host)?;
     let root = Root::of(image, host)?;
     if mount::is_live(&places)? {
         compression::refuse_while_mounted(image, compression)?;
         if recorded_layout(image) == Layout::Classic {
             let (name, module) = (image.name(), root.format.module);
-            let wanted = match wanted {
+            let wanted = match asked.livenet_size {
                 SizeOrAuto::Fixed(size) => size.to_string(),
                 SizeOrAuto::Auto => "auto".to_owned(),
             };

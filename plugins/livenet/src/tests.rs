@@ -5,18 +5,20 @@
 mod editing;
 mod sample;
 mod sources;
-mod stepping;
 
 use crate::LivenetImage;
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::{Arguments, BootContext, Image, ImageClass, testing::is_root};
+use disklessset_plugin_api::{
+    Arguments, Attributes, BootContext, Image, ImageClass,
+    messages::steps,
+    testing::{TestHost, is_root},
+};
 use sample::Sample;
 use serde_json::{Value, json};
 use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
     process::Command,
 };
-use stepping::Stepping;
 
 /// Whether the test can run; says so when it cannot.
 fn root(test: &str) -> bool {
@@ -26,18 +28,25 @@ fn root(test: &str) -> bool {
     is_root()
 }
 
+/// A host that knows the class: what it asks of the most derived class of an image comes back to itself.
+fn host() -> TestHost {
+    let test = TestHost::new();
+    test.add_class("LivenetImage", LivenetImage);
+    test
+}
+
 fn arguments(value: Value) -> Arguments {
     serde_json::from_value(value).unwrap()
 }
 
 struct World {
-    test: Stepping,
+    test: TestHost,
     sample: Sample,
 }
 
 impl World {
     fn new() -> Self {
-        let test = Stepping::new();
+        let test = host();
         let sample = Sample::make(&test);
         Self { test, sample }
     }
@@ -53,17 +62,17 @@ impl World {
             "livenet_type": "CORE", "livenet_size": "auto", "password": "pw",
         });
         all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let created =
-            LivenetImage.create_new_image(&mut image, &arguments(all), &self.test.host("LivenetImage"));
+        let created = self.test.run_step(&mut image, steps::CREATE, arguments(all), Attributes::new());
         match created {
-            Ok(()) => self.test.end_action().unwrap(),
+            Ok(_) => self.test.end_action().unwrap(),
             Err(_) => self.test.undo_everything().unwrap(),
         }
-        created.map(|()| image)
+        created.map(|_| image)
     }
 
     fn act(&self, words: &str, image: &mut Image, value: Value) -> disklessset_plugin_api::Result<Value> {
-        let done = LivenetImage.action(words, image, &arguments(value), &self.test.host("LivenetImage"));
+        let attrs = Attributes::from([("words".to_owned(), words.into())]);
+        let done = self.test.run_step(image, steps::ACTION, arguments(value), attrs);
         self.test.end_action().unwrap();
         done
     }

@@ -1,7 +1,7 @@
 //! Ending an edit: packing the changes, or throwing them away.
 
 use crate::{
-    compression,
+    compression::{self, Word},
     existing::{Places, Root, recorded_size},
     mount, of_1x,
     pack::{self, Before, Packing},
@@ -9,11 +9,12 @@ use crate::{
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_kit::{
     anonymise, file_error,
+    os_tree::params,
     squashfs::{Compression, INNER_IMAGE, Layout},
     tools,
     tree_files::TreeFiles,
 };
-use disklessset_plugin_api::{Arguments, Error, ErrorKind, Hold, Host, Image, Result, Size, SizeOrAuto};
+use disklessset_plugin_api::{Error, ErrorKind, Hold, Host, Image, Parameters, Result, Size, SizeOrAuto};
 use disklessset_system::{durable, mount_table};
 use serde_json::{Value, json};
 
@@ -36,12 +37,29 @@ pub(crate) struct Wanted {
     size: Option<SizeOrAuto>,
 }
 
-impl Edits {
-    pub(crate) fn from_arguments(args: &Arguments) -> Result<Self> {
-        let wanted = Wanted { compression: compression::wanted(args)?, size: args.get("livenet_size")? };
-        match args.flag("discard") {
-            false => Ok(Self::Pack(wanted)),
-            true if wanted == Wanted::default() => Ok(Self::Discard),
+/// How an edit ends.
+#[derive(Parameters)]
+pub(crate) struct Unmount {
+    /// Throw the changes away instead of packing them
+    discard: bool,
+    /// Size of the image from now on
+    #[parameter(flag = "size", kind = params::live_size(), not_asked)]
+    livenet_size: Option<SizeOrAuto>,
+    /// Compression when the image is packed again (default: as before)
+    #[parameter(not_asked)]
+    compression: Option<Word>,
+}
+
+impl Unmount {
+    /// What is to become of the changes.
+    ///
+    /// # Errors
+    /// When the packing of what is thrown away is spoken of.
+    pub(crate) fn edits(&self) -> Result<Edits> {
+        let wanted = Wanted { compression: Word::of(self.compression), size: self.livenet_size };
+        match self.discard {
+            false => Ok(Edits::Pack(wanted)),
+            true if wanted == Wanted::default() => Ok(Edits::Discard),
             true => Err(Error::usage(
                 "--discard throws the changes away: there is nothing to pack with a size or a compression",
             )),

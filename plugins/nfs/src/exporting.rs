@@ -2,12 +2,13 @@
 
 use crate::{
     nodes, overlays,
+    parameters::ExportTo,
     places::{Golden, STAGING, Staging, published},
 };
 use camino::Utf8PathBuf;
 use disklessset_kit::node_set::{NodeName, NodeSet};
 use disklessset_plugin_api::{
-    ActionCheck, Arguments, Error, Export, Host, Image, ImageName, Refusal, Result,
+    ActionCheck, Error, Export, Host, Image, ImageName, Parameters, Refusal, Result,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -22,20 +23,11 @@ fn tree_of(image: &Image, host: &Host<'_>) -> Result<Utf8PathBuf> {
     }
 }
 
-/// What was asked for, checked: nobody is let in whom the user did not name.
-struct ExportWanted {
-    per_node: bool,
-    clients: Vec<String>,
-    options: Vec<String>,
-}
-
-impl ExportWanted {
-    fn of(image: &Image, args: &Arguments) -> Result<Self> {
-        let list = |name: &str| -> Result<Vec<String>> { Ok(args.get(name)?.unwrap_or_default()) };
-        let wanted =
-            Self { per_node: args.flag("per_node"), clients: list("client")?, options: list("option")? };
+impl ExportTo {
+    /// The same, checked: nobody is let in whom the user did not name.
+    fn checked(self, image: &Image) -> Result<Self> {
         let name = image.name();
-        match (wanted.per_node, wanted.clients.is_empty()) {
+        match (self.per_node, self.client.is_empty()) {
             (true, _) if image.class() == STAGING => {
                 Err(Error::usage(format!("image {name} is a staging image: it has no nodes")))
             }
@@ -48,7 +40,7 @@ impl ExportWanted {
                     "nobody was named who may mount image {name}: --client ADDRESS/BITS (or a host name, @NETGROUP, '*' for everybody){others}"
                 )))
             }
-            _ => Ok(wanted),
+            _ => Ok(self),
         }
     }
 }
@@ -58,13 +50,16 @@ const SOMEBODY: &str = "127.0.0.1";
 
 /// What of an export would be refused, argument by argument. Nothing is changed: the host only looks while an action is checked.
 pub(crate) fn check(image: &Image, action: &ActionCheck<'_>, host: &Host<'_>) -> Result<Vec<Refusal>> {
-    let (args, path) = (action.arguments, tree_of(image, host)?);
-    let list = |name: &str| -> Result<Vec<String>> { Ok(args.get(name)?.unwrap_or_default()) };
-    let (clients, options) = (list("client")?, list("option")?);
+    let path = tree_of(image, host)?;
+    // None of them must be given.
+    let wanted = ExportTo::from_arguments(action.arguments)?;
+    let (clients, options) = (wanted.client.clone(), wanted.option.clone());
     let somebody = || vec![SOMEBODY.to_owned()];
     let mut refusals = Vec::new();
-    for (parameter, clients, options) in [("client", clients, Vec::new()), ("option", somebody(), options)] {
-        if clients.is_empty() || parameter == "option" && options.is_empty() {
+    for (parameter, clients, options) in
+        [(ExportTo::CLIENT, clients, Vec::new()), (ExportTo::OPTION, somebody(), options)]
+    {
+        if clients.is_empty() || parameter == ExportTo::OPTION && options.is_empty() {
             continue;
         }
         if let Err(error) = host.export(&Export { path: path.clone(), clients, options }) {
@@ -74,22 +69,22 @@ pub(crate) fn check(image: &Image, action: &ActionCheck<'_>, host: &Host<'_>) ->
     if !refusals.is_empty() || !action.complete {
         return Ok(refusals);
     }
-    let wanted = ExportWanted::of(image, args)?;
+    let wanted = wanted.checked(image)?;
     if wanted.per_node {
         let places = Golden::of(image.name(), host)?;
         // A node may have a name that is no client.
         for node in nodes::present(&places)?.iter() {
             host.checkpoint()?;
             let (path, clients) = (places.node(&node), vec![node.to_string()]);
-            host.export(&Export { path, clients, options: wanted.options.clone() })?;
+            host.export(&Export { path, clients, options: wanted.option.clone() })?;
         }
     }
     Ok(refusals)
 }
 
 /// Writes the lines of an image.
-pub(crate) fn export(image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
-    let ExportWanted { per_node, clients, options } = ExportWanted::of(image, args)?;
+pub(crate) fn export(image: &mut Image, wanted: ExportTo, host: &Host<'_>) -> Result<Value> {
+    let ExportTo { per_node, client: clients, option: options } = wanted.checked(image)?;
     let tree = tree_of(image, host)?;
     if !per_node {
         withdraw_nodes(image, host)?;

@@ -2,8 +2,9 @@
 
 use crate::{
     boot_file, identities,
-    nodes::{self, NodeKind, SpaceCheck},
-    overlays, parameters,
+    nodes::{self, SpaceCheck},
+    overlays,
+    parameters::{FromStaging, NewNodes, OldNodes},
     places::{self, Golden, Staging},
     show, space_check, verify,
 };
@@ -13,8 +14,7 @@ use disklessset_kit::{
     trees::{self, Wanted},
 };
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, BootContext, DerivedImageClass, Error, Finding, Hold, Host, Image, ImageName,
-    Kernel, Result,
+    Action, BootContext, DerivedImageClass, Error, Finding, Hold, Host, Image, Kernel, Result,
 };
 use serde_json::Value;
 
@@ -22,15 +22,33 @@ use serde_json::Value;
 pub(crate) struct NfsGoldenImage;
 
 impl DerivedImageClass for NfsGoldenImage {
-    fn actions(&self) -> Vec<ActionSpec> {
-        let mut all = vec![parameters::create_golden()];
-        all.extend(parameters::of_nodes());
-        all
-    }
-
-    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
-        let staging = host.image(&args.need::<ImageName>("staging")?)?;
-        create(image, &staging, method(args)?, host)
+    fn actions(&self) -> Vec<Action<Self>> {
+        vec![
+            Action::create(
+                "Create a golden image from a staging image",
+                |_, image, wanted: FromStaging, host| {
+                    create(image, &host.image(&wanted.staging)?, wanted.method, host)
+                },
+            )
+            .words("create-golden")
+            .help("Create a golden image, whose nodes have a tree each, from a staging image")
+            .checked_by(|_, _, wanted: FromStaging, host| check(&wanted, host)),
+            Action::read("nodes list", "List the nodes of a golden image", |_, image, (), host| {
+                nodes::list(image, host)
+            }),
+            Action::change("nodes add", "Add nodes to a golden image", |_, image, wanted: NewNodes, host| {
+                nodes::add(image, &wanted, host)
+            })
+            .help("Make a tree for each of these nodes; existing trees are kept"),
+            Action::change(
+                "nodes remove",
+                "Remove nodes from a golden image",
+                |_, image, wanted: OldNodes, host| nodes::remove(image, &wanted.nodes, host),
+            )
+            .help("Delete the trees of these nodes with everything they wrote")
+            .confirm("The trees of these nodes are deleted with all that the nodes wrote there. Go on?")
+            .safe_to_try(),
+        ]
     }
 
     fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<()> {
@@ -84,15 +102,6 @@ impl DerivedImageClass for NfsGoldenImage {
         show::golden(image, host)
     }
 
-    fn action(&self, words: &str, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
-        match words {
-            "nodes list" => nodes::list(image, host),
-            "nodes add" => nodes::add(image, &args.need::<String>("nodes")?, how(args)?, host),
-            "nodes remove" => nodes::remove(image, &args.need::<String>("nodes")?, host),
-            _ => host.base().action(words, image, args),
-        }
-    }
-
     fn recovered(&self, image: &mut Image, action: &str, host: &Host<'_>) -> Result<Option<String>> {
         nodes::recovered(image, action, host)
     }
@@ -109,21 +118,9 @@ impl DerivedImageClass for NfsGoldenImage {
     }
 }
 
-/// What new nodes get.
-fn how(args: &Arguments) -> Result<NodeKind> {
-    let text: Option<String> = args.get("method")?;
-    if text.as_deref() == Some("overlay") { Ok(NodeKind::Overlay) } else { method(args).map(NodeKind::Tree) }
-}
-
-fn method(args: &Arguments) -> Result<Wanted> {
-    let text: String = args.get("method")?.unwrap_or_else(|| "auto".to_owned());
-    text.parse().map_err(|cause: trees::UnknownMethod| Error::usage(cause.to_string()))
-}
-
 /// Refuses a golden image that could not be made.
-pub(crate) fn check(args: &Arguments, host: &Host<'_>) -> Result<()> {
-    method(args)?;
-    let staging = host.image(&args.need::<ImageName>("staging")?)?;
+fn check(wanted: &FromStaging, host: &Host<'_>) -> Result<()> {
+    let staging = host.image(&wanted.staging)?;
     let tree = Staging::of(staging.name(), host)?.tree;
     if !tree.is_dir() {
         return Err(Error::failed(format!("image {} has no tree {tree}", staging.name())));

@@ -21,7 +21,7 @@ pub(crate) enum Use {
 /// The tree of an image, or of one of its nodes.
 pub(crate) fn tree_of(
     image: &Image,
-    node: Option<String>,
+    node: Option<NodeName>,
     wanted: Use,
     host: &Host<'_>,
 ) -> Result<Utf8PathBuf> {
@@ -36,7 +36,6 @@ pub(crate) fn tree_of(
             places.tree
         }
         (false, Some(node)) => {
-            let node: NodeName = node.parse().map_err(|cause| Error::usage(format!("{cause}")))?;
             let places = Golden::of(image.name(), host)?;
             if wanted == Use::ToWork && overlays::present(&places)?.contains(&node) {
                 overlays::mount_again(&[node.clone()].into_iter().collect(), &places, host)?;
@@ -56,7 +55,12 @@ pub(crate) fn tree_of(
 }
 
 /// Runs a command. What it changes is changed in the tree itself.
-pub(crate) fn exec(image: &Image, node: Option<String>, words: &[String], host: &Host<'_>) -> Result<Value> {
+pub(crate) fn exec(
+    image: &Image,
+    node: Option<NodeName>,
+    words: &[String],
+    host: &Host<'_>,
+) -> Result<Value> {
     let (program, arguments) = words.split_first().ok_or_else(|| Error::usage("no command was given"))?;
     let of_node = node.is_some();
     let tree = tree_of(image, node, Use::ToWork, host)?;
@@ -76,7 +80,7 @@ pub(crate) fn exec(image: &Image, node: Option<String>, words: &[String], host: 
 }
 
 /// Opens a shell, the tree's bash where it has one.
-pub(crate) fn shell(image: &Image, node: Option<String>, host: &Host<'_>) -> Result<Value> {
+pub(crate) fn shell(image: &Image, node: Option<NodeName>, host: &Host<'_>) -> Result<Value> {
     let of_node = node.is_some();
     let tree = tree_of(image, node, Use::ToWork, host)?;
     let before = identities::of(&tree);

@@ -1,11 +1,12 @@
 //! `NfsImage`: what staging and golden images have in common. Nobody creates one by itself.
 
-use crate::{checking, exporting, inside, parameters};
-use disklessset_plugin_api::{
-    ActionCheck, ActionSpec, Arguments, BootContext, Error, Host, Image, ImageClass, ImageName, Refusal,
-    Result,
+use crate::{
+    checking, exporting, inside,
+    parameters::{Exec, ExportTo, Inside},
 };
-use serde_json::Value;
+use disklessset_plugin_api::{
+    Action, ActionCheck, BootContext, Error, Host, Image, ImageClass, ImageName, Refusal, Result,
+};
 
 /// The base of both classes.
 pub(crate) struct NfsImage;
@@ -15,12 +16,30 @@ fn abstract_class() -> Error {
 }
 
 impl ImageClass for NfsImage {
-    fn actions(&self) -> Vec<ActionSpec> {
-        parameters::of_every_image()
-    }
-
-    fn create_new_image(&self, _image: &mut Image, _args: &Arguments, _host: &Host<'_>) -> Result<()> {
-        Err(abstract_class())
+    fn actions(&self) -> Vec<Action<Self>> {
+        vec![
+            Action::change(
+                "exec",
+                "Run a command inside an image",
+                |_, image, (inside, wanted): (Inside, Exec), host| {
+                    inside::exec(image, inside.node, &wanted.command, host)
+                },
+            )
+            .help("Run a command inside the tree of an image, or of one node of a golden image"),
+            Action::change("shell", "Open a shell inside an image", |_, image, wanted: Inside, host| {
+                inside::shell(image, wanted.node, host)
+            })
+            .help("Open a shell inside the tree of an image, or of one node of a golden image")
+            .needs_terminal(),
+            Action::change("export", "Export an image to its nodes", |_, image, wanted: ExportTo, host| {
+                exporting::export(image, wanted, host)
+            })
+            .help("Write the export lines that let nodes mount an image, and reload the NFS server"),
+            Action::change("unexport", "Withdraw the export of an image", |_, image, (), host| {
+                exporting::unexport(image, host)
+            }),
+            Action::overview("exports", "List what is exported", |_, (), host| exporting::overview(host)),
+        ]
     }
 
     fn remove_files(&self, _image: &Image, _host: &Host<'_>) -> Result<()> {
@@ -45,27 +64,7 @@ impl ImageClass for NfsImage {
         Err(abstract_class())
     }
 
-    fn action(&self, words: &str, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
-        match words {
-            "exec" => {
-                let command: Vec<String> = args.need("command")?;
-                inside::exec(image, args.get("node")?, &command, host)
-            }
-            "shell" => inside::shell(image, args.get("node")?, host),
-            "export" => exporting::export(image, args, host),
-            "unexport" => exporting::unexport(image, host),
-            other => Err(Error::usage(format!("NFS images have no action {other}"))),
-        }
-    }
-
     fn check(&self, action: &ActionCheck<'_>, image: &Image, host: &Host<'_>) -> Result<Vec<Refusal>> {
         checking::check(action, image, host)
-    }
-
-    fn overview(&self, words: &str, _args: &Arguments, host: &Host<'_>) -> Result<Value> {
-        match words {
-            "exports" => exporting::overview(host),
-            other => Err(Error::usage(format!("NFS images have no action {other}"))),
-        }
     }
 }

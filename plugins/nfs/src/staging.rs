@@ -12,7 +12,7 @@ use disklessset_kit::{
     trees::{self, Wanted},
 };
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, BootContext, DerivedImageClass, Error, Finding, Hold, Host, Image, Kernel, Result,
+    Action, Arguments, BootContext, DerivedImageClass, Error, Finding, Hold, Host, Image, Kernel, Result,
 };
 use serde_json::Value;
 
@@ -20,12 +20,16 @@ use serde_json::Value;
 pub(crate) struct NfsStagingImage;
 
 impl DerivedImageClass for NfsStagingImage {
-    fn actions(&self) -> Vec<ActionSpec> {
-        vec![parameters::create_staging()]
-    }
-
-    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
-        create(image, &OsTreeRequest::from_arguments(Purpose::Nfs, args, host)?, host)
+    fn actions(&self) -> Vec<Action<Self>> {
+        let create = Action::create("Create a staging image", |_, image, args: Arguments, host| {
+            create(image, &OsTreeRequest::from_arguments(Purpose::Nfs, &args, host)?, host)
+        });
+        vec![
+            create
+                .words("create-staging")
+                .help("Create a staging image: a tree to customise, from which golden images are made")
+                .map_spec(parameters::of_staging),
+        ]
     }
 
     fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<()> {

@@ -2,7 +2,9 @@
 
 use crate::{boot_file, exporting, overlays, parameters, places::Golden};
 use disklessset_kit::node_set::NodeSet;
-use disklessset_plugin_api::{BootContext, Image, ImageName, Kernel, KernelVersion, testing::TestHost};
+use disklessset_plugin_api::{
+    ActionSpec, BootContext, Image, ImageName, Kernel, KernelVersion, testing::TestHost,
+};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -48,7 +50,7 @@ fn a_site_may_have_another_server_and_other_options_but_no_other_words() {
 
 #[test]
 fn a_staging_image_takes_what_1x_took_under_the_same_names() {
-    let create = parameters::create_staging();
+    let create = parameters::of_staging(ActionSpec::create("Create it"));
     let names: Vec<&str> = create.params.iter().map(|param| param.name.as_str()).collect();
     for name in ["kernel", "password", "additional_packages", "release_version"] {
         assert!(names.contains(&name), "{name} in {names:?}");

@@ -48,6 +48,7 @@ pub(crate) fn lay_out(project: &Utf8Path) {
         std::fs::copy(api.join(file), project.join("plugin-api").join(file)).unwrap();
     }
     copy_tree(&api.join("src"), &project.join("plugin-api/src"));
+    copy_tree(&api.join("derive"), &project.join("plugin-api/derive"));
 }
 
 fn copy_tree(from: &Utf8Path, to: &Utf8Path) {

@@ -21,8 +21,9 @@ struct Shipped {
     to: &'static str,
 }
 
-const SHIPPED: [Shipped; 3] = [
+const SHIPPED: [Shipped; 4] = [
     Shipped { package: "disklessset-plugin-api", from: "plugin-api", to: "plugin-api" },
+    Shipped { package: "disklessset-plugin-api-derive", from: "plugin-api/derive", to: "plugin-api-derive" },
     Shipped { package: "disklessset-system", from: "plugin-api/system", to: "system" },
     Shipped { package: "disklessset-kit", from: "plugins/kit", to: "kit" },
 ];
@@ -44,8 +45,8 @@ pub(crate) fn install(tree: &SourceTree, dest: &Utf8Path) -> Result<Utf8PathBuf,
         write(&manifest(package), &dest.join(&place).join("Cargo.toml"))?;
     }
     let share = dest.join(SHARE);
-    for (to, packages) in [("plugin-api", &SHIPPED[..1]), ("kit", &SHIPPED[..])] {
-        write(&versions(tree, &share, packages)?, &share.join(to).join("Cargo.lock"))?;
+    for (to, named) in [("plugin-api", &["plugin-api"][..]), ("kit", &["plugin-api", "kit"])] {
+        write(&versions(tree, &share, named)?, &share.join(to).join("Cargo.lock"))?;
     }
     Ok(share)
 }
@@ -84,6 +85,11 @@ fn manifest(package: &Value) -> String {
         plain("rust_version"),
         plain("license"),
     );
+    let is_macro =
+        |target: &Value| target["kind"].as_array().is_some_and(|kinds| kinds.contains(&"proc-macro".into()));
+    if package["targets"].as_array().into_iter().flatten().any(is_macro) {
+        text = text.replace("[features]\n", "[lib]\nproc-macro = true\n\n[features]\n");
+    }
     for (name, needs) in package["features"].as_object().into_iter().flatten() {
         text.push_str(&format!("{name} = {needs}\n"));
     }
@@ -102,8 +108,9 @@ fn manifest(package: &Value) -> String {
     text
 }
 
-/// The versions of all that a module with these packages is built of, those of this source tree: cargo's own list, without the module.
-fn versions(tree: &SourceTree, share: &Utf8Path, packages: &[Shipped]) -> Result<String, Failure> {
+/// The versions of all that a module is built of that names the packages installed here, those of this source
+/// tree: cargo's own list, without the module.
+fn versions(tree: &SourceTree, share: &Utf8Path, named: &[&str]) -> Result<String, Failure> {
     const OWN: &str = "name-of-a-module";
     let place = tempfile::tempdir().map_err(|cause| Failure::Plain(cause.to_string()))?;
     let place =
@@ -113,7 +120,7 @@ fn versions(tree: &SourceTree, share: &Utf8Path, packages: &[Shipped]) -> Result
     let mut text = format!(
         "[package]\nname = \"{OWN}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n"
     );
-    for shipped in packages.iter().filter(|shipped| shipped.to != "system") {
+    for shipped in SHIPPED.iter().filter(|shipped| named.contains(&shipped.to)) {
         text.push_str(&format!("{} = {{ path = \"{}\" }}\n", shipped.package, share.join(shipped.to)));
     }
     write(&text, &place.join("Cargo.toml"))?;
@@ -150,9 +157,12 @@ mod tests {
             api.contains("abi_stable = { version = \"=0.11.3\", default-features = false, features = [] }"),
             "{api}"
         );
-        let kit = of(&SHIPPED[2]);
+        assert!(api.contains("disklessset-plugin-api-derive = { path = \"../plugin-api-derive\" }"), "{api}");
+        let derive = of(&SHIPPED[1]);
+        assert!(derive.contains("[lib]\nproc-macro = true\n") && !api.contains("proc-macro"), "{derive}");
+        let kit = of(&SHIPPED[3]);
         assert!(kit.contains("disklessset-system = { path = \"../system\" }"), "{kit}");
-        for text in [api, kit] {
+        for text in [api, derive, kit] {
             assert!(!text.contains("workspace") && !text.contains("disklessset-tests"), "{text}");
         }
     }

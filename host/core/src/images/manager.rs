@@ -11,6 +11,7 @@ use crate::{
 };
 use disklessset_plugin_api::{
     Boots, Error, ErrorKind, Image, ImageName, Kernel, KernelVersion, Lookup, Result,
+    boot_file::fetches,
     messages::{StepReply, StepRequest, steps},
 };
 use serde_json::Value;
@@ -82,17 +83,9 @@ impl<'s> ImageManager<'s> {
         let mut copy = image.clone();
         let value = self.step(host, &mut copy, request)?;
         let text = value.as_str().unwrap_or_default().to_owned();
-        boot_file::check(&text, &context, &boots)?;
-        let is_there =
-            |file: &String| addresses.get(file).is_some() || image.directory().join(file).is_file();
-        if let Some(file) = boots.files.iter().find(|file| !is_there(file)) {
-            let text = format!("nodes are to fetch {file}, which image {} does not have", image.name());
-            return Err(Error::failed(text).hint("put it back from a copy, or make the image again"));
-        }
+        boots.check(&text, &context, image)?;
         match image.kernel() {
-            Some(kernel)
-                if self.site.signer().is_some() && boot_file::fetches(&text, &context.kernel_url) =>
-            {
+            Some(kernel) if self.site.signer().is_some() && fetches(&text, &context.kernel_url) => {
                 self.must_be_signed(&kernel)?;
                 let kernels = boot_file::kernels_url(layout, configuration);
                 boot_file::with_signatures(&text, &context, &kernel, &kernels)

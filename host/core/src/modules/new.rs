@@ -202,8 +202,8 @@ fn keep_versions(api: &Utf8Path, directory: &Utf8Path) -> Result<(), NewError> {
 /// Puts the installed sources into the project, with the list of all versions that they were tested with: `cargo build --locked` works.
 fn vendored(api: &Utf8Path, directory: &Utf8Path, name: &ModuleName, needs: Needs) -> Result<(), NewError> {
     let (all, lists): (&[&str], _) = match needs {
-        Needs::Api => (&["plugin-api"], "plugin-api"),
-        Needs::Kit => (&["plugin-api", "system", "kit"], "kit"),
+        Needs::Api => (&["plugin-api", "plugin-api-derive"], "plugin-api"),
+        Needs::Kit => (&["plugin-api", "plugin-api-derive", "system", "kit"], "kit"),
     };
     let share = api.parent().unwrap_or(api);
     atomic_file::create_dir(&directory.join(VENDOR), 0o755)?;

@@ -7,7 +7,7 @@ use crate::{
     versions::{self, Addresses},
 };
 use camino::{Utf8Component, Utf8PathBuf};
-use disklessset_plugin_api::{BootContext, Boots, Error, Image, Kernel, Result};
+use disklessset_plugin_api::{BootContext, Error, Image, Kernel, Result, boot_file::words};
 
 /// What the class of an image needs to write its boot file: files that have an address of their own are fetched from there.
 ///
@@ -33,8 +33,7 @@ pub(crate) fn context(
     };
     let image_url = url(layout.image_dir(image.name().as_str()))?;
     let kernels_url = url(layout.kernels_dir())?;
-    let mut context =
-        BootContext::new(image.name().as_str(), image_url, &kernels_url, image.kernel().as_ref());
+    let mut context = BootContext::of(image, image_url, &kernels_url)?;
     if let Some(kernel) = image.kernel() {
         let own = |name: &str, address: &mut String| {
             if let Some(known) = addresses.get(name) {
@@ -45,54 +44,7 @@ pub(crate) fn context(
         own(&kernel.initramfs(), &mut context.initramfs_url);
     }
     context.files = addresses.all().clone();
-    context.kernel_parameters = kernel_parameters(image)?;
     Ok(context)
-}
-
-/// The image's extra kernel parameters: one line in which iPXE finds nothing of its own.
-fn kernel_parameters(image: &Image) -> Result<String> {
-    let text = image.text("kernel_parameters").unwrap_or_default();
-    if let Some(bad) = text.chars().find(|c| c.is_control()) {
-        return Err(Error::usage(format!("kernel_parameters has a {bad:?} in it")));
-    }
-    Ok(text)
-}
-
-/// Refuses a template that no node could use.
-///
-/// # Errors
-/// When it is not an iPXE script, or fetches something else than the class says that nodes boot.
-pub(crate) fn check(text: &str, context: &BootContext, boots: &Boots) -> Result<()> {
-    let refuse =
-        |reason: &str| Err(Error::failed(format!("the boot file of image {} {reason}", context.image)));
-    if !text.starts_with("#!ipxe\n") {
-        return refuse("does not start with #!ipxe");
-    }
-    let fetched = |url: &str| fetches(text, url);
-    let (kernel, initramfs) = (fetched(&context.kernel_url), fetched(&context.initramfs_url));
-    if boots.kernel && boots.initramfs && kernel != initramfs {
-        return refuse("fetches the kernel without its initramfs, or the other way round");
-    }
-    if !boots.kernel && kernel || !boots.initramfs && initramfs {
-        return refuse("fetches a kernel or an initramfs that its class says no node boots");
-    }
-    if let Some(file) = boots.files.iter().find(|file| !fetched(&context.file_url(file))) {
-        return refuse(&format!("does not fetch {file}, which its class says nodes boot"));
-    }
-    if text.lines().any(|line| line.len() > 4000) {
-        return refuse("has a line longer than 4,000 characters, more than iPXE and the kernel take");
-    }
-    Ok(())
-}
-
-/// Whether a script fetches what has this address.
-pub(crate) fn fetches(text: &str, url: &str) -> bool {
-    !url.is_empty() && words(text).any(|word| word == url)
-}
-
-/// The words of the commands of a script. A comment is none.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter(|line| !line.trim_start().starts_with('#')).flat_map(str::split_whitespace)
 }
 
 /// The files below the HTTP root that a boot file names, as paths below it; what has settings of iPXE in its path is left out.
@@ -206,30 +158,6 @@ mod tests {
         );
         let hidden = text.replace("kernel http", "chain http");
         assert!(with_signatures(&hidden, &context, &kernel, BASE).is_err());
-    }
-
-    #[test]
-    fn a_boot_file_fetches_what_the_class_says_and_a_comment_fetches_nothing() {
-        let kernel = Kernel::new(KernelVersion::parse("6.1").unwrap());
-        let context =
-            BootContext::new("web", format!("{BASE}/images/web"), &format!("{BASE}/kernels"), Some(&kernel));
-        let (vmlinuz, initramfs) = (&context.kernel_url, &context.initramfs_url);
-        let own = context.file_url("all.cpio");
-        let pair = Boots::kernel_and_initramfs();
-        let whole = Boots::kernel_with("all.cpio");
-        let refused = |lines: &str, boots: &Boots| {
-            check(&format!("#!ipxe\n{lines}"), &context, boots).err().map(|error| error.to_string())
-        };
-        assert_eq!(refused(&format!("kernel {vmlinuz}\ninitrd {initramfs}\n"), &pair), None);
-        let commented = refused(&format!("kernel {vmlinuz}\n# {initramfs}\n"), &pair).unwrap();
-        assert!(commented.contains("without its initramfs"), "{commented}");
-        assert_eq!(refused(&format!("kernel {vmlinuz}\ninitrd {own}\n"), &whole), None);
-        let commented = refused(&format!("kernel {vmlinuz}\n# {own}\n"), &whole).unwrap();
-        assert!(commented.contains("does not fetch all.cpio"), "{commented}");
-        let both = format!("kernel {vmlinuz}\ninitrd {initramfs}\ninitrd {own}\n");
-        assert!(refused(&both, &whole).unwrap().contains("says no node boots"));
-        let unified = format!("chain {}\n", context.file_url("uki.efi"));
-        assert_eq!(refused(&unified, &Boots::only("uki.efi")), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub use superblock::{Superblock, SuperblockError};
 
 use camino::Utf8Path;
 use compression::mksquashfs;
-use disklessset_plugin_api::{Command, Error, Host, Result};
+use disklessset_plugin_api::{Choice, Command, Error, Host, Result};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -21,7 +21,7 @@ use std::{fmt, str::FromStr};
 pub const INNER_IMAGE: &str = "LiveOS/rootfs.img";
 
 /// How the OS tree lies in the squashfs file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Choice)]
 #[serde(rename_all = "snake_case")]
 pub enum Layout {
     /// The tree itself.
@@ -32,21 +32,15 @@ pub enum Layout {
 
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Flat => "flat",
-            Self::Classic => "classic",
-        })
+        f.write_str(self.word())
     }
 }
 
 impl FromStr for Layout {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "flat" => Ok(Self::Flat),
-            "classic" => Ok(Self::Classic),
-            other => Err(Error::usage(format!("{other:?} is no layout: flat or classic"))),
-        }
+        let unknown = || Error::usage(format!("{text:?} is no layout: {}", Self::WORDS.join(" or ")));
+        Self::of_word(text).ok_or_else(unknown)
     }
 }
 

@@ -10,7 +10,7 @@ pub use choose::{Choice, choose};
 use crate::{file_error, space};
 use camino::Utf8Path;
 use copy::Reporter;
-use disklessset_plugin_api::{Error, Host, Result};
+use disklessset_plugin_api::{Error, Host, ParamKind, ParameterType, Result, serde_json::Value};
 use disklessset_system::{durable, file_system::FileSystem, mount_table::mount_of};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -109,6 +109,18 @@ impl FromStr for Wanted {
             "auto" => Ok(Self::Auto),
             text => text.parse().map(Self::Only).map_err(|_| UnknownMethod(text.to_owned(), Words::WithAuto)),
         }
+    }
+}
+
+impl ParameterType for Wanted {
+    fn kind() -> ParamKind {
+        let all = std::iter::once(Self::Auto).chain(Method::ALL.map(Self::Only));
+        ParamKind::Choice { choices: all.map(|wanted| wanted.to_string()).collect() }
+    }
+
+    fn from_value(value: &Value) -> std::result::Result<Self, String> {
+        let text = value.as_str().unwrap_or_default();
+        text.parse().map_err(|cause: UnknownMethod| cause.to_string())
     }
 }
 

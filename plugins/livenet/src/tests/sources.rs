@@ -55,7 +55,7 @@ fn archives_keep_everything_and_may_not_lead_out() {
 fn an_image_from_packages() {
     assert!(is_root(), "making OS images needs root");
     let choice = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
-    let test = Stepping::new();
+    let test = host();
     let mut image = test.new_image("node", "LivenetImage");
     let all = json!({
         "kernel": "from-image", "source": "apt", "livenet_type": choice("DISKLESSSET_TYPE", "CORE"), "livenet_size": "auto",
@@ -67,7 +67,7 @@ fn an_image_from_packages() {
         all.0.insert("run".to_owned(), script.into());
     }
     let started = std::time::Instant::now();
-    LivenetImage.create_new_image(&mut image, &all, &test.host("LivenetImage")).unwrap();
+    test.run_step(&mut image, steps::CREATE, all, Attributes::new()).unwrap();
     eprintln!("created in {:.1} s", started.elapsed().as_secs_f32());
     for (words, seconds) in test.programs().iter().zip(test.seconds()) {
         eprintln!("{seconds:6.1} s {}", words[0]);

@@ -2,15 +2,19 @@
 
 use super::{
     making::{SpaceCheck, make_trees},
-    present, typed,
+    present,
 };
 use crate::{
     exporting, identities, overlays,
+    parameters::NewNodes,
     places::{self, Golden},
 };
 use disklessset_kit::{node_set::NodeSet, trees::Wanted};
-use disklessset_plugin_api::{Hold, Host, Image, Result};
+use disklessset_plugin_api::{Hold, Host, Image, ParamKind, ParameterType, Result};
 use serde_json::{Value, json};
+
+/// The word for [`NodeKind::Overlay`].
+const OVERLAY: &str = "overlay";
 
 /// What nodes get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,17 +25,36 @@ pub(crate) enum NodeKind {
     Overlay,
 }
 
+impl ParameterType for NodeKind {
+    fn kind() -> ParamKind {
+        match Wanted::kind() {
+            ParamKind::Choice { mut choices } => {
+                choices.push(OVERLAY.to_owned());
+                ParamKind::Choice { choices }
+            }
+            other => other,
+        }
+    }
+
+    fn from_value(value: &Value) -> std::result::Result<Self, String> {
+        match value.as_str() {
+            Some(OVERLAY) => Ok(Self::Overlay),
+            _ => Wanted::from_value(value).map(Self::Tree),
+        }
+    }
+}
+
 /// Refuses a set that cannot be added, and changes nothing.
-pub(crate) fn check(image: &Image, nodes: &str, host: &Host<'_>) -> Result<()> {
+pub(crate) fn check(image: &Image, nodes: &NodeSet, host: &Host<'_>) -> Result<()> {
     let places = Golden::of(image.name(), host)?;
-    present(&places)?.union(&typed(nodes)?).within_limit()?;
+    present(&places)?.union(nodes).within_limit()?;
     Ok(())
 }
 
 /// Makes trees for nodes that have none. Killed in the middle, the finished ones stay.
-pub(crate) fn add(image: &mut Image, nodes: &str, how: NodeKind, host: &Host<'_>) -> Result<Value> {
+pub(crate) fn add(image: &mut Image, wanted: &NewNodes, host: &Host<'_>) -> Result<Value> {
     let places = Golden::of(image.name(), host)?;
-    let (asked, there) = (typed(nodes)?, present(&places)?);
+    let (asked, there) = (&wanted.nodes, present(&places)?);
     let (new, kept) = (asked.difference(&there), asked.intersection(&there));
     let all = there.union(&new).within_limit()?;
     if !kept.is_empty() {
@@ -50,14 +73,14 @@ pub(crate) fn add(image: &mut Image, nodes: &str, how: NodeKind, host: &Host<'_>
     identities::warn(&places.tree, host);
     host.acquire_directory(&places.work, Hold::Action)?;
     places::make_directory(&places.nodes, 0o755)?;
-    let method = match how {
+    let method = match wanted.method {
         NodeKind::Tree(wanted) => {
             make_trees(&new, &places, SpaceCheck::ToBeChecked, |_| places.tree.clone(), wanted, host)?
                 .to_string()
         }
         NodeKind::Overlay => {
             overlays::add(&new, &places, host)?;
-            "overlay".to_owned()
+            OVERLAY.to_owned()
         }
     };
     image.set("nodes", all.to_string());

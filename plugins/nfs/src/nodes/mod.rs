@@ -12,7 +12,7 @@ pub(crate) use remove::{check as check_removal, remove};
 
 use crate::{exporting, overlays, places::Golden};
 use camino::Utf8Path;
-use disklessset_kit::node_set::{NodeName, NodeSet, NodeSetError};
+use disklessset_kit::node_set::{NodeName, NodeSet};
 use disklessset_plugin_api::{Error, Host, Image, Result};
 use serde_json::Value;
 
@@ -47,11 +47,6 @@ pub(crate) fn in_directory(directory: &Utf8Path) -> Result<NodeSet> {
 pub(crate) fn list(image: &Image, host: &Host<'_>) -> Result<Value> {
     let present = present(&Golden::of(image.name(), host)?)?;
     Ok(present.iter().map(|node| Value::String(node.to_string())).collect())
-}
-
-/// Reads what a user typed.
-fn typed(text: &str) -> Result<NodeSet> {
-    text.parse().map_err(|cause: NodeSetError| cause.into())
 }
 
 /// Sets what follows from the directories after an action was killed.

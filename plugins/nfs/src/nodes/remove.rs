@@ -1,6 +1,6 @@
 //! Removing nodes: out of service by one rename each, and deleted, by as many as take a moment.
 
-use super::{batches::Batches, present, typed};
+use super::{batches::Batches, present};
 use crate::{
     exporting, overlays,
     places::{self, Golden},
@@ -25,8 +25,8 @@ struct Removal {
 }
 
 impl Removal {
-    fn of(image: &Image, nodes: &str, places: &Golden) -> Result<Self> {
-        let (asked, there) = (typed(nodes)?, present(places)?);
+    fn of(image: &Image, nodes: &NodeSet, places: &Golden) -> Result<Self> {
+        let (asked, there) = (nodes, present(places)?);
         let (gone, absent) = (asked.intersection(&there), asked.difference(&there));
         if gone.is_empty() {
             return Err(Error::new(
@@ -42,12 +42,12 @@ impl Removal {
 }
 
 /// Refuses what cannot be removed, and changes nothing.
-pub(crate) fn check(image: &Image, nodes: &str, host: &Host<'_>) -> Result<()> {
+pub(crate) fn check(image: &Image, nodes: &NodeSet, host: &Host<'_>) -> Result<()> {
     Removal::of(image, nodes, &Golden::of(image.name(), host)?).map(drop)
 }
 
 /// Removes the trees of nodes. Killed or stopped in the middle, those that are out of service go, the others stay.
-pub(crate) fn remove(image: &mut Image, nodes: &str, host: &Host<'_>) -> Result<Value> {
+pub(crate) fn remove(image: &mut Image, nodes: &NodeSet, host: &Host<'_>) -> Result<Value> {
     let places = Golden::of(image.name(), host)?;
     let Removal { there, gone, absent, views } = Removal::of(image, nodes, &places)?;
     if !absent.is_empty() {

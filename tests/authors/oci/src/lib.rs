@@ -16,9 +16,10 @@ use disklessset_kit::{
     squashfs::{Layout, Superblock, names_in},
 };
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, BootContext, Command, Error, Finding, Host, Image, ImageClass, ImageName, Kernel,
+    Action, Arguments, BootContext, Command, Error, Finding, Host, Image, ImageClass, ImageName, Kernel,
     Result, declare_module,
 };
+use parameters::{OciLayout, Update};
 use publishing::root_file;
 use serde_json::Value;
 
@@ -26,12 +27,23 @@ use serde_json::Value;
 struct OciImage;
 
 impl ImageClass for OciImage {
-    fn actions(&self) -> Vec<ActionSpec> {
-        parameters::actions()
-    }
-
-    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
-        making::create(image, args, host)
+    /// What edits an image is not among them: the layout is edited, and the image updated.
+    fn actions(&self) -> Vec<Action<Self>> {
+        vec![
+            Action::create(
+                "Create an image from an OCI layout",
+                |_, image, (layout, others): (OciLayout, Arguments), host| {
+                    making::create(image, &parameters::request(layout, others, host)?, host)
+                },
+            )
+            .params(parameters::of_any_tree()),
+            Action::change(
+                "update",
+                "Bring an image up to date with its OCI layout",
+                |_, image, wanted: Update, host| making::update(image, wanted.again, host),
+            )
+            .help("Make an image again when its OCI layout has changed; the old one serves until the new one is whole"),
+        ]
     }
 
     /// Everything outside of the directory is on the host's record.
@@ -70,13 +82,6 @@ impl ImageClass for OciImage {
 
     fn show(&self, image: &Image, _host: &Host<'_>) -> Result<Value> {
         show::show(image)
-    }
-
-    fn action(&self, words: &str, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<Value> {
-        match words {
-            "update" => making::update(image, args.flag("again"), host),
-            other => Err(Error::usage(format!("OCI images have no action {other}"))),
-        }
     }
 
     fn verify(&self, image: &Image, host: &Host<'_>) -> Result<Vec<Finding>> {

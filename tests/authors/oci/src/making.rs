@@ -1,6 +1,6 @@
 //! Making an image of what a layout holds, and making it again.
 
-use crate::{attributes, parameters, publishing, tree};
+use crate::{attributes, publishing, tree};
 use camino::Utf8Path;
 use disklessset_kit::{
     accounts::{RootPassword, root_password_field, set_root_password},
@@ -16,10 +16,9 @@ use disklessset_plugin_api::{Arguments, Error, Hold, Host, Image, Result};
 use serde_json::{Value, json};
 
 /// Creates an image: the tree of the layout, with the kernel's modules and who may log in.
-pub(crate) fn create(image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
-    let request = parameters::request(args, host)?;
+pub(crate) fn create(image: &mut Image, request: &OsTreeRequest, host: &Host<'_>) -> Result<()> {
     let area = host.work_area(image.name(), Hold::Action)?;
-    let (made, facts) = unpack(image, &request, &area, host)?;
+    let (made, facts) = unpack(image, request, &area, host)?;
     if let Support::No = needs::boots_flat(&made, &area.join("tree"), host)? {
         return Err(Error::refused(format!(
             "the initramfs of kernel {} has no overlayfs part: it cannot boot the image",

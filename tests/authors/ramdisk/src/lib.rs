@@ -4,8 +4,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{
-    ActionCheck, ActionSpec, Arguments, BootContext, Boots, Command, Error, Hold, Host, Image, ImageClass,
-    ImageName, Kernel, KernelVersion, ParamKind, ParamSpec, Refusal, Result, declare_module,
+    Action, ActionCheck, BootContext, Boots, Command, Error, Hold, Host, Image, ImageClass, ImageName,
+    Kernel, KernelVersion, ParamKind, Parameters, Refusal, Result, declare_module,
 };
 
 /// The whole system, as the kernel reads it.
@@ -13,46 +13,35 @@ const SYSTEM: &str = "system.cpio.gz";
 
 struct RamdiskImage;
 
+/// What an image is made of.
+#[derive(Parameters)]
+struct Creation {
+    /// The kernel that nodes boot, or from-image for the one the tree brings
+    #[parameter(kind = ParamKind::KernelAlone { from_image: true })]
+    kernel: String,
+    /// The OS tree that it holds
+    tree: Utf8PathBuf,
+}
+
 impl ImageClass for RamdiskImage {
-    fn actions(&self) -> Vec<ActionSpec> {
-        let kernel = ParamSpec::flag(
-            "kernel",
-            ParamKind::KernelAlone { from_image: true },
-            "The kernel that nodes boot, or from-image for the one the tree brings",
-        );
+    fn actions(&self) -> Vec<Action<Self>> {
         vec![
-            ActionSpec::create("Create a ramdisk image")
+            Action::create("Create a ramdisk image", Self::create)
                 .help("Create an image whose initrd is the whole system")
-                .param(kernel.required())
-                .param(ParamSpec::flag("tree", ParamKind::Path, "The OS tree that it holds").required())
                 .needs("cpio")
                 .needs("gzip"),
         ]
     }
 
     fn check(&self, action: &ActionCheck<'_>, _image: &Image, _host: &Host<'_>) -> Result<Vec<Refusal>> {
-        let tree = action.arguments.get::<Utf8PathBuf>("tree")?;
+        let tree = action.arguments.get::<Utf8PathBuf>(Creation::TREE)?;
         let lacks = tree.filter(|tree| tree.join("sbin/init").symlink_metadata().is_err());
         Ok(lacks
-            .map(|tree| Refusal::new("tree", format!("{tree} has no sbin/init, which the kernel starts")))
+            .map(|tree| {
+                Refusal::new(Creation::TREE, format!("{tree} has no sbin/init, which the kernel starts"))
+            })
             .into_iter()
             .collect())
-    }
-
-    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
-        let tree: Utf8PathBuf = args.need("tree")?;
-        let kernel = match args.need::<String>("kernel")?.as_str() {
-            "from-image" => host.kernel_alone_from_tree(&tree)?.kernel,
-            version => {
-                let version =
-                    KernelVersion::parse(version).map_err(|cause| Error::usage(cause.to_string()))?;
-                Kernel::new(version)
-            }
-        };
-        pack(&tree, image, host)?;
-        image.set_kernel_alone(&kernel);
-        image.set("tree", tree.as_str());
-        Ok(())
     }
 
     /// There is nothing outside of the image's directory.
@@ -84,6 +73,24 @@ impl ImageClass for RamdiskImage {
     fn clone_image(&self, source: &Image, image: &mut Image, host: &Host<'_>) -> Result<()> {
         let (from, to) = (source.directory().join(SYSTEM), image.directory().join(SYSTEM));
         host.run(&Command::new("cp").args(["--reflink=auto", "--", from.as_str(), to.as_str()])).map(drop)
+    }
+}
+
+impl RamdiskImage {
+    fn create(&self, image: &mut Image, wanted: Creation, host: &Host<'_>) -> Result<()> {
+        let Creation { kernel, tree } = wanted;
+        let kernel = match kernel.as_str() {
+            "from-image" => host.kernel_alone_from_tree(&tree)?.kernel,
+            version => {
+                let version =
+                    KernelVersion::parse(version).map_err(|cause| Error::usage(cause.to_string()))?;
+                Kernel::new(version)
+            }
+        };
+        pack(&tree, image, host)?;
+        image.set_kernel_alone(&kernel);
+        image.set(Creation::TREE, tree.as_str());
+        Ok(())
     }
 }
 

@@ -2,35 +2,36 @@
 #![forbid(unsafe_code)]
 
 use disklessset_plugin_api::{
-    API_VERSION, ActionSpec, Arguments, Attributes, BootContext, Command, DerivedImageClass, Error, Hold, Host, Image,
-    ImageClass, ImageName, ParamKind, ParamSpec, Result, declare_module, serde_json::Value, serde_json::json,
+    API_VERSION, Action, Attributes, BootContext, Command, DerivedImageClass, Error, Hold, Host, Image, ImageClass,
+    ImageName, ParamKind, Parameters, Result, Secret, SizeOrAuto, declare_module, serde_json::Value, serde_json::json,
 };
 
 struct EraImage;
 
-impl ImageClass for EraImage {
-    fn actions(&self) -> Vec<ActionSpec> {
-        let sizes = ParamKind::Size { min: 100, max: 200, auto: true };
-        vec![
-            ActionSpec::create("Create a frozen image")
-                .param(ParamSpec::flag("degrees", ParamKind::Integer { min: -200, max: 0 }, "How cold").default(-20))
-                .param(ParamSpec::flag("block", sizes, "How large").default("auto"))
-                .param(ParamSpec::flag("secret_recipe", ParamKind::Secret, "The recipe")),
-            ActionSpec::change("ice melt", "Melt an image").confirm("Melt it?"),
-        ]
-    }
+/// How an image is frozen.
+#[derive(Parameters)]
+#[allow(dead_code, reason = "some are declared alone")]
+struct Recipe {
+    /// How cold
+    #[parameter(kind = ParamKind::Integer { min: -200, max: 0 }, default = -20)]
+    degrees: i64,
+    /// How large
+    #[parameter(kind = ParamKind::Size { min: 100, max: 200, auto: true }, default = "auto")]
+    block: Option<SizeOrAuto>,
+    /// The recipe
+    secret_recipe: Option<Secret>,
+}
 
-    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
-        host.info("freezing");
-        host.progress("freezing", 1, 2);
-        host.checkpoint()?;
-        let area = host.work_area(image.name(), Hold::Action)?;
-        let done = host.run(&Command::new("uname").arg("-r").current_dir(area.as_str()))?;
-        image.set("degrees", args.need::<i64>("degrees")?);
-        image.set("uname", done.stdout.trim());
-        let cold = host.step("chill", image, Attributes::from([("by".to_owned(), json!(3))]))?;
-        image.set("chilled", cold);
-        Ok(())
+impl ImageClass for EraImage {
+    fn actions(&self) -> Vec<Action<Self>> {
+        vec![
+            Action::create("Create a frozen image", Self::create),
+            Action::change("ice melt", "Melt an image", |_, image, (): (), _| {
+                image.unset("degrees");
+                Ok("ice melt")
+            })
+            .confirm("Melt it?"),
+        ]
     }
 
     fn remove_files(&self, image: &Image, _host: &Host<'_>) -> Result<()> {
@@ -54,16 +55,26 @@ impl ImageClass for EraImage {
         Ok(json!({ "era": API_VERSION }))
     }
 
-    fn action(&self, words: &str, image: &mut Image, _args: &Arguments, _host: &Host<'_>) -> Result<Value> {
-        image.unset("degrees");
-        Ok(words.into())
-    }
-
     fn step(&self, step: &str, _image: &mut Image, attrs: &Attributes, _host: &Host<'_>) -> Result<Value> {
         match step {
             "chill" => Ok(json!({ "colder": attrs.get("by") })),
             other => Err(Error::not_defined(other)),
         }
+    }
+}
+
+impl EraImage {
+    fn create(&self, image: &mut Image, recipe: Recipe, host: &Host<'_>) -> Result<()> {
+        host.info("freezing");
+        host.progress("freezing", 1, 2);
+        host.checkpoint()?;
+        let area = host.work_area(image.name(), Hold::Action)?;
+        let done = host.run(&Command::new("uname").arg("-r").current_dir(area.as_str()))?;
+        image.set("degrees", recipe.degrees);
+        image.set("uname", done.stdout.trim());
+        let cold = host.step("chill", image, Attributes::from([("by".to_owned(), json!(3))]))?;
+        image.set("chilled", cold);
+        Ok(())
     }
 }
 

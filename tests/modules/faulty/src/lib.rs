@@ -3,8 +3,8 @@
 #![allow(clippy::disallowed_methods, clippy::exit, clippy::print_stdout, reason = "these are the faults")]
 
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, BootContext, Error, Hold, Host, Image, ImageClass, ImageName, ParamKind,
-    ParamSpec, Result, declare_module, serde_json::Value,
+    Action, Arguments, BootContext, Error, Hold, Host, Image, ImageClass, ImageName, ParamKind, ParamSpec,
+    Result, declare_module,
 };
 use std::{
     fs,
@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-const FAULTS: [&str; 28] = [
+const FAULTS: [&str; 29] = [
     "none",
     "forgets-a-file-in-clean",
     "forgets-a-file-in-remove",
@@ -36,6 +36,7 @@ const FAULTS: [&str; 28] = [
     "exits",
     "hangs",
     "boots-another-way-each-time",
+    "boots-no-script",
     "remembers-in-memory",
     "changes-while-reading",
     "changes-the-source-of-a-clone",
@@ -51,20 +52,66 @@ static MADE: OnceLock<String> = OnceLock::new();
 struct FaultyImage;
 
 impl ImageClass for FaultyImage {
-    fn actions(&self) -> Vec<ActionSpec> {
+    fn actions(&self) -> Vec<Action<Self>> {
         let choices = FAULTS.map(str::to_owned).to_vec();
+        let fault = ParamSpec::flag("fault", ParamKind::Choice { choices }, "What is wrong");
         vec![
-            ActionSpec::create("Create a faulty image").param(
-                ParamSpec::flag("fault", ParamKind::Choice { choices }, "What is wrong")
-                    .required()
-                    .sample("none"),
-            ),
-            ActionSpec::read("peek", "Look at an image"),
-            ActionSpec::change("poke", "Change an image"),
+            Action::create("Create a faulty image", Self::create).param(fault.required().sample("none")),
+            Action::read("peek", "Look at an image", Self::peek),
+            Action::change("poke", "Change an image", Self::poke),
         ]
     }
 
-    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
+    fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<()> {
+        match fault_of(image).as_str() {
+            "forgets-a-file-in-clean" => fs::remove_file(forgotten(image.name(), host)?)?,
+            "panics-in-remove" => panic!("nobody expected this either"),
+            "fails-to-remove" => return Err(Error::failed("there is always something")),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn clean(&self, name: &ImageName, host: &Host<'_>) -> Result<()> {
+        // Of the image it knows the name alone: which fault it is says the configuration.
+        match host.config()?["clean"].as_str() {
+            Some("panics") => panic!("nobody cleans {name}"),
+            // Only this class knows of it: without the module nobody does.
+            Some("by-name") => drop(fs::remove_file(forgotten(name, host)?)),
+            // A pattern that is too wide.
+            Some("takes-too-much") => {
+                for entry in fs::read_dir(host.paths()?.kernels)? {
+                    fs::remove_file(entry?.path())?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn get_boot_file_template(&self, image: &Image, boot: &BootContext, _host: &Host<'_>) -> Result<String> {
+        match fault_of(image).as_str() {
+            "boots-another-way-each-time" => {
+                Ok(format!("#!ipxe\necho {}\necho {}\n", boot.image, std::process::id()))
+            }
+            "boots-no-script" => Ok(format!("echo {}\n", boot.image)),
+            _ => Ok(format!("#!ipxe\necho {}\n", boot.image)),
+        }
+    }
+
+    fn clone_image(&self, source: &Image, image: &mut Image, host: &Host<'_>) -> Result<()> {
+        fs::copy(source.directory().join("part"), image.directory().join("part"))?;
+        match fault_of(source).as_str() {
+            "forgets-a-file-in-clean" => fs::write(forgotten(image.name(), host)?, "x")?,
+            "changes-the-source-of-a-clone" => fs::write(source.directory().join("cloned"), "x")?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl FaultyImage {
+    fn create(&self, image: &mut Image, args: Arguments, host: &Host<'_>) -> Result<()> {
         let fault: String = args.need("fault")?;
         image.set("fault", fault.as_str());
         let work = host.work_area(image.name(), Hold::Action)?;
@@ -113,63 +160,19 @@ impl ImageClass for FaultyImage {
         Ok(())
     }
 
-    fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<()> {
-        match fault_of(image).as_str() {
-            "forgets-a-file-in-clean" => fs::remove_file(forgotten(image.name(), host)?)?,
-            "panics-in-remove" => panic!("nobody expected this either"),
-            "fails-to-remove" => return Err(Error::failed("there is always something")),
-            _ => {}
+    fn peek(&self, image: &Image, (): (), host: &Host<'_>) -> Result<()> {
+        if fault_of(image) == "changes-while-reading" {
+            fs::write(host.paths()?.images.join(image.name().as_str()).join("peeked"), "x")?;
         }
         Ok(())
     }
 
-    fn clean(&self, name: &ImageName, host: &Host<'_>) -> Result<()> {
-        // Of the image it knows the name alone: which fault it is says the configuration.
-        match host.config()?["clean"].as_str() {
-            Some("panics") => panic!("nobody cleans {name}"),
-            // Only this class knows of it: without the module nobody does.
-            Some("by-name") => drop(fs::remove_file(forgotten(name, host)?)),
-            // A pattern that is too wide.
-            Some("takes-too-much") => {
-                for entry in fs::read_dir(host.paths()?.kernels)? {
-                    fs::remove_file(entry?.path())?;
-                }
-            }
-            _ => {}
+    fn poke(&self, image: &mut Image, (): (), _host: &Host<'_>) -> Result<()> {
+        if fault_of(image) == "remembers-in-memory" && MADE.get().is_none() {
+            return Err(Error::failed("this image was made by somebody else"));
         }
+        image.set("poked", "yes");
         Ok(())
-    }
-
-    fn get_boot_file_template(&self, image: &Image, boot: &BootContext, _host: &Host<'_>) -> Result<String> {
-        let last = match fault_of(image).as_str() {
-            "boots-another-way-each-time" => format!("echo {}\n", std::process::id()),
-            _ => String::new(),
-        };
-        Ok(format!("#!ipxe\necho {}\n{last}", boot.image))
-    }
-
-    fn clone_image(&self, source: &Image, image: &mut Image, host: &Host<'_>) -> Result<()> {
-        fs::copy(source.directory().join("part"), image.directory().join("part"))?;
-        match fault_of(source).as_str() {
-            "forgets-a-file-in-clean" => fs::write(forgotten(image.name(), host)?, "x")?,
-            "changes-the-source-of-a-clone" => fs::write(source.directory().join("cloned"), "x")?,
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn action(&self, words: &str, image: &mut Image, _args: &Arguments, host: &Host<'_>) -> Result<Value> {
-        match (words, fault_of(image).as_str()) {
-            ("peek", "changes-while-reading") => {
-                fs::write(host.paths()?.images.join(image.name().as_str()).join("peeked"), "x")?;
-            }
-            ("poke", "remembers-in-memory") if MADE.get().is_none() => {
-                return Err(Error::failed("this image was made by somebody else"));
-            }
-            ("poke", _) => image.set("poked", "yes"),
-            _ => {}
-        }
-        Ok(Value::Null)
     }
 }
 

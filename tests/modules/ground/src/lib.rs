@@ -4,12 +4,33 @@
 #![allow(clippy::disallowed_methods, reason = "a module of another author writes its files as it likes")]
 
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, BootContext, Error, Host, Image, ImageClass, ImageName, Kernel, ParamKind,
-    ParamSpec, Result, declare_module, serde_json::Value, serde_json::json,
+    Action, BootContext, Error, Host, Image, ImageClass, ImageName, Kernel, Parameters, Result,
+    declare_module, serde_json::Value, serde_json::json,
 };
 use std::fs;
 
 struct GroundImage;
+
+/// What a new image is like.
+#[derive(Parameters)]
+struct Creation {
+    /// The text
+    #[parameter(default = "plain")]
+    text: String,
+    /// Dig deeper
+    deep: bool,
+    /// Die in the middle
+    #[parameter(not_asked)]
+    crash: bool,
+}
+
+/// A coat of paint.
+#[derive(Parameters)]
+struct Coat {
+    /// The colour
+    #[parameter(position, sample = "green")]
+    colour: String,
+}
 
 /// What is left outside.
 fn trace(name: &ImageName, host: &Host<'_>) -> Result<camino::Utf8PathBuf> {
@@ -17,32 +38,26 @@ fn trace(name: &ImageName, host: &Host<'_>) -> Result<camino::Utf8PathBuf> {
 }
 
 impl ImageClass for GroundImage {
-    fn actions(&self) -> Vec<ActionSpec> {
-        let flag = |name: &str, help: &str| ParamSpec::flag(name, ParamKind::Flag, help);
+    fn actions(&self) -> Vec<Action<Self>> {
         vec![
-            ActionSpec::create("Create an image on the ground")
-                .param(ParamSpec::flag("text", ParamKind::Text, "The text").default("plain"))
-                .param(flag("deep", "Dig deeper"))
-                .param(flag("crash", "Die in the middle").not_asked()),
-            ActionSpec::change("paint", "Paint it")
-                .param(ParamSpec::position("colour", ParamKind::Text, "The colour").sample("green")),
-            ActionSpec::read("tell", "Tell its text"),
-            ActionSpec::overview("census", "Count the images"),
-            ActionSpec::change("wipe", "Wipe it").confirm("The text is lost. Go on?").safe_to_try(),
-            ActionSpec::change("dig", "Dig by hand").never_tried("it wants a spade"),
+            Action::create("Create an image on the ground", Self::create),
+            Action::change("paint", "Paint it", Self::paint),
+            Action::read("tell", "Tell its text", |_, image, (): (), _| Ok(text_of(image))),
+            Action::overview("census", "Count the images", |_, (): (), host| {
+                Ok(json!({ "ground": host.images("GroundImage")? }))
+            }),
+            Action::change("wipe", "Wipe it", |_, image, (): (), _| {
+                image.set(Creation::TEXT, "");
+                Ok(())
+            })
+            .confirm("The text is lost. Go on?")
+            .safe_to_try(),
+            Action::change("dig", "Dig by hand", |_, image, (): (), _| {
+                image.set(Creation::DEEP, true);
+                Ok(())
+            })
+            .never_tried("it wants a spade"),
         ]
-    }
-
-    fn create_new_image(&self, image: &mut Image, args: &Arguments, host: &Host<'_>) -> Result<()> {
-        fs::write(trace(image.name(), host)?, "")?;
-        if args.flag("crash") {
-            std::process::abort();
-        }
-        let text: String = args.need("text")?;
-        fs::write(image.directory().join("text"), &text)?;
-        image.set("text", text);
-        image.set("deep", args.flag("deep"));
-        Ok(())
     }
 
     fn remove_files(&self, image: &Image, host: &Host<'_>) -> Result<()> {
@@ -73,29 +88,35 @@ impl ImageClass for GroundImage {
         Ok(json!({ "ground": true }))
     }
 
-    fn action(&self, words: &str, image: &mut Image, args: &Arguments, _host: &Host<'_>) -> Result<Value> {
-        match words {
-            "paint" => {
-                let coats = image.text("coats").unwrap_or_default().to_owned();
-                image.set("coats", format!("{coats}{} ", args.need::<String>("colour")?));
-            }
-            "wipe" => image.set("text", ""),
-            "dig" => image.set("deep", true),
-            _ => return Ok(image.text("text").unwrap_or_default().into()),
-        }
-        Ok(Value::Null)
-    }
-
-    fn overview(&self, _words: &str, _args: &Arguments, host: &Host<'_>) -> Result<Value> {
-        Ok(json!({ "ground": host.images("GroundImage")? }))
-    }
-
     fn check_removal(&self, image: &Image, _host: &Host<'_>) -> Result<()> {
         match image.text("text").as_deref() {
             Some("kept") => Err(Error::refused("the ground keeps it")),
             _ => Ok(()),
         }
     }
+}
+
+impl GroundImage {
+    fn create(&self, image: &mut Image, wanted: Creation, host: &Host<'_>) -> Result<()> {
+        fs::write(trace(image.name(), host)?, "")?;
+        if wanted.crash {
+            std::process::abort();
+        }
+        fs::write(image.directory().join("text"), &wanted.text)?;
+        image.set(Creation::TEXT, wanted.text);
+        image.set(Creation::DEEP, wanted.deep);
+        Ok(())
+    }
+
+    fn paint(&self, image: &mut Image, wanted: Coat, _host: &Host<'_>) -> Result<()> {
+        let coats = image.text("coats").unwrap_or_default();
+        image.set("coats", format!("{coats}{} ", wanted.colour));
+        Ok(())
+    }
+}
+
+fn text_of(image: &Image) -> String {
+    image.text(Creation::TEXT).unwrap_or_default()
 }
 
 declare_module! {

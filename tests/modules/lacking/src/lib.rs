@@ -3,20 +3,15 @@
 #![forbid(unsafe_code)]
 
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, BootContext, Error, Host, Image, ImageClass, ImageName, ParamKind, ParamSpec,
-    Result, declare_module,
+    Action, BootContext, Host, Image, ImageClass, ImageName, ParamKind, Parameters, Result, declare_module,
 };
 
 /// Its author has forgotten the creation.
 struct Barren;
 
 impl ImageClass for Barren {
-    fn actions(&self) -> Vec<ActionSpec> {
-        vec![ActionSpec::read("peek", "Look at an image")]
-    }
-
-    fn create_new_image(&self, _image: &mut Image, _args: &Arguments, _host: &Host<'_>) -> Result<()> {
-        Err(Error::usage("nobody gets here"))
+    fn actions(&self) -> Vec<Action<Self>> {
+        vec![Action::read("peek", "Look at an image", |_, _, (): (), _| -> Result<()> { Ok(()) })]
     }
 
     fn remove_files(&self, _image: &Image, _host: &Host<'_>) -> Result<()> {
@@ -41,21 +36,29 @@ impl ImageClass for Barren {
     }
 }
 
+/// What the other class is told.
+#[derive(Parameters)]
+struct Creation {
+    /// Where it comes from
+    #[parameter(kind = ParamKind::Source, default = "apt")]
+    source: String,
+    /// Its own
+    #[parameter(default = "here")]
+    origin_from: String,
+}
+
+fn create(_class: &Clash, image: &mut Image, wanted: Creation, _host: &Host<'_>) -> Result<()> {
+    image.set("source", wanted.source);
+    image.set("from", wanted.origin_from);
+    Ok(())
+}
+
 /// Its parameter `origin_from` is also that of the source `origin`, as an action has it.
 struct Clash;
 
 impl ImageClass for Clash {
-    fn actions(&self) -> Vec<ActionSpec> {
-        vec![
-            ActionSpec::create("Create an image that needs nothing")
-                .param(ParamSpec::flag("source", ParamKind::Source, "Where it comes from").default("apt"))
-                .param(ParamSpec::flag("origin_from", ParamKind::Text, "Its own").default("here")),
-        ]
-    }
-
-    fn create_new_image(&self, image: &mut Image, args: &Arguments, _host: &Host<'_>) -> Result<()> {
-        image.set("source", args.need::<String>("source")?);
-        Ok(())
+    fn actions(&self) -> Vec<Action<Self>> {
+        vec![Action::create("Create an image that needs nothing", create)]
     }
 
     fn remove_files(&self, _image: &Image, _host: &Host<'_>) -> Result<()> {

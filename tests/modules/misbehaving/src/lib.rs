@@ -2,19 +2,15 @@
 #![forbid(unsafe_code)]
 
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, BootContext, Error, ErrorKind, Hold, Host, Image, ImageClass, ImageName, Result,
-    declare_module,
+    Action, BootContext, Error, ErrorKind, Hold, Host, Image, ImageClass, ImageName, Result, declare_module,
 };
 
 /// Panics in every step.
 struct PanicImage;
 
 impl ImageClass for PanicImage {
-    fn actions(&self) -> Vec<ActionSpec> {
-        vec![ActionSpec::create("Create an image and panic")]
-    }
-    fn create_new_image(&self, image: &mut Image, _args: &Arguments, _host: &Host<'_>) -> Result<()> {
-        panic!("no image {}", image.name())
+    fn actions(&self) -> Vec<Action<Self>> {
+        vec![Action::create("Create an image and panic", Self::create)]
     }
     fn remove_files(&self, _image: &Image, _host: &Host<'_>) -> Result<()> {
         let nothing: std::result::Result<(), &str> =
@@ -35,6 +31,12 @@ impl ImageClass for PanicImage {
     }
 }
 
+impl PanicImage {
+    fn create(&self, image: &mut Image, (): (), _host: &Host<'_>) -> Result<()> {
+        panic!("no image {}", image.name())
+    }
+}
+
 /// Panics when it is dropped.
 struct Bomb;
 
@@ -48,12 +50,8 @@ impl Drop for Bomb {
 struct DropImage(#[allow(dead_code, reason = "only its destructor matters")] Bomb);
 
 impl ImageClass for DropImage {
-    fn actions(&self) -> Vec<ActionSpec> {
-        vec![ActionSpec::create("Create an image and panic at the end").words("create-drop")]
-    }
-    fn create_new_image(&self, _image: &mut Image, _args: &Arguments, _host: &Host<'_>) -> Result<()> {
-        let _bomb = Bomb;
-        Ok(())
+    fn actions(&self) -> Vec<Action<Self>> {
+        vec![Action::create("Create an image and panic at the end", Self::create).words("create-drop")]
     }
     fn remove_files(&self, _image: &Image, _host: &Host<'_>) -> Result<()> {
         Ok(())
@@ -76,18 +74,19 @@ impl ImageClass for DropImage {
     }
 }
 
+impl DropImage {
+    fn create(&self, _image: &mut Image, (): (), _host: &Host<'_>) -> Result<()> {
+        let _bomb = Bomb;
+        Ok(())
+    }
+}
+
 /// Returns errors.
 struct ErrorImage;
 
 impl ImageClass for ErrorImage {
-    fn actions(&self) -> Vec<ActionSpec> {
-        vec![ActionSpec::create("Create an image and fail").words("create-error")]
-    }
-    fn create_new_image(&self, image: &mut Image, _args: &Arguments, _host: &Host<'_>) -> Result<()> {
-        Err(Error::new(ErrorKind::BUSY, "no space left")
-            .because("the disk is small")
-            .context(format!("cannot fill image {}", image.name()))
-            .hint("buy a disk"))
+    fn actions(&self) -> Vec<Action<Self>> {
+        vec![Action::create("Create an image and fail", Self::create).words("create-error")]
     }
     fn remove_files(&self, _image: &Image, host: &Host<'_>) -> Result<()> {
         host.call("no such service", &())
@@ -104,17 +103,21 @@ impl ImageClass for ErrorImage {
     }
 }
 
+impl ErrorImage {
+    fn create(&self, image: &mut Image, (): (), _host: &Host<'_>) -> Result<()> {
+        Err(Error::new(ErrorKind::BUSY, "no space left")
+            .because("the disk is small")
+            .context(format!("cannot fill image {}", image.name()))
+            .hint("buy a disk"))
+    }
+}
+
 /// Ends the process, as a C library in a module may: in the midst of a creation, and says that all went well.
 struct ExitImage;
 
 impl ImageClass for ExitImage {
-    fn actions(&self) -> Vec<ActionSpec> {
-        vec![ActionSpec::create("Create an image and exit").words("create-exit")]
-    }
-    #[allow(clippy::exit, reason = "what modules should not do")]
-    fn create_new_image(&self, image: &mut Image, _args: &Arguments, host: &Host<'_>) -> Result<()> {
-        host.work_area(image.name(), Hold::Image)?;
-        std::process::exit(0)
+    fn actions(&self) -> Vec<Action<Self>> {
+        vec![Action::create("Create an image and exit", Self::create).words("create-exit")]
     }
     fn remove_files(&self, _image: &Image, _host: &Host<'_>) -> Result<()> {
         Ok(())
@@ -132,6 +135,14 @@ impl ImageClass for ExitImage {
     }
     fn clone_image(&self, _source: &Image, _image: &mut Image, _host: &Host<'_>) -> Result<()> {
         Ok(())
+    }
+}
+
+impl ExitImage {
+    #[allow(clippy::exit, reason = "what modules should not do")]
+    fn create(&self, image: &mut Image, (): (), host: &Host<'_>) -> Result<()> {
+        host.work_area(image.name(), Hold::Image)?;
+        std::process::exit(0)
     }
 }
 

@@ -1,12 +1,12 @@
 //! A module that panics when it is asked for its description.
 #![forbid(unsafe_code)]
 
-use disklessset_plugin_api::{ActionSpec, DerivedImageClass, declare_module};
+use disklessset_plugin_api::{Action, DerivedImageClass, declare_module};
 
 struct MuteImage;
 
 impl DerivedImageClass for MuteImage {
-    fn actions(&self) -> Vec<ActionSpec> {
+    fn actions(&self) -> Vec<Action<Self>> {
         panic!("cannot describe myself")
     }
 }

@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, Attributes, BootContext, DerivedImageClass, Host, Image, ImageClass, ImageName,
-    Result, declare_module,
+    Action, Attributes, BootContext, DerivedImageClass, Error, Host, Image, ImageClass, ImageName, Result,
+    declare_module,
 };
 use disklessset_plugin_api::{messages::steps, serde_json::Value, serde_json::json};
 
@@ -28,16 +28,13 @@ impl DerivedImageClass for TunedDemo {
 struct PackedImage;
 
 impl ImageClass for PackedImage {
-    fn actions(&self) -> Vec<ActionSpec> {
+    fn actions(&self) -> Vec<Action<Self>> {
         vec![
-            ActionSpec::create("Create a packed image").words("create-packed"),
-            ActionSpec::read("describe", "Describe the packing"),
+            Action::create("Create a packed image", pack).words("create-packed"),
+            Action::read("describe", "Describe the packing", |_, _, (): (), _| -> Result<()> {
+                Err(Error::failed("nobody can describe it"))
+            }),
         ]
-    }
-    fn create_new_image(&self, image: &mut Image, _args: &Arguments, host: &Host<'_>) -> Result<()> {
-        let how = host.step("pack", image, Attributes::new())?;
-        image.set("packed", how);
-        Ok(())
     }
     fn remove_files(&self, _image: &Image, _host: &Host<'_>) -> Result<()> {
         Ok(())
@@ -65,12 +62,18 @@ impl ImageClass for PackedImage {
     }
 }
 
+fn pack<C>(_class: &C, image: &mut Image, (): (), host: &Host<'_>) -> Result<()> {
+    let how = host.step("pack", image, Attributes::new())?;
+    image.set("packed", how);
+    Ok(())
+}
+
 /// Changes the packing alone.
 struct BetterPackedImage;
 
 impl DerivedImageClass for BetterPackedImage {
-    fn actions(&self) -> Vec<ActionSpec> {
-        vec![ActionSpec::create("Create a better packed image").words("create-better")]
+    fn actions(&self) -> Vec<Action<Self>> {
+        vec![Action::create("Create a better packed image", pack).words("create-better")]
     }
     fn step(&self, step: &str, image: &mut Image, attrs: &Attributes, host: &Host<'_>) -> Result<Value> {
         if step != "pack" {

@@ -10,7 +10,8 @@ use crate::failure::{self, Failure};
 use crate::say;
 use crate::source_tree::SourceTree;
 
-const PACKAGES: [&str; 3] = ["disklessset-plugin-api", "disklessset-system", "disklessset-kit"];
+const PACKAGES: [&str; 4] =
+    ["disklessset-plugin-api-derive", "disklessset-plugin-api", "disklessset-system", "disklessset-kit"];
 
 /// Packs them, and builds what was packed.
 pub(crate) fn check(tree: &SourceTree, cargo: &Tool, report: &mut Report) {
