@@ -99,7 +99,12 @@ fn a_damaged_root_image_is_the_cause() {
     );
     let root = world();
     let _ = root.disklessset(&["clone", "node", "damaged"]).run().expect_done();
-    let file = root.image_dir("damaged").join("squashfs.img");
+    // A root image of its own, of which no other image has anything.
+    let edit = ["livenet", "exec", "damaged", "--", "sh", "-c", "echo damaged > /etc/motd"];
+    let _ = root.disklessset(&edit).limit(PATIENCE).run().expect_done();
+    let boot = std::fs::read_to_string(root.image_dir("damaged").join("boot.ipxe")).unwrap();
+    let digest = boot.split_once("root=live:").unwrap().1.split_whitespace().next().unwrap();
+    let file = root.oci_dir().join("blobs/sha256").join(digest.rsplit('/').next().unwrap());
     std::fs::File::options().write(true).open(file).unwrap().set_len(1 << 20).unwrap();
     let _ = prove(root, "damaged").expect_code(1).expect_said("root image");
     let _ = root.disklessset(&["remove", "damaged", "--yes"]).run().expect_done();

@@ -176,7 +176,8 @@ impl Examiner<'_> {
                 .map_err(|cause| cause.to_string())?;
             let directory = self.layout.kernels_dir();
             atomic_file::replace(&directory.join(kernel.vmlinuz()), b"no kernel", 0o644).map_err(told)?;
-            atomic_file::replace(&directory.join(kernel.initramfs()), &initramfs(), 0o644).map_err(told)?;
+            atomic_file::replace(&directory.join(kernel.initramfs()), &initramfs(version), 0o644)
+                .map_err(told)?;
         }
         Ok(())
     }
@@ -394,12 +395,19 @@ fn without_creation(class: &str, registry: &ModuleRegistry) -> (Outcome, String)
     }
 }
 
-/// An uncompressed archive with nothing but dracut's list of its parts (the format is cpio's "newc"): whoever asks what an
+/// Drivers of file systems that a root can have.
+const DRIVERS: [&str; 8] = ["btrfs", "erofs", "ext4", "isofs", "nfs", "overlay", "squashfs", "xfs"];
+
+/// An uncompressed archive with dracut's list of its parts and the names of drivers (the format is cpio's "newc"): whoever asks what an
 /// initramfs can do gets an answer.
-fn initramfs() -> Vec<u8> {
+fn initramfs(version: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let parts = "base\nnfs\nnetwork\ndmsquash-live\nlivenet\noverlayfs\n";
-    for (name, text) in [("usr/lib/dracut/modules.txt", parts), ("TRAILER!!!", "")] {
+    let drivers = DRIVERS.map(|driver| format!("usr/lib/modules/{version}/kernel/fs/{driver}/{driver}.ko"));
+    let files = std::iter::once(("usr/lib/dracut/modules.txt", parts))
+        .chain(drivers.iter().map(|name| (name.as_str(), "")))
+        .chain([("TRAILER!!!", "")]);
+    for (name, text) in files {
         out.extend(b"070701");
         for field in 0..13 {
             let value = match field {

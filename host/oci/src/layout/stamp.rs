@@ -66,24 +66,19 @@ impl Layout {
         serde_json::from_slice(&text).ok()
     }
 
-    /// Not flushed: a record that a power failure takes away, or leaves empty, costs one look at the blob.
+    /// Written in place and not flushed: a record that is half there, empty or gone costs one look at the blob. So does one for which
+    /// there is no room.
     pub(super) fn record_stamp(&self, digest: &Digest, stamp: &Stamp) -> Result<(), LayoutError> {
         let path = self.stamps.join(digest.hex());
-        let aside = self.stamps.join(format!(".{}.{}.new", digest.hex(), std::process::id()));
         let text = serde_json::to_vec(stamp).map_err(FileError::of("write", &path))?;
-        let made = File::options().write(true).create(true).truncate(true).mode(0o600).open(&aside);
+        let made = File::options().write(true).create(true).truncate(true).mode(0o600).open(&path);
         match made.and_then(|mut file| file.write_all(&text)) {
-            Ok(()) => Ok(std::fs::rename(&aside, &path).map_err(FileError::of("rename", &aside))?),
-            Err(cause) => {
-                let full = matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-                let removed = std::fs::remove_file(&aside);
-                // One that is not there is no fault: the blob is hashed once more.
-                if full && removed.is_ok() {
-                    self.forget_stamp(digest)
-                } else {
-                    Err(FileError::of("write", &aside)(cause).into())
-                }
+            Err(cause)
+                if matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+            {
+                self.forget_stamp(digest)
             }
+            written => Ok(written.map_err(FileError::of("write", &path))?),
         }
     }
 
