@@ -30,6 +30,7 @@ pub(crate) const HOST: [HostCrate; 5] = [
             "configuration",
             "integrity",
             "out_of_space",
+            "comparison",
             "needs",
             "module_files",
             "installations",
