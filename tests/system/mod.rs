@@ -8,6 +8,7 @@ mod author_oci;
 mod author_ramdisk;
 mod author_sources;
 mod cleaning_many;
+mod comparing;
 mod cpio;
 mod dnf;
 mod dnf_faults;

@@ -9,7 +9,8 @@ use std::io::{self, Write};
 const PIECE: usize = 64 * 1024;
 
 impl Output {
-    /// Prints one document, as [`Output::document`] does for programs, piece by piece. Nothing may be printed while it is made.
+    /// Prints one document, as [`Output::document`] does for programs, piece by piece. Nothing may be printed
+    /// while it is made.
     ///
     /// # Errors
     /// When the value cannot be read to its end. What cannot be written is told at the end of the program.

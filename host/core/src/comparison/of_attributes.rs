@@ -36,7 +36,8 @@ pub struct AttributeChange {
     pub values: Option<Changed<Value>>,
 }
 
-/// Compares attributes but those in `told`, which are told of elsewhere. `is_secret` decides by name and value.
+/// Compares attributes but those in `told`, which are told of elsewhere. `is_secret` decides by name and
+/// value.
 pub(crate) fn compare_attributes(
     old: &Attributes,
     new: &Attributes,

@@ -1,4 +1,5 @@
-//! What was found of files, in a file without a name: three hundred thousand of them take no memory, and a kill leaves nothing.
+//! What was found of files, in a file without a name: three hundred thousand of them take no memory, and a
+//! kill leaves nothing.
 
 use super::files::FileDifference;
 use crate::system::FileError;

@@ -38,7 +38,8 @@ pub struct ImageComparison {
 }
 
 impl ImageManager<'_> {
-    /// Compares two images: what is on record of them, and their OS trees. Both are locked meanwhile; nothing is changed.
+    /// Compares two images: what is on record of them, and their OS trees. Both are locked meanwhile; nothing
+    /// is changed.
     ///
     /// # Errors
     /// When one is not there or in use, has no OS tree, or its tree cannot be shown.

@@ -34,7 +34,8 @@ impl Reader {
         Self { old: vec![0; PIECE], new: vec![0; PIECE] }
     }
 
-    /// Compares two files of this size byte by byte. Holes that both have are passed over where they are `sparse`.
+    /// Compares two files of this size byte by byte. Holes that both have are passed over where they are
+    /// `sparse`.
     ///
     /// # Errors
     /// When one cannot be read; outside, when a stop was asked for.

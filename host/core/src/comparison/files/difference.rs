@@ -167,7 +167,8 @@ pub enum Aspect {
         /// In the second tree.
         new: Option<String>,
     },
-    /// Any other extended attribute; access control lists are `system.posix_acl_access` and `system.posix_acl_default`.
+    /// Any other extended attribute; access control lists are `system.posix_acl_access` and
+    /// `system.posix_acl_default`.
     Xattr {
         /// Its name.
         name: String,

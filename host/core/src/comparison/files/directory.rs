@@ -73,7 +73,8 @@ impl Directory {
         rustix::fs::readlinkat(&self.open, name, Vec::new())
     }
 
-    /// A path that means an entry and nothing else, for calls that take no descriptor. A link at its end must not be followed.
+    /// A path that means an entry and nothing else, for calls that take no descriptor. A link at its end must
+    /// not be followed.
     pub(super) fn path_of(&self, name: &CStr) -> Result<CString> {
         let mut path = beneath::own_path(&self.open).into_bytes();
         path.push(b'/');

@@ -1,4 +1,5 @@
-//! How the files of two trees differ: two sorted walks side by side, through descriptors, so that no link leads out of a tree.
+//! How the files of two trees differ: two sorted walks side by side, through descriptors, so that no link
+//! leads out of a tree.
 
 mod capabilities;
 mod content;

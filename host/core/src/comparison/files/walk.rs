@@ -19,9 +19,11 @@ use std::{
     ffi::{CStr, CString},
 };
 
-/// Directories in each other, deeper than an operating system has them: each takes an open file in each tree while it is walked through.
+/// Directories in each other, deeper than an operating system has them: each takes an open file in each tree
+/// while it is walked through.
 const DEEPEST: usize = 200;
-/// The most that the names of the directories on the way may take of memory in each tree. Half a million names of usual length do.
+/// The most that the names of the directories on the way may take of memory in each tree. Half a million
+/// names of usual length do.
 const MOST_NAMES: usize = 24 * 1024 * 1024;
 
 /// Who hears of what a walk finds, and can end it with an error.

@@ -64,7 +64,8 @@ impl Database {
         }
     }
 
-    /// Names the files of packages, absolute paths as the database has them, until `file` has enough. What cannot be read is left out: it
+    /// Names the files of packages, absolute paths as the database has them, until `file` has enough. What
+    /// cannot be read is left out: it
     /// only groups.
     pub(super) fn files(
         &self,

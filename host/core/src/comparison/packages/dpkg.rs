@@ -1,4 +1,5 @@
-//! The database of dpkg: one file with a paragraph for each package, or a directory with a file for each (images without a shell).
+//! The database of dpkg: one file with a paragraph for each package, or a directory with a file for each
+//! (images without a shell).
 
 use super::{
     compared::{Key, Packages},
@@ -81,7 +82,8 @@ fn paragraph(mut fields: BTreeMap<&str, String>, packages: &mut Packages) -> io:
 }
 
 impl Database {
-    /// The lists of files lie beside each other, one a package; the name has the architecture where there can be several.
+    /// The lists of files lie beside each other, one a package; the name has the architecture where there can
+    /// be several.
     pub(super) fn files(
         &self,
         wanted: &dyn Fn(&Key) -> Option<u32>,

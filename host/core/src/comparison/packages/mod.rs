@@ -17,7 +17,8 @@ use compared::Pairs;
 use database::{Database, Unreadable};
 use disklessset_plugin_api::Result;
 
-/// Compares the packages of two trees. A database that cannot be read is told of: its packages are not *removed*.
+/// Compares the packages of two trees. A database that cannot be read is told of: its packages are not
+/// *removed*.
 ///
 /// # Errors
 /// When a stop was asked for.

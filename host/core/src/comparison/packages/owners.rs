@@ -13,7 +13,8 @@ use std::{
 
 /// More files of packages than this are not remembered: they stand for themselves then.
 const MOST: usize = 1 << 20;
-/// Directories that distributions have moved below `/usr`, with a link left: their databases name files by either path.
+/// Directories that distributions have moved below `/usr`, with a link left: their databases name files by
+/// either path.
 const MOVED: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
 /// Remembers files by a number made from their paths, of a kind that nobody outside can foresee.

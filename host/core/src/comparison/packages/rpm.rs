@@ -1,4 +1,5 @@
-//! The database of rpm, read by rpm itself: it has several forms, and a tree's own rpm reads the tree's. That runs confined in the tree,
+//! The database of rpm, read by rpm itself: it has several forms, and a tree's own rpm reads the tree's. That
+//! runs confined in the tree,
 //! which it cannot change; where it cannot read it, the server's rpm does.
 
 use super::{
@@ -70,7 +71,8 @@ pub(super) fn read(tree: Tree, trees: &Trees<'_>, which: Which) -> Read<Option<D
     Ok(Err(Unreadable(reasons.join("; "))))
 }
 
-/// All packages of a database. One that has none, and one that rpm complains of, is not read: what is missing is not removed.
+/// All packages of a database. One that has none, and one that rpm complains of, is not read: what is missing
+/// is not removed.
 fn packages(program: &Program, copy: &Utf8Path) -> Read<Packages> {
     let mut found = Packages::new();
     let mut complaint = None;

@@ -5,7 +5,8 @@ use super::*;
 use camino::{Utf8Path, Utf8PathBuf};
 use std::{fs, os::unix::fs::symlink};
 
-const VIM: &str = "Package: vim\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2:9.0\nDescription: editor\n Package: no\n";
+const VIM: &str = "Package: vim\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2:9.0\n\
+                   Description: editor\n Package: no\n";
 
 struct Pair(tempfile::TempDir);
 

@@ -17,7 +17,8 @@ const PIECE: usize = 64 * 1024;
 const FEW: u64 = 20;
 /// So many packages are named with the numbers of their files.
 const MOST_PACKAGES: usize = 8;
-/// Directories whose content says nothing of an image: caches, logs, what is there for a while. Each gets one line.
+/// Directories whose content says nothing of an image: caches, logs, what is there for a while. Each gets one
+/// line.
 const PASSING: [&str; 8] = [
     "/run",
     "/tmp",

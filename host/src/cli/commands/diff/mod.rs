@@ -23,10 +23,7 @@ pub(crate) fn command() -> Command {
         .about("Show how two images differ: packages, files, kernel and parameters")
         .arg(word("image", "IMAGE", "The first image"))
         .arg(word("other", "OTHER", "The image that it is compared with"))
-        .arg(switch(
-            "files",
-            "Print each file that differs [default: those of packages and full directories are counted]",
-        ))
+        .arg(switch("files", "Print each file that differs instead of numbers of them"))
         .arg(switch("exit-code", "End with 1 when the images differ, or not everything can be compared"))
 }
 

@@ -20,7 +20,8 @@ fn a_line_says_in_what_a_file_differs_and_is_one_line() {
     let text = line(&changed(vec![same_size, mode, capabilities, acl]), 0);
     assert_eq!(
         text,
-        "  ~ /usr/bin/ping\\n\\u{1b}[2J: content, mode 0755 -> 4755, capabilities none -> cap_net_raw=ep, ACL added\n"
+        "  ~ /usr/bin/ping\\n\\u{1b}[2J: content, mode 0755 -> 4755, \
+         capabilities none -> cap_net_raw=ep, ACL added\n"
     );
 }
 
