@@ -55,7 +55,7 @@ fn diff_tells_what_differs_and_changes_nothing() {
         "packages: 0 added, 0 removed, 1 changed",
         "  ~ vim 2:9.0 -> 2:9.1 (amd64)",
         "  ~ /usr/bin/ping: mode 0755 -> 4755, capabilities none -> cap_net_raw=ep",
-        "  ~ /etc/passwd: content, 30 -> 52 bytes",
+        "  ~ /etc/passwd: content, 30 -> 51 bytes",
         "  ~ /srv: owner 0 -> 7, group 0 -> 8",
         "  + /etc/motd",
         "  - /etc/gone",
@@ -173,6 +173,21 @@ fn diff_reads_the_database_of_rpm_with_the_rpm_of_the_tree_or_the_servers() {
     let said =
         told.lines().any(|line| line.starts_with("packages of c cannot be read: the rpm of the tree: "));
     assert!(said && !told.contains("1 removed, 0 changed"), "{told}");
+}
+
+#[test]
+fn diff_runs_the_rpm_of_a_tree_where_it_can_change_nothing() {
+    disklessset_tests::need!(need::root(), need::tool("rpm"), need::tool("rpmbuild"));
+    let small = Small::new();
+    let tree = small.tree.clone();
+    install(&small, &tree, "1.0");
+    let _ = small.create("a", &[]).run().expect_done();
+    let script = "#!/bin/sh\necho x >/etc/written\necho x >/etc/passwd\necho '@package other noarch 9'\n";
+    put(&tree.join("usr/bin/rpm"), script.as_bytes(), 0o755);
+    let _ = small.create("b", &[]).run().expect_done();
+    let told = small.run(&["diff", "a", "b"]).expect_done().stdout;
+    assert!(told.contains("  + other 9 (noarch)\n  - tool 3:1.0-1 (noarch)\n"), "its own is asked: {told}");
+    assert!(!told.contains("/etc/written") && !told.contains("/etc/passwd"), "{told}");
 }
 
 /// More files than any image has, for time and memory.

@@ -99,7 +99,10 @@ pub(crate) fn compare_trees(trees: &Trees<'_>, observer: &dyn Observer) -> Resul
                     (Change::Removed, _) => owners.of(Which::Old, path),
                     // A directory that is there before and after is nobody's.
                     (Change::Changed, FileKind::Directory) => None,
-                    (Change::Added | Change::Changed, _) => owners.of(Which::New, path),
+                    (Change::Added, _) => owners.of(Which::New, path),
+                    (Change::Changed, _) => {
+                        owners.of(Which::New, path).or_else(|| owners.of(Which::Old, path))
+                    }
                 };
                 spool.put(&FileDifference { package, ..difference }).map_err(failure::of)?;
             }

@@ -7,8 +7,9 @@ use crate::{
     records::is_secret,
 };
 use camino::Utf8Path;
-use disklessset_plugin_api::{Error, ErrorKind, Image, ImageName, Result};
+use disklessset_plugin_api::{Attributes, Error, ErrorKind, Image, ImageName, Result};
 use serde::Serialize;
+use serde_json::Value;
 
 /// Attributes that tell of the kernel, which is compared by itself.
 const OF_THE_KERNEL: [&str; 2] = ["kernel", "image"];
@@ -92,8 +93,12 @@ impl ImageManager<'_> {
         let trees = Trees { old: first, new: second, scratch: &scratch };
         let tree = compare_trees(&trees, self.site.observer.as_ref())?;
         let kernel = |image: &Image| image.kernel().map(|kernel| kernel.version.to_string());
-        let parameters =
-            compare_attributes(before.attributes(), after.attributes(), &OF_THE_KERNEL, is_secret);
+        let parameters = compare_attributes(
+            &without_own_places(&before, &after),
+            &without_own_places(&after, &before),
+            &OF_THE_KERNEL,
+            is_secret,
+        );
         let class = |image: &Image| Some(image.class().to_owned());
         let mut found = ImageComparison {
             images: [old.to_string(), new.to_string()],
@@ -109,5 +114,34 @@ impl ImageManager<'_> {
         found.differs =
             facts.iter().any(|fact| fact.is_some()) || found.parameters.differs() || found.tree.differs();
         Ok(found)
+    }
+}
+
+/// The attributes of an image but for places that are those of the other with the image's own name in them, as 1.x records them.
+fn without_own_places(image: &Image, other: &Image) -> Attributes {
+    let mut attributes = image.attributes().clone();
+    attributes.retain(|name, value| {
+        let (Value::String(own), Some(Value::String(theirs))) = (value, other.attributes().get(name)) else {
+            return true;
+        };
+        !own.contains('/') || !is_same_place(own, image.name().as_str(), theirs, other.name().as_str())
+    });
+    attributes
+}
+
+fn is_same_place(place: &str, name: &str, other: &str, other_name: &str) -> bool {
+    let parts = place.split('/').map(|part| if part == name { other_name } else { part });
+    parts.eq(other.split('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_same_place;
+
+    #[test]
+    fn a_place_is_the_same_but_for_the_name_of_its_image() {
+        assert!(is_same_place("/images/a/", "a", "/images/b/", "b"));
+        assert!(!is_same_place("/images/a/x", "a", "/images/b/y", "b"));
+        assert!(!is_same_place("/images/ab/", "a", "/images/bb/", "b"), "a part of a name is another name");
     }
 }
