@@ -35,6 +35,7 @@ pub(crate) const HOST: [HostCrate; 5] = [
             "versions",
             "integrity",
             "out_of_space",
+            "comparison",
             "needs",
             "module_files",
             "installations",

@@ -21,15 +21,15 @@ mod reference;
 pub use disklessset_core::fuzzing;
 pub use disklessset_core::{
     ActionSpec, Activity, ActivityState, Cancel, Checked, CheckedKind, CleanReport, Digests, Error,
-    ErrorKind, Fault, Image, ImageManager, ImageName, ImageStatus, KernelManager, KernelVersion, Level,
-    ListedClass, ListedImage, ListedKernel, Observer, ParametersFile, Raw, Result, Severity, ShownImage,
-    Silent, Site, SiteOptions, Wait, exit_code, stop_on_signals,
+    ErrorKind, Fault, Image, ImageComparison, ImageManager, ImageName, ImageStatus, KernelManager,
+    KernelVersion, Level, ListedClass, ListedImage, ListedKernel, Observer, ParametersFile, Raw, Result,
+    Severity, ShownImage, Silent, Site, SiteOptions, Wait, exit_code, stop_on_signals,
 };
 // Rooms of the library below that are not for others: they change without notice.
+use disklessset_core::{comparison, images, needs, out_of_space, records, versions};
 #[doc(hidden)]
 pub use disklessset_core::{
     configuration, failure, integrity, module_changes, modules, observer, site, system,
 };
-use disklessset_core::{images, needs, out_of_space, records, versions};
 pub use disklessset_prove as prove;
 pub use disklessset_serve as serve;

@@ -9,6 +9,7 @@ mod author_ramdisk;
 mod author_sources;
 mod base_classes;
 mod cleaning_many;
+mod comparing;
 mod cpio;
 mod dnf;
 mod dnf_faults;

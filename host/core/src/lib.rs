@@ -16,6 +16,7 @@
 //!
 //! - `images`: leads every action on images;
 //! - `module_changes`: installs and removes modules; `kernels`: adds and removes kernels;
+//! - `comparison`: how two OS trees differ, by their packages and files;
 //! - `operation`: one action under way, on record: what it makes, publishes and takes away, and how that is undone;
 //! - `records`: what is on record of images, read: attributes, statuses, boot files, listings;
 //! - `site`: where everything is, and who watches;
@@ -28,6 +29,8 @@
 //! - `units`: what systemd mounts again after a reboot; `exports`: what NFS clients may mount;
 //! - `system`: files, locks, mounts and tools; knows no images.
 
+#[doc(hidden)]
+pub mod comparison;
 #[doc(hidden)]
 pub mod configuration;
 #[doc(hidden)]
@@ -69,13 +72,18 @@ mod units;
 #[doc(hidden)]
 pub mod versions;
 
+pub use comparison::{
+    Aspect, AttributeChange, AttributeComparison, Change, Changed, ChangedPackage, FileDifference,
+    FileDifferences, FileKind, FileSkipped, Manager, NotCompared, Package, PackageComparison, TreeComparison,
+    Which, XattrChange,
+};
 /// Words of the module API that users of the library need, too.
 #[doc(no_inline)]
 pub use disklessset_plugin_api::{
     ActionSpec, Error, ErrorKind, Image, ImageName, KernelVersion, Level, Raw, Result,
 };
 pub use failure::exit_code;
-pub use images::{CleanReport, ImageManager, ListedClass, ParametersFile, ShownImage};
+pub use images::{CleanReport, ImageComparison, ImageManager, ListedClass, ParametersFile, ShownImage};
 pub use integrity::{Checked, Digests, Fault, Kind as CheckedKind, Severity};
 pub use kernels::{KernelManager, ListedKernel};
 pub use observer::{Observer, Silent};

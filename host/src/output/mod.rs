@@ -10,6 +10,7 @@ mod failure;
 mod input;
 mod observing;
 mod progress;
+mod stream;
 mod table;
 #[cfg(test)]
 pub(crate) mod testing;

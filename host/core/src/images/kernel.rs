@@ -45,7 +45,7 @@ impl ImageManager<'_> {
     }
 
     /// Shows the OS tree of an image to `run`, for as long as that takes, through the step `os_tree` of its class.
-    fn with_tree<T>(
+    pub(super) fn with_tree<T>(
         &self,
         name: &ImageName,
         run: impl FnOnce(&Operation<'_>, &Utf8Path) -> Result<T>,

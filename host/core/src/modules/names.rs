@@ -6,9 +6,10 @@ use disklessset_plugin_api::BUILT_IN_SOURCES;
 use serde::Serialize;
 
 /// First words of the command line that belong to the host; no module may be named like one of them.
-pub const HOST_COMMANDS: [&str; 21] = [
+pub const HOST_COMMANDS: [&str; 22] = [
     "list",
     "show",
+    "diff",
     "log",
     "verify",
     "prove",
@@ -31,13 +32,12 @@ pub const HOST_COMMANDS: [&str; 21] = [
 ];
 
 /// Words that no module may be named like, as the host is going to have commands or pages of help of these names.
-const RESERVED: [&str; 21] = [
+const RESERVED: [&str; 20] = [
     "apply",
     "assign",
     "boot",
     "config",
     "configuration",
-    "diff",
     "export",
     "files",
     "import",

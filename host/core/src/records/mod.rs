@@ -14,6 +14,6 @@ mod store;
 pub use activity::{Activity, ActivityState};
 pub(crate) use kernel_users::{is_kernel_used, kernel_users};
 pub use listing::ListedImage;
-pub(crate) use record::{ImageRecord, MOST_BYTES};
+pub(crate) use record::{ImageRecord, MOST_BYTES, is_secret};
 pub use status::ImageStatus;
 pub(crate) use store::Records;

@@ -121,8 +121,7 @@ impl ImageRecord {
     /// The mode of the file: 0600 when it has a password or the hash of one in it (records of 1.x do), 0644 otherwise. It
     /// lies where the web server serves from.
     pub(crate) fn mode(&self) -> u32 {
-        let named = |key: &String| key.ends_with("password") || key.ends_with("secret");
-        let secret = self.attributes.keys().any(named) || self.attributes.values().any(has_hash);
+        let secret = self.attributes.iter().any(|(name, value)| is_secret(name, value));
         if secret { 0o600 } else { 0o644 }
     }
 }
@@ -138,6 +137,11 @@ fn plain_for_1x(line: &str) -> String {
     let of_minutes =
         value.contains(':') && value.bytes().all(|byte| byte.is_ascii_digit() || b":._+-".contains(&byte));
     if boolean || of_minutes { format!("  {key}: '{value}'\n") } else { line.to_owned() }
+}
+
+/// Whether an attribute is a password or the hash of one, by its name or its value.
+pub(crate) fn is_secret(name: &str, value: &Value) -> bool {
+    name.ends_with("password") || name.ends_with("secret") || has_hash(value)
 }
 
 /// Whether there is a hash as crypt writes it (`$6$salt$...`) anywhere in a value.

@@ -7,6 +7,7 @@ pub(crate) mod clean;
 pub(crate) mod clear;
 pub(crate) mod clone;
 pub(crate) mod create;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod kernel;
 pub(crate) mod list;
@@ -34,6 +35,7 @@ pub(crate) fn all() -> Vec<Command> {
     vec![
         list::command(),
         show::command(),
+        diff::command(),
         log::command(),
         verify::command(),
         prove::command(),
@@ -61,6 +63,7 @@ pub(crate) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
     Some(match word {
         "list" => boxed(Ok(list::List)),
         "show" => show::request(matches),
+        "diff" => boxed(diff::request(matches)),
         "log" => boxed(log::request(matches)),
         "verify" => boxed(verify::request(matches)),
         "prove" => boxed(prove::request(matches)),

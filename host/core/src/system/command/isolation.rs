@@ -87,6 +87,7 @@ pub struct Chroot {
     pub(super) binds: Vec<Bind>,
     pub(super) name_resolution: NameResolution,
     pub(super) rights: Rights,
+    pub(super) access: Access,
 }
 
 /// Whether programs in a tree can look up host names.
@@ -114,7 +115,15 @@ impl Chroot {
             binds: Vec::new(),
             name_resolution: NameResolution::OfTheServer,
             rights: Rights::default(),
+            access: Access::ReadWrite,
         }
+    }
+
+    /// Keeps the program from changing the tree. `/proc`, `/sys`, `/dev` and `/run` must be there already.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.access = Access::ReadOnly;
+        self
     }
 
     /// Chooses what the program may do.

@@ -70,6 +70,9 @@ pub(super) fn enter(plan: &Chroot) -> Result<(), StepError> {
     for (source, bind) in &sources {
         show(&tree, source, bind)?;
     }
+    if plan.access == Access::ReadOnly {
+        make_read_only(&tree, tree_name)?;
+    }
     change_root(&tree)
 }
 
