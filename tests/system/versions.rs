@@ -280,7 +280,7 @@ fn an_image_of_before_gets_its_first_version_by_a_change_or_when_it_is_recorded(
         let small = Small::new();
         let _ = small.create("web", &[]).run().expect_done();
         // As a program without versions left it.
-        let kernels = format!("http://${{next-server}}/preboot_execution_environment/diskless/kernels");
+        let kernels = "http://${next-server}/preboot_execution_environment/diskless/kernels".to_owned();
         let images = kernels.replace("/kernels", "/images");
         let plain: String = boot_file(&small, "web")
             .lines()
