@@ -45,6 +45,16 @@ fn one_image(root: &TestRoot) {
     let _ = root.disklessset(&["demo", "create", "a", "--message", "old"]).run().expect_done();
 }
 
+fn two_versions(root: &TestRoot) {
+    one_image(root);
+    let _ = root.disklessset(&["demo", "message", "a", "new"]).run().expect_done();
+}
+
+fn one_held_version(root: &TestRoot) {
+    one_image(root);
+    let _ = root.disklessset(&["--hold", "demo", "message", "a", "new"]).run().expect_done();
+}
+
 fn one_corrupted(root: &TestRoot) {
     one_image(root);
     let _ = root.disklessset(&["demo", "create", "b", "--crash"]).run();
@@ -84,6 +94,27 @@ pub(super) const SET_KERNEL: Case = Case {
     image: "a",
     does: Does::Change,
     prepare: a_kernel,
+};
+pub(super) const ROLLBACK: Case = Case {
+    modules: &[],
+    command: &["rollback", "a", "1"],
+    image: "a",
+    does: Does::Change,
+    prepare: two_versions,
+};
+pub(super) const RELEASE: Case = Case {
+    modules: &[],
+    command: &["release", "a"],
+    image: "a",
+    does: Does::Change,
+    prepare: one_held_version,
+};
+pub(super) const REMOVE_VERSION: Case = Case {
+    modules: &[],
+    command: &["remove", "a@1", "--yes"],
+    image: "a",
+    does: Does::Other,
+    prepare: two_versions,
 };
 pub(super) const REMOVE: Case = Case {
     modules: &[],

@@ -42,7 +42,10 @@ impl Request for RemoveVersions {
     }
 
     fn check_before_asking(&self, session: &Session) -> Result<()> {
-        self.plan(session).map(drop)
+        // What is cleaned first may be this removal.
+        let to_clean = session.images().to_clean()?;
+        let certain = self.versions.iter().filter(|version| !to_clean.contains(&version.image));
+        certain.map(|version| session.images().check_remove_version(version).map(drop)).collect()
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
