@@ -26,7 +26,8 @@ pub struct Snapshot {
     root: Utf8PathBuf,
 }
 
-/// What may come and go below a root: locks are files that stay, logs tell of what happened.
+/// What may come and go below a root: locks are files that stay, logs tell of what happened. How files of blobs looked when they were
+/// hashed is a cache, which is right or made anew.
 const COMES_AND_GOES: [&str; 2] = ["run", "var/log"];
 
 /// As long as a tool of another test may take.
@@ -50,15 +51,9 @@ impl Snapshot {
         let mut files = facts::files_below(&path).unwrap_or_else(|cause| read(path.as_str(), cause));
         // `var` itself is there as soon as there is a log in it.
         files.retain(|file, _| {
-            file != Path::new("var") && !COMES_AND_GOES.iter().any(|name| file.starts_with(name))
+            let of_cache = file.parent().is_some_and(|parent| parent.ends_with("lib/diskless/blobs"));
+            file != Path::new("var") && !of_cache && !COMES_AND_GOES.iter().any(|name| file.starts_with(name))
         });
-        // How files of blobs looked when they were hashed: a cache that is right or made anew.
-        for (_, facts) in files
-            .iter_mut()
-            .filter(|(path, _)| path.parent().is_some_and(|dir| dir.ends_with("diskless/blobs")))
-        {
-            (facts.size, facts.digest) = (0, 0);
-        }
         let labels = versions::labels(&root.oci_dir());
         Self {
             mounts,

@@ -96,7 +96,9 @@ fn setting_a_kernel_changes_both_files_of_the_pair_everywhere() {
     let before = boot();
     assert!(!before.contains(other) && before.matches(KERNEL).count() >= 2, "{before}");
     let _ = small.run(&["kernel", "set", "web", other]).expect_done();
-    assert_eq!(boot(), before.replace(KERNEL, other), "nothing else changes");
+    // But for the version that it is.
+    let rest = |text: &str| text.lines().skip(2).map(|line| format!("{line}\n")).collect::<String>();
+    assert_eq!(rest(&boot()), rest(&before.replace(KERNEL, other)), "nothing else changes");
     let shown = small.run(&["show", "web", "--format", "json"]).expect_done().json();
     let attributes = &shown["image"]["attributes"];
     assert_eq!(attributes["kernel"], format!("vmlinuz-{other}"));

@@ -50,9 +50,13 @@ fn everything_asked_for_is_in_it_and_nothing_of_the_server_or_of_one_machine() {
     assert!(release.contains("DISKLESSSET_IMAGE=\"base\"") && release.contains(&kernels[0]), "{release}");
     assert!(release.contains("ID=debian"), "the distribution's own lines are gone: {release}");
     let boot = std::fs::read_to_string(shared.root.image_dir("base").join("boot.ipxe")).unwrap();
-    for part in
-        ["audit=0 panic=7", "squashfs.img", "rd.live.overlay.overlayfs=1", "${next-server}", &kernels[0]]
-    {
+    for part in [
+        "audit=0 panic=7",
+        "root=live:${diskless-base}/oci/blobs/sha256/",
+        "rd.live.overlay.overlayfs=1",
+        "${next-server}",
+        &kernels[0],
+    ] {
         assert!(boot.contains(part), "{part:?} is not in {boot}");
     }
 }

@@ -18,6 +18,8 @@ use crate::{
 use disklessset_plugin_api::{Error, ErrorKind, ImageName, KernelVersion, Role};
 
 const BACK: &str = "Back to the main menu";
+/// Below the modules: the main menu keeps its ten entries.
+const VERSIONS: &str = "Versions of an image";
 /// The entry that clears an image, counted from 0. What it is for must not be cleaned first.
 const CLEAR: usize = 8;
 
@@ -63,10 +65,12 @@ impl Menu {
         }
         let mut entries: Vec<String> =
             modules.iter().map(|(name, title)| format!("{name}: {title}")).collect();
+        entries.push(VERSIONS.to_owned());
         entries.push(BACK.to_owned());
         let chosen = Page::new("Modules", &entries).choose(output, "Your choice")?;
         match modules.get(chosen) {
             Some((module, _)) => self.actions(module),
+            None if chosen == modules.len() => self.versions(),
             None => Ok(()),
         }
     }
@@ -203,11 +207,11 @@ impl Menu {
     }
 
     /// Carries a request out. The cleaning is over.
-    fn do_it(&self, request: &dyn Request) -> Step<()> {
+    pub(super) fn do_it(&self, request: &dyn Request) -> Step<()> {
         Ok(self.session.perform_cleaned(request)?)
     }
 
-    fn choose_image(
+    pub(super) fn choose_image(
         &self,
         heading: &str,
         none: &str,
@@ -229,7 +233,7 @@ impl Menu {
     }
 
     /// One of several entries; the last line of the page leads back.
-    fn choose_or_back(&self, heading: &str, entries: &[String], question: &str) -> Step<usize> {
+    pub(super) fn choose_or_back(&self, heading: &str, entries: &[String], question: &str) -> Step<usize> {
         let mut all = entries.to_vec();
         all.push(BACK.to_owned());
         let chosen = Page::new(heading, &all).choose(&self.session.output, question)?;

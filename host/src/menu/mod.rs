@@ -7,6 +7,7 @@ mod entries;
 mod page;
 mod questions;
 mod stop;
+mod versions;
 
 use crate::{
     cli::request::Session,

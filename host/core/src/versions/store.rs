@@ -16,7 +16,7 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_oci::{
-    layout::{Entry, Known, Layout as Oci, LayoutError},
+    layout::{Entry, Known, Layout as Oci, LayoutError, MOST_MANIFEST},
     manifest::{ARTIFACT_TYPE, Artifact},
     names::{Digest, VersionName, VersionNumber},
 };
@@ -27,6 +27,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) const BOOT_FILE: &str = "boot.ipxe";
 /// The most that is read of one.
 const MOST_BYTES: u64 = 1 << 20;
+/// Files of at most so many bytes are copied: sharing data saves nothing, and a second name could be written through.
+const SMALL: u64 = 64 << 10;
 /// The lock under which the layout is changed.
 const LOCK: &str = "@versions";
 /// So long a download that nobody goes on with is kept.
@@ -62,6 +64,11 @@ impl<'l> Store<'l> {
     /// # Errors
     /// When something else lies in its place, or it cannot be made.
     pub(crate) fn prepare(&self) -> Result<()> {
+        if self.layout.oci_dir().join("oci-layout").symlink_metadata().is_ok() {
+            return Ok(());
+        }
+        // Others may be making it, too.
+        let _lock = self.lock()?;
         self.oci().map(drop)
     }
 
@@ -121,9 +128,19 @@ impl<'l> Store<'l> {
     /// # Errors
     /// When its manifest is missing, damaged or none.
     pub(crate) fn read(&self, digest: &Digest) -> Result<(FilesByName, String)> {
-        let artifact = read_artifact(&self.oci()?, digest)?;
+        let artifact = self.artifact(digest)?;
         let boot_file = artifact::boot_file(&artifact).unwrap_or_default().to_owned();
         Ok((artifact::files(&artifact)?, boot_file))
+    }
+
+    /// The manifest of a version. It is small: it is hashed each time, and who may read it needs nothing else.
+    fn artifact(&self, digest: &Digest) -> Result<Artifact> {
+        let path = self.layout.oci_dir().join("blobs/sha256").join(digest.hex());
+        let bytes = atomic_file::read_bounded(&path, MOST_MANIFEST).map_err(failure::of)?;
+        match Digest::of(&bytes) == *digest {
+            true => Artifact::parse(&bytes, ARTIFACT_TYPE).map_err(of_manifest),
+            false => Err(Error::failed(format!("the manifest {digest} is damaged"))),
+        }
     }
 
     /// Makes files of a version in a directory, under their names there. What each shares is told by the layout.
@@ -173,7 +190,16 @@ impl<'l> Store<'l> {
         let number = history.next();
         let mut new_bytes = 0;
         for (path, known) in from.values() {
-            let put = oci.put_file(path, Some(*known)).map_err(of_layout)?;
+            let put = match known.stamp.size() <= SMALL {
+                true => {
+                    let bytes = atomic_file::read_bounded(path, SMALL).map_err(failure::of)?;
+                    if Digest::of(&bytes) != known.digest {
+                        return Err(Error::failed(format!("{path} changed while it was read")));
+                    }
+                    oci.put_bytes(&bytes).map_err(of_layout)?
+                }
+                false => oci.put_file(path, Some(*known)).map_err(of_layout)?,
+            };
             new_bytes += put.sharing.map_or(0, |_| put.size);
             failpoint!("version: a blob put", path);
         }
@@ -341,7 +367,7 @@ impl<'l> Store<'l> {
         let mut faults: BTreeMap<VersionNumber, Vec<String>> = BTreeMap::new();
         for version in versions {
             let mut tell = |text: String| faults.entry(version.number).or_default().push(text);
-            let artifact = match read_artifact(&oci, &version.digest) {
+            let artifact = match self.artifact(&version.digest) {
                 Ok(artifact) => artifact,
                 Err(error) => {
                     tell(error.to_string());
@@ -360,11 +386,6 @@ impl<'l> Store<'l> {
         }
         Ok(faults)
     }
-}
-
-fn read_artifact(oci: &Oci, digest: &Digest) -> Result<Artifact> {
-    let bytes = oci.read_manifest(digest).map_err(of_layout)?;
-    Artifact::parse(&bytes, ARTIFACT_TYPE).map_err(of_manifest)
 }
 
 /// The error of the API for one of a layout.

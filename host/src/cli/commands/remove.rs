@@ -27,8 +27,8 @@ pub(crate) fn request(matches: &ArgMatches) -> Result<Box<dyn Request>> {
 }
 
 /// Removes single versions.
-struct RemoveVersions {
-    versions: Vec<VersionReference>,
+pub(crate) struct RemoveVersions {
+    pub(crate) versions: Vec<VersionReference>,
 }
 
 impl Request for RemoveVersions {

@@ -33,9 +33,10 @@ pub(crate) fn request(matches: &ArgMatches) -> Result<TagVersion> {
 
 /// Gives a version a tag, or takes one away.
 pub(crate) struct TagVersion {
-    version: VersionReference,
-    tag: Tag,
-    delete: bool,
+    pub(crate) version: VersionReference,
+    pub(crate) tag: Tag,
+    /// Whether the tag is taken away.
+    pub(crate) delete: bool,
 }
 
 impl Request for TagVersion {
