@@ -204,6 +204,11 @@ fn damage_to_a_root_image_is_told_and_nothing_hides_it() {
     flip(&file, 1);
     let (_, command) = how.split_once("if the change is meant: ").unwrap();
     mend(root, command);
+    // Where the file and the blob of the version before are one file, that version is lost.
+    for lost in verified(root, &["web"]).iter().filter(|line| line.problem.is_some()) {
+        assert!(lost.problem.as_deref().unwrap().contains("web@1: squashfs.img"), "{lost:?}");
+        mend(root, lost.mend.as_deref().unwrap());
+    }
     good(root);
     let _ = small.run(&["clone", "web", "copy"]).expect_done();
     good(root);
@@ -238,7 +243,9 @@ fn a_boot_file_that_is_wrong_is_written_anew() {
     let file = root.image_dir("web").join("boot.ipxe");
     let right = std::fs::read_to_string(&file).unwrap();
 
-    put(&file, right.replace("squashfs.img", "elsewhere.img").as_bytes(), 0o644);
+    let address = right.split_once("root=live:").unwrap().1.split_whitespace().next().unwrap();
+    let digest = address.rsplit('/').next().unwrap();
+    put(&file, right.replace(digest, "elsewhere.img").as_bytes(), 0o644);
     let _ = finding(root, "web", &["boot.ipxe names", "elsewhere.img", "not there"]);
     told_and_mended(root, "web", &["boot.ipxe is not what its class would write"]);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), right);
@@ -252,7 +259,9 @@ fn a_boot_file_that_is_wrong_is_written_anew() {
     let _ = finding(root, "web", &["boot.ipxe is not as it was published"]);
     let _ = small.run(&["verify", "web", "--record"]).expect_done();
     good(root);
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), right);
+    // Without a boot file nobody could tell which version it was: it is the next one, and the same.
+    let rest = |text: &str| text.lines().skip(2).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(rest(&std::fs::read_to_string(&file).unwrap()), rest(&right));
 }
 
 #[test]

@@ -20,7 +20,7 @@ const OTHER: &str = "6.1.0-other";
 const ADDED: &str = "6.2.0-added";
 
 /// What nobody is promised to find again: locks, logs, and what is edited.
-const NOT_PROMISED: [&str; 3] = ["run", "var/log", "var/tmp/diskless/workdir"];
+const NOT_PROMISED: [&str; 4] = ["run", "var/log", "var/tmp/diskless/workdir", "var/lib/diskless/blobs"];
 
 type Seen = BTreeMap<PathBuf, FileFacts>;
 

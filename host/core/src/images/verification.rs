@@ -233,7 +233,7 @@ impl ImageManager<'_> {
                 true => format!(
                     "disklessset rollback {name}; if the change is meant: disklessset verify {name} --record"
                 ),
-                false => format!("disklessset remove {name}@{damaged} --yes"),
+                false => format!("disklessset remove {name}@{damaged}"),
             };
             let told =
                 texts.into_iter().map(|text| Fault::problem(format!("{name}@{damaged}: {text}")).mend(&mend));

@@ -55,8 +55,12 @@ impl<'l> Store<'l> {
     }
 
     fn oci(&self) -> Result<Oci> {
-        let oci = Oci::open_or_create(&self.layout.oci_dir(), &self.layout.blob_stamps_dir());
-        Ok(oci.map_err(of_layout)?.stopped_when(|| interrupt::check().is_err()))
+        Ok(self.oci_unstopped()?.stopped_when(|| interrupt::check().is_err()))
+    }
+
+    /// For what undoes something: a signal has led to it, and does not keep it from its end.
+    fn oci_unstopped(&self) -> Result<Oci> {
+        Oci::open_or_create(&self.layout.oci_dir(), &self.layout.blob_stamps_dir()).map_err(of_layout)
     }
 
     /// Makes the layout if there is none.
@@ -81,6 +85,21 @@ impl<'l> Store<'l> {
                 other => failure::of(other),
             }
         })
+    }
+
+    /// The same for what undoes something.
+    fn lock_unstopped(&self) -> Result<Lock> {
+        let (what, started) = ("the store of versions", std::time::Instant::now());
+        loop {
+            match Lock::acquire(&self.layout.locks_dir(), LOCK, what, "undo versions", Wait::No) {
+                Ok(lock) => return Ok(lock),
+                Err(LockError::File(error)) => return Err(failure::of(error)),
+                Err(error) if started.elapsed().as_secs() >= PATIENCE => {
+                    return Err(failure::with_kind(ErrorKind::BUSY, error));
+                }
+                Err(_) => std::thread::sleep(std::time::Duration::from_millis(20)),
+            }
+        }
     }
 
     fn history_path(&self, name: &str) -> Utf8PathBuf {
@@ -281,8 +300,8 @@ impl<'l> Store<'l> {
         if self.layout.oci_dir().join("oci-layout").symlink_metadata().is_err() {
             return Ok(());
         }
-        let _lock = self.lock()?;
-        let oci = self.oci()?;
+        let _lock = self.lock_unstopped()?;
+        let oci = self.oci_unstopped()?;
         let path = self.history_path(name);
         let found = History::load(&path)?;
         let mut history = found.clone();
@@ -342,8 +361,8 @@ impl<'l> Store<'l> {
         if self.layout.oci_dir().join("oci-layout").symlink_metadata().is_err() {
             return Ok(());
         }
-        let _lock = self.lock()?;
-        self.sweep_locked(&self.oci()?, name)
+        let _lock = self.lock_unstopped()?;
+        self.sweep_locked(&self.oci_unstopped()?, name)
     }
 
     fn sweep_locked(&self, oci: &Oci, name: &str) -> Result<()> {
