@@ -44,8 +44,8 @@ impl Request for RemoveVersions {
     fn check_before_asking(&self, session: &Session) -> Result<()> {
         // What is cleaned first may be this removal.
         let to_clean = session.images().to_clean()?;
-        let certain = self.versions.iter().filter(|version| !to_clean.contains(&version.image));
-        certain.map(|version| session.images().check_remove_version(version).map(drop)).collect()
+        let mut certain = self.versions.iter().filter(|version| !to_clean.contains(&version.image));
+        certain.try_for_each(|version| session.images().check_remove_version(version).map(drop))
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
