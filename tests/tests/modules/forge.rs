@@ -87,14 +87,29 @@ pub(crate) fn replace_in_note(content: &mut [u8], from: &str, to: &str) {
 }
 
 /// The content of a module as if it had been built on a system with a glibc that nobody has yet: some
-/// version that it needs is written 2.99.
+/// version that it needs is written 2.99, by its name and by the hash that stands beside it.
 pub(crate) fn of_a_newer_glibc(name: &str) -> Vec<u8> {
     let mut content = std::fs::read(built(name)).unwrap();
     let two_digits =
         |at: &[u8]| at.starts_with(b"\0GLIBC_2.") && at[9..11].iter().all(u8::is_ascii_digit) && at[11] == 0;
     let at = content.windows(12).position(two_digits).expect("it needs some version like 2.34");
+    let hash_of = |content: &[u8]| hash(&content[at + 1..at + 11]).to_le_bytes();
+    let before = hash_of(&content);
     content[at + 9..at + 11].copy_from_slice(b"99");
+    let after = hash_of(&content);
+    for word in content.chunks_exact_mut(4).filter(|word| **word == before) {
+        word.copy_from_slice(&after);
+    }
     content
+}
+
+/// The hash of a name as ELF files have it.
+fn hash(name: &[u8]) -> u32 {
+    name.iter().fold(0, |hash: u32, byte| {
+        let next = (hash << 4).wrapping_add(u32::from(*byte));
+        let high = next & 0xf000_0000;
+        (next ^ (high >> 24)) & !high
+    })
 }
 
 pub(crate) fn find(content: &[u8], text: &[u8]) -> Option<usize> {
