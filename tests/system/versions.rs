@@ -137,6 +137,11 @@ fn rollback_gives_nodes_what_they_got_before_byte_for_byte() {
     assert!(served(&small.root, "web") == second);
     let _ = small.run(&["release", "web@2"]).expect_done();
     let _ = small.run(&["verify", "web"]).expect_done();
+    // The current one is not removed, and the command that is told leads to another one.
+    let told = small.run(&["remove", "web@2", "--yes"]).expect_code(5);
+    assert!(told.stderr.contains("release web@1\n"), "{told}");
+    let _ = small.run(&["release", "web@1"]).expect_done();
+    let _ = small.run(&["release", "web@2"]).expect_done();
     // What is edited goes on from what nodes get.
     let _ = small.run(&["rollback", "web", "1"]).expect_done();
     edit(&small, "web", "three", &[]);
@@ -223,7 +228,11 @@ fn a_root_image_that_somebody_wrote_to_is_named_and_is_not_released_and_the_othe
     assert!(told.stdout.contains("squashfs.img is not as it was published"), "{told}");
     let linked = small.squashfs("web").metadata().unwrap().nlink() > 1;
     assert_eq!(told.stdout.contains("web@2: squashfs.img"), linked, "{told}");
-    let _ = small.run(&["rollback", "web"]).expect_done();
+    if linked {
+        // The command that is told leads to what is whole.
+        assert!(told.stdout.contains("release web@1; if the change is meant"), "{told}");
+    }
+    let _ = small.run(&["release", "web@1"]).expect_done();
     let _ = small.run(&["livenet", "mount", "web"]).expect_done();
     let _ = small.run(&["livenet", "unmount", "web"]).expect_done();
     if linked {

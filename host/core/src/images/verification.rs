@@ -214,8 +214,9 @@ impl ImageManager<'_> {
     /// What is wrong with the versions of an image: files that are missing, or were written to.
     fn version_faults(&self, name: &ImageName) -> Result<Vec<Fault>> {
         let store = Store::of(&self.site.layout);
-        let (history, current) = match store.history(name) {
-            Ok(history) => (history, store.current(name.as_str())),
+        let known = store.history(name).and_then(|history| Ok((history, store.current(name.as_str())?)));
+        let (history, current) = match known {
+            Ok(known) => known,
             Err(error) => return Ok(vec![cannot_tell(error)]),
         };
         let mut faults = Vec::new();
@@ -228,15 +229,17 @@ impl ImageManager<'_> {
         if versions.is_empty() {
             return Ok(faults);
         }
-        for (damaged, texts) in store.damaged(&versions)? {
-            let mend = match Some(damaged) == number {
-                true => format!(
-                    "disklessset rollback {name}; if the change is meant: disklessset verify {name} --record"
-                ),
-                false => format!("disklessset remove {name}@{damaged}"),
+        let damaged = store.damaged(&versions)?;
+        let whole = versions.iter().rev().find(|version| !damaged.contains_key(&version.number));
+        let record = format!("if the change is meant: disklessset verify {name} --record");
+        for (broken, texts) in damaged {
+            let mend = match (Some(broken) == number, whole) {
+                (false, _) => format!("disklessset remove {name}@{broken}"),
+                (true, Some(whole)) => format!("disklessset release {name}@{}; {record}", whole.number),
+                (true, None) => format!("make the image again, or put its file back from a copy; {record}"),
             };
             let told =
-                texts.into_iter().map(|text| Fault::problem(format!("{name}@{damaged}: {text}")).mend(&mend));
+                texts.into_iter().map(|text| Fault::problem(format!("{name}@{broken}: {text}")).mend(&mend));
             faults.extend(told);
         }
         Ok(faults)

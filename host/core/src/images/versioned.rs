@@ -156,7 +156,7 @@ impl ImageManager<'_> {
     ) -> Result<Versioned> {
         let (name, layout) = (image.name(), &self.site.layout);
         let store = Store::of(layout);
-        let current = store.current(name.as_str());
+        let current = store.current(name.as_str())?;
         let parts = match self.parts(operation, image, content)? {
             Ok(parts) => parts,
             Err(Damaged(file)) => return self.without_version(operation, image, content, &file),
@@ -256,7 +256,7 @@ impl ImageManager<'_> {
             return Err(Error::refused(text).hint(format!("disklessset verify {name}")));
         }
         self.site.observer.line(Level::Warning, &format!("{text}, see `disklessset verify {name}`"));
-        let current = Store::of(&self.site.layout).current(name.as_str());
+        let current = Store::of(&self.site.layout).current(name.as_str())?;
         self.withdraw_with(operation, name, current.as_ref(), jiff::Timestamp::now())?;
         let boot_file = self.boot_file(operation, image, &Addresses::default())?;
         Ok(Versioned { boot_file, computed: Manifest::default() })
@@ -270,7 +270,7 @@ impl ImageManager<'_> {
     ) -> Result<String> {
         let layout = &self.site.layout;
         let store = Store::of(layout);
-        let current = store.current(image.name().as_str());
+        let current = store.current(image.name().as_str())?;
         // A manifest that cannot be read is told by `verify`, and leads to a new version.
         let known = current.and_then(|marker| Some((store.read(&marker.digest).ok()?.0, marker)));
         let Some((files, marker)) = known else {

@@ -114,7 +114,7 @@ impl ImageManager<'_> {
         if !self.records.exists(name) {
             return Err(crate::records::refusals::no_such_image(name));
         }
-        let (history, current) = (self.store().history(name)?, self.store().current(name.as_str()));
+        let (history, current) = (self.store().history(name)?, self.store().current(name.as_str())?);
         let listed = history.versions().iter().rev();
         Ok(listed.map(|version| listed_version(name, version, &history, current.as_ref())).collect())
     }
@@ -170,7 +170,7 @@ impl ImageManager<'_> {
         if !self.records.exists(name) {
             return Err(crate::records::refusals::no_such_image(name));
         }
-        let (history, current) = (self.store().history(name)?, self.store().current(name.as_str()));
+        let (history, current) = (self.store().history(name)?, self.store().current(name.as_str())?);
         let number = match &reference.version {
             Some(VersionWord::Number(number)) => Some(*number),
             Some(VersionWord::Tag(tag)) => history.tags().get(tag.as_str()).copied(),
@@ -240,7 +240,7 @@ impl ImageManager<'_> {
             return self.find(reference);
         }
         let name = &reference.image;
-        let (history, current) = (self.store().history(name)?, self.store().current(name.as_str()));
+        let (history, current) = (self.store().history(name)?, self.store().current(name.as_str())?);
         let number = otherwise(&history, current.as_ref()).ok_or_else(|| {
             let text = format!("image {name} has no version to go back to");
             Error::refused(text).hint(format!("disklessset versions {name}"))
@@ -431,7 +431,7 @@ impl ImageManager<'_> {
     /// When what is on record cannot be read.
     pub fn prunable(&self, name: &ImageName) -> Result<Vec<VersionName>> {
         let history = self.store().history(name)?;
-        let current = self.store().current(name.as_str()).map(|marker| marker.version.number());
+        let current = self.store().current(name.as_str())?.map(|marker| marker.version.number());
         let numbers =
             prunable(&history, current, self.site.configuration.keep_versions(), jiff::Timestamp::now());
         numbers.into_iter().map(|number| name_of(name, number)).collect()
@@ -463,11 +463,15 @@ impl ImageManager<'_> {
     pub fn check_remove_version(&self, reference: &VersionReference) -> Result<VersionName> {
         let found = self.find(reference)?;
         let version = name_of(&reference.image, found.number)?;
-        match found.is_current() {
-            false => Ok(version),
-            true => Err(Error::refused(format!("{version} is current: nodes get it"))
-                .hint(format!("disklessset rollback {}", reference.image))),
+        if !found.is_current() {
+            return Ok(version);
         }
+        let error = Error::refused(format!("{version} is current: nodes get it"));
+        let other = found.history.versions().iter().rev().find(|other| other.number != found.number);
+        Err(match other {
+            Some(other) => error.hint(format!("disklessset release {}@{}", reference.image, other.number)),
+            None => error,
+        })
     }
 
     /// How many versions an image has.

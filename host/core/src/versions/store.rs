@@ -263,7 +263,7 @@ impl<'l> Store<'l> {
     /// # Errors
     /// When the history cannot be read or written.
     pub(crate) fn withdraw(&self, name: &str, number: VersionNumber, date: jiff::Timestamp) -> Result<()> {
-        if self.current(name).is_some_and(|marker| marker.version.number() == number) {
+        if self.current(name)?.is_some_and(|marker| marker.version.number() == number) {
             return Ok(());
         }
         let path = self.history_path(name);
@@ -305,7 +305,7 @@ impl<'l> Store<'l> {
         let path = self.history_path(name);
         let found = History::load(&path)?;
         let mut history = found.clone();
-        let in_service = self.current(name).filter(|marker| marker.version.name() == name);
+        let in_service = self.current(name)?;
         let stays = |number: VersionNumber| {
             in_service.as_ref().is_some_and(|marker| marker.version.number() == number)
         };
@@ -371,10 +371,20 @@ impl<'l> Store<'l> {
     }
 
     /// The version that nodes get of an image: what its boot file says, where that is one of this image.
-    pub(crate) fn current(&self, name: &str) -> Option<Marker> {
-        let text =
-            atomic_file::read_bounded(&self.layout.image_dir(name).join(BOOT_FILE), MOST_BYTES).ok()?;
-        Marker::find(&String::from_utf8_lossy(&text)).filter(|marker| marker.version.name() == name)
+    ///
+    /// # Errors
+    /// When the system does not let it be read: what is not known to be current could be taken for what may go.
+    pub(crate) fn current(&self, name: &str) -> Result<Option<Marker>> {
+        use std::io::ErrorKind as K;
+        let text = match atomic_file::read_bounded(&self.layout.image_dir(name).join(BOOT_FILE), MOST_BYTES) {
+            // None, or something that no boot file of ours is.
+            Err(error) if matches!(error.kind(), K::NotFound | K::FileTooLarge | K::InvalidInput) => {
+                return Ok(None);
+            }
+            read => read.map_err(failure::of)?,
+        };
+        let marker = Marker::find(&String::from_utf8_lossy(&text));
+        Ok(marker.filter(|marker| marker.version.name() == name))
     }
 
     /// What is wrong with the blobs of versions, digest by digest.
