@@ -237,9 +237,12 @@ fn a_root_image_that_somebody_wrote_to_is_named_and_is_not_released_and_the_othe
     let _ = small.run(&["livenet", "unmount", "web"]).expect_done();
     if linked {
         let before = Snapshot::of(&small.root);
-        for words in
-            [&["release", "web@2"][..], &["release", "web@2", "--dry-run"], &["clone", "web@2", "new"]]
-        {
+        for words in [
+            &["release", "web@2"][..],
+            &["release", "web@2", "--dry-run"],
+            &["clone", "web@2", "new"],
+            &["prove", "web@2"],
+        ] {
             let _ = small.run(words).expect_code(1).expect_said("damaged");
         }
         before.assert_same_as_now(&small.root);

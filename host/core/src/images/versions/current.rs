@@ -53,10 +53,7 @@ impl ImageManager<'_> {
         if !found.is_current() {
             self.must_not_be_edited(&reference.image)?;
             self.must_be_of_class(&image, &found.version)?;
-            let damaged = self.store().damaged(&[&found.version])?;
-            if let Some(text) = damaged.into_values().flatten().next() {
-                return Err(Error::failed(text));
-            }
+            self.must_be_whole(&found.version)?;
         }
         name_of(&reference.image, found.version.number)
     }

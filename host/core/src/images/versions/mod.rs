@@ -140,12 +140,21 @@ impl ImageManager<'_> {
     /// When there is no such version, or it cannot be read.
     pub fn boot_file_of_version(&self, reference: &VersionReference) -> Result<String> {
         let found = self.find(reference)?;
+        self.must_be_whole(&found.version)?;
         let text = self.store().read(&found.version.digest)?.1;
         let marker = marker_of(&reference.image, &found.version)?;
         Ok(versions::with_prelude(&text, Some(&marker), &self.site.layout, &self.site.configuration))
     }
 
-    /// The class of the image and the number of a version.
+    /// Refuses a version of which a file is missing or damaged.
+    fn must_be_whole(&self, version: &Version) -> Result<()> {
+        match self.store().damaged(&[version])?.into_values().flatten().next() {
+            Some(text) => Err(Error::failed(text)),
+            None => Ok(()),
+        }
+    }
+
+    /// The name of a version, with its number.
     ///
     /// # Errors
     /// When there is no such version.
