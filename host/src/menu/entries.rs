@@ -186,7 +186,8 @@ impl Menu {
             .collect();
         let chosen = self.choose_or_back("Kernels", &entries, "Your choice")?;
         let version = kernel_version(&kernels[chosen].version)?;
-        self.do_it(&commands::kernel::GenerateInitramfs { version })
+        let images = commands::kernel::following::Images::Follow;
+        self.do_it(&commands::kernel::GenerateInitramfs { version, images })
     }
 
     fn clear(&self) -> Step<()> {

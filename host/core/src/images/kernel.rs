@@ -9,8 +9,8 @@ use crate::{
     kernels::{self, KernelManager},
     operation::Operation,
 };
-use camino::Utf8Path;
-use disklessset_plugin_api::{Error, ImageName, Kernel, KernelVersion, Result, messages::steps};
+use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_plugin_api::{Error, Image, ImageName, Kernel, KernelVersion, Result, messages::steps};
 
 impl ImageManager<'_> {
     /// Changes the kernel of an image: kernel and initramfs together, in record and boot file.
@@ -18,10 +18,17 @@ impl ImageManager<'_> {
     /// # Errors
     /// When image or kernel are not there, or the kernel has no initramfs.
     pub fn set_kernel(&self, name: &ImageName, version: &KernelVersion) -> Result<()> {
-        self.site.observed(HostAction::SetKernel.name(), name.as_str(), || self.change_kernel(name, version))
+        let action = HostAction::SetKernel.name();
+        self.site.observed(action, name.as_str(), || self.change_kernel(name, version, action))
     }
 
-    fn change_kernel(&self, name: &ImageName, version: &KernelVersion) -> Result<()> {
+    /// Changes the kernel of an image under its lock; files that are others under the same names make a new version, too.
+    pub(super) fn change_kernel(
+        &self,
+        name: &ImageName,
+        version: &KernelVersion,
+        action: &str,
+    ) -> Result<()> {
         let image = self.get_created_image(name)?;
         let _kernels = kernels::lock(self.site)?;
         let kernels = KernelManager::new(self.site);
@@ -29,7 +36,7 @@ impl ImageManager<'_> {
             true => kernels.usable(version)?,
             false => kernels.alone(version)?,
         };
-        self.changing(name, HostAction::SetKernel.name(), |operation, image| {
+        self.changing(name, action, |operation, image| {
             let mut request = request(steps::SET_KERNEL);
             request.attrs.insert("kernel".to_owned(), serde_json::to_value(&kernel)?);
             self.step(operation, image, request).map(|_| Changed { kernel_anew: true, ..Changed::of(()) })
@@ -53,16 +60,18 @@ impl ImageManager<'_> {
         let (lock, mut image) = self.lock_and_load(name, "read the tree of")?;
         self.module_needed(image.class(), name)?;
         let operation = Operation::begin(self.site, name, lock, HostAction::OsTree.name(), image.class())?;
-        let outcome = self.step(&operation, &mut image, request(steps::OS_TREE)).and_then(|value| {
-            let tree = value.as_str().ok_or_else(|| {
-                Error::failed(format!("class {} does not say where the OS tree is", image.class()))
-                    .hint("tell the author of its module")
-            })?;
-            run(&operation, Utf8Path::new(tree))
-        });
-        match outcome {
+        match self.tree_shown(&operation, &mut image).and_then(|tree| run(&operation, &tree)) {
             Ok(value) => operation.succeed().map(|()| value),
             Err(error) => Err(operation.fail(error).0),
         }
+    }
+
+    /// Where the class of an image shows its OS tree.
+    pub(super) fn tree_shown(&self, operation: &Operation<'_>, image: &mut Image) -> Result<Utf8PathBuf> {
+        let value = self.step(operation, image, request(steps::OS_TREE))?;
+        value.as_str().map(Utf8PathBuf::from).ok_or_else(|| {
+            Error::failed(format!("class {} does not say where the OS tree is", image.class()))
+                .hint("tell the author of its module")
+        })
     }
 }

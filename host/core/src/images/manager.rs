@@ -43,7 +43,9 @@ impl<'s> ImageManager<'s> {
     /// # Errors
     /// When the directory of images cannot be read.
     pub fn list(&self) -> Result<Vec<ListedImage>> {
-        self.records.list()
+        let mut listed = self.records.list()?;
+        self.mark_behind_kernels(&mut listed);
+        Ok(listed)
     }
 
     /// Runs a step of an image's class; the image takes over what the step changed.

@@ -38,6 +38,9 @@ pub struct ListedImage {
     /// The action on a created image that has begun and not ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activity: Option<Activity>,
+    /// Whether nodes get other files of its kernel than those that are registered now.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub older_kernel_files: bool,
     /// What is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -114,6 +117,7 @@ impl Records<'_> {
             attributes: Attributes::new(),
             size_bytes: None,
             activity: None,
+            older_kernel_files: false,
             problem: Some(format!("installations.yml: {reason}")),
         }));
         listed.sort_by(|a, b| a.name.cmp(&b.name));
@@ -167,6 +171,7 @@ impl Records<'_> {
             attributes: Attributes::new(),
             size_bytes: None,
             activity: None,
+            older_kernel_files: false,
             problem: name.as_ref().err().map(ToString::to_string),
         };
         if entry.is_none() && listed.problem.is_none() {

@@ -1,5 +1,8 @@
 //! `kernel`: kernels with their initramfs files, and the kernel of an image.
 
+pub(crate) mod following;
+
+use self::following::Images;
 use super::{boxed, image_name, kernel_version, parse_image_name, path_option, word};
 use crate::cli::{
     globals::absolute,
@@ -30,12 +33,14 @@ pub(crate) fn command() -> Command {
                         .value_name("NAME")
                         .help("Add the kernel inside an image, with its modules"),
                 )
-                .group(ArgGroup::new("source").args(["vmlinuz", "from-tree", "from-image"]).required(true)),
+                .group(ArgGroup::new("source").args(["vmlinuz", "from-tree", "from-image"]).required(true))
+                .arg(following::only()),
         )
         .subcommand(
             Command::new("initramfs")
                 .about("Generate the initramfs of a kernel; replaces an existing one")
-                .arg(version()),
+                .arg(version())
+                .arg(following::only()),
         )
         .subcommand(
             Command::new("set")
@@ -49,9 +54,7 @@ pub(crate) fn command() -> Command {
 pub(crate) fn request(matches: &ArgMatches) -> Result<Box<dyn Request>> {
     match matches.subcommand() {
         Some(("add", matches)) => boxed(add(matches)),
-        Some(("initramfs", matches)) => {
-            boxed(kernel_version(matches, "version").map(|version| GenerateInitramfs { version }))
-        }
+        Some(("initramfs", matches)) => boxed(initramfs(matches)),
         Some(("set", matches)) => boxed(set(matches)),
         Some(("remove", matches)) => {
             boxed(kernel_version(matches, "version").map(|version| RemoveKernel { version }))
@@ -60,16 +63,24 @@ pub(crate) fn request(matches: &ArgMatches) -> Result<Box<dyn Request>> {
     }
 }
 
+fn initramfs(matches: &ArgMatches) -> Result<GenerateInitramfs> {
+    Ok(GenerateInitramfs { version: kernel_version(matches, "version")?, images: Images::chosen(matches) })
+}
+
 fn add(matches: &ArgMatches) -> Result<AddKernel> {
+    Ok(AddKernel { from: origin(matches)?, images: Images::chosen(matches) })
+}
+
+fn origin(matches: &ArgMatches) -> Result<Origin> {
     let path = |id| matches.get_one::<Utf8PathBuf>(id).map(|path| absolute(path)).transpose();
     if let Some(name) = matches.get_one::<String>("from-image") {
-        return Ok(AddKernel::FromImage(parse_image_name(name)?));
+        return Ok(Origin::Image(parse_image_name(name)?));
     }
     if let Some(tree) = path("from-tree")? {
-        return Ok(AddKernel::FromTree(tree));
+        return Ok(Origin::Tree(tree));
     }
     let vmlinuz = path("vmlinuz")?.ok_or_else(|| Error::usage("--vmlinuz is missing"))?;
-    Ok(AddKernel::File { vmlinuz, modules: path("modules")? })
+    Ok(Origin::File { vmlinuz, modules: path("modules")? })
 }
 
 fn set(matches: &ArgMatches) -> Result<SetKernel> {
@@ -111,10 +122,15 @@ impl Request for ListKernels {
 }
 
 /// Adds a kernel.
-pub(crate) enum AddKernel {
+pub(crate) struct AddKernel {
+    from: Origin,
+    images: Images,
+}
+
+enum Origin {
     File { vmlinuz: Utf8PathBuf, modules: Option<Utf8PathBuf> },
-    FromTree(Utf8PathBuf),
-    FromImage(ImageName),
+    Tree(Utf8PathBuf),
+    Image(ImageName),
 }
 
 impl Request for AddKernel {
@@ -123,28 +139,29 @@ impl Request for AddKernel {
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
-        Ok(vec![match self {
-            Self::File { vmlinuz, modules } => {
+        Ok(match &self.from {
+            Origin::File { vmlinuz, modules } => {
                 let (kernel, _) = session.kernels().check_file(vmlinuz, modules.as_deref())?;
-                format!("add the kernel {vmlinuz}, version {}", kernel.version)
+                let line = format!("add the kernel {vmlinuz}, version {}", kernel.version);
+                [vec![line], self.images.plan(session, &kernel.version)?].concat()
             }
-            Self::FromTree(tree) => {
+            Origin::Tree(tree) => {
                 session.kernels().check_tree(tree)?;
-                format!("add the kernel of the tree {tree}")
+                vec![format!("add the kernel of the tree {tree}")]
             }
-            Self::FromImage(name) => {
+            Origin::Image(name) => {
                 session.images().get_created_image(name)?;
-                format!("add the kernel inside image {name}")
+                vec![format!("add the kernel inside image {name}")]
             }
-        }])
+        })
     }
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
         let kernels = session.kernels();
-        let version = match self {
-            Self::File { vmlinuz, modules } => kernels.add(vmlinuz, modules.as_deref())?,
-            Self::FromTree(tree) => kernels.add_from_tree(tree)?,
-            Self::FromImage(name) => session.images().add_kernel_of(name)?,
+        let version = match &self.from {
+            Origin::File { vmlinuz, modules } => kernels.add(vmlinuz, modules.as_deref())?,
+            Origin::Tree(tree) => kernels.add_from_tree(tree)?,
+            Origin::Image(name) => session.images().add_kernel_of(name)?,
         };
         session.output.say(&format!("added kernel {version}"));
         let added = kernels.list()?.into_iter().find(|kernel| kernel.version == version.as_str());
@@ -152,13 +169,14 @@ impl Request for AddKernel {
             let hint = format!("disklessset kernel initramfs {version}");
             session.output.say(&format!("It has no initramfs yet and is not offered for images: {hint}"));
         }
-        Ok(())
+        self.images.follow(session, &version)
     }
 }
 
 /// Generates an initramfs.
 pub(crate) struct GenerateInitramfs {
     pub(crate) version: KernelVersion,
+    pub(crate) images: Images,
 }
 
 impl Request for GenerateInitramfs {
@@ -168,14 +186,15 @@ impl Request for GenerateInitramfs {
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
         session.kernels().check_initramfs(&self.version)?;
-        Ok(vec![format!("generate the initramfs of kernel {}", self.version)])
+        let line = format!("generate the initramfs of kernel {}", self.version);
+        Ok([vec![line], self.images.plan(session, &self.version)?].concat())
     }
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
         session.kernels().generate_initramfs(&self.version)?;
         session.output.end_progress();
         session.output.say(&format!("generated the initramfs of kernel {}", self.version));
-        Ok(())
+        self.images.follow(session, &self.version)
     }
 }
 

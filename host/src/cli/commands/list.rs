@@ -71,6 +71,9 @@ fn status(image: &ListedImage) -> Field {
     match (image.status, image.pid) {
         (ImageStatus::Created, _) => match &image.activity {
             None if is_mounted(image) => Field::with_style("CREATED (mounted)", CellStyle::Busy),
+            None if image.older_kernel_files => {
+                Field::with_style("CREATED (older kernel files)", CellStyle::Busy)
+            }
             None => Field::with_style("CREATED", CellStyle::Good),
             Some(activity) => Field::with_style(&format!("CREATED ({activity})"), CellStyle::Busy),
         },
@@ -145,6 +148,7 @@ mod tests {
                     .into(),
                     size_bytes: class.map(|_| 300 << 20),
                     activity: None,
+                    older_kernel_files: false,
                     problem: problem.map(Into::into),
                 }
             };

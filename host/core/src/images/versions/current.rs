@@ -58,6 +58,18 @@ impl ImageManager<'_> {
         name_of(&reference.image, found.version.number)
     }
 
+    /// The version that nodes got before the current one.
+    ///
+    /// # Errors
+    /// When there was none.
+    pub(in crate::images) fn before(&self, name: &ImageName) -> Result<VersionReference> {
+        let found = self.chosen(&name.clone().into(), &before_current)?;
+        Ok(VersionReference {
+            image: name.clone(),
+            version: Some(versions::VersionWord::Number(found.version.number)),
+        })
+    }
+
     /// The version that is named, or the one that is meant otherwise.
     fn chosen(&self, reference: &VersionReference, otherwise: &Otherwise) -> Result<Found> {
         if reference.version.is_some() {
@@ -156,7 +168,7 @@ impl ImageManager<'_> {
 
     /// The record that goes with a version. Whether the image is mounted is no matter of versions. Where an image has no files of its own,
     /// its tree lies elsewhere and stays: only its kernel changes.
-    fn record_of(&self, image: &Image, version: &Version, whole: bool) -> Result<ImageRecord> {
+    pub(super) fn record_of(&self, image: &Image, version: &Version, whole: bool) -> Result<ImageRecord> {
         let mut record = ImageRecord::parse(&version.record).map_err(Error::failed)?;
         let mut now = Self::record(image);
         let (from, to, names) = match whole {
@@ -211,33 +223,6 @@ impl ImageManager<'_> {
             Effect::VersionWithdrawn { image: name.to_string(), number: marker.version.number(), date };
         operation.acquire(effect, Hold::Action, || Ok(()))
     }
-
-    /// Clones a version under a new name.
-    ///
-    /// # Errors
-    /// As [`ImageManager::clone_image`]; when there is no such version, or one of its files is missing or damaged.
-    pub fn clone_version(&self, from: &VersionReference, name: &ImageName) -> Result<()> {
-        self.site.observed(HostAction::Clone.name(), name.as_str(), || {
-            self.must_be_free(name)?;
-            let (_source, image) = self.lock_and_load(&from.image, "clone from")?;
-            let found = self.find(from)?;
-            let version = &found.version;
-            let (files, _) = self.store().read(&version.digest)?;
-            let kernel = version.kernel.as_deref().and_then(|text| KernelVersion::parse(text).ok());
-            self.clone_filled(&image, name, kernel.clone(), &|operation| {
-                let view = operation.staging(&self.site.layout.images_dir(), "version")?;
-                let kernel = kernel.clone().map(Kernel::new);
-                let own: FilesByName = files
-                    .iter()
-                    .filter(|(file, _)| !kernel.as_ref().is_some_and(|kernel| belongs_to(kernel, file)))
-                    .map(|(name, file)| (name.clone(), *file))
-                    .collect();
-                self.store().give(&own, &view)?;
-                let record = self.record_of(&image, version, !own.is_empty())?;
-                Ok(Image::new(from.image.clone(), image.class(), record.attributes, view))
-            })
-        })
-    }
 }
 
 /// Which version is meant where none is named.
@@ -255,7 +240,7 @@ fn before_current<'h>(history: &'h History, current: Option<&Marker>) -> Option<
 }
 
 /// Whether a file of a version lies in the directory of kernels.
-fn belongs_to(kernel: &Kernel, file: &str) -> bool {
+pub(super) fn belongs_to(kernel: &Kernel, file: &str) -> bool {
     let pair = [kernel.vmlinuz(), kernel.initramfs()];
     pair.iter().any(|own| file == own || file == file_names::kernel_signature(own))
 }

@@ -1,8 +1,10 @@
 //! Versions of an image: told, and looked up.
 
 mod current;
+mod of_kernels;
 mod pruning;
 mod tags;
+mod viewed;
 
 use super::manager::ImageManager;
 use crate::{

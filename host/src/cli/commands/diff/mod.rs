@@ -1,16 +1,17 @@
-//! `diff`: how two images differ.
+//! `diff`: how two images differ, or two versions of one.
 
 mod files;
 mod text;
 
-use super::{image_name, word};
+use super::{reference, word};
 use crate::{
     cli::request::{Effect, Request, Session},
     output::Format,
     system::interrupt,
+    versions::VersionReference,
 };
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use disklessset_plugin_api::{Error, ImageName, Result};
+use disklessset_plugin_api::{Error, Result};
 
 /// What the program ends with where that was asked for and the images differ.
 const DIFFERENT: u8 = 1;
@@ -20,17 +21,24 @@ pub(crate) fn command() -> Command {
         Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
     };
     Command::new("diff")
-        .about("Show how two images differ: packages, files, kernel and parameters")
-        .arg(word("image", "IMAGE", "The first image"))
-        .arg(word("other", "OTHER", "The image that it is compared with"))
+        .about("Show how two images or versions differ: packages, files, kernel and parameters")
+        .arg(word("image", "NAME[@N|@TAG]", "The first image, or one of its versions"))
+        .arg(
+            word(
+                "other",
+                "NAME[@N|@TAG]",
+                "What it is compared with; by default, what nodes got before is compared with the image, or the version with its image",
+            )
+            .required(false),
+        )
         .arg(switch("files", "Print each file that differs instead of numbers of them"))
         .arg(switch("exit-code", "End with 1 when the images differ, or not everything can be compared"))
 }
 
 pub(crate) fn request(matches: &ArgMatches) -> Result<Diff> {
     Ok(Diff {
-        old: image_name(matches, "image")?,
-        new: image_name(matches, "other")?,
+        old: reference(matches, "image")?,
+        new: matches.contains_id("other").then(|| reference(matches, "other")).transpose()?,
         files: matches.get_flag("files"),
         exit_code: matches.get_flag("exit-code"),
     })
@@ -38,8 +46,8 @@ pub(crate) fn request(matches: &ArgMatches) -> Result<Diff> {
 
 /// Compares two images.
 pub(crate) struct Diff {
-    old: ImageName,
-    new: ImageName,
+    old: VersionReference,
+    new: Option<VersionReference>,
     /// Whether each file is printed.
     files: bool,
     exit_code: bool,
@@ -57,7 +65,7 @@ impl Request for Diff {
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
         // The trees are mounted for it: a signal must not end the program before they are unmounted.
         interrupt::install()?;
-        let found = session.images().compare(&self.old, &self.new)?;
+        let found = session.images().compare(&self.old, self.new.as_ref())?;
         let output = &session.output;
         output.end_progress();
         match output.format() {
@@ -69,11 +77,12 @@ impl Request for Diff {
                 output.data(&text::skipped(&found));
             }
         }
+        let [old, new] = &found.images;
         match (found.differs, found.complete) {
             (true, _) => {}
-            (false, true) => output.say(&format!("{} and {} do not differ", self.old, self.new)),
+            (false, true) => output.say(&format!("{old} and {new} do not differ")),
             (false, false) => {
-                let text = format!("{} and {} do not differ in what was compared", self.old, self.new);
+                let text = format!("{old} and {new} do not differ in what was compared");
                 output.say(&text);
             }
         }

@@ -1,13 +1,17 @@
-//! How two images differ: their records, and the OS trees that their classes show.
+//! How two images differ, or two versions of one: their records, and the OS trees that their classes show.
 
+mod side;
+
+use self::side::Side;
 use super::manager::ImageManager;
 use crate::{
     comparison::{AttributeComparison, Changed, TreeComparison, Trees, compare_attributes, compare_trees},
     operation::Operation,
     records::is_secret,
+    versions::VersionReference,
 };
 use camino::Utf8Path;
-use disklessset_plugin_api::{Attributes, Error, ErrorKind, Image, ImageName, Result};
+use disklessset_plugin_api::{Attributes, Error, Image, Result};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -19,7 +23,7 @@ const ACTION: &str = "diff";
 /// How two images differ.
 #[derive(Debug, Serialize)]
 pub struct ImageComparison {
-    /// The names of the first and the second one.
+    /// The names of the first and the second one, with the number of a version that was named.
     pub images: [String; 2],
     /// Whether a difference was found.
     pub differs: bool,
@@ -29,7 +33,7 @@ pub struct ImageComparison {
     pub image_class: Option<Changed<String>>,
     /// The versions of their kernels, where they differ.
     pub kernel: Option<Changed<String>>,
-    /// The files of their initramfs, where they differ.
+    /// The files of their initramfs, where they differ; with digests where their names do not.
     pub initramfs: Option<Changed<String>>,
     /// The attributes of their records. Those of the kernel are left out, and secrets have no values.
     pub parameters: AttributeComparison,
@@ -39,60 +43,54 @@ pub struct ImageComparison {
 }
 
 impl ImageManager<'_> {
-    /// Compares two images: what is on record of them, and their OS trees. Both are locked meanwhile; nothing
-    /// is changed.
+    /// Compares two images, or versions of them: what is on record, and their OS trees. Images are locked meanwhile; nothing is changed.
+    /// An image that is mounted is compared as it is edited now, unless a version is named. Without a second one, a version is compared
+    /// with the image as it is, and an image with what nodes got before.
     ///
     /// # Errors
     /// When one is not there or in use, has no OS tree, or its tree cannot be shown.
-    pub fn compare(&self, old: &ImageName, new: &ImageName) -> Result<ImageComparison> {
-        if old == new {
-            return Err(Error::usage(format!("image {old} cannot be compared with itself")));
+    pub fn compare(&self, old: &VersionReference, new: Option<&VersionReference>) -> Result<ImageComparison> {
+        let (old, new) = self.sides(old, new)?;
+        if old.reference == new.reference {
+            return Err(Error::usage(format!("{} cannot be compared with itself", old.reference)));
         }
-        self.site.observed(ACTION, &format!("{old} {new}"), || {
-            // Both are locked in the order of their names: two comparisons do not wait for each other.
-            if old < new {
-                self.with_os_tree(old, |operation, first| {
-                    self.with_os_tree(new, |_, second| {
-                        self.compare_shown(operation, [old, new], [first, second])
+        self.site.observed(ACTION, &format!("{} {}", old.reference, new.reference), || {
+            // Both are locked in one order: two comparisons do not wait for each other.
+            if old.locked_before(&new) {
+                self.with_tree_of(&old, |operation, first| {
+                    self.with_tree_of(&new, |_, second| {
+                        self.compare_shown(operation, [&old, &new], [first, second])
                     })
                 })
             } else {
-                self.with_os_tree(new, |operation, second| {
-                    self.with_os_tree(old, |_, first| {
-                        self.compare_shown(operation, [old, new], [first, second])
+                self.with_tree_of(&new, |operation, second| {
+                    self.with_tree_of(&old, |_, first| {
+                        self.compare_shown(operation, [&old, &new], [first, second])
                     })
                 })
             }
         })
     }
 
-    /// The tree of an image whose class may have none.
-    fn with_os_tree<T>(
-        &self,
-        name: &ImageName,
-        run: impl FnOnce(&Operation<'_>, &Utf8Path) -> Result<T>,
-    ) -> Result<T> {
-        self.with_tree(name, run).map_err(|error| match error.kind {
-            ErrorKind::NOT_DEFINED => {
-                let class = self.records.load(name).map(|image| format!(" is a {} and", image.class()));
-                let class = class.unwrap_or_default();
-                Error::usage(format!("image {name}{class} has no OS tree that could be compared"))
-            }
-            _ => error,
+    /// What is compared with what.
+    fn sides(&self, old: &VersionReference, new: Option<&VersionReference>) -> Result<(Side, Side)> {
+        Ok(match new {
+            Some(new) => (self.side(old)?, self.side(new)?),
+            None if old.version.is_some() => (self.side(old)?, self.side(&old.image.clone().into())?),
+            None => (self.side(&self.before(&old.image)?)?, self.side(old)?),
         })
     }
 
     fn compare_shown(
         &self,
         operation: &Operation<'_>,
-        [old, new]: [&ImageName; 2],
+        [old, new]: [&Side; 2],
         [first, second]: [&Utf8Path; 2],
     ) -> Result<ImageComparison> {
-        let (before, after) = (self.records.load(old)?, self.records.load(new)?);
+        let (before, after) = (self.on_record(old)?, self.on_record(new)?);
         let scratch = operation.staging(&self.site.layout.workdir(), ACTION)?;
         let trees = Trees { old: first, new: second, scratch: &scratch };
         let tree = compare_trees(&trees, self.site.observer.as_ref())?;
-        let kernel = |image: &Image| image.kernel().map(|kernel| kernel.version.to_string());
         let parameters = compare_attributes(
             &without_own_places(&before, &after),
             &without_own_places(&after, &before),
@@ -100,13 +98,17 @@ impl ImageManager<'_> {
             is_secret,
         );
         let class = |image: &Image| Some(image.class().to_owned());
+        let kernel = |image: &Image| image.kernel().map(|kernel| kernel.version.to_string());
+        let [vmlinuz, initramfs] = ["kernel", "image"].map(|attribute| {
+            Side::file(old, before.text(attribute)).zip(Side::file(new, after.text(attribute)))
+        });
         let mut found = ImageComparison {
-            images: [old.to_string(), new.to_string()],
+            images: [old, new].map(|side| side.reference.to_string()),
             differs: false,
             complete: tree.is_complete(),
             image_class: Changed::between(class(&before), class(&after)),
-            kernel: Changed::between(kernel(&before), kernel(&after)),
-            initramfs: Changed::between(before.text("image"), after.text("image")),
+            kernel: side::changed([kernel(&before), kernel(&after)], vmlinuz),
+            initramfs: side::changed([before.text("image"), after.text("image")], initramfs),
             parameters,
             tree,
         };
