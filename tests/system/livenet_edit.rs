@@ -83,6 +83,24 @@ fn discarded_edits_leave_the_image_as_it_was() {
 }
 
 #[test]
+fn an_edit_begins_where_the_record_has_lost_that_the_one_before_has_ended() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let mnt = small.mounted("web", &[]);
+    // The lines that a full disk has no room for.
+    let journal = small.root.path().join("var/lib/diskless/journal/web.jsonl");
+    let lines = std::fs::read(&journal).unwrap();
+    let _ = small.run(&["livenet", "unmount", "web"]).expect_done();
+    put(&journal, &lines, 0o600);
+    let _ = small.run(&["livenet", "mount", "web"]).expect_done();
+    put(&mnt.join("etc/motd"), b"edited", 0o644);
+    let _ = small.run(&["livenet", "unmount", "web"]).expect_done();
+    assert_eq!(std::fs::read_to_string(small.unpacked("web").join("etc/motd")).unwrap(), "edited");
+    let _ = small.run(&["verify"]).expect_done();
+    Snapshot::assert_nothing_held(&small.root);
+}
+
+#[test]
 fn packing_killed_half_way_loses_neither_image_nor_edits() {
     disklessset_tests::need!(need::root());
     for layout in ["flat", "classic"] {

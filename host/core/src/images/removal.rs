@@ -33,7 +33,9 @@ impl ImageManager<'_> {
             });
         }
         let versions = Effect::VersionsOf { image: name.to_string() };
-        operation.acquire(versions, Hold::Action, || Ok(()))?;
+        if let Err(error) = operation.acquire(versions, Hold::Action, || Ok(())) {
+            return Err(operation.fail(error).0);
+        }
         let operation = operation.retire(&layout.image_dir(name.as_str()), &layout.images_dir())?;
         let mut request = request(steps::REMOVE);
         request.class = image.class().to_owned();

@@ -160,9 +160,11 @@ impl Effect {
         matches!(self, Self::Published { .. } | Self::VersionMade { .. })
     }
 
-    /// Whether it is undone at the end of its action, be that a good one or not.
-    pub(crate) fn goes_either_way(&self) -> bool {
-        !self.waits_for_commit() && !self.stays_when_committed()
+    /// Whether it ends in the same way once the next state of its image is in service, be its action committed or not: it is undone in
+    /// either case, or a version, which stays when it is in service, or versions that nobody needs, of which the next prune has another look.
+    pub(crate) fn ends_either_way(&self) -> bool {
+        let of_versions = matches!(self, Self::VersionMade { .. } | Self::VersionsPruned { .. });
+        of_versions || !self.waits_for_commit() && !self.stays_when_committed()
     }
 
     /// The same with each path as `here` has it, of a root that lies elsewhere now. What clients see is without the root.

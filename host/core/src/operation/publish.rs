@@ -136,12 +136,12 @@ impl Operation<'_> {
         error.context(format!("{} is not in its new state yet", self.subject())).hint("disklessset clean")
     }
 
-    /// Whether the next state of the image is in service already, and all that is still on record goes in either case, committed or
+    /// Whether the next state of the image is in service already, and all that is still on record ends in the same way, committed or
     /// not.
     pub(super) fn is_in_service(&self) -> bool {
-        let goes = |open: &HeldEffect| {
-            open.from_earlier_action || open.hold == Hold::Action && open.effect.goes_either_way()
+        let ends = |open: &HeldEffect| {
+            open.from_earlier_action || open.hold == Hold::Action && open.effect.ends_either_way()
         };
-        self.replaced.get() && self.on_journal(|journal| journal.state().open.iter().all(goes))
+        self.replaced.get() && self.on_journal(|journal| journal.state().open.iter().all(ends))
     }
 }

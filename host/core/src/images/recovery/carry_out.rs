@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     failure,
-    images::manager::ImageManager,
+    images::{host_action::HostAction, manager::ImageManager},
     installations::{Journal, journal},
     operation::{
         Subject,
@@ -49,6 +49,7 @@ impl ImageManager<'_> {
             Recovery::ByTheRecord { scope, class: turn } => {
                 let subject = Subject::Image(name.clone());
                 let path = journal::place(&self.site.layout, name.as_str());
+                self.remove_versions_of_no_image(name, &action, scope)?;
                 let waiting = (turn != ClassRecovery::Never).then_some(action.as_str());
                 self.undo_journal(&path, &subject, scope, waiting)?;
                 if let (ClassRecovery::Later, Some(class)) = (turn, &class) {
@@ -62,6 +63,16 @@ impl ImageManager<'_> {
             }
             Recovery::ByTheClass => self.recover_by_class(name, &action, lock).map(Recovered::InService),
         }
+    }
+
+    /// Removes what a creation left that was committed, and then taken back on a disk that failed in the midst of that: what is committed
+    /// would stay otherwise.
+    fn remove_versions_of_no_image(&self, name: &ImageName, action: &str, scope: UndoScope) -> Result<()> {
+        let is_creation = matches!(HostAction::named(action), Some(HostAction::Create | HostAction::Clone));
+        if !is_creation || scope != UndoScope::HeldForAction || self.records.exists(name) {
+            return Ok(());
+        }
+        Store::of(&self.site.layout).remove(name.as_str(), &[])
     }
 
     /// Undoes what a journal has, or finishes it, and ends that action; the action after which a class still has its turn goes on

@@ -12,6 +12,13 @@ use disklessset_plugin_api::{
     messages::{self, Acquired},
 };
 
+/// Makes a directory. Work areas hold trees in the making, and so do directories with names that no image has: those are closed to others.
+fn make(operation: &Operation<'_>, path: &Utf8Path) -> Result<()> {
+    let hidden = path.file_name().is_some_and(|name| name.starts_with('.'));
+    let private = hidden || path.starts_with(operation.site().layout.workdir());
+    atomic_file::create_dir(path, if private { 0o700 } else { 0o755 }).map_err(failure::of)
+}
+
 /// Acquires something for a class.
 pub(super) fn acquire(operation: &Operation<'_>, request: messages::Acquire) -> Result<()> {
     let hold = request.hold;
@@ -20,6 +27,11 @@ pub(super) fn acquire(operation: &Operation<'_>, request: messages::Acquire) -> 
             operation.reading().must_be_ours(&path)?;
             // Asking twice for the same directory is asking for it to be there, and for the longer hold.
             if let Some((_, effect @ Effect::Directory { .. }, held)) = operation.on_record(&path) {
+                if path.symlink_metadata().is_err() {
+                    // The line that says it is gone was lost, with a disk that was full.
+                    let longer = if held == Hold::Image { held } else { hold };
+                    return operation.acquire(effect, longer, || make(operation, &path));
+                }
                 if path.starts_with(operation.site().layout.workdir()) && path.is_dir() {
                     // Of an older version, perhaps.
                     own_directory::close(&path).map_err(failure::of)?;
@@ -31,13 +43,7 @@ pub(super) fn acquire(operation: &Operation<'_>, request: messages::Acquire) -> 
             }
             must_be_new(operation, &path)?;
             prepare_tree_place(operation, &path)?;
-            // Work areas hold trees in the making, and so do directories with names that no image has.
-            let hidden = path.file_name().is_some_and(|name| name.starts_with('.'));
-            let private = hidden || path.starts_with(operation.site().layout.workdir());
-            let mode = if private { 0o700 } else { 0o755 };
-            operation.acquire(Effect::Directory { path: path.clone() }, hold, || {
-                atomic_file::create_dir(&path, mode).map_err(failure::of)
-            })
+            operation.acquire(Effect::Directory { path: path.clone() }, hold, || make(operation, &path))
         }
         Acquired::File { path } => {
             operation.reading().must_be_ours(&path)?;
