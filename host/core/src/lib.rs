@@ -26,6 +26,7 @@
 //! - `needs`: the tools of each action, and whether they are there;
 //! - `versions`: published states of images that never change, in an OCI image layout;
 //! - `integrity`: digests and signatures of what nodes fetch; `configuration`: what the site's file says;
+//! - `os_images`: what brings images of operating systems from registries, if anything does;
 //! - `units`: what systemd mounts again after a reboot; `exports`: what NFS clients may mount;
 //! - `system`: files, locks, mounts and tools; knows no images.
 
@@ -68,6 +69,7 @@ pub mod yaml;
 mod exports;
 mod kernels;
 mod module_files;
+mod os_images;
 mod units;
 #[doc(hidden)]
 pub mod versions;
@@ -87,6 +89,7 @@ pub use images::{CleanReport, ImageComparison, ImageManager, ListedClass, Parame
 pub use integrity::{Checked, Digests, Fault, Kind as CheckedKind, Severity};
 pub use kernels::{KernelManager, ListedKernel};
 pub use observer::{Observer, Silent};
+pub use os_images::{FoundOsImage, OsImages};
 pub use records::{Activity, ActivityState, ImageStatus, ListedImage};
 pub use site::{Site, SiteOptions};
 pub use system::{cancel::Cancel, interrupt::install as stop_on_signals, lock::Wait};

@@ -2,6 +2,7 @@
 
 use crate::{failure, stop::Stop};
 use camino::Utf8PathBuf;
+use disklessset_core::configuration::Registries;
 use disklessset_oci::{
     names::{Host, RegistryReference},
     registry::{Logins, Options, Registry},
@@ -28,6 +29,14 @@ pub struct Connected {
 }
 
 impl Connection {
+    /// The same with what the configuration of a site says about all registries.
+    #[must_use]
+    pub fn and_of_site(mut self, settings: &Registries) -> Self {
+        self.certificates.extend(settings.certificates.iter().cloned());
+        self.plain_http_hosts.extend(settings.plain_http.iter().cloned());
+        self
+    }
+
     /// Makes the client of a repository.
     ///
     /// # Errors

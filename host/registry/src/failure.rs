@@ -13,7 +13,9 @@ pub fn of(error: RegistryError) -> Error {
         },
         RegistryError::Layout(LayoutError::File(error)) => failure::of(error),
         RegistryError::Status { status: 404, .. } => Error::new(ErrorKind::NOT_FOUND, error.to_string()),
-        RegistryError::Denied { .. } | RegistryError::Manifest { .. } => Error::refused(error.to_string()),
+        RegistryError::Denied { .. } | RegistryError::Manifest { .. } | RegistryError::Unfit { .. } => {
+            Error::refused(error.to_string())
+        }
         RegistryError::PlainHttp(ref host) => {
             let hint = format!("--plain-http={host} allows it");
             Error::refused(error.to_string()).hint(hint)

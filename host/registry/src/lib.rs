@@ -5,7 +5,9 @@
 
 mod connection;
 mod failure;
+mod os_images;
 mod stop;
 
 pub use connection::{Connected, Connection};
 pub use failure::of as error_of;
+pub use os_images::FromRegistries;

@@ -55,6 +55,8 @@ const RESERVED: [&str; 20] = [
     "untag",
 ];
 
+/// The source of trees for which the kit asks the host. The API was frozen before there was one.
+const REGISTRY: &str = "registry";
 const MOST_BYTES: usize = 64;
 const MOST_BYTES_OF_A_SOURCE: usize = 32;
 
@@ -172,7 +174,7 @@ impl SourceName {
         if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
             return refuse("may have lower case letters and digits only");
         }
-        if BUILT_IN_SOURCES.contains(&name) {
+        if BUILT_IN_SOURCES.contains(&name) || name == REGISTRY {
             return refuse("is a source of disklessset itself");
         }
         Ok(Self(name.to_owned()))

@@ -41,10 +41,14 @@ struct Look {
 pub(super) fn read(bytes: &[u8]) -> Result<Kind, String> {
     let look: Look = parsed(bytes)?;
     if look.schema_version == Some(1) {
-        return Err("is in Docker's first format, which is not known here: push it again with a newer tool".to_owned());
+        return Err("is in Docker's first format, which is not known here: push it again with a newer tool"
+            .to_owned());
     }
     if look.artifact_type.as_deref() == Some(ARTIFACT_TYPE) {
-        return Err("is a version of an image of disklessset, and no OS image: it is there to be pulled or mirrored".to_owned());
+        return Err(
+            "is a version of an image of disklessset, and no OS image: it is there to be pulled or mirrored"
+                .to_owned(),
+        );
     }
     if look.manifests.is_some() {
         return Ok(Kind::Index(parsed::<ImageIndex>(bytes)?.manifests().clone()));
@@ -62,11 +66,16 @@ pub(super) fn read(bytes: &[u8]) -> Result<Kind, String> {
     let layers = manifest.layers().iter().map(layer).collect::<Result<Vec<_>, _>>()?;
     let sum = layers.iter().try_fold(config.size, |sum, blob| sum.checked_add(blob.size));
     sum.filter(|sum| *sum < 1 << 62).ok_or("says that it has more bytes than any disk")?;
-    Ok(Kind::Image(Layers { media_type: look.media_type.unwrap_or_else(|| IMAGE.to_owned()), config, layers }))
+    Ok(Kind::Image(Layers {
+        media_type: look.media_type.unwrap_or_else(|| IMAGE.to_owned()),
+        config,
+        layers,
+    }))
 }
 
 fn parsed<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, String> {
-    serde_json::from_slice(bytes).map_err(|cause| format!("has a manifest that cannot be read: {}", one_line(&cause)))
+    serde_json::from_slice(bytes)
+        .map_err(|cause| format!("has a manifest that cannot be read: {}", one_line(&cause)))
 }
 
 fn blob(descriptor: &Descriptor) -> Result<Blob, String> {
@@ -119,13 +128,17 @@ impl OfConfig {
 
 /// The entry of an index that is for this machine.
 pub(super) fn of_this_machine(entries: &[Descriptor]) -> Result<Digest, String> {
-    let fits = |platform: &Platform| *platform.os() == Os::Linux && *platform.architecture() == Arch::default();
+    let fits =
+        |platform: &Platform| *platform.os() == Os::Linux && *platform.architecture() == Arch::default();
     let fitting: Vec<&Descriptor> =
         entries.iter().filter(|entry| entry.platform().as_ref().is_some_and(fits)).collect();
     // Every processor of an architecture has its base.
     let is_base = |entry: &&&Descriptor| {
         let variant = entry.platform().as_ref().and_then(|platform| platform.variant().as_deref());
-        matches!((variant, Arch::default()), (None, _) | (Some("v1"), Arch::Amd64) | (Some("v8"), Arch::ARM64))
+        matches!(
+            (variant, Arch::default()),
+            (None, _) | (Some("v1"), Arch::Amd64) | (Some("v8"), Arch::ARM64)
+        )
     };
     let chosen = match fitting.as_slice() {
         [only] => Some(*only),
@@ -135,9 +148,7 @@ pub(super) fn of_this_machine(entries: &[Descriptor]) -> Result<Digest, String> 
         (Some(chosen), _) => Ok(blob(chosen)?.digest),
         // Nothing is told of its platform: its configuration does.
         (None, [only]) if only.platform().is_none() => Ok(blob(only)?.digest),
-        (None, _) => {
-            Err(format!("has no image for linux/{}, it has: {}", Arch::default(), listed(entries)))
-        }
+        (None, _) => Err(format!("has no image for linux/{}, it has: {}", Arch::default(), listed(entries))),
     }
 }
 
