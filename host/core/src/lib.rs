@@ -19,6 +19,7 @@
 //! - `comparison`: how two OS trees differ, by their packages and files;
 //! - `operation`: one action under way, on record: what it makes, publishes and takes away, and how that is undone;
 //! - `records`: what is on record of images, read: attributes, statuses, boot files, listings;
+//! - `mirror`: a second boot server, which has what repositories of a registry have;
 //! - `site`: where everything is, and who watches;
 //! - `modules`: finds, checks and loads what was dropped into the modules directory;
 //! - `installations`: the records that make every crash clean up;
@@ -45,6 +46,8 @@ pub mod images;
 pub mod installations;
 #[doc(hidden)]
 pub mod integrity;
+#[doc(hidden)]
+pub mod mirror;
 #[doc(hidden)]
 pub mod module_changes;
 #[doc(hidden)]

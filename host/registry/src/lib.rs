@@ -7,7 +7,9 @@ mod connection;
 mod failure;
 mod os_images;
 mod stop;
+mod upstream;
 
 pub use connection::{Connected, Connection};
 pub use failure::of as error_of;
 pub use os_images::FromRegistries;
+pub use upstream::Repository;

@@ -12,6 +12,7 @@ pub(crate) mod doctor;
 pub(crate) mod kernel;
 pub(crate) mod list;
 pub(crate) mod log;
+pub(crate) mod mirror;
 pub(crate) mod module;
 pub(crate) mod module_change;
 pub(crate) mod overview;
@@ -48,6 +49,7 @@ pub(crate) fn all() -> Vec<Command> {
         release::rollback_command(),
         tag::command(),
         prune::command(),
+        mirror::command(),
         clean::command(),
         clear::command(),
         kernel::command(),
@@ -76,6 +78,7 @@ pub(crate) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
         "rollback" => boxed(release::request(release::Way::Rollback, matches)),
         "tag" => boxed(tag::request(matches)),
         "prune" => boxed(prune::request(matches)),
+        "mirror" => boxed(mirror::request(matches)),
         "clean" => boxed(clean::request(matches)),
         "clear" => boxed(clear::request(matches)),
         "kernel" => kernel::request(matches),
