@@ -64,10 +64,13 @@ fn an_os_image_of_a_registry_becomes_an_image() {
     let _ = small.run(&["verify"]).expect_done();
     // In parameters files it is the same word.
     let file = small.root.beside().join("four.yml");
-    let text = small.record("one").replace("image_name: one", "image_name: four");
-    put(&file, text.replace("name: one", "name: four").as_bytes());
+    let text = format!(
+        "image_data:\n  name: four\n  image_class: LivenetImage\n  kernel: {}\n  source: {source}\n",
+        crate::system::small::KERNEL
+    );
+    put(&file, text.as_bytes());
     let from = ["create", "--from", file.as_str(), "--dry-run"];
-    let planned = small.run(&from);
+    let planned = small.run(&from).expect_done();
     assert!(planned.stdout.contains("would fetch "), "{planned}");
 }
 
@@ -102,8 +105,8 @@ fn what_is_no_os_image_for_this_server_is_refused_before_anything_is_made() {
 
     let host = server.host();
     for (source, code, said) in [
-        (format!("registry:{host}/os/web:none"), 2, "answers 404"),
-        (format!("registry:{host}/os/none"), 2, "answers 404"),
+        (format!("registry:{host}/os/web:none"), 3, "answers 404"),
+        (format!("registry:{host}/os/none"), 3, "answers 404"),
         (format!("registry:{host}/os/web:s390x"), 5, "is for linux/s390x alone"),
         (format!("registry:{host}/os/web:index"), 5, "it has: linux/s390x"),
         (format!("registry:{host}/os/web:v7"), 5, "is a version of an image of disklessset"),
@@ -157,5 +160,30 @@ fn a_fetch_that_is_stopped_killed_or_damaged_leaves_nothing() {
     let blob = std::fs::File::options().write(true).open(found.trim()).unwrap();
     blob.write_all_at(&[0x5a; 64], 10_000).unwrap();
     let _ = small.create_from("web", &source, &[]).run().expect_code(1).expect_said("gives a wrong answer");
+    before.assert_same_as_now(&small.root);
+}
+
+#[test]
+fn a_program_that_talks_to_no_registry_says_so() {
+    use disklessset::{ErrorKind, ImageManager, ImageName, Raw, Silent, Site, SiteOptions};
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let options = SiteOptions {
+        root: Some(small.root.path()),
+        modules_dir: Some(small.root.modules_dir()),
+        ..SiteOptions::default()
+    };
+    let site = Site::open(&options, Arc::new(Silent)).unwrap();
+    let text = |text: &str| Raw::Text(text.to_owned());
+    let given = [
+        ("kernel".to_owned(), text(crate::system::small::KERNEL)),
+        ("source".to_owned(), text("registry:r.example/os/web")),
+    ];
+    let name = ImageName::parse("web").unwrap();
+    let before = Snapshot::of(&small.root);
+    let created = ImageManager::new(&site).run_action("LivenetImage", "create", &name, given.into());
+    let error = created.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::UNSUPPORTED);
+    assert!(error.message.contains("does not fetch from registries"), "{error}");
     before.assert_same_as_now(&small.root);
 }
