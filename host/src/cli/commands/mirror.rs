@@ -22,7 +22,7 @@ pub(crate) fn command() -> Command {
         .arg(words(
             "repositories",
             "REGISTRY/REPOSITORY",
-            "Repositories, each with the versions of one image [default: `mirror` in the configuration]",
+            "Repositories, each with the versions of one image [default: `mirror` in the configuration, else those of the last run]",
         ))
         .arg(
             Arg::new("end")
@@ -55,10 +55,17 @@ pub(crate) struct Mirror {
 impl Mirror {
     fn upstreams(&self, session: &Session) -> Result<Vec<Repository>> {
         let configuration = session.site.configuration();
-        let addresses = match self.repositories.is_empty() {
-            true => configuration.mirror(),
-            false => self.repositories.clone(),
-        };
+        let mut addresses = self.repositories.clone();
+        if addresses.is_empty() {
+            addresses = configuration.mirror();
+        }
+        if addresses.is_empty()
+            && let Some(state) = MirrorManager::new(&session.site).state()?
+        {
+            let known: std::result::Result<_, _> =
+                state.repositories.iter().map(|text| text.parse()).collect();
+            addresses = known.map_err(crate::failure::usage)?;
+        }
         if addresses.is_empty() {
             return Err(Error::usage("no repository is named, and the configuration has none")
                 .hint("disklessset mirror REGISTRY/REPOSITORY…, or `mirror: [REGISTRY/REPOSITORY]` in the configuration"));
