@@ -47,5 +47,7 @@ fn an_os_image_of_a_registry_with_its_kernel_beside_the_modules_boots() {
     let source = format!("registry:{}/os/node:9", server.host());
     let create = ["livenet", "create", "node", "--kernel", "from-image", "--source", &source];
     let _ = root.disklessset(&create).limit(PATIENCE).run().expect_done();
+    // Nodes need no registry.
+    drop(server);
     boots(&root, "node");
 }
