@@ -5,5 +5,6 @@ mod erofs;
 mod livenet;
 mod nfs;
 mod nfs_nodes;
+mod os_images;
 mod ramdisk;
 mod versions;

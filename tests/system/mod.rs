@@ -46,7 +46,7 @@ mod of_1x_mounted;
 mod old_kernel;
 mod other_users;
 mod package_scripts;
-mod registry;
+pub(crate) mod registry;
 mod reliability;
 mod repo_server;
 mod security;

@@ -71,7 +71,9 @@ fn its_parameters_stand_in_the_help_behind_the_source_and_go_through_parameters_
     for option in ["--origin-from <PATH>", "--origin-mark <TEXT>", "--origin-login-file <FILE>"] {
         assert!(help[heading..].contains(option), "no {option} in {help}");
     }
-    assert!(help.contains("oci:PATH[:REFERENCE], origin"), "{help}");
+    // Help is wrapped.
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("registry:HOST/REPOSITORY[:TAG|@DIGEST], origin"), "{help}");
     let reference = small.run(&["help", "parameters"]).expect_done().stdout;
     assert!(reference.contains("origin_from (required with source: origin)"), "{reference}");
 

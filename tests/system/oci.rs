@@ -12,7 +12,7 @@ use super::livenet_sources::{add_oddities, must_have_oddities};
 use super::small::{KERNEL, Small};
 
 /// The small tree as an image of two layers, made by umoci.
-fn layout(small: &Small) -> Utf8PathBuf {
+pub(super) fn layout(small: &Small) -> Utf8PathBuf {
     let layout = small.root.beside().join("layout");
     let image = format!("{layout}:v1");
     let umoci = |args: &[&str]| small.root.tool("umoci", args).run().expect_done();

@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
 mod layouts;
-mod server;
+mod mirror;
+mod os_images;
+mod rack_cache;
+pub(crate) mod server;
 
 use camino::Utf8Path;
 use disklessset_oci::layout::{Entry, Layout};

@@ -19,6 +19,7 @@
 //! - `comparison`: how two OS trees differ, by their packages and files;
 //! - `operation`: one action under way, on record: what it makes, publishes and takes away, and how that is undone;
 //! - `records`: what is on record of images, read: attributes, statuses, boot files, listings;
+//! - `mirror`: a second boot server, which has what repositories of a registry have;
 //! - `site`: where everything is, and who watches;
 //! - `modules`: finds, checks and loads what was dropped into the modules directory;
 //! - `installations`: the records that make every crash clean up;
@@ -26,6 +27,7 @@
 //! - `needs`: the tools of each action, and whether they are there;
 //! - `versions`: published states of images that never change, in an OCI image layout;
 //! - `integrity`: digests and signatures of what nodes fetch; `configuration`: what the site's file says;
+//! - `os_images`: what brings images of operating systems from registries, if anything does;
 //! - `units`: what systemd mounts again after a reboot; `exports`: what NFS clients may mount;
 //! - `system`: files, locks, mounts and tools; knows no images.
 
@@ -44,6 +46,8 @@ pub mod images;
 pub mod installations;
 #[doc(hidden)]
 pub mod integrity;
+#[doc(hidden)]
+pub mod mirror;
 #[doc(hidden)]
 pub mod module_changes;
 #[doc(hidden)]
@@ -68,6 +72,7 @@ pub mod yaml;
 mod exports;
 mod kernels;
 mod module_files;
+mod os_images;
 mod units;
 #[doc(hidden)]
 pub mod versions;
@@ -87,6 +92,7 @@ pub use images::{CleanReport, ImageComparison, ImageManager, ListedClass, Parame
 pub use integrity::{Checked, Digests, Fault, Kind as CheckedKind, Severity};
 pub use kernels::{KernelManager, ListedKernel};
 pub use observer::{Observer, Silent};
+pub use os_images::{FoundOsImage, OsImages};
 pub use records::{Activity, ActivityState, ImageStatus, ListedImage};
 pub use site::{Site, SiteOptions};
 pub use system::{cancel::Cancel, interrupt::install as stop_on_signals, lock::Wait};

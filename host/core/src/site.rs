@@ -7,6 +7,7 @@ use crate::{
     integrity::Signer,
     modules::{Classes, ModuleRegistry, signature::Signed},
     observer::Observer,
+    os_images::OsImages,
     system::{
         layout::Layout,
         lock::Wait,
@@ -48,6 +49,7 @@ pub struct Site {
     pub(crate) wait: Wait,
     hold: bool,
     pub(crate) installations: Installations,
+    os_images: Option<Arc<dyn OsImages>>,
 }
 
 impl Site {
@@ -120,6 +122,7 @@ impl Site {
             wait: options.wait,
             hold: false,
             installations,
+            os_images: None,
         })
     }
 
@@ -141,6 +144,17 @@ impl Site {
     /// Has new versions of images wait until they are released, whatever the configuration says.
     pub fn hold_versions(&mut self) {
         self.hold = true;
+    }
+
+    /// Brings who fetches images of operating systems from registries. Without, `--source registry:` is refused in one sentence.
+    pub fn set_os_images(&mut self, os_images: Arc<dyn OsImages>) {
+        self.os_images = Some(os_images);
+    }
+
+    /// Who fetches them, if anybody does.
+    #[doc(hidden)]
+    pub fn os_images(&self) -> Option<Arc<dyn OsImages>> {
+        self.os_images.clone()
     }
 
     /// Whether new versions of images wait until they are released.

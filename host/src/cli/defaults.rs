@@ -1,5 +1,6 @@
 //! Defaults as a person reads them: the same words in help, questions, summaries and plans.
 
+use disklessset_core::OsImages;
 use disklessset_plugin_api::{ParamKind, ParamSpec, Raw};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -28,6 +29,18 @@ pub(crate) fn plan_of(params: &[ParamSpec], given: &BTreeMap<String, Raw>) -> Op
     let shown = left.filter_map(|param| Some((param, default_of(param)?))).filter(|(_, text)| text != "no");
     let all: Vec<String> = shown.map(|(param, text)| format!("{} {text}", param.flag)).collect();
     (!all.is_empty()).then(|| format!("use the defaults: {}", all.join(", ")))
+}
+
+/// Lines for a plan that say what would be fetched from registries.
+pub(crate) fn fetched(os_images: Option<&dyn OsImages>) -> Vec<String> {
+    let found = os_images.map(OsImages::found).unwrap_or_default();
+    let line = |image: disklessset_core::FoundOsImage| {
+        format!(
+            "fetch {} bytes, {} layers for {}, of {}",
+            image.bytes, image.layers, image.architecture, image.address
+        )
+    };
+    found.into_iter().map(line).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub(crate) mod globals;
 pub(crate) mod request;
 pub(crate) mod secret;
 
+use crate::registry::{Connection, FromRegistries};
 use crate::{
     failure,
     modules::{HOST_COMMANDS, ModuleEntry, ModuleState, OfferedAction},
@@ -129,6 +130,9 @@ fn run_with(arguments: &[OsString], output: &Arc<Output>, menu: Menu) -> Result<
         }
         _ => Site::open(&globals.site, Arc::clone(output) as Arc<dyn Observer>)?,
     };
+    let registries = &site.configuration().registries;
+    let from_registries = FromRegistries::over(Connection::default().and_of_site(registries));
+    site.set_os_images(Arc::new(from_registries));
     if globals.hold {
         site.hold_versions();
     }

@@ -4,7 +4,7 @@ use super::globals::Run;
 use crate::{
     ImageManager, KernelManager, failure,
     images::{CleanReport, MODULES},
-    out_of_space,
+    mirror, out_of_space,
     output::{Output, unanswered},
     site::Site,
     system::interrupt,
@@ -34,6 +34,11 @@ pub(crate) trait Request {
     /// What would stop it whatever the answer is, and whatever is cleaned first.
     fn check_before_asking(&self, _session: &Session) -> Result<()> {
         Ok(())
+    }
+
+    /// Whether it may be done on a server that is a mirror, though it changes something.
+    fn is_for_mirrors(&self) -> bool {
+        false
     }
 
     /// Whether it runs a command for the user, whose exit code is then the program's own: what fails here has another.
@@ -88,6 +93,7 @@ impl Session {
         if effect == Effect::Reads {
             return self.run(request, &[]);
         }
+        self.must_not_change_a_mirror(request)?;
         if self.run == Run::Dry {
             return self.tell(request, &effect);
         }
@@ -103,11 +109,19 @@ impl Session {
         self.run(request, &cleaned)
     }
 
+    /// Images and kernels of a mirror are changed where they are made.
+    fn must_not_change_a_mirror(&self, request: &dyn Request) -> Result<()> {
+        if request.is_for_mirrors() { Ok(()) } else { mirror::must_not_be_mirror(&self.site) }
+    }
+
     /// Like [`Self::perform`] where the cleaning is over: the menu cleans once for each choice.
     ///
     /// # Errors
     /// As there.
     pub(crate) fn perform_cleaned(&self, request: &dyn Request) -> Result<()> {
+        if request.effect() != Effect::Reads {
+            self.must_not_change_a_mirror(request)?;
+        }
         if self.run == Run::Dry && request.effect() != Effect::Reads {
             return self.tell(request, &Effect::ChangesAsIs);
         }

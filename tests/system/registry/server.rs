@@ -13,7 +13,7 @@ const HTPASSWD: &str = "me:$2b$05$gzh4dhTR7el4UvVHXD9S6eKHAXqKU/0HDrGkQfTJ2NfL.r
 
 /// How a registry is set up.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Setup {
+pub(crate) enum Setup {
     /// Plain HTTP for everybody.
     Plain,
     /// HTTPS with a certificate that nobody knows, and a login.
@@ -21,14 +21,14 @@ pub(super) enum Setup {
 }
 
 /// A registry, killed when it goes.
-pub(super) struct Server<'r> {
+pub(crate) struct Server<'r> {
     root: &'r TestRoot,
     address: String,
     running: Option<Running>,
 }
 
 impl<'r> Server<'r> {
-    pub(super) fn start(root: &'r TestRoot, setup: &Setup) -> Self {
+    pub(crate) fn start(root: &'r TestRoot, setup: &Setup) -> Self {
         // Free now; should another take it before the registry does, the registry ends and says so.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let beside = root.beside();
@@ -70,7 +70,7 @@ impl<'r> Server<'r> {
         }
     }
 
-    pub(super) fn host(&self) -> Host {
+    pub(crate) fn host(&self) -> Host {
         self.address.parse().unwrap()
     }
 

@@ -13,6 +13,10 @@ use crate::{for_authors, say};
 const MODULES_DIR: &str = "usr/lib/disklessset/modules.d";
 /// Where systemd looks for what it must not clean away.
 const TMPFILES_DIR: &str = "usr/lib/tmpfiles.d";
+/// Where systemd looks for units of programs.
+const UNITS_DIR: &str = "usr/lib/systemd/system";
+/// The units. None is started by being there.
+const UNITS: [&str; 2] = ["disklessset-mirror.service", "disklessset-mirror.timer"];
 /// The variable that lets a test install what it has built already: `dev` for a debug build.
 const PROFILE: &str = "DISKLESSSET_DIST_PROFILE";
 
@@ -43,6 +47,12 @@ pub(crate) fn task(dest: &Utf8Path) -> Result<(), Failure> {
     make_dirs(dest, TMPFILES_DIR)?;
     install::file(&tree.root.join("host/tmpfiles.d/disklessset.conf"), &rules, 0o644)?;
     say::note(rules.as_str());
+    make_dirs(dest, UNITS_DIR)?;
+    for unit in UNITS {
+        let to = dest.join(UNITS_DIR).join(unit);
+        install::file(&tree.root.join("host/systemd").join(unit), &to, 0o644)?;
+        say::note(to.as_str());
+    }
     // Man pages (usr/share/man/man8) and completions (usr/share/...) follow here once the program can write them.
     Ok(())
 }

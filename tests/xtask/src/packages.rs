@@ -99,6 +99,8 @@ const PACKAGES: &[Package] = &[
     debian(Purpose::Tests, "busybox-static"),               // the programs of trees that mean harm
     debian(Purpose::Tests, "umoci"),
     debian(Purpose::Tests, "docker-registry"), // on Enterprise Linux it is a container only
+    both(Purpose::LongTests, "nginx-light", "nginx"), // 2 MB: the cache in a rack
+    both(Purpose::LongTests, "curl", "curl"),  // asks it
     debian(Purpose::Tests, "zypper"),          // sources that modules of other authors bring
     debian(Purpose::Tests, "pacman-package-manager"),
     both(Purpose::LongTests, "g++", "gcc-c++"),       // libFuzzer

@@ -18,7 +18,7 @@ const fn key(name: &'static str, value: &'static str, default: &'static str, hel
 }
 
 /// All keys, in the order of the page.
-pub const KEYS: [Key; 19] = [
+pub const KEYS: [Key; 22] = [
     key(
         "images_directory",
         "directory",
@@ -107,6 +107,24 @@ pub const KEYS: [Key; 19] = [
     ),
     key("signing.certificate", "file", "none", "The certificate of that key, for code signing"),
     key("signing.chain", "file", "none", "The certificates between that one and the one that nodes trust"),
+    key(
+        "registries.certificates",
+        "list of files",
+        "empty",
+        "Certificates (PEM) that are trusted for registries, beside those that the server trusts",
+    ),
+    key(
+        "registries.plain_http",
+        "list of hosts",
+        "empty",
+        "Registries, as HOST or HOST:PORT, that are talked to without TLS",
+    ),
+    key(
+        "mirror",
+        "list of repositories",
+        "empty: the server is no mirror",
+        "Repositories, as HOST/REPOSITORY, that `mirror` brings. Each has the versions of one image",
+    ),
     key("modules.NAME", "mapping", "empty", "A section for the module NAME, which reads it as it is"),
 ];
 
@@ -119,7 +137,7 @@ mod tests {
     /// The fields that a parser knows, from its words about one it does not know.
     fn known(text: &str) -> BTreeSet<String> {
         let words = Configuration::parse(text).unwrap_err();
-        let list = words.split_once("expected one of ").unwrap().1;
+        let list = words.split_once("expected ").unwrap().1;
         list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
     }
 
@@ -130,6 +148,9 @@ mod tests {
         let signing: BTreeSet<String> =
             KEYS.iter().filter_map(|key| key.name.strip_prefix("signing.")).map(str::to_owned).collect();
         assert_eq!(signing, known("signing: {no_such_key: 1}\n"));
+        let registries: BTreeSet<String> =
+            KEYS.iter().filter_map(|key| key.name.strip_prefix("registries.")).map(str::to_owned).collect();
+        assert_eq!(registries, known("registries: {no_such_key: 1}\n"));
     }
 
     #[test]

@@ -2,14 +2,18 @@
 
 mod http_base_url;
 mod keys;
+mod registries;
 
 use crate::{
     system::{FileError, atomic_file},
     yaml,
 };
 use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_oci::names::RegistryReference;
 use http_base_url::HttpBaseUrl;
 pub use keys::KEYS;
+use registries::MirroredRepository;
+pub use registries::Registries;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, num::NonZeroUsize};
@@ -69,6 +73,12 @@ pub struct Configuration {
     /// The key and the certificate with which what nodes fetch is signed; nothing is signed without.
     #[serde(default)]
     pub signing: Option<SigningKeys>,
+    /// How registries are talked to.
+    #[serde(default)]
+    pub registries: Registries,
+    /// The repositories that `mirror` brings.
+    #[serde(default)]
+    mirror: Vec<MirroredRepository>,
     /// A section for each module, handed to it as it is.
     #[serde(default)]
     modules: BTreeMap<String, Map<String, Value>>,
@@ -158,6 +168,11 @@ impl Configuration {
     /// Whether modules need the signature of a key the site trusts; no unless told otherwise.
     pub fn requires_module_signatures(&self) -> bool {
         self.require_module_signatures.unwrap_or(false)
+    }
+
+    /// The repositories that `mirror` brings where none are named.
+    pub fn mirror(&self) -> Vec<RegistryReference> {
+        self.mirror.iter().map(|repository| repository.0.clone()).collect()
     }
 
     /// The section of a module.

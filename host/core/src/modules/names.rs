@@ -6,7 +6,7 @@ use disklessset_plugin_api::BUILT_IN_SOURCES;
 use serde::Serialize;
 
 /// First words of the command line that belong to the host; no module may be named like one of them.
-pub const HOST_COMMANDS: [&str; 22] = [
+pub const HOST_COMMANDS: [&str; 23] = [
     "list",
     "show",
     "diff",
@@ -21,6 +21,7 @@ pub const HOST_COMMANDS: [&str; 22] = [
     "rollback",
     "tag",
     "prune",
+    "mirror",
     "clean",
     "clear",
     "kernel",
@@ -32,7 +33,7 @@ pub const HOST_COMMANDS: [&str; 22] = [
 ];
 
 /// Words that no module may be named like, as the host is going to have commands or pages of help of these names.
-const RESERVED: [&str; 20] = [
+const RESERVED: [&str; 19] = [
     "apply",
     "assign",
     "boot",
@@ -43,7 +44,6 @@ const RESERVED: [&str; 20] = [
     "import",
     "login",
     "logout",
-    "mirror",
     "node",
     "parameters",
     "pool",
@@ -55,6 +55,8 @@ const RESERVED: [&str; 20] = [
     "untag",
 ];
 
+/// The source of trees for which the kit asks the host. The API was frozen before there was one.
+const REGISTRY: &str = "registry";
 const MOST_BYTES: usize = 64;
 const MOST_BYTES_OF_A_SOURCE: usize = 32;
 
@@ -172,7 +174,7 @@ impl SourceName {
         if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
             return refuse("may have lower case letters and digits only");
         }
-        if BUILT_IN_SOURCES.contains(&name) {
+        if BUILT_IN_SOURCES.contains(&name) || name == REGISTRY {
             return refuse("is a source of disklessset itself");
         }
         Ok(Self(name.to_owned()))

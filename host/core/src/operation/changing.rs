@@ -4,6 +4,7 @@ use super::{Reading, StagedKernel, Subject, exports::Wanted, lock};
 use crate::{
     failure,
     installations::{Journal, journal},
+    mirror,
     site::Site,
     system::{limits::Spare, lock::Lock},
 };
@@ -70,6 +71,9 @@ impl<'s> Operation<'s> {
 
     fn on_record_from_now(reading: Reading<'s>, lock: Lock, action: &str, class: &str) -> Result<Self> {
         let subject = reading.subject();
+        if *subject != Subject::Modules {
+            mirror::must_not_be_mirror(reading.site())?;
+        }
         let path = journal::place(&reading.site().layout, &subject.to_string());
         if journal::is_held(&path).map_err(failure::of)? {
             return Err(lock::at_work(&subject.to_string()));

@@ -3,6 +3,7 @@
 use crate::{
     failure,
     installations::{image_lock, journal},
+    mirror,
     site::Site,
     system::lock::{Lock, LockError, Wait},
 };
@@ -10,6 +11,7 @@ use disklessset_plugin_api::{Error, ErrorKind, ImageName, Result};
 
 /// Takes the lock of an image.
 pub(crate) fn lock_image(site: &Site, name: &ImageName, action: &str, wait: Wait) -> Result<Lock> {
+    mirror::must_not_be_mirror(site)?;
     let what = format!("image {name}");
     let lock = Lock::acquire(&site.layout.locks_dir(), &image_lock(name), &what, action, wait);
     let lock = lock.map(Lock::leaving_nothing).map_err(|error| match error {

@@ -103,6 +103,11 @@ pub(super) fn files(artifact: &Artifact) -> Result<FilesByName> {
     artifact.files().iter().map(file).collect()
 }
 
+/// The files and the text of the boot file of a version that is not in the layout yet.
+pub(crate) fn contents(artifact: &Artifact) -> Result<(FilesByName, &str)> {
+    Ok((files(artifact)?, boot_file(artifact).unwrap_or_default()))
+}
+
 /// The text of the boot file of a version.
 pub(super) fn boot_file(artifact: &Artifact) -> Option<&str> {
     artifact.annotations().get(BOOT_FILE).map(String::as_str)

@@ -6,6 +6,7 @@
 
 mod address;
 mod artifact;
+mod blobs;
 mod history;
 mod marker;
 mod prune;
@@ -14,11 +15,11 @@ mod retry;
 mod store;
 
 pub(crate) use address::{Addresses, base_address, expanded, with_prelude};
-pub(crate) use artifact::{Draft, FileOfVersion, FilesByName};
+pub(crate) use artifact::{Draft, FileOfVersion, FilesByName, contents};
 pub(crate) use history::History;
 pub use history::Version;
 pub(crate) use marker::Marker;
 pub(crate) use prune::prunable;
 pub use reference::{VersionReference, VersionWord};
 pub use retry::ONCE_SETTING;
-pub(crate) use store::{BOOT_FILE, Store};
+pub(crate) use store::{BOOT_FILE, Store, of_layout};

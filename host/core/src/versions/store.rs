@@ -32,13 +32,13 @@ const SMALL: u64 = 64 << 10;
 /// The lock under which the layout is changed.
 const LOCK: &str = "@versions";
 /// So long a download that nobody goes on with is kept.
-const PARTIALS: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
+pub(super) const PARTIALS: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
 /// Others hold it while they link or copy files: worth some patience, in seconds.
 const PATIENCE: u64 = 600;
 
 /// The versions of a site.
 pub(crate) struct Store<'l> {
-    layout: &'l Layout,
+    pub(super) layout: &'l Layout,
 }
 
 /// A version that was added.
@@ -54,7 +54,7 @@ impl<'l> Store<'l> {
         Self { layout }
     }
 
-    fn oci(&self) -> Result<Oci> {
+    pub(super) fn oci(&self) -> Result<Oci> {
         Ok(self.oci_unstopped()?.stopped_when(|| interrupt::check().is_err()))
     }
 
@@ -76,7 +76,7 @@ impl<'l> Store<'l> {
         self.oci().map(drop)
     }
 
-    fn lock(&self) -> Result<Lock> {
+    pub(super) fn lock(&self) -> Result<Lock> {
         let (what, wait) = ("the store of versions", Wait::Seconds(PATIENCE));
         Lock::acquire(&self.layout.locks_dir(), LOCK, what, "change versions", wait).map_err(|error| {
             match error {
@@ -153,7 +153,7 @@ impl<'l> Store<'l> {
     }
 
     /// The manifest of a version. It is small: it is hashed each time, and who may read it needs nothing else.
-    fn artifact(&self, digest: &Digest) -> Result<Artifact> {
+    pub(super) fn artifact(&self, digest: &Digest) -> Result<Artifact> {
         let path = self.layout.oci_dir().join("blobs/sha256").join(digest.hex());
         let bytes = atomic_file::read_bounded(&path, MOST_MANIFEST).map_err(failure::of)?;
         match Digest::of(&bytes) == *digest {
@@ -386,39 +386,10 @@ impl<'l> Store<'l> {
         let marker = Marker::find(&String::from_utf8_lossy(&text));
         Ok(marker.filter(|marker| marker.version.name() == name))
     }
-
-    /// What is wrong with the blobs of versions, digest by digest.
-    ///
-    /// # Errors
-    /// When the manifest of one cannot be read, or a stop is asked for.
-    pub(crate) fn damaged(&self, versions: &[&Version]) -> Result<BTreeMap<VersionNumber, Vec<String>>> {
-        let oci = self.oci()?;
-        let mut faults: BTreeMap<VersionNumber, Vec<String>> = BTreeMap::new();
-        for version in versions {
-            let mut tell = |text: String| faults.entry(version.number).or_default().push(text);
-            let artifact = match self.artifact(&version.digest) {
-                Ok(artifact) => artifact,
-                Err(error) => {
-                    tell(error.to_string());
-                    continue;
-                }
-            };
-            for (title, file) in artifact.files() {
-                match oci.trust(&file.digest) {
-                    Ok(_) => {}
-                    Err(error @ (LayoutError::Missing(_) | LayoutError::Damaged { .. })) => {
-                        tell(format!("{title}: {error}"));
-                    }
-                    Err(error) => return Err(of_layout(error)),
-                }
-            }
-        }
-        Ok(faults)
-    }
 }
 
 /// The error of the API for one of a layout.
-pub(super) fn of_layout(error: LayoutError) -> Error {
+pub(crate) fn of_layout(error: LayoutError) -> Error {
     match error {
         LayoutError::Stopped => match interrupt::check() {
             Err(cause) => failure::interrupted(cause),

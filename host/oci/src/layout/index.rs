@@ -46,6 +46,16 @@ impl Entry {
         Self::of(descriptor).map_err(|cause| why(&cause))
     }
 
+    /// An entry for a manifest of any kind.
+    ///
+    /// # Errors
+    /// A kind or a name that cannot be written.
+    pub fn of_type(media_type: &str, digest: Digest, size: u64, ref_name: &str) -> Result<Self, LayoutError> {
+        let mut entry = Self::manifest(digest, size, None, ref_name)?.descriptor;
+        entry.set_media_type(MediaType::from(media_type));
+        Self::of(entry).map_err(|why| LayoutError::manifest(&digest, why))
+    }
+
     /// The annotations of the entry itself.
     pub fn annotations(&self) -> BTreeMap<&str, &str> {
         let all = self.descriptor.annotations().iter().flatten();

@@ -89,6 +89,14 @@ pub enum RegistryError {
         /// What is wrong with it.
         source: ManifestError,
     },
+    /// Something that is not what it is wanted for.
+    #[error("{what} {why}")]
+    Unfit {
+        /// Its address.
+        what: String,
+        /// What it is, or lacks.
+        why: String,
+    },
     /// A name that cannot be one.
     #[error(transparent)]
     Name(#[from] NameError),

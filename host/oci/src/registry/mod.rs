@@ -13,6 +13,8 @@ pub(crate) mod hostile;
 mod logins;
 mod manifests;
 mod options;
+mod os_images;
+mod os_manifest;
 mod place;
 mod referrers;
 mod secret;
@@ -28,6 +30,7 @@ pub use error::RegistryError;
 pub use logins::Logins;
 pub use manifests::RemoteManifest;
 pub use options::Options;
+pub use os_images::OsImage;
 pub use referrers::Referrer;
 pub use upload::Pushed;
 

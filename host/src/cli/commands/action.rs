@@ -118,7 +118,8 @@ impl Request for Action {
             Role::Create => format!("create image {} ({})", self.name, self.class(session)?),
             _ => format!("do {}", self.command()),
         };
-        Ok([action].into_iter().chain(defaults::plan_of(&self.spec.params, &self.given)).collect())
+        let all = [action].into_iter().chain(defaults::plan_of(&self.spec.params, &self.given));
+        Ok(all.chain(defaults::fetched(session.site.os_images().as_deref())).collect())
     }
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {

@@ -1,6 +1,7 @@
 //! `create --from`: an image out of a parameters file, as in 1.x.
 
 use crate::cli::{
+    defaults,
     globals::absolute,
     request::{Effect, Request, Session},
     secret,
@@ -40,7 +41,8 @@ impl Request for Create {
                 .rehearse(&file.image_class, &creation.words, &file.name, file.given)
                 .map_err(|error| error.context(format!("cannot use parameters file {}", self.from)))?;
         }
-        Ok(vec![format!("create image {} ({})", file.name, file.image_class)])
+        let action = format!("create image {} ({})", file.name, file.image_class);
+        Ok([action].into_iter().chain(defaults::fetched(session.site.os_images().as_deref())).collect())
     }
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {

@@ -3,6 +3,7 @@
 use crate::{
     ImageStatus, ListedImage,
     cli::request::{Effect, Request, Session},
+    mirror::{MirrorManager, MirrorState, MirroredImage},
     output::{CellStyle, Field, Output},
 };
 use clap::Command;
@@ -25,6 +26,11 @@ impl Request for List {
     }
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
+        if let Some(state) = MirrorManager::new(&session.site).state()? {
+            session.output.say(&state.in_words());
+            print(&session.output, &of_mirror(&state));
+            return Ok(());
+        }
         let images = session.images().list()?;
         if images.is_empty() {
             let directory = session.site.layout().images_dir();
@@ -33,6 +39,28 @@ impl Request for List {
         print(&session.output, &images);
         Ok(())
     }
+}
+
+/// The images of a mirror, of which it knows what everybody may know.
+fn of_mirror(state: &MirrorState) -> Vec<ListedImage> {
+    let image = |(name, image): (&String, &MirroredImage)| {
+        let texts = [("kernel", &image.kernel), ("creation_date", &image.date)];
+        let attributes =
+            texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.clone()?.into())));
+        ListedImage {
+            name: name.clone(),
+            status: ImageStatus::Created,
+            image_class: image.class.clone(),
+            module: image.class.as_ref().map(|_| String::new()),
+            pid: None,
+            command: None,
+            attributes: attributes.collect(),
+            size_bytes: Some(image.size_bytes),
+            activity: None,
+            problem: image.current.is_none().then(|| "no version is current in the registry".to_owned()),
+        }
+    };
+    state.images.iter().map(image).collect()
 }
 
 /// Prints images as the settings want them.

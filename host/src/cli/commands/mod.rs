@@ -12,11 +12,13 @@ pub(crate) mod doctor;
 pub(crate) mod kernel;
 pub(crate) mod list;
 pub(crate) mod log;
+pub(crate) mod mirror;
 pub(crate) mod module;
 pub(crate) mod module_change;
 pub(crate) mod overview;
 pub(crate) mod prove;
 pub(crate) mod prune;
+mod registry_options;
 pub(crate) mod release;
 pub(crate) mod remove;
 pub(crate) mod show;
@@ -47,6 +49,7 @@ pub(crate) fn all() -> Vec<Command> {
         release::rollback_command(),
         tag::command(),
         prune::command(),
+        mirror::command(),
         clean::command(),
         clear::command(),
         kernel::command(),
@@ -75,6 +78,7 @@ pub(crate) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
         "rollback" => boxed(release::request(release::Way::Rollback, matches)),
         "tag" => boxed(tag::request(matches)),
         "prune" => boxed(prune::request(matches)),
+        "mirror" => boxed(mirror::request(matches)),
         "clean" => boxed(clean::request(matches)),
         "clear" => boxed(clear::request(matches)),
         "kernel" => kernel::request(matches),

@@ -217,6 +217,10 @@ impl Request for InstallModule {
         Effect::ChangesAsIs
     }
 
+    fn is_for_mirrors(&self) -> bool {
+        true
+    }
+
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
         let plan = ModuleManager::new(&session.site).plan_install(&self.file)?;
         let identity = plan.identity();
@@ -264,6 +268,10 @@ struct RemoveModule {
 impl Request for RemoveModule {
     fn effect(&self) -> Effect {
         Effect::ChangesAsIs
+    }
+
+    fn is_for_mirrors(&self) -> bool {
+        true
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
@@ -332,6 +340,10 @@ impl NewModule {
 impl Request for NewModule {
     fn effect(&self) -> Effect {
         Effect::ChangesAsIs
+    }
+
+    fn is_for_mirrors(&self) -> bool {
+        true
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {

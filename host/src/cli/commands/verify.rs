@@ -5,11 +5,12 @@ use crate::{
     cli::request::{Effect, Request, Session},
     failure,
     integrity::{Checked, Digests, Fault, Kind, Severity},
+    mirror::MirrorManager,
     module_changes::ModuleManager,
     output::{CellStyle, Field, Output},
 };
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use disklessset_plugin_api::{Error, ImageName, Kernel, KernelVersion, Result};
+use disklessset_plugin_api::{Error, ErrorKind, ImageName, Kernel, KernelVersion, Result};
 use serde::Serialize;
 
 pub(crate) fn command() -> Command {
@@ -91,12 +92,38 @@ impl<'a> Verified<'a> {
     }
 }
 
+/// What is wrong with the images of a mirror; nothing where the server is none.
+fn of_mirror(session: &Session, names: &[ImageName]) -> Result<Option<Vec<Checked>>> {
+    let manager = MirrorManager::new(&session.site);
+    let Some(state) = manager.state()? else { return Ok(None) };
+    if let Some(name) = names.iter().find(|name| !state.images.contains_key(name.as_str())) {
+        return Err(Error::new(ErrorKind::NOT_FOUND, format!("the mirror has no image {name}"))
+            .hint("disklessset list"));
+    }
+    session.output.say(&state.in_words());
+    let mut faults = manager.verify()?;
+    for name in state.images.keys() {
+        faults.entry(name.clone()).or_default();
+    }
+    faults.retain(|name, _| names.is_empty() || names.iter().any(|known| known.as_str() == name));
+    let fault = |text: String| Fault::problem(text).mend("disklessset mirror");
+    let checked = faults.into_iter().map(|(name, texts)| Checked {
+        name,
+        kind: Kind::Image,
+        faults: texts.into_iter().map(fault).collect(),
+    });
+    Ok(Some(checked.collect()))
+}
+
 impl Verify {
     fn all(&self) -> bool {
         self.names.is_empty() && self.kernels.is_empty()
     }
 
     fn check(&self, session: &Session) -> Result<Vec<Checked>> {
+        if let Some(checked) = of_mirror(session, &self.names)? {
+            return Ok(checked);
+        }
         let mut checked = Vec::new();
         if self.all() || !self.names.is_empty() {
             checked.extend(session.images().verify(&self.names)?);

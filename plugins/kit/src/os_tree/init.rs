@@ -23,7 +23,7 @@ pub(super) fn tell_of_lack(tree: &Utf8Path, request: &OsTreeRequest, host: &Host
     }
     if SHELLS.iter().any(|shell| files.exists(shell)) {
         // The source of OCI images tells of all that they lack in one line.
-        if !matches!(request.source, Source::Oci { .. }) {
+        if !matches!(request.source, Source::Oci { .. } | Source::Registry(_)) {
             host.warn(format!(
                 "the tree of {} has no init (/sbin/init): nodes will not start it",
                 request.source

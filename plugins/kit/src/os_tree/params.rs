@@ -32,7 +32,7 @@ fn source_on(os_release: &str) -> ParamSpec {
     let source = ParamSpec::flag(
         "source",
         ParamKind::Source,
-        "Where the tree comes from: apt, dnf, tree:PATH, tar:PATH, oci:PATH[:REFERENCE]",
+        "Where the tree comes from: apt, dnf, tree:PATH, tar:PATH, oci:PATH[:REFERENCE], registry:HOST/REPOSITORY[:TAG|@DIGEST]",
     );
     match Source::of_server(os_release) {
         Ok(own) => source.default(own.to_string()),

@@ -66,6 +66,10 @@ impl OsTreeRequest {
         if let Some(error) = Refusal::error_of(&source.refusals(true, host)?) {
             return Err(error);
         }
+        let source = match source {
+            Source::Registry(image) => Source::Registry(image.found(host)?),
+            other => other,
+        };
         let repositories = Repositories::from_arguments(args)?;
         repositories.check(&source)?;
         let set = match args.get::<String>(params::LIVENET_TYPE)? {
@@ -113,6 +117,11 @@ impl OsTreeRequest {
         image.set("source", self.source.to_string());
         if let Source::Module(module) = &self.source {
             module.record(image);
+        }
+        if let Source::Registry(found) = &self.source
+            && let Some(address) = found.exact_address()
+        {
+            image.set("source_exactly", address);
         }
         self.repositories.record(image);
         image.set("selinux", self.selinux == Selinux::On);

@@ -10,12 +10,14 @@ mod dnf;
 mod import;
 pub(crate) mod oci;
 mod of_module;
+mod registry;
 mod repositories;
 
 pub use address::{Address, AddressError};
 pub use apt_sources::{AptEntry, distribution_sources};
 pub use oci::{OciFacts, oci_facts};
 pub use of_module::ModuleSource;
+pub use registry::RegistryImage;
 pub use repositories::{Repo, Repositories, TextFile, Trust};
 
 use crate::{
@@ -27,8 +29,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, Host, Result};
 use std::{fmt, str::FromStr};
 
-/// A source of OS trees, written `apt`, `dnf`, `tree:PATH`, `tar:PATH`, `oci:PATH[:REFERENCE]` or as a module names its own. Those of
-/// modules are not read from text alone: [`Source::of_arguments`].
+/// A source of OS trees, written `apt`, `dnf`, `tree:PATH`, `tar:PATH`, `oci:PATH[:REFERENCE]`,
+/// `registry:HOST/REPOSITORY[:TAG|@DIGEST]` or as a module names its own. Those of modules are not read from text alone: [`Source::of_arguments`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// Debian and Ubuntu packages, through mmdebstrap.
@@ -46,6 +48,8 @@ pub enum Source {
         /// Which image of it, when it has several.
         reference: Option<String>,
     },
+    /// An image in a registry.
+    Registry(RegistryImage),
     /// What a module brings.
     Module(ModuleSource),
 }
@@ -54,11 +58,16 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// None of the forms.
-    #[error("{0:?} is no source: write apt, dnf, tree:PATH, tar:PATH or oci:PATH[:REFERENCE]")]
+    #[error(
+        "{0:?} is no source: write apt, dnf, tree:PATH, tar:PATH, oci:PATH[:REFERENCE] or registry:HOST/REPOSITORY[:TAG|@DIGEST]"
+    )]
     Shape(String),
     /// No path where one belongs.
     #[error("the source {0} names no path")]
     NoPath(String),
+    /// No image where one belongs.
+    #[error("the source {0} names no image")]
+    NoImage(String),
     /// The server's distribution has neither apt nor dnf.
     #[error("no source fits this server's distribution ({0}): name one")]
     NoDefault(String),
@@ -82,6 +91,8 @@ impl FromStr for Source {
             Some(("tree", path)) => Ok(Self::Tree(path.into())),
             Some(("tar", path)) => Ok(Self::Tar(path.into())),
             Some(("oci", rest)) => Ok(oci(rest)),
+            Some(("registry", "")) => Err(SourceError::NoImage(text.to_owned())),
+            Some(("registry", address)) => Ok(Self::Registry(RegistryImage::at(address))),
             Some(_) => Err(SourceError::Shape(text.to_owned())),
         }
     }
@@ -106,6 +117,7 @@ impl fmt::Display for Source {
             Self::Tar(path) => write!(f, "tar:{path}"),
             Self::Oci { path, reference: None } => write!(f, "oci:{path}"),
             Self::Oci { path, reference: Some(reference) } => write!(f, "oci:{path}:{reference}"),
+            Self::Registry(image) => write!(f, "registry:{image}"),
             Self::Module(module) => f.write_str(module.name()),
         }
     }
@@ -177,7 +189,7 @@ impl Source {
         match self {
             Self::Apt | Self::Dnf => true,
             Self::Module(module) => module.installs_packages(),
-            Self::Tree(_) | Self::Tar(_) | Self::Oci { .. } => false,
+            Self::Tree(_) | Self::Tar(_) | Self::Oci { .. } | Self::Registry(_) => false,
         }
     }
 
@@ -201,6 +213,7 @@ impl Source {
             Self::Tree(path) => import::copy(path, tree, host),
             Self::Tar(path) => import::extract(path, tree, host),
             Self::Oci { path, reference } => oci::unpack(path, reference.as_deref(), tree, scratch, host),
+            Self::Registry(image) => image.unpack(tree, scratch, host),
             Self::Module(module) => module.build(plan, tree, scratch, host),
         };
         built.map_err(space::writing(tree))?;
@@ -229,11 +242,12 @@ impl Source {
                 let need = Need::bytes(import::unpacked_size(path)?);
                 (plan.about(place, need), Some(need))
             }
+            Self::Registry(image) => (image.plan_space(plan, place), None),
             _ => (plan, None),
         })
     }
 
-    /// Refuses early what [`Self::build`] could not do, before anything is made. A source of a module is asked by [`Self::refusals`].
+    /// Refuses early what [`Self::build`] could not do, before anything is made. A source of a module, and a registry, are asked by [`Self::refusals`].
     ///
     /// # Errors
     /// When its tool is not installed, it is not available, or its path is missing or of the wrong kind.
@@ -247,7 +261,7 @@ impl Source {
                 import::must_belong_to_root(path, &self.to_string())
             }
             Self::Tar(path) => import::must_be_file(path),
-            Self::Module(_) => Ok(()),
+            Self::Registry(_) | Self::Module(_) => Ok(()),
         }
     }
 }
@@ -303,9 +317,15 @@ mod tests {
 
     #[test]
     fn every_form_is_read_and_written_alike() {
-        for text in
-            ["apt", "dnf", "tree:/srv/tree", "tar:/srv/a:b.tar.zst", "oci:/srv/layout", "oci:/srv/l:v1"]
-        {
+        for text in [
+            "apt",
+            "dnf",
+            "tree:/srv/tree",
+            "tar:/srv/a:b.tar.zst",
+            "oci:/srv/layout",
+            "oci:/srv/l:v1",
+            "registry:h:5000/os/web:9",
+        ] {
             assert_eq!(text.parse::<Source>().unwrap().to_string(), text);
         }
         let oci = "oci:/a:b/layout".parse::<Source>().unwrap();
@@ -314,7 +334,9 @@ mod tests {
 
     #[test]
     fn everything_else_is_refused() {
-        for bad in ["", "APT", "zip:/x", "/srv/tree", "apt:", "tree", "tree:", "tar:"] {
+        for bad in
+            ["", "APT", "zip:/x", "/srv/tree", "apt:", "tree", "tree:", "tar:", "registry", "registry:"]
+        {
             assert!(bad.parse::<Source>().is_err(), "{bad:?}");
         }
     }

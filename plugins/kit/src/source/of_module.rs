@@ -44,12 +44,16 @@ impl Source {
         }
     }
 
-    /// What of the arguments of an action the source refuses. [`Self::check`] is for those of the kit.
+    /// What of the arguments of an action the source refuses. [`Self::check`] is for those of the kit that the server has.
     ///
     /// # Errors
     /// What speaks against the source itself.
     pub fn refusals(&self, complete: bool, host: &Host<'_>) -> Result<Vec<Refusal>> {
-        let Self::Module(module) = self else { return Ok(Vec::new()) };
+        let module = match self {
+            Self::Module(module) => module,
+            Self::Registry(image) => return image.refusals(complete, host),
+            _ => return Ok(Vec::new()),
+        };
         let mut check = SourceCheck::new(&module.arguments);
         if !complete {
             check = check.incomplete();

@@ -1,6 +1,7 @@
 //! What a class asks of the host while it is at work.
 
 mod acquire;
+mod os_image;
 mod publish;
 mod run;
 mod source;
@@ -59,7 +60,7 @@ pub(super) fn source_step(reading: &Reading<'_>, call: messages::SourceCall) -> 
 
 /// The services that change something: what a module does by itself lies between its calls of these.
 #[cfg(feature = "failpoints")]
-const CHANGING: [&str; 9] = [
+const CHANGING: [&str; 10] = [
     services::RUN,
     services::ACQUIRE,
     services::RELEASE,
@@ -69,6 +70,7 @@ const CHANGING: [&str; 9] = [
     services::UNEXPORT,
     services::ENSURE_OVERLAYS,
     services::TAKE_DOWN_OVERLAYS,
+    os_image::FETCH,
 ];
 
 impl<'a, 's> Host<'a, 's> {
@@ -149,6 +151,8 @@ impl<'a, 's> Host<'a, 's> {
                 answer(self.changing()?.unexport_on_commit(&path))
             }
             services::EXPORTS => answer(self.exports()),
+            os_image::FIND => answer(os_image::find(self, &read(request)?)),
+            os_image::FETCH => answer(os_image::fetch(self.changing()?, &read(request)?)),
             other => {
                 Err(Error::new(ErrorKind::UNSUPPORTED, format!("this disklessset has no service {other}"))
                     .hint("the module was made for a newer one"))
