@@ -1,6 +1,7 @@
 //! The actions that modules declare, and changes of created images.
 
 use super::{
+    definitions::{FileDigests, SecretFiles},
     manager::{ImageManager, request},
     tools,
     versioned::NodesGet,
@@ -12,6 +13,7 @@ use crate::{
     records::{ImageRecord, MOST_BYTES, file_names},
     system::{atomic_file, lock::Lock},
 };
+use camino::Utf8PathBuf;
 use disklessset_plugin_api::{
     ActionCheck, ActionSpec, Arguments, Error, ErrorKind, Image, ImageName, Level, Lookup, ParamKind, Raw,
     Refusal, Result, Role,
@@ -94,10 +96,21 @@ impl ImageManager<'_> {
             }
             _ => return Err(Error::failed(format!("action {words} needs a newer disklessset"))),
         }
-        let arguments = action.check(given, self).map_err(|refusals| refused(&refusals))?;
-        self.must_be_offered(class, &action, &arguments)?;
-        tools::must_be_there(&action, &arguments)?;
+        let arguments = self.checked_arguments(class, &action, given)?;
         Ok((action, arguments))
+    }
+
+    /// Checks what was given for an action, whatever image it is about.
+    pub(super) fn checked_arguments(
+        &self,
+        class: &str,
+        action: &ActionSpec,
+        given: BTreeMap<String, Raw>,
+    ) -> Result<Arguments> {
+        let arguments = action.check(given, self).map_err(|refusals| refused(&refusals))?;
+        self.must_be_offered(class, action, &arguments)?;
+        tools::must_be_there(action, &arguments)?;
+        Ok(arguments)
     }
 
     /// Refuses a source that the action has left out, with the reason: the class would take it for one
@@ -163,7 +176,7 @@ impl ImageManager<'_> {
     }
 
     /// Has the class check an action whose arguments are all there.
-    fn class_check(&self, image: &Image, words: &str, arguments: &Arguments) -> Result<()> {
+    pub(super) fn class_check(&self, image: &Image, words: &str, arguments: &Arguments) -> Result<()> {
         let look = ActionCheck::new(words, arguments);
         Refusal::error_of(&self.refusals(image, &look)?).map_or(Ok(()), Err)
     }
@@ -197,7 +210,24 @@ impl ImageManager<'_> {
         name: &ImageName,
         given: BTreeMap<String, Raw>,
     ) -> Result<Value> {
-        self.site.observed(words, name.as_str(), || self.lead_action(class, words, name, given))
+        self.run_action_of_files(class, words, name, given, &SecretFiles::new())
+    }
+
+    /// The same with the files that secrets were read from: a new image keeps their names, to be made again from them.
+    ///
+    /// # Errors
+    /// As [`ImageManager::run_action`].
+    pub fn run_action_of_files(
+        &self,
+        class: &str,
+        words: &str,
+        name: &ImageName,
+        given: BTreeMap<String, Raw>,
+        secret_files: &BTreeMap<String, Utf8PathBuf>,
+    ) -> Result<Value> {
+        self.site.observed(words, name.as_str(), || {
+            self.lead_action(class, words, name, given, secret_files)
+        })
     }
 
     fn lead_action(
@@ -206,12 +236,15 @@ impl ImageManager<'_> {
         words: &str,
         name: &ImageName,
         given: BTreeMap<String, Raw>,
+        secret_files: &SecretFiles,
     ) -> Result<Value> {
         let (action, arguments) = self.check_action(class, words, name, given)?;
         match action.role {
             Role::Create => {
                 self.class_check(&self.subject_of(class, &action, name)?, words, &arguments)?;
-                self.create(class, name, &action, arguments).map(|()| Value::Null)
+                let digests = FileDigests::default();
+                let made_from = self.made_from(class, (&action, &arguments), secret_files, &digests)?;
+                self.create(class, name, &action, arguments, made_from).map(|()| Value::Null)
             }
             Role::Change => {
                 let _others = self.lock_named(&action, &arguments, name)?;

@@ -6,6 +6,8 @@ pub(super) enum HostAction {
     Create,
     Clone,
     SetKernel,
+    /// The image once more, as its next version.
+    Rebuild,
     /// The saving of attributes that a user of the library changed.
     Register,
     /// `verify --record`.
@@ -29,10 +31,11 @@ pub(super) enum HostAction {
 }
 
 impl HostAction {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Create,
         Self::Clone,
         Self::SetKernel,
+        Self::Rebuild,
         Self::Register,
         Self::RecordDigests,
         Self::OsTree,
@@ -52,6 +55,7 @@ impl HostAction {
             Self::Create => "create",
             Self::Clone => "clone",
             Self::SetKernel => "set kernel",
+            Self::Rebuild => "rebuild",
             Self::Register => "register",
             Self::RecordDigests => "record the digests of",
             Self::OsTree => "os_tree",

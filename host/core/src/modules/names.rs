@@ -6,7 +6,7 @@ use disklessset_plugin_api::BUILT_IN_SOURCES;
 use serde::Serialize;
 
 /// First words of the command line that belong to the host; no module may be named like one of them.
-pub const HOST_COMMANDS: [&str; 22] = [
+pub const HOST_COMMANDS: [&str; 24] = [
     "list",
     "show",
     "diff",
@@ -14,6 +14,8 @@ pub const HOST_COMMANDS: [&str; 22] = [
     "verify",
     "prove",
     "create",
+    "rebuild",
+    "apply",
     "remove",
     "clone",
     "versions",
@@ -32,8 +34,7 @@ pub const HOST_COMMANDS: [&str; 22] = [
 ];
 
 /// Words that no module may be named like, as the host is going to have commands or pages of help of these names.
-const RESERVED: [&str; 20] = [
-    "apply",
+const RESERVED: [&str; 18] = [
     "assign",
     "boot",
     "config",
@@ -49,7 +50,6 @@ const RESERVED: [&str; 20] = [
     "pool",
     "pull",
     "push",
-    "rebuild",
     "report",
     "status",
     "untag",

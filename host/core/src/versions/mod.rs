@@ -7,6 +7,7 @@
 mod address;
 mod artifact;
 mod history;
+mod made_from;
 mod marker;
 mod prune;
 mod reference;
@@ -17,6 +18,7 @@ pub(crate) use address::{Addresses, base_address, expanded, with_prelude};
 pub(crate) use artifact::{Draft, FileOfVersion, FilesByName};
 pub(crate) use history::History;
 pub use history::Version;
+pub(crate) use made_from::{Edit, KeptSecret, MadeFrom};
 pub(crate) use marker::Marker;
 pub(crate) use prune::prunable;
 pub use reference::{VersionReference, VersionWord};

@@ -113,7 +113,7 @@ impl ImageManager<'_> {
     }
 
     /// Refuses while the tree of an image is mounted to be edited: what comes of the edits would replace what is released.
-    fn must_not_be_edited(&self, name: &ImageName) -> Result<()> {
+    pub(in crate::images) fn must_not_be_edited(&self, name: &ImageName) -> Result<()> {
         let area = self.site.layout.image_workdir(name.as_str());
         match mounts::mounts_below(&area).map_err(failure::of)?.first() {
             None => Ok(()),
@@ -225,6 +225,7 @@ impl ImageManager<'_> {
             let (files, _) = self.store().read(&version.digest)?;
             let kernel = version.kernel.as_deref().and_then(|text| KernelVersion::parse(text).ok());
             self.clone_filled(&image, name, kernel.clone(), &|operation| {
+                operation.make_from(version.made_from.clone());
                 let view = operation.staging(&self.site.layout.images_dir(), "version")?;
                 let kernel = kernel.clone().map(Kernel::new);
                 let own: FilesByName = files
