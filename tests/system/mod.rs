@@ -11,6 +11,7 @@ mod base_classes;
 mod cleaning_many;
 mod comparing;
 mod cpio;
+mod definitions;
 mod dnf;
 mod dnf_faults;
 pub(crate) mod dnf_world;

@@ -245,7 +245,10 @@ pub(crate) fn given(
 ///
 /// # Errors
 /// When the current directory cannot be found.
-pub(crate) fn secret_files(params: &[ParamSpec], matches: &ArgMatches) -> Result<BTreeMap<String, Utf8PathBuf>> {
+pub(crate) fn secret_files(
+    params: &[ParamSpec],
+    matches: &ArgMatches,
+) -> Result<BTreeMap<String, Utf8PathBuf>> {
     let mut files = BTreeMap::new();
     for param in params.iter().filter(|param| param.kind == ParamKind::Secret && !param.repeated) {
         if param.placement == Placement::Nowhere {

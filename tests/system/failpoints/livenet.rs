@@ -78,6 +78,7 @@ const RESIZE: Case = change(&["livenet", "resize", "web", "300M"], an_image);
 const RESIZE_CLASSIC: Case = change(&["livenet", "resize", "web", "300M"], a_classic_image);
 const EXEC: Case =
     change(&["livenet", "exec", "web", "--", "/bin/sh", "-c", "printf edited >/etc/motd"], an_image);
+const REBUILD: Case = change(&["rebuild", "web"], an_image);
 const REMOVE: Case = Case {
     modules: LIVENET,
     command: &["remove", "web", "--yes"],
@@ -108,6 +109,7 @@ operations! {
     };
     a_resize: Operation::new("livenet resize", &RESIZE, COMMITTED);
     a_resize_that_packs: Operation { ended: unpacks, ..packing("livenet resize, classic", &RESIZE_CLASSIC, PUBLISHED) };
+    a_rebuild: Operation { ended: unpacks, ..packing("livenet rebuild", &REBUILD, COMMITTED) };
     a_command_inside: Operation { ended: has_edit, ..packing("livenet exec", &EXEC, PUBLISHED) };
     a_removal: Operation::new("livenet remove", &REMOVE, OUT_OF_SERVICE);
 }

@@ -225,9 +225,7 @@ impl ImageManager<'_> {
         given: BTreeMap<String, Raw>,
         secret_files: &BTreeMap<String, Utf8PathBuf>,
     ) -> Result<Value> {
-        self.site.observed(words, name.as_str(), || {
-            self.lead_action(class, words, name, given, secret_files)
-        })
+        self.site.observed(words, name.as_str(), || self.lead_action(class, words, name, given, secret_files))
     }
 
     fn lead_action(

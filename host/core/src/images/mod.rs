@@ -27,7 +27,7 @@ pub use classes::ListedClass;
 pub use cleaning::CleanReport;
 pub use cleaning::MODULES;
 pub use comparing::ImageComparison;
-pub use definitions::{Definition, DefinitionChange, Plan, PlannedImage, PlannedStep, Rebuilt};
+pub use definitions::{Definition, DefinitionChange, Plan, PlannedImage, PlannedStep, Rebuilt, read_secret};
 pub use manager::ImageManager;
 pub use parameters::ParametersFile;
 pub use showing::ShownImage;

@@ -17,7 +17,9 @@ use serde::Serialize;
 
 pub(crate) fn command() -> Command {
     Command::new("apply")
-        .about("Make images as definitions say: those that are missing, and those whose definition has changed")
+        .about(
+            "Make images as definitions say: those that are missing, and those whose definition has changed",
+        )
         .after_help("Newer packages alone are no change: disklessset rebuild NAME")
         .arg(
             Arg::new("files")

@@ -34,9 +34,7 @@ impl Create {
     /// Refuses a file that no image can be made from, by its name.
     fn check(&self, images: &ImageManager<'_>, file: &Definition) -> Result<()> {
         let kind = if file.is_parameters_file() { "parameters file" } else { "definition" };
-        images
-            .rehearse_from(file)
-            .map_err(|error| error.context(format!("cannot use {kind} {}", self.from)))
+        images.rehearse_from(file).map_err(|error| error.context(format!("cannot use {kind} {}", self.from)))
     }
 }
 

@@ -1,8 +1,6 @@
 //! Definitions applied: what is missing is made, what has changed is made again, the rest is left.
 
-use super::{
-    DefinitionChange, checked::Checked, digests::FileDigests, file::Definition, rebuild::Rebuilt,
-};
+use super::{DefinitionChange, checked::Checked, digests::FileDigests, file::Definition, rebuild::Rebuilt};
 use crate::{
     images::manager::ImageManager,
     records::ImageStatus,
@@ -242,7 +240,10 @@ mod tests {
         assert!(all_of(Vec::new()).is_none());
         assert_eq!(all_of(vec![not_found()]).unwrap().message, "a");
         let two = all_of(vec![not_found(), not_found()]).unwrap();
-        assert_eq!((two.kind, two.causes), (ErrorKind::NOT_FOUND, vec!["a: b".to_owned(), "a: b".to_owned()]));
+        assert_eq!(
+            (two.kind, two.causes),
+            (ErrorKind::NOT_FOUND, vec!["a: b".to_owned(), "a: b".to_owned()])
+        );
         assert_eq!(all_of(vec![not_found(), Error::refused("c")]).unwrap().kind, ErrorKind::USAGE);
     }
 }

@@ -20,7 +20,9 @@ impl ImageManager<'_> {
             Some(made) => of_made(&made, &params),
             None => of_record(&image, &params),
         };
-        let mut text = format!("# Image {name}, for `disklessset create --from FILE` and `disklessset rebuild {name} --from FILE`.\n");
+        let mut text = format!(
+            "# Image {name}, for `disklessset create --from FILE` and `disklessset rebuild {name} --from FILE`.\n"
+        );
         comments.iter().for_each(|comment| text.push_str(&format!("# {comment}\n")));
         let mut mapping = Mapping::new();
         mapping.insert("name".into(), name.as_str().into());
@@ -81,15 +83,20 @@ fn of_record(image: &Image, params: &[ParamSpec]) -> Parts {
             _ => attributes.get(&param.name).cloned(),
         };
         match known.filter(|value| !value.is_object() && !value.is_null()) {
-            Some(value) if tells(param, &value) => values.push((param.name.clone(), as_written(param, &value))),
+            Some(value) if tells(param, &value) => {
+                values.push((param.name.clone(), as_written(param, &value)))
+            }
             Some(_) => {}
             None if param.kind == ParamKind::Secret => unknown.push(format!("{}_file", param.name)),
             None if param.kind == ParamKind::Source || param.required => unknown.push(param.name.clone()),
-            None if param.kind == ParamKind::Path && param.only_for.is_none() => unknown.push(param.name.clone()),
+            None if param.kind == ParamKind::Path && param.only_for.is_none() => {
+                unknown.push(param.name.clone())
+            }
             None => {}
         }
     }
-    let mut comments = vec!["It was made before definitions were kept: this is what its record tells.".to_owned()];
+    let mut comments =
+        vec!["It was made before definitions were kept: this is what its record tells.".to_owned()];
     comments.extend(unknown.iter().map(|key| format!("{key}: it is not on record.")));
     (values, comments, unknown)
 }

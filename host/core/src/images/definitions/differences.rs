@@ -149,7 +149,10 @@ mod tests {
         assert_eq!(keys(&old, &other, &none), ["kernel", "run"]);
         let change = &between(&old, &other, &params(), &none)[1];
         assert_eq!(change.new.as_deref(), Some("/a/run (with other content)"));
-        let more = made(&[("kernel", "6.1".into()), ("run", "/a/run".into()), ("packages", serde_json::json!(["vim"]))], &[("/a/run", "one")]);
+        let more = made(
+            &[("kernel", "6.1".into()), ("run", "/a/run".into()), ("packages", serde_json::json!(["vim"]))],
+            &[("/a/run", "one")],
+        );
         assert_eq!(keys(&old, &more, &none), ["packages"]);
     }
 

@@ -58,8 +58,10 @@ impl ImageManager<'_> {
     pub(super) fn must_not_be_changed_by_hand(&self, name: &ImageName) -> Result<()> {
         let hint = format!("disklessset rebuild {name} --discard-edits");
         let edits = self.edits_of(name)?.ok_or_else(|| {
-            Error::refused(format!("it is not on record what image {name} was made from, nor what was edited in it"))
-                .hint(hint.clone())
+            Error::refused(format!(
+                "it is not on record what image {name} was made from, nor what was edited in it"
+            ))
+            .hint(hint.clone())
         })?;
         let said: Vec<String> =
             edits.iter().map(|edit| format!("{} came from {}", edit.version, edit.action)).collect();

@@ -4,17 +4,12 @@
 use super::{paths, secrets};
 use crate::{
     failure,
-    images::{
-        manager::ImageManager,
-        parameters::raw,
-    },
+    images::{manager::ImageManager, parameters::raw},
     system::atomic_file,
     yaml,
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::{
-    ActionSpec, Error, ImageName, ParamKind, ParamSpec, Raw, Refusal, Result,
-};
+use disklessset_plugin_api::{ActionSpec, Error, ImageName, ParamKind, ParamSpec, Raw, Refusal, Result};
 use serde_yaml::{Mapping, Value};
 use std::collections::BTreeMap;
 
@@ -65,7 +60,10 @@ impl Definition {
 impl std::fmt::Debug for Definition {
     // Secrets are among the values.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Definition").field("name", &self.name).field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Definition")
+            .field("name", &self.name)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -125,9 +123,9 @@ impl ImageManager<'_> {
             read.key(key, value);
         }
         for (param, file) in read.secret_files.clone() {
-            match secrets::read(&file, self.site.observer.as_ref()) {
+            match secrets::read_secret(&file, self.site.observer.as_ref()) {
                 Ok(secret) => read.give_secret(&param, secret),
-                Err(reason) => read.faults.push(format!("{param}_file: {reason}")),
+                Err(error) => read.faults.push(format!("{param}_file: {}", failure::one_line(&error))),
             }
         }
         let is_named = read.name.is_some();
@@ -169,7 +167,9 @@ fn document(path: &Utf8Path) -> Result<Option<Mapping>> {
     let document: Value =
         yaml::from_str(&text).map_err(|reason| Error::usage(format!("cannot use {path}")).because(reason))?;
     Ok(match document {
-        Value::Mapping(mapping) if !mapping.is_empty() && !mapping.contains_key("image_data") => Some(mapping),
+        Value::Mapping(mapping) if !mapping.is_empty() && !mapping.contains_key("image_data") => {
+            Some(mapping)
+        }
         _ => None,
     })
 }
@@ -230,9 +230,11 @@ impl<'a> Reader<'a> {
     /// A key that is no parameter: the file of a secret, or unknown, which the check of the values tells.
     fn other(&mut self, key: &str, raw: Raw) {
         let is_secret = |param: &&ParamSpec| param.kind == ParamKind::Secret;
-        let of_secret = self.params.iter().filter(is_secret).find(|param| {
-            key.strip_suffix("_file").is_some_and(|name| name == param.name)
-        });
+        let of_secret = self
+            .params
+            .iter()
+            .filter(is_secret)
+            .find(|param| key.strip_suffix("_file").is_some_and(|name| name == param.name));
         match (of_secret, raw) {
             (Some(param), Raw::Text(file)) if !file.is_empty() => {
                 self.secret_files.insert(param.name.clone(), paths::path_at(&file, self.base).into());

@@ -3,8 +3,8 @@
 mod apply;
 mod as_file;
 mod checked;
-mod digests;
 mod differences;
+mod digests;
 mod edits;
 mod file;
 mod of_image;
@@ -19,3 +19,4 @@ pub(super) use digests::FileDigests;
 pub use file::Definition;
 pub use rebuild::Rebuilt;
 pub(super) use secrets::SecretFiles;
+pub use secrets::read_secret;

@@ -31,7 +31,7 @@ impl ImageManager<'_> {
                 ))
                 .hint(hint()));
             };
-            let secret = secrets::read(&file, self.site.observer.as_ref()).map_err(Error::usage)?;
+            let secret = secrets::read_secret(&file, self.site.observer.as_ref())?;
             given.insert(param.clone(), Raw::Text(secret));
             secret_files.insert(param, file);
         }

@@ -42,7 +42,8 @@ pub(super) fn file_of_source(text: &str) -> Option<Utf8PathBuf> {
     match word {
         "tar" => Some(path.into()),
         "oci" => {
-            let index = |path: &str| Some(Utf8Path::new(path).join("index.json")).filter(|path| path.is_file());
+            let index =
+                |path: &str| Some(Utf8Path::new(path).join("index.json")).filter(|path| path.is_file());
             // A reference may follow, and a path may have a colon.
             index(path).or_else(|| index(path.rsplit_once(':')?.0))
         }
@@ -80,7 +81,13 @@ mod tests {
     fn archives_and_layouts_are_files_and_trees_are_not() {
         let dir = tempfile::tempdir().unwrap();
         let layout = Utf8Path::from_path(dir.path()).unwrap();
-        tempfile::Builder::new().prefix("index.json").rand_bytes(0).tempfile_in(layout).unwrap().keep().unwrap();
+        tempfile::Builder::new()
+            .prefix("index.json")
+            .rand_bytes(0)
+            .tempfile_in(layout)
+            .unwrap()
+            .keep()
+            .unwrap();
         assert_eq!(file_of_source("tar:/a:b.tar"), Some("/a:b.tar".into()));
         assert_eq!(file_of_source(&format!("oci:{layout}:v1")), Some(layout.join("index.json")));
         assert_eq!(file_of_source(&format!("oci:{layout}")), Some(layout.join("index.json")));

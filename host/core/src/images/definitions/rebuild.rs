@@ -10,7 +10,10 @@ use super::{
 use crate::{
     failure,
     images::{
-        actions::kept_text, creation::creation_request, host_action::HostAction, manager::ImageManager,
+        actions::kept_text,
+        creation::creation_request,
+        host_action::HostAction,
+        manager::ImageManager,
         versioned::{Content, Release},
     },
     installations::{Effect, journal},
@@ -22,9 +25,7 @@ use crate::{
 };
 use camino::Utf8PathBuf;
 use disklessset_oci::names::VersionName;
-use disklessset_plugin_api::{
-    Attributes, Error, Hold, Image, ImageName, ParamKind, Result, Role,
-};
+use disklessset_plugin_api::{Attributes, Error, Hold, Image, ImageName, ParamKind, Result, Role};
 
 /// What came of an image that was made again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,7 +159,8 @@ impl ImageManager<'_> {
 
     fn has_a_tree(&self, image: &Image, tree: &Utf8PathBuf) -> Error {
         let name = image.name();
-        let text = format!("image {name} is a tree that nodes use, {tree}: it is not made again in its place");
+        let text =
+            format!("image {name} is a tree that nodes use, {tree}: it is not made again in its place");
         let clone = format!("disklessset clone {name} NEW");
         Error::refused(text).hint(match self.made_of_it(image) {
             Some(other) => format!("`{clone}` or `{other}` makes another image"),
