@@ -1,5 +1,6 @@
 //! The manager that leads every action on images.
 
+mod action_checks;
 mod actions;
 mod classes;
 mod cleaning;

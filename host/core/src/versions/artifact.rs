@@ -169,6 +169,7 @@ mod tests {
             files: &files,
             boot_file: "#!ipxe\nboot\n",
             record: "image_data: {password: secret}\n",
+            made_from: None,
         };
         let artifact = draft.artifact().unwrap();
         assert_eq!(super::files(&artifact).unwrap(), files);

@@ -124,7 +124,10 @@ impl ImageManager<'_> {
         let image = match self.records.status_of(name, &entries) {
             // What is left of a crash is cleaned first.
             ImageStatus::Corrupted => None,
-            _ if !self.records.exists(name) => None,
+            _ if !self.records.exists(name) => match self.must_be_free(name) {
+                Ok(()) => None,
+                Err(error) => return Ok(PlannedStep::Refused(error)),
+            },
             _ => match self.get_created_image(name) {
                 Ok(image) => Some(image),
                 Err(error) => return Ok(PlannedStep::Refused(error)),

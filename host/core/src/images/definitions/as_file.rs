@@ -149,7 +149,7 @@ mod tests {
             ImageName::parse("web").unwrap(),
             "A",
             [("selinux".to_owned(), true.into()), ("kernel".to_owned(), "vmlinuz-6.1".into())].into(),
-            "/i/web".into(),
+            "/i/web",
         );
         let (values, _, unknown) = of_record(&record, &params);
         assert_eq!(values.len(), 2, "{values:?}");

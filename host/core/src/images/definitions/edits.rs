@@ -1,5 +1,6 @@
 //! What was edited in an image since it was made from its definition.
 
+use super::file::Definition;
 use crate::{
     images::{host_action::HostAction, manager::ImageManager},
     versions::{Edit, MadeFrom, Marker},
@@ -55,8 +56,13 @@ impl ImageManager<'_> {
     ///
     /// # Errors
     /// The edits, by their versions.
-    pub(super) fn must_not_be_changed_by_hand(&self, name: &ImageName) -> Result<()> {
-        let hint = format!("disklessset rebuild {name} --discard-edits");
+    pub(super) fn must_not_be_changed_by_hand(&self, definition: &Definition) -> Result<()> {
+        let name = &definition.name;
+        let from = match definition.path.as_str() {
+            "" => String::new(),
+            path => format!(" --from {path}"),
+        };
+        let hint = format!("disklessset rebuild {name}{from} --discard-edits");
         let edits = self.edits_of(name)?.ok_or_else(|| {
             Error::refused(format!(
                 "it is not on record what image {name} was made from, nor what was edited in it"

@@ -1,7 +1,7 @@
 //! Definitions, read. A file of the older shape, with `image_data:`, describes an image as well: it may hold a password, and is only for
 //! making an image.
 
-use super::{paths, secrets};
+use super::{reader::Reader, secrets};
 use crate::{
     failure,
     images::{manager::ImageManager, parameters::raw},
@@ -9,7 +9,7 @@ use crate::{
     yaml,
 };
 use camino::{Utf8Path, Utf8PathBuf};
-use disklessset_plugin_api::{ActionSpec, Error, ImageName, ParamKind, ParamSpec, Raw, Refusal, Result};
+use disklessset_plugin_api::{ActionSpec, Error, ImageName, Raw, Refusal, Result};
 use serde_yaml::{Mapping, Value};
 use std::collections::BTreeMap;
 
@@ -26,8 +26,6 @@ pub struct Definition {
     pub image_class: String,
     /// The file.
     pub path: Utf8PathBuf,
-    /// Whether the name stands in the file.
-    pub(super) is_named: bool,
     pub(super) given: BTreeMap<String, Raw>,
     pub(super) secret_files: secrets::SecretFiles,
     /// Whether the file itself may hold a secret.
@@ -53,7 +51,7 @@ impl Definition {
         secret_files: secrets::SecretFiles,
     ) -> Self {
         let path = Utf8PathBuf::new();
-        Self { name, image_class, path, is_named: true, given, secret_files, is_parameters_file: false }
+        Self { name, image_class, path, given, secret_files, is_parameters_file: false }
     }
 }
 
@@ -83,7 +81,6 @@ impl ImageManager<'_> {
                     name: file.name,
                     image_class: file.image_class,
                     path,
-                    is_named: true,
                     given: file.given,
                     secret_files: BTreeMap::new(),
                     is_parameters_file: true,
@@ -141,7 +138,6 @@ impl ImageManager<'_> {
                 name,
                 image_class: class,
                 path: path.to_owned(),
-                is_named,
                 given,
                 secret_files,
                 is_parameters_file: false,
@@ -172,135 +168,4 @@ fn document(path: &Utf8Path) -> Result<Option<Mapping>> {
         }
         _ => None,
     })
-}
-
-/// A definition that is being read.
-struct Reader<'a> {
-    params: &'a [ParamSpec],
-    base: &'a Utf8Path,
-    name: Option<String>,
-    given: BTreeMap<String, Raw>,
-    secret_files: secrets::SecretFiles,
-    faults: Vec<String>,
-}
-
-impl<'a> Reader<'a> {
-    fn of(params: &'a [ParamSpec], base: &'a Utf8Path) -> Self {
-        let (given, secret_files) = (BTreeMap::new(), BTreeMap::new());
-        Self { params, base, name: None, given, secret_files, faults: Vec::new() }
-    }
-
-    fn key(&mut self, key: &Value, value: &Value) {
-        let Some(key) = key.as_str() else {
-            self.faults.push(format!("{key:?} is no key"));
-            return;
-        };
-        let raw = match raw(value) {
-            Ok(Some(raw)) => raw,
-            Ok(None) => return,
-            Err(reason) => {
-                self.faults.push(format!("{key}: {reason}"));
-                return;
-            }
-        };
-        let param = self.params.iter().find(|param| param.name == key);
-        match (key, raw, param) {
-            ("image_class", ..) => {}
-            ("name", Raw::Text(name), _) => self.name = Some(name),
-            ("name", ..) => self.faults.push("name: takes one value, several are given".to_owned()),
-            (NOT_ON_RECORD, raw, None) => {
-                let keys = match raw {
-                    Raw::Text(key) => key,
-                    Raw::List(keys) => keys.join(", "),
-                };
-                self.faults.push(format!(
-                    "{NOT_ON_RECORD}: nobody knows {keys} of this image: write them into the file, and take this line out"
-                ));
-            }
-            (key, _, Some(param)) if param.kind == ParamKind::Secret => self.faults.push(format!(
-                "{key}: a definition holds no secret: write it into a file of its own, and name that: {key}_file: FILE"
-            )),
-            (key, raw, Some(param)) => {
-                self.given.insert(key.to_owned(), paths::based(param, raw, self.base));
-            }
-            (key, raw, None) => self.other(key, raw),
-        }
-    }
-
-    /// A key that is no parameter: the file of a secret, or unknown, which the check of the values tells.
-    fn other(&mut self, key: &str, raw: Raw) {
-        let is_secret = |param: &&ParamSpec| param.kind == ParamKind::Secret;
-        let of_secret = self
-            .params
-            .iter()
-            .filter(is_secret)
-            .find(|param| key.strip_suffix("_file").is_some_and(|name| name == param.name));
-        match (of_secret, raw) {
-            (Some(param), Raw::Text(file)) if !file.is_empty() => {
-                self.secret_files.insert(param.name.clone(), paths::path_at(&file, self.base).into());
-            }
-            (Some(_), _) => self.faults.push(format!("{key}: is not one path")),
-            (None, raw) => {
-                self.given.insert(key.to_owned(), raw);
-            }
-        }
-    }
-
-    fn give_secret(&mut self, param: &str, secret: String) {
-        let repeated = self.params.iter().any(|known| known.name == param && known.repeated);
-        let raw = if repeated { Raw::List(vec![secret]) } else { Raw::Text(secret) };
-        self.given.insert(param.to_owned(), raw);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn params() -> Vec<ParamSpec> {
-        vec![
-            ParamSpec::flag("kernel", ParamKind::Kernel { from_image: true }, "").required(),
-            ParamSpec::flag("password", ParamKind::Secret, ""),
-            ParamSpec::flag("run", ParamKind::Path, ""),
-        ]
-    }
-
-    fn read(text: &str, look: impl FnOnce(Reader<'_>)) {
-        let params = params();
-        let mut reader = Reader::of(&params, Utf8Path::new("/git"));
-        let document: Value = yaml::from_str(text).unwrap();
-        for (key, value) in document.as_mapping().unwrap() {
-            reader.key(key, value);
-        }
-        look(reader);
-    }
-
-    #[test]
-    fn keys_are_parameters_and_secrets_are_files() {
-        read("name: web\nimage_class: A\nkernel: 6.1.0\nrun: go.sh\npassword_file: pw\n", |read| {
-            assert_eq!(read.faults, [] as [&str; 0]);
-            assert_eq!(read.name.as_deref(), Some("web"));
-            assert_eq!(read.given["run"], Raw::Text("/git/go.sh".into()));
-            assert_eq!(read.secret_files["password"], "/git/pw");
-            assert!(!read.given.contains_key("password_file"));
-        });
-    }
-
-    #[test]
-    fn all_faults_are_told_and_no_value_of_a_secret() {
-        let text = "image_class: A\npassword: s3cret\nkernel: {a: b}\nname: [a, b]\n1: x\nnot_on_record: [source, run]\n";
-        read(text, |read| {
-            let all = read.faults.join("\n");
-            for part in [
-                "password_file: FILE",
-                "kernel: is neither",
-                "name: takes one value",
-                "is no key",
-                "nobody knows source, run",
-            ] {
-                assert!(all.contains(part), "{part}: {all}");
-            }
-            assert!(!all.contains("s3cret"), "{all}");
-        });
-    }
 }

@@ -10,6 +10,7 @@ mod file;
 mod of_image;
 mod origin;
 mod paths;
+mod reader;
 mod rebuild;
 mod secrets;
 

@@ -122,9 +122,6 @@ impl ImageManager<'_> {
         self.module_needed(image.class(), name)?;
         self.must_be_replaceable(image)?;
         self.must_not_be_edited(name)?;
-        if !discard_edits {
-            self.must_not_be_changed_by_hand(name)?;
-        }
         let own = match from {
             Some(_) => None,
             None => Some(self.definition_of(name)?),
@@ -133,6 +130,9 @@ impl ImageManager<'_> {
             return Err(Error::failed("there is no definition"));
         };
         must_be_about(image, definition)?;
+        if !discard_edits {
+            self.must_not_be_changed_by_hand(definition)?;
+        }
         let checked = self.checked(definition, digests)?;
         self.checked_by_class(definition, &checked)?;
         Ok((own, checked))
@@ -230,7 +230,7 @@ impl ImageManager<'_> {
 fn must_be_about(image: &Image, definition: &Definition) -> Result<()> {
     let (name, class) = (image.name(), image.class());
     let refused = |text: String| Err(of_file(definition, Error::usage(text)));
-    if definition.is_named && definition.name != *name {
+    if definition.name != *name {
         return refused(format!("it describes image {}, not {name}", definition.name));
     }
     if definition.image_class != class {
