@@ -177,12 +177,12 @@ fn rebuild_makes_the_next_version_and_the_way_back_stays() {
     assert!(small.record("web").contains("quiet"), "{}", small.record("web"));
     let _ = small.run(&["rollback", "web", "1"]).expect_done();
     assert!(served(&small.root, "web") == first);
+    let _ = small.run(&["verify", "web"]).expect_done();
     // `kernel set` is a part of the definition.
     register_kernel(&small.root, "6.2.0-small");
     let _ = small.run(&["kernel", "set", "web", "6.2.0-small"]).expect_done();
     let shown = small.run(&["show", "web", "--as-file"]).expect_done().stdout;
     assert!(shown.contains("kernel: 6.2.0-small"), "{shown}");
-    let _ = small.run(&["verify", "web"]).expect_done();
     Snapshot::assert_nothing_held(&small.root);
 }
 
