@@ -26,7 +26,7 @@ pub(crate) fn command() -> Command {
         .arg(discard_option())
 }
 
-/// `--discard-edits`.
+/// The option that gives up what was edited in an image since it was made.
 pub(super) fn discard_option() -> Arg {
     Arg::new(DISCARD)
         .long(DISCARD)
