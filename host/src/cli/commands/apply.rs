@@ -74,7 +74,7 @@ impl<'a> Told<'a> {
 fn error_of(failed: &[Error], all: usize) -> Option<Error> {
     let first = failed.first()?;
     let same = failed.iter().all(|error| error.kind == first.kind);
-    let kind = if same { first.kind.clone() } else { ErrorKind::FAILED };
+    let kind = if same { first.kind } else { ErrorKind::FAILED };
     let images = if all == 1 { "image was" } else { "images were" };
     Some(Error::new(kind, format!("{} of {all} {images} not brought to the definition", failed.len())))
 }

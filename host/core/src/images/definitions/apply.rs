@@ -207,7 +207,7 @@ fn all_of(faults: Vec<Error>) -> Option<Error> {
     let kind = match faults.as_slice() {
         [] => return None,
         [only] => return Some(only.clone()),
-        [first, others @ ..] if others.iter().all(|other| other.kind == first.kind) => first.kind.clone(),
+        [first, others @ ..] if others.iter().all(|other| other.kind == first.kind) => first.kind,
         _ => ErrorKind::USAGE,
     };
     let files = faults.len();
