@@ -47,6 +47,27 @@ fn daily_use_works_as_written() {
 }
 
 #[test]
+fn images_as_files_work_as_written() {
+    disklessset_tests::need!(need::root(), need::tool("mksquashfs"));
+    let small = Small::new();
+    let (root, kernel) = (&small.root, "6.1.0-42-amd64");
+    register_kernel(root, kernel);
+    put(&small.tree.join("usr/lib/modules").join(kernel).join("modules.dep"), b"", 0o644);
+    let images = root.beside().join("images");
+    for file in ["web01.yml", "motd.sh"] {
+        let text = std::fs::read(super::source_tree().join("docs/examples/images").join(file)).unwrap();
+        put(&images.join(file), &text, 0o644);
+    }
+    let page = std::fs::read_to_string(super::source_tree().join("docs/definitions.md")).unwrap();
+    let shown = std::fs::read_to_string(images.join("web01.yml")).unwrap();
+    assert!(page.contains(&format!("```yaml\n{shown}```")), "the page shows another file");
+    put(&root.beside().join("root.password"), b"s3cret\n", 0o600);
+    let archive = images.join("base.tar");
+    let _ = root.tool("tar", &["-cf", archive.as_str(), "-C", small.tree.as_str(), "."]).run().expect_done();
+    run_as_written("docs/definitions.md", root);
+}
+
+#[test]
 fn the_way_from_1x_works_as_written() {
     disklessset_tests::need!(need::root(), need::tool("mksquashfs"));
     let site = of_1x::Site::new();

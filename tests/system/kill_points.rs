@@ -109,6 +109,8 @@ pub(super) const RELEASE: Case = Case {
     does: Does::Change,
     prepare: one_held_version,
 };
+pub(super) const REBUILD: Case =
+    Case { modules: &[], command: &["rebuild", "a"], image: "a", does: Does::Change, prepare: one_image };
 pub(super) const REMOVE_VERSION: Case = Case {
     modules: &[],
     command: &["remove", "a@1", "--yes"],

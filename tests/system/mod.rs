@@ -12,6 +12,7 @@ mod cleaning_many;
 mod comparing;
 mod comparing_versions;
 mod cpio;
+mod definitions;
 mod dnf;
 mod dnf_faults;
 pub(crate) mod dnf_world;

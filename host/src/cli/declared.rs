@@ -1,7 +1,8 @@
 //! From a module's declaration of an action to its subcommand, and from what was typed to raw parameters.
 
-use super::secret;
+use super::{globals::absolute, secret};
 use crate::{modules::OfferedAction, modules::action_rules::command_line_flag, output::Output};
+use camino::Utf8PathBuf;
 use clap::{
     Arg, ArgAction, ArgMatches, Command, ValueHint,
     builder::{PossibleValue, StringValueParser, TypedValueParser},
@@ -238,6 +239,26 @@ pub(crate) fn given(
         given.insert(param.name.clone(), raw);
     }
     Ok(given)
+}
+
+/// The files that secrets are read from. What comes from standard input has none.
+///
+/// # Errors
+/// When the current directory cannot be found.
+pub(crate) fn secret_files(
+    params: &[ParamSpec],
+    matches: &ArgMatches,
+) -> Result<BTreeMap<String, Utf8PathBuf>> {
+    let mut files = BTreeMap::new();
+    for param in params.iter().filter(|param| param.kind == ParamKind::Secret && !param.repeated) {
+        if param.placement == Placement::Nowhere {
+            continue;
+        }
+        if let Some(file) = matches.get_one::<String>(&param.name).filter(|file| *file != "-") {
+            files.insert(param.name.clone(), absolute(file.as_str().into())?);
+        }
+    }
+    Ok(files)
 }
 
 #[cfg(test)]

@@ -128,6 +128,7 @@ impl Menu {
             spec: spec.clone(),
             name,
             given,
+            secret_files: [].into(),
         })
     }
 
@@ -150,7 +151,7 @@ impl Menu {
         loop {
             let answer = self.session.output.ask_line("Path of the parameters file: ")?;
             let from = absolute(answer.trim().into());
-            match from.and_then(|from| self.session.images().parse_parameters_file(&from).map(|_| from)) {
+            match from.and_then(|from| self.session.images().load_image_file(&from).map(|_| from)) {
                 Ok(from) => return self.do_it(&commands::create::Create { from }),
                 Err(error) => self.session.output.error(&error),
             }

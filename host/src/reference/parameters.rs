@@ -9,6 +9,9 @@ const HEAD: &str = "# Parameters files\n\n\
     A parameters file describes one image. `disklessset create --from FILE` makes it, and asks nothing. It is YAML, one mapping\n\
     `image_data`. `name` and `image_class` are always there; the class decides about the others. What is wrong with a file is\n\
     told at once, before anything is made; `--dry-run` tells it without making the image.\n\n\
+    A definition is the same without `image_data:`, its keys at the left. There `name` may be missing, paths are relative to the directory of the\n\
+    file, and a secret is never in the file: `password_file`, say, names a file that holds the password. `docs/definitions.md` says what\n\
+    else definitions are for: `rebuild`, `apply`, `show --as-file`.\n\n\
     A list is written as a YAML list. A key that the class does not know is refused.\n";
 
 pub(super) fn page(site: &Site) -> Result<String> {

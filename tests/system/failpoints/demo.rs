@@ -1,8 +1,8 @@
 //! What the host does by itself, with images that take a moment.
 
 use super::super::kill_points::{
-    CLEAN, CLEAR, CLEAR_CORRUPTED, CLONE, CREATE, FIRST, MESSAGE, RELEASE, REMOVE, REMOVE_VERSION, ROLLBACK,
-    SET_KERNEL,
+    CLEAN, CLEAR, CLEAR_CORRUPTED, CLONE, CREATE, FIRST, MESSAGE, REBUILD, RELEASE, REMOVE, REMOVE_VERSION,
+    ROLLBACK, SET_KERNEL,
 };
 use super::{COMMITTED, OUT_OF_SERVICE, Operation, Turn, UNREGISTERED, operations};
 
@@ -12,6 +12,7 @@ operations! {
     a_clone: Operation::new("demo clone", &CLONE, UNREGISTERED);
     a_change_by_a_module: Operation::new("demo message", &MESSAGE, Turn::First("directories: exchanged", ""));
     a_change_of_kernel: Operation::new("demo set kernel", &SET_KERNEL, COMMITTED);
+    a_rebuild: Operation::new("demo rebuild", &REBUILD, COMMITTED);
     a_rollback: Operation::new("demo rollback", &ROLLBACK, COMMITTED);
     a_release: Operation::new("demo release", &RELEASE, COMMITTED);
     a_removal_of_a_version: Operation::new("demo remove, a version", &REMOVE_VERSION, COMMITTED);

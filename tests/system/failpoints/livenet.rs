@@ -27,6 +27,12 @@ fn an_image(root: &TestRoot) {
     create(root, &[]);
 }
 
+/// What is made again is another root image, whatever the clock says.
+fn an_image_of_an_older_tree(root: &TestRoot) {
+    an_image(root);
+    put(&root.beside().join("tree/etc/motd"), b"newer", 0o644);
+}
+
 fn a_classic_image(root: &TestRoot) {
     create(root, &["--layout", "classic"]);
 }
@@ -78,6 +84,7 @@ const RESIZE: Case = change(&["livenet", "resize", "web", "300M"], an_image);
 const RESIZE_CLASSIC: Case = change(&["livenet", "resize", "web", "300M"], a_classic_image);
 const EXEC: Case =
     change(&["livenet", "exec", "web", "--", "/bin/sh", "-c", "printf edited >/etc/motd"], an_image);
+const REBUILD: Case = change(&["rebuild", "web"], an_image_of_an_older_tree);
 const REMOVE: Case = Case {
     modules: LIVENET,
     command: &["remove", "web", "--yes"],
@@ -108,6 +115,7 @@ operations! {
     };
     a_resize: Operation::new("livenet resize", &RESIZE, COMMITTED);
     a_resize_that_packs: Operation { ended: unpacks, ..packing("livenet resize, classic", &RESIZE_CLASSIC, PUBLISHED) };
+    a_rebuild: Operation { ended: unpacks, ..packing("livenet rebuild", &REBUILD, COMMITTED) };
     a_command_inside: Operation { ended: has_edit, ..packing("livenet exec", &EXEC, PUBLISHED) };
     a_removal: Operation::new("livenet remove", &REMOVE, OUT_OF_SERVICE);
 }

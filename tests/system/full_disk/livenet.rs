@@ -137,6 +137,12 @@ fn a_command_inside() {
 }
 
 #[test]
+fn a_rebuild() {
+    disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
+    changes("", "flat", &["rebuild", "web"], &nothing).at(&["mksquashfs"]);
+}
+
+#[test]
 fn a_clone() {
     disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
     let gone = |livenet: &small::Small| {

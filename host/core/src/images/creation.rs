@@ -17,9 +17,11 @@ use crate::{
         refusals::{being_created, corrupted},
     },
     system::{atomic_file, files, interrupt},
+    versions::MadeFrom,
 };
 use disklessset_plugin_api::{
-    ActionSpec, Arguments, Attributes, Error, Image, ImageName, KernelVersion, Level, Result, messages::steps,
+    ActionSpec, Arguments, Attributes, Error, Image, ImageName, KernelVersion, Level, Result,
+    messages::{StepRequest, steps},
 };
 
 /// The attribute by which 1.x finds the directory of an image.
@@ -50,14 +52,13 @@ impl ImageManager<'_> {
         name: &ImageName,
         action: &ActionSpec,
         arguments: Arguments,
+        made_from: MadeFrom,
     ) -> Result<()> {
         self.site.prepare()?;
         let _others = self.lock_named(action, &arguments, name)?;
         self.make(class, name, HostAction::Create.name(), kernel_of(&arguments), None, |operation, image| {
-            let mut request = request(steps::CREATE);
-            request.attrs.insert("words".to_owned(), action.words.as_str().into());
-            request.arguments = arguments;
-            self.step(operation, image, request).map(drop)
+            operation.make_from(Some(made_from));
+            self.step(operation, image, creation_request(action, arguments)).map(drop)
         })
     }
 
@@ -73,7 +74,10 @@ impl ImageManager<'_> {
         self.must_be_free(name)?;
         let (_source_lock, source) = self.lock_and_load(from, "clone from")?;
         let kernel = source.kernel().map(|kernel| kernel.version);
-        self.clone_filled(&source, name, kernel, &|_| Ok(source.clone()))
+        self.clone_filled(&source, name, kernel, &|operation| {
+            operation.make_from(self.current_made_from(from)?);
+            Ok(source.clone())
+        })
     }
 
     /// Clones what `shown` gives, an image with the class of `source`, which is locked.
@@ -209,6 +213,14 @@ impl ImageManager<'_> {
             }
         }
     }
+}
+
+/// What a class is asked to create an image with.
+pub(super) fn creation_request(action: &ActionSpec, arguments: Arguments) -> StepRequest {
+    let mut request = request(steps::CREATE);
+    request.attrs.insert("words".to_owned(), action.words.as_str().into());
+    request.arguments = arguments;
+    request
 }
 
 fn kernel_of(arguments: &Arguments) -> Option<KernelVersion> {

@@ -8,6 +8,8 @@ pub(super) enum HostAction {
     SetKernel,
     /// The files of its kernel are others now.
     RenewKernel,
+    /// The image once more, as its next version.
+    Rebuild,
     /// The saving of attributes that a user of the library changed.
     Register,
     /// `verify --record`.
@@ -31,11 +33,12 @@ pub(super) enum HostAction {
 }
 
 impl HostAction {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Create,
         Self::Clone,
         Self::SetKernel,
         Self::RenewKernel,
+        Self::Rebuild,
         Self::Register,
         Self::RecordDigests,
         Self::OsTree,
@@ -56,6 +59,7 @@ impl HostAction {
             Self::Clone => "clone",
             Self::SetKernel => "set kernel",
             Self::RenewKernel => "renew kernel",
+            Self::Rebuild => "rebuild",
             Self::Register => "register",
             Self::RecordDigests => "record the digests of",
             Self::OsTree => "os_tree",

@@ -1,11 +1,13 @@
 //! The manager that leads every action on images.
 
+mod action_checks;
 mod actions;
 mod classes;
 mod cleaning;
 mod clearing;
 mod comparing;
 mod creation;
+mod definitions;
 mod host_action;
 mod kernel;
 mod manager;
@@ -26,6 +28,7 @@ pub use classes::ListedClass;
 pub use cleaning::CleanReport;
 pub use cleaning::MODULES;
 pub use comparing::ImageComparison;
+pub use definitions::{Definition, DefinitionChange, Plan, PlannedImage, PlannedStep, Rebuilt, read_secret};
 pub use manager::ImageManager;
 pub use parameters::ParametersFile;
 pub use showing::ShownImage;

@@ -68,7 +68,7 @@ impl ParametersFile {
 }
 
 /// A scalar or a list of scalars as text; nothing for nothing.
-fn raw(value: &Value) -> Result<Option<Raw>, String> {
+pub(super) fn raw(value: &Value) -> Result<Option<Raw>, String> {
     match value {
         Value::Null => Ok(None),
         Value::Sequence(items) => {

@@ -1,6 +1,6 @@
 //! How the next state of an image becomes a version: its files are blobs of the layout before its boot file names them.
 
-use super::manager::ImageManager;
+use super::{host_action::HostAction, manager::ImageManager};
 use crate::{
     installations::Effect,
     integrity::{Digest, Digests, Manifest},
@@ -166,12 +166,18 @@ impl ImageManager<'_> {
         let whole =
             |marker: &Marker| versions::with_prelude(&text, Some(marker), layout, &self.site.configuration);
         let Parts { files, from, computed } = parts;
-        if let Some(marker) = &current
+        // What is made again is a version of its own, with what it was made from.
+        if operation.action() != HostAction::Rebuild.name()
+            && let Some(marker) = &current
             && store.read(&marker.digest).is_ok_and(|(known, boot)| known == files && boot == text)
         {
             return Ok(Versioned { boot_file: whole(marker), computed });
         }
         let kernel = image.kernel().map(|kernel| kernel.version.to_string());
+        let made_from = match operation.made_from() {
+            None => self.carried(image, current.as_ref(), &operation.action())?,
+            made_from => made_from,
+        };
         let draft = Draft {
             image: name.as_str(),
             action: &operation.action(),
@@ -181,6 +187,7 @@ impl ImageManager<'_> {
             files: &files,
             boot_file: &text,
             record: content.record,
+            made_from: made_from.as_ref(),
         };
         // On record since before anything was made for it.
         let marker = store.add(name, &draft, &from)?.marker;

@@ -6,7 +6,7 @@ use disklessset_plugin_api::BUILT_IN_SOURCES;
 use serde::Serialize;
 
 /// First words of the command line that belong to the host; no module may be named like one of them.
-pub const HOST_COMMANDS: [&str; 23] = [
+pub const HOST_COMMANDS: [&str; 25] = [
     "list",
     "show",
     "diff",
@@ -14,6 +14,8 @@ pub const HOST_COMMANDS: [&str; 23] = [
     "verify",
     "prove",
     "create",
+    "rebuild",
+    "apply",
     "remove",
     "clone",
     "versions",
@@ -33,8 +35,7 @@ pub const HOST_COMMANDS: [&str; 23] = [
 ];
 
 /// Words that no module may be named like, as the host is going to have commands or pages of help of these names.
-const RESERVED: [&str; 19] = [
-    "apply",
+const RESERVED: [&str; 17] = [
     "assign",
     "boot",
     "config",
@@ -49,7 +50,6 @@ const RESERVED: [&str; 19] = [
     "pool",
     "pull",
     "push",
-    "rebuild",
     "report",
     "status",
     "untag",

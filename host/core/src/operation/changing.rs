@@ -7,6 +7,7 @@ use crate::{
     mirror,
     site::Site,
     system::{limits::Spare, lock::Lock},
+    versions::MadeFrom,
 };
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, ImageName, Level, Result};
@@ -28,6 +29,8 @@ pub(crate) struct Operation<'s> {
     pub(super) replaced: Cell<bool>,
     /// Whether what the image came to is a version that waits for its release.
     held_version: Cell<bool>,
+    /// What the image is made from by this action.
+    made_from: RefCell<Option<MadeFrom>>,
     /// Let go when it ends: taking back what it did never lacks a descriptor.
     pub(super) spare: Cell<Spare>,
     /// Given back at its end: what is done after that still concerns nobody else.
@@ -99,6 +102,7 @@ impl<'s> Operation<'s> {
             mounts_changed: Cell::new(false),
             replaced: Cell::new(false),
             held_version: Cell::new(false),
+            made_from: RefCell::new(None),
             spare: Cell::new(spare),
             lock,
         }
@@ -157,6 +161,16 @@ impl<'s> Operation<'s> {
     /// Gives that kernel to who publishes it.
     pub(crate) fn take_staged_kernel(&self) -> Option<StagedKernel> {
         self.staged_kernel.borrow_mut().take()
+    }
+
+    /// Keeps what the image is made from by this action, for the version that it makes.
+    pub(crate) fn make_from(&self, made_from: Option<MadeFrom>) {
+        *self.made_from.borrow_mut() = made_from;
+    }
+
+    /// What that is.
+    pub(crate) fn made_from(&self) -> Option<MadeFrom> {
+        self.made_from.borrow().clone()
     }
 
     /// Notes that what the image came to is a version which waits for its release: the image itself stays as it is.

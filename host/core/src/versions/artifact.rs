@@ -1,5 +1,6 @@
 //! A version as a manifest: what goes into it, and what is read from it.
 
+use super::MadeFrom;
 use disklessset_oci::{
     manifest::{ARTIFACT_TYPE, Artifact, Blob, CONFIG_TYPE, FILE_TYPE, ManifestError, Title},
     names::{Digest, from_ref_name, to_ref_name},
@@ -42,6 +43,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) boot_file: &'a str,
     /// The image's record.
     pub(crate) record: &'a str,
+    /// What it is made from: it stays on this server.
+    pub(crate) made_from: Option<&'a MadeFrom>,
 }
 
 /// What everybody may know of a version. Fields are named one by one: nothing that a class adds later gets out by itself.
@@ -171,6 +174,7 @@ mod tests {
             files: &files,
             boot_file: "#!ipxe\nboot\n",
             record: "image_data: {password: secret}\n",
+            made_from: None,
         };
         let artifact = draft.artifact().unwrap();
         assert_eq!(super::files(&artifact).unwrap(), files);

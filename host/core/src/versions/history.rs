@@ -1,5 +1,6 @@
 //! What is on record of the versions of one image, and of no other.
 
+use super::MadeFrom;
 use crate::{failure, system::atomic_file, yaml};
 use camino::Utf8Path;
 use disklessset_oci::names::{Digest, Tag, VersionNumber};
@@ -39,6 +40,9 @@ pub struct Version {
     pub withdrawn: Option<jiff::Timestamp>,
     /// The text of the image's record.
     pub(crate) record: String,
+    /// What it was made from, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) made_from: Option<MadeFrom>,
 }
 
 /// The versions of one image, and their tags.
@@ -178,6 +182,7 @@ pub(super) mod tests {
             new_bytes: 5,
             withdrawn: None,
             record: "image_data: {}\n".to_owned(),
+            made_from: None,
         }
     }
 

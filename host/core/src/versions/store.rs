@@ -244,6 +244,7 @@ impl<'l> Store<'l> {
             new_bytes,
             withdrawn: None,
             record: draft.record.to_owned(),
+            made_from: draft.made_from.cloned(),
         });
         self.save(name, &history)?;
         failpoint!("version: in the history", self.layout.versions_dir());

@@ -9,6 +9,7 @@ use crate::{
     modules::OfferedAction,
     output::{Answers, Output},
 };
+use camino::Utf8PathBuf;
 use clap::ArgMatches;
 use disklessset_plugin_api::{ActionSpec, Error, ImageName, ParamKind, Raw, Result, Role};
 use serde_json::Value;
@@ -21,6 +22,8 @@ pub(crate) struct Action {
     pub(crate) spec: ActionSpec,
     pub(crate) name: ImageName,
     pub(crate) given: BTreeMap<String, Raw>,
+    /// The files that secrets were read from.
+    pub(crate) secret_files: BTreeMap<String, Utf8PathBuf>,
 }
 
 /// The action that a module's command line asks for.
@@ -61,6 +64,7 @@ pub(crate) fn request(
         classes: offered.classes.clone(),
         name: parse_image_name(name)?,
         given: declared::given(&spec.params, inner, output)?,
+        secret_files: declared::secret_files(&spec.params, inner)?,
         spec,
     }))
 }
@@ -127,11 +131,12 @@ impl Request for Action {
         if self.spec.terminal && !output.input().is_terminal() && output.answers() != Answers::Anyone {
             return Err(Error::refused(format!("{} needs a terminal", self.command())));
         }
-        let value = session.images().run_action(
+        let value = session.images().run_action_of_files(
             self.class(session)?,
             &self.spec.words,
             &self.name,
             self.given.clone(),
+            &self.secret_files,
         )?;
         output.end_progress();
         if self.runs_a_command()

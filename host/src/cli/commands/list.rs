@@ -57,6 +57,7 @@ fn of_mirror(state: &MirrorState) -> Vec<ListedImage> {
             attributes: attributes.collect(),
             size_bytes: Some(image.size_bytes),
             activity: None,
+            older_kernel_files: false,
             problem: image.current.is_none().then(|| "no version is current in the registry".to_owned()),
         }
     };

@@ -3,6 +3,7 @@
 //! Completions, man pages and `serve` have their place here once they are there.
 
 pub(crate) mod action;
+pub(crate) mod apply;
 pub(crate) mod clean;
 pub(crate) mod clear;
 pub(crate) mod clone;
@@ -19,6 +20,7 @@ pub(crate) mod overview;
 pub(crate) mod prove;
 pub(crate) mod prune;
 mod registry_options;
+pub(crate) mod rebuild;
 pub(crate) mod release;
 pub(crate) mod remove;
 pub(crate) mod show;
@@ -42,6 +44,8 @@ pub(crate) fn all() -> Vec<Command> {
         verify::command(),
         prove::command(),
         create::command(),
+        rebuild::command(),
+        apply::command(),
         remove::command(),
         clone::command(),
         versions::command(),
@@ -71,6 +75,8 @@ pub(crate) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
         "verify" => boxed(verify::request(matches)),
         "prove" => boxed(prove::request(matches)),
         "create" => boxed(create::request(matches)),
+        "rebuild" => boxed(rebuild::request(matches)),
+        "apply" => boxed(apply::request(matches)),
         "remove" => remove::request(matches),
         "clone" => boxed(clone::request(matches)),
         "versions" => boxed(versions::request(matches)),

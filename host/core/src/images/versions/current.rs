@@ -125,7 +125,7 @@ impl ImageManager<'_> {
     }
 
     /// Refuses while the tree of an image is mounted to be edited: what comes of the edits would replace what is released.
-    fn must_not_be_edited(&self, name: &ImageName) -> Result<()> {
+    pub(in crate::images) fn must_not_be_edited(&self, name: &ImageName) -> Result<()> {
         let area = self.site.layout.image_workdir(name.as_str());
         match mounts::mounts_below(&area).map_err(failure::of)?.first() {
             None => Ok(()),

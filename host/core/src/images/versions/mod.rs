@@ -93,7 +93,7 @@ impl Found {
 }
 
 impl ImageManager<'_> {
-    fn store(&self) -> Store<'_> {
+    pub(in crate::images) fn store(&self) -> Store<'_> {
         Store::of(&self.site.layout)
     }
 

@@ -20,6 +20,7 @@ impl ImageManager<'_> {
             let found = self.find(from)?;
             let kernel = kernel_of(&found).map(|kernel| kernel.version);
             self.clone_filled(&image, name, kernel, &|operation| {
+                operation.make_from(found.version.made_from.clone());
                 let view = operation.staging(&self.site.layout.images_dir(), "version")?;
                 self.give_version(from, &view)?;
                 self.image_of_version(from, &from.image, &view)
