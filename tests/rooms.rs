@@ -20,7 +20,7 @@ const GROUND: [(&str, &str); 4] = [
 ];
 
 /// The crates of the host, lowest first.
-pub(crate) const HOST: [HostCrate; 5] = [
+pub(crate) const HOST: [HostCrate; 6] = [
     HostCrate {
         name: "disklessset-core",
         folder: "host/core",
@@ -51,6 +51,7 @@ pub(crate) const HOST: [HostCrate; 5] = [
     },
     HostCrate { name: "disklessset-serve", folder: "host/serve", rooms: &["serve"] },
     HostCrate { name: "disklessset-prove", folder: "host/prove", rooms: &["prove"] },
+    HostCrate { name: "disklessset-registry", folder: "host/registry", rooms: &["registry"] },
     HostCrate { name: "disklessset-check", folder: "host/check", rooms: &["check"] },
     HostCrate {
         name: "disklessset",
@@ -60,8 +61,8 @@ pub(crate) const HOST: [HostCrate; 5] = [
 ];
 
 /// What builds and tests of the core are to do without: HTTP, and what a command line is made of.
-const NOT_IN_THE_CORE: [&str; 9] =
-    ["anstream", "clap", "comfy-table", "http", "hyper", "indicatif", "mio", "tokio", "tower"];
+const NOT_IN_THE_CORE: [&str; 10] =
+    ["anstream", "clap", "comfy-table", "http", "hyper", "indicatif", "mio", "tokio", "tower", "ureq"];
 
 /// What the root of a library offers from its rooms.
 const OFFERED: &[(&str, &str)] = &[

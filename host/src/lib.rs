@@ -6,7 +6,8 @@
 //! - [`program`]: the whole program; `cli`, `menu` and `output`: commands, questions, and all that is printed or asked;
 //! - `disklessset-check`: tries a module's classes in a throw-away root;
 //! - [`prove`]: boots an image in a throw-away machine as a node would; [`serve`]: the HTTP tree as a web server gives it. Each is a
-//!   crate of its own, too.
+//!   crate of its own, too;
+//! - `disklessset-registry`: versions of images to and from OCI registries.
 //!
 //! `tests/rooms.rs` has the order of rooms and crates, and fails where one uses another above it.
 
@@ -32,4 +33,5 @@ pub use disklessset_core::{
     configuration, failure, integrity, module_changes, modules, observer, site, system,
 };
 pub use disklessset_prove as prove;
+use disklessset_registry as registry;
 pub use disklessset_serve as serve;

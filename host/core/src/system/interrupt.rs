@@ -103,6 +103,12 @@ pub fn check() -> Result<(), Interrupted> {
     }
 }
 
+/// Tells, on any thread, whether what this thread does is to stop. For helpers of its work: the handles of a thread are its own.
+pub fn of_this_thread() -> impl Fn() -> bool + Send + 'static {
+    let handles = cancel::watched();
+    move || check().is_err() || handles.iter().any(cancel::Cancel::is_cancelled)
+}
+
 /// Forgets a stop that was asked for and dealt with, as the menu does when it is back at its main page.
 pub fn reset() {
     if let Some(handlers) = HANDLERS.get() {

@@ -17,6 +17,7 @@ pub(crate) mod module_change;
 pub(crate) mod overview;
 pub(crate) mod prove;
 pub(crate) mod prune;
+mod registry_options;
 pub(crate) mod release;
 pub(crate) mod remove;
 pub(crate) mod show;
