@@ -181,6 +181,7 @@ impl ImageManager<'_> {
             files: &files,
             boot_file: &text,
             record: content.record,
+            attributes: image.attributes(),
         };
         // On record since before anything was made for it.
         let marker = store.add(name, &draft, &from)?.marker;

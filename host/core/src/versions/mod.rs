@@ -6,17 +6,21 @@
 
 mod address;
 mod artifact;
+mod config;
 mod history;
+mod incoming;
 mod marker;
 mod prune;
 mod reference;
 mod retry;
 mod store;
+mod taking_in;
 
 pub(crate) use address::{Addresses, base_address, expanded, with_prelude};
 pub(crate) use artifact::{Draft, FileOfVersion, FilesByName};
 pub(crate) use history::History;
 pub use history::Version;
+pub use incoming::Incoming;
 pub(crate) use marker::Marker;
 pub(crate) use prune::prunable;
 pub use reference::{VersionReference, VersionWord};
