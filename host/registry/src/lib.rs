@@ -5,7 +5,13 @@
 
 mod connection;
 mod failure;
+mod pull;
+mod push;
+mod signature;
 mod stop;
+mod telling;
 
 pub use connection::{Connected, Connection};
 pub use failure::of as error_of;
+pub use pull::{Pull, Pulled, Signature};
+pub use push::{Push, Pushed};

@@ -29,4 +29,6 @@ pub use comparing::ImageComparison;
 pub use manager::ImageManager;
 pub use parameters::ParametersFile;
 pub use showing::ShownImage;
-pub use versions::{ListedVersion, ShownFile, ShownVersion, VersionState};
+pub use versions::{
+    ListedVersion, MOST_OF_SIGNATURE, Outgoing, PullPlan, ShownFile, ShownVersion, TakenIn, VersionState,
+};

@@ -6,7 +6,7 @@ use disklessset_plugin_api::BUILT_IN_SOURCES;
 use serde::Serialize;
 
 /// First words of the command line that belong to the host; no module may be named like one of them.
-pub const HOST_COMMANDS: [&str; 22] = [
+pub const HOST_COMMANDS: [&str; 24] = [
     "list",
     "show",
     "diff",
@@ -21,6 +21,8 @@ pub const HOST_COMMANDS: [&str; 22] = [
     "rollback",
     "tag",
     "prune",
+    "push",
+    "pull",
     "clean",
     "clear",
     "kernel",
@@ -32,7 +34,7 @@ pub const HOST_COMMANDS: [&str; 22] = [
 ];
 
 /// Words that no module may be named like, as the host is going to have commands or pages of help of these names.
-const RESERVED: [&str; 20] = [
+const RESERVED: [&str; 18] = [
     "apply",
     "assign",
     "boot",
@@ -47,8 +49,6 @@ const RESERVED: [&str; 20] = [
     "node",
     "parameters",
     "pool",
-    "pull",
-    "push",
     "rebuild",
     "report",
     "status",

@@ -156,10 +156,8 @@ mod tests {
             ("sub/.hidden".to_owned(), file(b"hidden")),
             ("odd_x41".to_owned(), file(b"odd")),
         ]);
-        let attributes = Attributes::from([
-            ("selinux".to_owned(), true.into()),
-            ("password".to_owned(), "secret".into()),
-        ]);
+        let attributes =
+            Attributes::from([("selinux".to_owned(), true.into()), ("password".to_owned(), "secret".into())]);
         let draft = Draft {
             image: "web01",
             action: "create",

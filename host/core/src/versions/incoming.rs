@@ -120,8 +120,10 @@ impl Incoming {
     pub(crate) fn must_lead_here(&self, name: &ImageName, layout: &Layout) -> Result<()> {
         let by_digest = self.boot_file.contains("/blobs/sha256/");
         if by_digest && !Addresses::of(&self.files, layout).are_named_in(&self.boot_file) {
-            return Err(unusable("its boot file has nodes fetch blobs from another place than they have here")
-                .hint("set oci_directory to a place below the HTTP root that is called as where it was made"));
+            return Err(unusable(
+                "its boot file has nodes fetch blobs from another place than they have here",
+            )
+            .hint("set oci_directory to a place below the HTTP root that is called as where it was made"));
         }
         let by_name = format!("/{}/", self.image);
         if name != &self.image && self.boot_file.contains(&by_name) {

@@ -51,6 +51,12 @@ impl Store<'_> {
         Ok(missing)
     }
 
+    /// The architecture that a version is for, if its manifest can be read and says so.
+    pub(crate) fn architecture(&self, digest: &Digest) -> Option<String> {
+        let artifact = self.artifact(digest).ok()?;
+        super::artifact::architecture_of(&artifact).map(str::to_owned)
+    }
+
     /// Makes blobs of what arrived: all that an earlier version lacks of its files is mended by it.
     ///
     /// # Errors

@@ -17,6 +17,8 @@ pub(crate) mod module_change;
 pub(crate) mod overview;
 pub(crate) mod prove;
 pub(crate) mod prune;
+pub(crate) mod pull;
+pub(crate) mod push;
 mod registry_options;
 pub(crate) mod release;
 pub(crate) mod remove;
@@ -48,6 +50,8 @@ pub(crate) fn all() -> Vec<Command> {
         release::rollback_command(),
         tag::command(),
         prune::command(),
+        push::command(),
+        pull::command(),
         clean::command(),
         clear::command(),
         kernel::command(),
@@ -76,6 +80,8 @@ pub(crate) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
         "rollback" => boxed(release::request(release::Way::Rollback, matches)),
         "tag" => boxed(tag::request(matches)),
         "prune" => boxed(prune::request(matches)),
+        "push" => boxed(push::request(matches)),
+        "pull" => boxed(pull::request(matches)),
         "clean" => boxed(clean::request(matches)),
         "clear" => boxed(clear::request(matches)),
         "kernel" => kernel::request(matches),

@@ -113,7 +113,7 @@ impl ImageManager<'_> {
     }
 
     /// Refuses while the tree of an image is mounted to be edited: what comes of the edits would replace what is released.
-    fn must_not_be_edited(&self, name: &ImageName) -> Result<()> {
+    pub(super) fn must_not_be_edited(&self, name: &ImageName) -> Result<()> {
         let area = self.site.layout.image_workdir(name.as_str());
         match mounts::mounts_below(&area).map_err(failure::of)?.first() {
             None => Ok(()),
@@ -122,7 +122,12 @@ impl ImageManager<'_> {
         }
     }
 
-    fn bring_into_service(&self, operation: &Operation<'_>, image: &Image, found: &Found) -> Result<()> {
+    pub(super) fn bring_into_service(
+        &self,
+        operation: &Operation<'_>,
+        image: &Image,
+        found: &Found,
+    ) -> Result<()> {
         let (name, layout, version) = (image.name(), &self.site.layout, &found.version);
         let store = self.store();
         self.must_be_of_class(image, version)?;
@@ -173,7 +178,7 @@ impl ImageManager<'_> {
     }
 
     /// Puts a kernel back that is in the directory of kernels no more: tools of 1.x, and the class, look for it there.
-    fn bring_kernel_back(
+    pub(super) fn bring_kernel_back(
         &self,
         operation: &Operation<'_>,
         kernel: &Kernel,
@@ -255,7 +260,7 @@ fn before_current<'h>(history: &'h History, current: Option<&Marker>) -> Option<
 }
 
 /// Whether a file of a version lies in the directory of kernels.
-fn belongs_to(kernel: &Kernel, file: &str) -> bool {
+pub(super) fn belongs_to(kernel: &Kernel, file: &str) -> bool {
     let pair = [kernel.vmlinuz(), kernel.initramfs()];
     pair.iter().any(|own| file == own || file == file_names::kernel_signature(own))
 }
