@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
 mod layouts;
-mod server;
+pub(crate) mod server;
 
 use camino::Utf8Path;
 use disklessset_oci::layout::{Entry, Layout};

@@ -13,7 +13,7 @@ const HTPASSWD: &str = "me:$2b$05$gzh4dhTR7el4UvVHXD9S6eKHAXqKU/0HDrGkQfTJ2NfL.r
 
 /// How a registry is set up.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Setup {
+pub(crate) enum Setup {
     /// Plain HTTP for everybody.
     Plain,
     /// HTTPS with a certificate that nobody knows, and a login.
@@ -21,14 +21,14 @@ pub(super) enum Setup {
 }
 
 /// A registry, killed when it goes.
-pub(super) struct Server<'r> {
+pub(crate) struct Server<'r> {
     root: &'r TestRoot,
     address: String,
     running: Option<Running>,
 }
 
 impl<'r> Server<'r> {
-    pub(super) fn start(root: &'r TestRoot, setup: &Setup) -> Self {
+    pub(crate) fn start(root: &'r TestRoot, setup: &Setup) -> Self {
         // Free now; should another take it before the registry does, the registry ends and says so.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let beside = root.beside();
@@ -56,7 +56,7 @@ impl<'r> Server<'r> {
         server
     }
 
-    pub(super) fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         let settings = self.root.beside().join("registry.yml");
         let program = self.root.tool("docker-registry", &["serve", settings.as_str()]);
         let running = program.limit(Duration::from_secs(600)).start();
@@ -64,18 +64,18 @@ impl<'r> Server<'r> {
         self.running = Some(running);
     }
 
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(running) = self.running.take() {
             running.kill_nine();
         }
     }
 
-    pub(super) fn host(&self) -> Host {
+    pub(crate) fn host(&self) -> Host {
         self.address.parse().unwrap()
     }
 
     /// The site's authority, which signed its certificate.
-    pub(super) fn certificate(&self) -> Utf8PathBuf {
+    pub(crate) fn certificate(&self) -> Utf8PathBuf {
         self.root.beside().join("site.pem")
     }
 }
