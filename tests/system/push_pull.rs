@@ -5,6 +5,7 @@ mod kills;
 mod lies;
 mod refused;
 mod signed;
+mod speed;
 
 use camino::Utf8PathBuf;
 use disklessset_tests::need;
