@@ -12,7 +12,7 @@ use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::run::Outcome;
-use disklessset_tests::stage::served;
+use disklessset_tests::stage::{served, warmed_up};
 use serde_json::Value;
 
 use super::registry::server::{Server, Setup};
@@ -20,7 +20,8 @@ use super::small::{KERNEL, Small, kernels, unpack};
 
 /// A site that pulls: it has the module, and no kernel.
 fn other_site() -> TestRoot {
-    TestRoot::with_modules(&["livenet"])
+    // The standing directories are there before anything is compared.
+    warmed_up(&["demo", "livenet"])
 }
 
 /// A repository of a registry.
@@ -148,6 +149,7 @@ fn a_version_goes_to_another_site_byte_for_byte_and_comes_back_changed() {
     let pulled = pull(&small.root, &format!("{repository}:current"), &[]);
     assert_eq!((&pulled["version"], &pulled["was_here"]), (&"web@2".into(), &true.into()), "{pulled}");
     assert_eq!(states(&small.root, "web"), listed(&[(2, "current"), (1, "older")]));
+    drop(server);
     Snapshot::assert_nothing_held(&small.root);
 }
 

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 /// The annotation with the text of the boot file, without what belongs to one server.
 const BOOT_FILE: &str = "vnd.disklessset.boot-file";
 
+/// The annotation with the name of the image that it was made of.
+pub(super) const IMAGE: &str = "vnd.disklessset.image";
 /// The annotation with the architecture, in the words of container images.
 const ARCHITECTURE: &str = "vnd.disklessset.architecture";
 
@@ -77,7 +79,7 @@ impl Draft<'_> {
             artifact.add_file(title_of(name)?, blob).map_err(of_manifest)?;
         }
         artifact.annotate("org.opencontainers.image.created", &created(self.date));
-        artifact.annotate("vnd.disklessset.image", self.image);
+        artifact.annotate(IMAGE, self.image);
         artifact.annotate("vnd.disklessset.class", self.class);
         artifact.annotate("vnd.disklessset.action", self.action);
         artifact.annotate(ARCHITECTURE, architecture());

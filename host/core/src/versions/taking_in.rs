@@ -57,6 +57,13 @@ impl Store<'_> {
         super::artifact::architecture_of(&artifact).map(str::to_owned)
     }
 
+    /// The name of the image that a version was made of, and its boot file, if its manifest can be read.
+    pub(crate) fn made_of(&self, digest: &Digest) -> Option<(String, String)> {
+        let artifact = self.artifact(digest).ok()?;
+        let name = artifact.annotations().get(super::artifact::IMAGE)?;
+        Some((name.clone(), super::artifact::boot_file(&artifact)?.to_owned()))
+    }
+
     /// Makes blobs of what arrived: all that an earlier version lacks of its files is mended by it.
     ///
     /// # Errors

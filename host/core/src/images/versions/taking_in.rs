@@ -266,6 +266,15 @@ impl ImageManager<'_> {
         Self::record(&image)
     }
 
+    /// Whether a boot file is that of the current version, made elsewhere of an image of another name: its class would write this one.
+    pub(in crate::images) fn is_of_another_name(&self, name: &ImageName, found: &[u8]) -> bool {
+        let Ok(Some(marker)) = self.store().current(name.as_str()) else { return false };
+        let Some((made_of, text)) = self.store().made_of(&marker.digest) else { return false };
+        let (layout, configuration) = (&self.site.layout, &self.site.configuration);
+        made_of != name.as_str()
+            && versions::with_prelude(&text, Some(&marker), layout, configuration).as_bytes() == found
+    }
+
     /// Tools of 1.x find kernels by their names alone.
     fn tell_of_another_kernel(&self, incoming: &Incoming) {
         let Some(kernel) = incoming.kernel() else { return };
