@@ -146,7 +146,8 @@ fn a_version_goes_to_another_site_byte_for_byte_and_comes_back_changed() {
     let _ = run(&small.root, &["rollback", "web"]).expect_done();
     assert!(served(&small.root, "web") == first);
     // It is a version here already: it is what nodes get again.
-    let pulled = pull(&small.root, &format!("{repository}:current"), &[]);
+    let plain = format!("--plain-http={}", server.host());
+    let pulled = pull(&small.root, &format!("{repository}:current"), &[&plain]);
     assert_eq!((&pulled["version"], &pulled["was_here"]), (&"web@2".into(), &true.into()), "{pulled}");
     assert_eq!(states(&small.root, "web"), listed(&[(2, "current"), (1, "older")]));
     drop(server);

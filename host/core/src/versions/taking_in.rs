@@ -14,9 +14,9 @@ use disklessset_plugin_api::{Error, ImageName, Result};
 /// What of a version is not here yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Missing {
-    /// Files.
+    /// How many of its files.
     pub(crate) files: usize,
-    /// Bytes that are still to come.
+    /// Bytes of them that are still to come.
     pub(crate) bytes: u64,
 }
 
