@@ -4,7 +4,8 @@
 use disklessset_tests::need;
 use disklessset_tests::root::TestRoot;
 
-use super::livenet::{PATIENCE, world};
+use super::livenet::{PATIENCE, boots, world};
+use crate::system::registry::server::{Server, Setup};
 
 /// The digest of the root image that nodes get now.
 fn root_image(root: &TestRoot) -> String {
@@ -64,4 +65,25 @@ fn a_version_that_is_released_while_a_node_boots_is_what_the_next_boot_gets() {
     let blobs = fetched(root, "versions@2", || ());
     assert!(blobs.contains(&new), "{blobs:?}");
     let _ = run(&["remove", "versions", "--yes"]).expect_done();
+}
+
+#[test]
+fn an_image_that_was_pulled_on_another_site_boots_there() {
+    disklessset_tests::need!(
+        need::root(),
+        need::tool("docker-registry"),
+        need::tool("mmdebstrap"),
+        need::tool("qemu-system-x86_64"),
+        need::full()
+    );
+    let root = world();
+    let server = Server::start(root, &Setup::Plain);
+    let repository = format!("{}/images/node", server.host());
+    let push = ["push", "node", &repository, "--plain-http"];
+    let _ = root.disklessset(&push).limit(PATIENCE).run().expect_done();
+    let other = TestRoot::with_modules(&["livenet"]);
+    let pull = ["pull", &format!("{repository}:current"), "--plain-http"];
+    let _ = other.disklessset(&pull).limit(PATIENCE).run().expect_done();
+    let _ = other.disklessset(&["verify"]).limit(PATIENCE).run().expect_done();
+    boots(&other, "node");
 }

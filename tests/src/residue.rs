@@ -52,6 +52,7 @@ impl Snapshot {
         // `var` itself is there as soon as there is a log in it.
         files.retain(|file, _| {
             let of_cache = file.parent().is_some_and(|parent| parent.ends_with("lib/diskless/blobs"));
+            let of_cache = of_cache || is_begun_download(file);
             file != Path::new("var") && !of_cache && !COMES_AND_GOES.iter().any(|name| file.starts_with(name))
         });
         let labels = versions::labels(&root.oci_dir());
@@ -136,6 +137,13 @@ impl Snapshot {
         }
         text
     }
+}
+
+/// Whether a file is what came of a blob until a download was killed: the next one goes on with it, and nothing else uses it.
+fn is_begun_download(path: &Path) -> bool {
+    let is_digest = |name: &str| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let name = path.file_name().and_then(|name| name.to_str());
+    path.parent().is_some_and(|parent| parent.ends_with("oci/.incoming")) && name.is_some_and(is_digest)
 }
 
 /// Whether a blob is a file of this name.

@@ -47,6 +47,7 @@ mod of_1x_mounted;
 mod old_kernel;
 mod other_users;
 mod package_scripts;
+mod push_pull;
 pub(crate) mod registry;
 mod reliability;
 mod repo_server;

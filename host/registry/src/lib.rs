@@ -6,10 +6,16 @@
 mod connection;
 mod failure;
 mod os_images;
+mod pull;
+mod push;
+mod signature;
 mod stop;
+mod telling;
 mod upstream;
 
 pub use connection::{Connected, Connection};
 pub use failure::of as error_of;
 pub use os_images::FromRegistries;
+pub use pull::{Pull, Pulled, Signature};
+pub use push::{Push, Pushed};
 pub use upstream::Repository;

@@ -8,6 +8,7 @@ mod kernels;
 mod livenet;
 mod modules;
 mod nfs;
+mod pulls;
 mod trace;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

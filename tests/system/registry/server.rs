@@ -56,7 +56,7 @@ impl<'r> Server<'r> {
         server
     }
 
-    pub(super) fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         let settings = self.root.beside().join("registry.yml");
         let program = self.root.tool("docker-registry", &["serve", settings.as_str()]);
         let running = program.limit(Duration::from_secs(600)).start();
@@ -64,7 +64,7 @@ impl<'r> Server<'r> {
         self.running = Some(running);
     }
 
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(running) = self.running.take() {
             running.kill_nine();
         }
@@ -75,7 +75,7 @@ impl<'r> Server<'r> {
     }
 
     /// The site's authority, which signed its certificate.
-    pub(super) fn certificate(&self) -> Utf8PathBuf {
+    pub(crate) fn certificate(&self) -> Utf8PathBuf {
         self.root.beside().join("site.pem")
     }
 }

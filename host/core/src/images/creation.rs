@@ -129,6 +129,20 @@ impl ImageManager<'_> {
         source: Option<&Image>,
         fill: impl FnOnce(&Operation<'_>, &mut Image) -> Result<()>,
     ) -> Result<()> {
+        self.make_by(class, name, action, kernel, |operation| {
+            self.fill_and_publish(operation, class, name, source, fill)
+        })
+    }
+
+    /// Makes a new image that `publish` fills and puts in its place by one rename.
+    pub(super) fn make_by(
+        &self,
+        class: &str,
+        name: &ImageName,
+        action: &str,
+        kernel: Option<KernelVersion>,
+        publish: impl FnOnce(&Operation<'_>) -> Result<()>,
+    ) -> Result<()> {
         self.module_needed(class, name)?;
         self.site.prepare()?;
         let lock = lock_image(self.site, name, action, self.site.wait)?;
@@ -138,7 +152,7 @@ impl ImageManager<'_> {
             .map_err(failure::of)
             .and_then(|entry| self.site.installations.begin(name, entry).map_err(failure::of));
         let outcome = registered
-            .and_then(|()| self.fill_and_publish(&operation, class, name, source, fill))
+            .and_then(|()| publish(&operation))
             // Order matters. Unregistered last, so that whatever kills us before leaves a CORRUPTED image to clean; and from then
             // on it is a created one, which no cleaning may take away again.
             .and_then(|()| operation.commit())

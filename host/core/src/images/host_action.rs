@@ -30,10 +30,12 @@ pub(super) enum HostAction {
     Prune,
     /// One version goes.
     RemoveVersion,
+    /// A version comes from elsewhere.
+    Pull,
 }
 
 impl HostAction {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Create,
         Self::Clone,
         Self::SetKernel,
@@ -50,6 +52,7 @@ impl HostAction {
         Self::Rollback,
         Self::Prune,
         Self::RemoveVersion,
+        Self::Pull,
     ];
 
     /// Its name; what is on record under it is read by later versions, too.
@@ -71,7 +74,13 @@ impl HostAction {
             Self::Rollback => "roll back",
             Self::Prune => "prune the versions of",
             Self::RemoveVersion => "remove a version of",
+            Self::Pull => "pull a version of",
         }
+    }
+
+    /// What a listing says that a version was made by.
+    pub(super) fn word(self) -> &'static str {
+        self.name().split(' ').next().unwrap_or_default()
     }
 
     /// The one with this name; nothing for an action of a class.

@@ -32,4 +32,6 @@ pub use definitions::{Definition, DefinitionChange, Plan, PlannedImage, PlannedS
 pub use manager::ImageManager;
 pub use parameters::ParametersFile;
 pub use showing::ShownImage;
-pub use versions::{ListedVersion, ShownFile, ShownVersion, VersionState};
+pub use versions::{
+    ListedVersion, MOST_OF_SIGNATURE, Outgoing, PullPlan, ShownFile, ShownVersion, TakenIn, VersionState,
+};

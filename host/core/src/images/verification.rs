@@ -283,7 +283,7 @@ impl ImageManager<'_> {
             Err(error) => return vec![Fault::from(failure::of(error)).mend(mend)],
         };
         let mut faults = Vec::new();
-        if found != wanted.as_bytes() {
+        if found != wanted.as_bytes() && !self.is_of_another_name(name, &found) {
             let text = "boot.ipxe is not what its class would write now";
             // One that 1.x left boots as it did; with the next change it is written anew.
             let of_1x = atomic_file::read_bounded(&image.directory().join(file_names::RECORD), MOST_BYTES)

@@ -188,6 +188,7 @@ impl ImageManager<'_> {
             boot_file: &text,
             record: content.record,
             made_from: made_from.as_ref(),
+            attributes: image.attributes(),
         };
         // On record since before anything was made for it.
         let marker = store.add(name, &draft, &from)?.marker;

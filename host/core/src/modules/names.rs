@@ -6,7 +6,7 @@ use disklessset_plugin_api::BUILT_IN_SOURCES;
 use serde::Serialize;
 
 /// First words of the command line that belong to the host; no module may be named like one of them.
-pub const HOST_COMMANDS: [&str; 25] = [
+pub const HOST_COMMANDS: [&str; 27] = [
     "list",
     "show",
     "diff",
@@ -23,6 +23,8 @@ pub const HOST_COMMANDS: [&str; 25] = [
     "rollback",
     "tag",
     "prune",
+    "push",
+    "pull",
     "mirror",
     "clean",
     "clear",
@@ -35,7 +37,7 @@ pub const HOST_COMMANDS: [&str; 25] = [
 ];
 
 /// Words that no module may be named like, as the host is going to have commands or pages of help of these names.
-const RESERVED: [&str; 17] = [
+const RESERVED: [&str; 15] = [
     "assign",
     "boot",
     "config",
@@ -48,8 +50,6 @@ const RESERVED: [&str; 17] = [
     "node",
     "parameters",
     "pool",
-    "pull",
-    "push",
     "report",
     "status",
     "untag",

@@ -1,16 +1,23 @@
 //! A version as a manifest: what goes into it, and what is read from it.
 
-use super::MadeFrom;
+use super::{
+    MadeFrom,
+    config::{self, Config},
+};
 use disklessset_oci::{
     manifest::{ARTIFACT_TYPE, Artifact, Blob, CONFIG_TYPE, FILE_TYPE, ManifestError, Title},
     names::{Digest, from_ref_name, to_ref_name},
 };
-use disklessset_plugin_api::{Error, Result};
-use serde::Serialize;
+use disklessset_plugin_api::{Attributes, Error, Result};
 use std::collections::BTreeMap;
 
 /// The annotation with the text of the boot file, without what belongs to one server.
 const BOOT_FILE: &str = "vnd.disklessset.boot-file";
+
+/// The annotation with the name of the image that it was made of.
+pub(super) const IMAGE: &str = "vnd.disklessset.image";
+/// The annotation with the architecture, in the words of container images.
+const ARCHITECTURE: &str = "vnd.disklessset.architecture";
 
 /// A file that a version has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,30 +52,21 @@ pub(crate) struct Draft<'a> {
     pub(crate) record: &'a str,
     /// What it is made from: it stays on this server.
     pub(crate) made_from: Option<&'a MadeFrom>,
-}
-
-/// What everybody may know of a version. Fields are named one by one: nothing that a class adds later gets out by itself.
-#[derive(Serialize)]
-struct Config<'a> {
-    image: &'a str,
-    class: &'a str,
-    action: &'a str,
-    created: String,
-    architecture: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kernel: Option<&'a str>,
+    /// The image's attributes, of which the listed ones become public.
+    pub(crate) attributes: &'a Attributes,
 }
 
 impl Draft<'_> {
     /// The text of its configuration.
     pub(crate) fn config(&self) -> Result<Vec<u8>> {
         Ok(serde_json::to_vec(&Config {
-            image: self.image,
-            class: self.class,
-            action: self.action,
+            image: self.image.to_owned(),
+            class: self.class.to_owned(),
+            action: self.action.to_owned(),
             created: created(self.date),
-            architecture: architecture(),
-            kernel: self.kernel,
+            architecture: architecture().to_owned(),
+            kernel: self.kernel.map(str::to_owned),
+            attributes: config::public(self.attributes),
         })?)
     }
 
@@ -86,10 +84,10 @@ impl Draft<'_> {
             artifact.add_file(title_of(name)?, blob).map_err(of_manifest)?;
         }
         artifact.annotate("org.opencontainers.image.created", &created(self.date));
-        artifact.annotate("vnd.disklessset.image", self.image);
+        artifact.annotate(IMAGE, self.image);
         artifact.annotate("vnd.disklessset.class", self.class);
         artifact.annotate("vnd.disklessset.action", self.action);
-        artifact.annotate("vnd.disklessset.architecture", architecture());
+        artifact.annotate(ARCHITECTURE, architecture());
         if let Some(kernel) = self.kernel {
             artifact.annotate("vnd.disklessset.kernel", kernel);
         }
@@ -116,7 +114,12 @@ pub(super) fn boot_file(artifact: &Artifact) -> Option<&str> {
     artifact.annotations().get(BOOT_FILE).map(String::as_str)
 }
 
-/// The architecture in the words of container images.
+/// The architecture that a version is for, if it says.
+pub(super) fn architecture_of(artifact: &Artifact) -> Option<&str> {
+    artifact.annotations().get(ARCHITECTURE).map(String::as_str)
+}
+
+/// The architecture of what is made here, in the words of container images.
 fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
@@ -165,6 +168,8 @@ mod tests {
             ("sub/.hidden".to_owned(), file(b"hidden")),
             ("odd_x41".to_owned(), file(b"odd")),
         ]);
+        let attributes =
+            Attributes::from([("selinux".to_owned(), true.into()), ("password".to_owned(), "secret".into())]);
         let draft = Draft {
             image: "web01",
             action: "create",
@@ -175,13 +180,15 @@ mod tests {
             boot_file: "#!ipxe\nboot\n",
             record: "image_data: {password: secret}\n",
             made_from: None,
+            attributes: &attributes,
         };
         let artifact = draft.artifact().unwrap();
         assert_eq!(super::files(&artifact).unwrap(), files);
         assert_eq!(boot_file(&artifact), Some("#!ipxe\nboot\n"));
         let text = String::from_utf8(artifact.to_bytes().unwrap()).unwrap();
         assert!(text.contains("2023-11-14T22:13:20Z") && !text.contains("secret"), "{text}");
-        assert!(!String::from_utf8(draft.config().unwrap()).unwrap().contains("secret"));
+        let config = String::from_utf8(draft.config().unwrap()).unwrap();
+        assert!(config.contains(r#""selinux":true"#) && !config.contains("secret"), "{config}");
     }
 
     #[test]

@@ -7,18 +7,22 @@
 mod address;
 mod artifact;
 mod blobs;
+mod config;
 mod history;
+mod incoming;
 mod made_from;
 mod marker;
 mod prune;
 mod reference;
 mod retry;
 mod store;
+mod taking_in;
 
 pub(crate) use address::{Addresses, base_address, expanded, with_prelude};
 pub(crate) use artifact::{Draft, FileOfVersion, FilesByName, contents};
 pub(crate) use history::History;
 pub use history::Version;
+pub use incoming::Incoming;
 pub(crate) use made_from::{Edit, KeptSecret, MadeFrom};
 pub(crate) use marker::Marker;
 pub(crate) use prune::prunable;

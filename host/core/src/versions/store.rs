@@ -154,10 +154,18 @@ impl<'l> Store<'l> {
 
     /// The manifest of a version. It is small: it is hashed each time, and who may read it needs nothing else.
     pub(super) fn artifact(&self, digest: &Digest) -> Result<Artifact> {
+        Artifact::parse(&self.manifest(digest)?, ARTIFACT_TYPE).map_err(of_manifest)
+    }
+
+    /// The bytes of a manifest.
+    ///
+    /// # Errors
+    /// When it is missing or damaged.
+    pub(crate) fn manifest(&self, digest: &Digest) -> Result<Vec<u8>> {
         let path = self.layout.oci_dir().join("blobs/sha256").join(digest.hex());
         let bytes = atomic_file::read_bounded(&path, MOST_MANIFEST).map_err(failure::of)?;
         match Digest::of(&bytes) == *digest {
-            true => Artifact::parse(&bytes, ARTIFACT_TYPE).map_err(of_manifest),
+            true => Ok(bytes),
             false => Err(Error::failed(format!("the manifest {digest} is damaged"))),
         }
     }
@@ -205,7 +213,7 @@ impl<'l> Store<'l> {
     ) -> Result<Added> {
         let _lock = self.lock()?;
         let oci = self.oci()?;
-        let mut history = self.history(name)?;
+        let history = self.history(name)?;
         let number = history.next();
         let mut new_bytes = 0;
         for (path, known) in from.values() {
@@ -224,18 +232,10 @@ impl<'l> Store<'l> {
         }
         let _ = oci.put_bytes(&draft.config()?).map_err(of_layout)?;
         let manifest = draft.artifact()?.to_bytes().map_err(of_manifest)?;
-        let put = oci.put_bytes(&manifest).map_err(of_layout)?;
-        let version =
-            VersionName::new(name.as_str(), number).map_err(|cause| Error::failed(cause.to_string()))?;
-        let entry = Entry::manifest(put.digest, put.size, Some(ARTIFACT_TYPE), &version.ref_name());
-        let mut index = oci.index().map_err(of_layout)?;
-        index.insert(entry.map_err(of_layout)?);
-        oci.replace_index(&index).map_err(of_layout)?;
-        failpoint!("version: in the index", self.layout.oci_dir());
-        history.push(Version {
+        let version = Version {
             number,
-            digest: put.digest,
-            manifest_bytes: put.size,
+            digest: Digest::of(&manifest),
+            manifest_bytes: manifest.len() as u64,
             date: draft.date,
             action: draft.action.to_owned(),
             class: draft.class.to_owned(),
@@ -245,10 +245,34 @@ impl<'l> Store<'l> {
             withdrawn: None,
             record: draft.record.to_owned(),
             made_from: draft.made_from.cloned(),
-        });
+        };
+        self.enter(&oci, name, &manifest, history, version)
+    }
+
+    /// Puts a version whose blobs are there into the index and the history of its image. The caller has the lock.
+    ///
+    /// # Errors
+    /// When something cannot be written.
+    pub(super) fn enter(
+        &self,
+        oci: &Oci,
+        name: &ImageName,
+        manifest: &[u8],
+        mut history: History,
+        version: Version,
+    ) -> Result<Added> {
+        let put = oci.put_bytes(manifest).map_err(of_layout)?;
+        let named = VersionName::new(name.as_str(), version.number)
+            .map_err(|cause| Error::failed(cause.to_string()))?;
+        let entry = Entry::manifest(put.digest, put.size, Some(ARTIFACT_TYPE), &named.ref_name());
+        let mut index = oci.index().map_err(of_layout)?;
+        index.insert(entry.map_err(of_layout)?);
+        oci.replace_index(&index).map_err(of_layout)?;
+        failpoint!("version: in the index", self.layout.oci_dir());
+        history.push(version);
         self.save(name, &history)?;
         failpoint!("version: in the history", self.layout.versions_dir());
-        Ok(Added { marker: Marker { version, digest: put.digest } })
+        Ok(Added { marker: Marker { version: named, digest: put.digest } })
     }
 
     /// The number that the next version of an image gets.

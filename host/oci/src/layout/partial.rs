@@ -71,6 +71,14 @@ impl Layout {
     }
 }
 
+impl Layout {
+    /// How many bytes an earlier download left of a blob.
+    pub fn begun(&self, digest: &Digest) -> u64 {
+        let found = self.incoming().join(digest.hex()).symlink_metadata();
+        found.ok().filter(|found| found.is_file()).map_or(0, |found| found.len())
+    }
+}
+
 impl Partial {
     /// How many bytes are there.
     pub fn len(&self) -> u64 {

@@ -1,8 +1,8 @@
 //! Blobs from a registry.
 
-use super::{Progress, Registry, RegistryError, tokens::Access, wire::Asked};
+use super::{Progress, Registry, RegistryError, ask::bounded, tokens::Access, wire::Asked};
 use crate::{
-    layout::{Layout, LayoutError, Partial},
+    layout::{Layout, LayoutError, MOST_MANIFEST, Partial},
     names::Digest,
 };
 use std::{
@@ -29,6 +29,20 @@ pub enum Pulled {
     AlreadyThere,
     /// It came from the registry.
     Downloaded {
+        /// Bytes of it that an earlier download had brought.
+        resumed: u64,
+    },
+}
+
+/// A blob that is at hand, and not a blob of the layout yet where it came from the registry.
+#[derive(Debug)]
+pub enum Fetched {
+    /// The layout has it.
+    AlreadyThere,
+    /// It is whole, verified, and waits to be finished: only then it is in the layout.
+    Arrived {
+        /// All its bytes.
+        partial: Partial,
         /// Bytes of it that an earlier download had brought.
         resumed: u64,
     },
@@ -61,21 +75,64 @@ impl Registry {
         layout: &Layout,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Pulled, RegistryError> {
+        match self.fetch_blob(digest, size, layout, progress)? {
+            Fetched::AlreadyThere => Ok(Pulled::AlreadyThere),
+            Fetched::Arrived { partial, resumed } => {
+                partial.finish(layout)?;
+                Ok(Pulled::Downloaded { resumed })
+            }
+        }
+    }
+
+    /// The same, and what came waits aside: for who brings all blobs of something before any of them is in the layout.
+    ///
+    /// # Errors
+    /// As [`Self::pull_blob`].
+    pub fn fetch_blob(
+        &self,
+        digest: &Digest,
+        size: u64,
+        layout: &Layout,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Fetched, RegistryError> {
         if self.has_already(digest, size, layout)? {
             progress(Progress { digest: *digest, done: size, size });
-            return Ok(Pulled::AlreadyThere);
+            return Ok(Fetched::AlreadyThere);
         }
         let partial = layout.begin(digest, size)?;
         let resumed = partial.found();
         let (partial, all_new) = self.download(digest, partial, progress)?;
-        partial.finish(layout).map_err(|error| match error {
-            LayoutError::Damaged { why, .. } => {
-                RegistryError::wrong(self.host(), &format!("GET {digest}"), why)
-            }
-            error => error.into(),
-        })?;
+        if !partial.is_whole() {
+            partial.discard()?;
+            let why = "what came has another digest";
+            return Err(RegistryError::wrong(self.host(), &format!("GET {digest}"), why));
+        }
         progress(Progress { digest: *digest, done: size, size });
-        Ok(Pulled::Downloaded { resumed: if all_new { 0 } else { resumed } })
+        Ok(Fetched::Arrived { partial, resumed: if all_new { 0 } else { resumed } })
+    }
+
+    /// A small blob, verified, in memory alone.
+    ///
+    /// # Errors
+    /// One of more than [`MOST_MANIFEST`] bytes; as [`Self::pull_blob`].
+    pub fn small_blob(&self, digest: &Digest, size: u64) -> Result<Vec<u8>, RegistryError> {
+        let asked = Asked::new(Method::GET, self.place(&format!("blobs/{digest}")));
+        if size > MOST_MANIFEST {
+            return Err(self.wrong(&asked, "it is larger than 4 MiB"));
+        }
+        self.with_tries(|| {
+            let answer = self.ask(asked.clone(), Access::Pull, &mut || {})?;
+            let answer = self.expect(answer, &asked, &[200])?;
+            let bytes = self.wire.on_thread(move || bounded(answer, size + 1), &mut || {})?;
+            let bytes = bytes.map_err(|cause| RegistryError::broke_off(self.host(), &cause))?;
+            if (bytes.len() as u64) < size {
+                return Err(RegistryError::broke_off(self.host(), &"it ended early"));
+            }
+            if bytes.len() as u64 != size || Digest::of(&bytes) != *digest {
+                return Err(self.wrong(&asked, "what came has another size or digest"));
+            }
+            Ok(bytes)
+        })
     }
 
     /// Brings all bytes that are missing. `true` when none of an earlier download are among them.

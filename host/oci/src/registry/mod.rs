@@ -25,7 +25,7 @@ mod upload;
 mod wire;
 
 pub use artifacts::PulledArtifact;
-pub use download::Pulled;
+pub use download::{Fetched, Pulled};
 pub use error::RegistryError;
 pub use logins::Logins;
 pub use manifests::RemoteManifest;

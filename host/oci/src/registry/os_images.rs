@@ -2,22 +2,16 @@
 
 use super::{
     Progress, Registry, RegistryError,
-    ask::bounded,
     os_manifest::{self, Kind, Layers},
-    tokens::Access,
-    wire::Asked,
 };
 use crate::{
     layout::{Entry, Layout},
     manifest::Blob,
     names::{Digest, Target},
 };
-use ureq::http::Method;
 
 /// Indexes in indexes: two are usual.
 const DEEPEST: usize = 4;
-/// The largest configuration that is read.
-const MOST_CONFIG: u64 = 4 << 20;
 
 /// An image of an operating system in a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +65,7 @@ impl Registry {
                     target = Target::Digest(chosen);
                 }
                 Kind::Image(Layers { media_type, config, layers }) => {
-                    let text = self.small_blob(&config)?;
+                    let text = self.small_blob(&config.digest, config.size)?;
                     let platform = os_manifest::platform(&text).map_err(unfit)?;
                     let named = matches!(target, Target::Digest(_)) && !through_index;
                     if !named {
@@ -109,27 +103,5 @@ impl Registry {
         let mut index = layout.index()?;
         index.insert(Entry::of_type(&image.media_type, put.digest, put.size, name)?);
         Ok(layout.replace_index(&index)?)
-    }
-
-    /// A blob that is looked at here and now, verified.
-    fn small_blob(&self, blob: &Blob) -> Result<Vec<u8>, RegistryError> {
-        let asked = Asked::new(Method::GET, self.place(&format!("blobs/{}", blob.digest)));
-        if blob.size > MOST_CONFIG {
-            return Err(self.wrong(&asked, "it is larger than 4 MiB"));
-        }
-        self.with_tries(|| {
-            let answer = self.ask(asked.clone(), Access::Pull, &mut || {})?;
-            let answer = self.expect(answer, &asked, &[200])?;
-            let most = blob.size + 1;
-            let bytes = self.wire.on_thread(move || bounded(answer, most), &mut || {})?;
-            let bytes = bytes.map_err(|cause| RegistryError::broke_off(self.host(), &cause))?;
-            if (bytes.len() as u64) < blob.size {
-                return Err(RegistryError::broke_off(self.host(), &"it ended early"));
-            }
-            if Digest::of(&bytes) != blob.digest {
-                return Err(self.wrong(&asked, format!("it has the digest {}", Digest::of(&bytes))));
-            }
-            Ok(bytes)
-        })
     }
 }

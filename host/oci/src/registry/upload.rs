@@ -50,8 +50,26 @@ impl Registry {
         Ok(pushed)
     }
 
+    /// Sends a small blob from memory, unless the registry has it.
+    ///
+    /// # Errors
+    /// A registry that does not take it.
+    pub fn push_bytes(&self, bytes: &[u8]) -> Result<Pushed, RegistryError> {
+        let digest = Digest::of(bytes);
+        let content = Content::Bytes(Arc::from(bytes));
+        self.with_tries(|| {
+            if self.has_blob(&digest, bytes.len() as u64)? {
+                return Ok(Pushed::AlreadyThere);
+            }
+            self.send_content(&digest, content.clone(), false, &mut || {}).map(|()| Pushed::Uploaded)
+        })
+    }
+
     /// Whether the registry has a blob of this size.
-    fn has_blob(&self, digest: &Digest, size: u64) -> Result<bool, RegistryError> {
+    ///
+    /// # Errors
+    /// A registry that cannot be reached, or has another one under this digest.
+    pub fn has_blob(&self, digest: &Digest, size: u64) -> Result<bool, RegistryError> {
         let asked = Asked::new(Method::HEAD, self.place(&format!("blobs/{digest}")));
         let answer = self.ask(asked.clone(), Access::Push, &mut || {})?;
         if answer.status().as_u16() == 404 {
@@ -74,20 +92,31 @@ impl Registry {
         size: u64,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), RegistryError> {
+        let sent = Arc::new(AtomicU64::new(0));
+        let content = Content::File { file: file.clone(), size, sent: sent.clone() };
+        let mut tick = || progress(Progress { digest: *digest, done: sent.load(Ordering::Relaxed), size });
+        self.send_content(digest, content, size > ANNOUNCED, &mut tick)
+    }
+
+    fn send_content(
+        &self,
+        digest: &Digest,
+        content: Content,
+        announced: bool,
+        tick: &mut dyn FnMut(),
+    ) -> Result<(), RegistryError> {
         let mut begin = Asked::new(Method::POST, self.place("blobs/uploads/"));
         begin.content = Content::Bytes(Arc::from([].as_slice()));
         let answer = self.ask(begin.clone(), Access::Push, &mut || {})?;
         let answer = self.expect(answer, &begin, &[202])?;
         let place = self.follow(&begin, &self.header(&answer, header::LOCATION, &begin)?)?;
-        let sent = Arc::new(AtomicU64::new(0));
         let mut asked = Asked::new(Method::PUT, place.with_query("digest", &digest.to_string()))
             .header(header::CONTENT_TYPE, "application/octet-stream");
-        if size > ANNOUNCED {
+        if announced {
             asked = asked.header(header::EXPECT, "100-continue");
         }
-        asked.content = Content::File { file: file.clone(), size, sent: sent.clone() };
-        let mut tick = || progress(Progress { digest: *digest, done: sent.load(Ordering::Relaxed), size });
-        let answer = self.ask(asked.clone(), Access::Push, &mut tick)?;
+        asked.content = content;
+        let answer = self.ask(asked.clone(), Access::Push, tick)?;
         let answer = self.expect(answer, &asked, &[201])?;
         self.must_be(&answer, digest, &asked)
     }

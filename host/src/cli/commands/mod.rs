@@ -19,8 +19,10 @@ pub(crate) mod module_change;
 pub(crate) mod overview;
 pub(crate) mod prove;
 pub(crate) mod prune;
-mod registry_options;
+pub(crate) mod pull;
+pub(crate) mod push;
 pub(crate) mod rebuild;
+mod registry_options;
 pub(crate) mod release;
 pub(crate) mod remove;
 pub(crate) mod show;
@@ -53,6 +55,8 @@ pub(crate) fn all() -> Vec<Command> {
         release::rollback_command(),
         tag::command(),
         prune::command(),
+        push::command(),
+        pull::command(),
         mirror::command(),
         clean::command(),
         clear::command(),
@@ -85,6 +89,8 @@ pub(crate) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
         "tag" => boxed(tag::request(matches)),
         "prune" => boxed(prune::request(matches)),
         "mirror" => boxed(mirror::request(matches)),
+        "push" => boxed(push::request(matches)),
+        "pull" => boxed(pull::request(matches)),
         "clean" => boxed(clean::request(matches)),
         "clear" => boxed(clear::request(matches)),
         "kernel" => kernel::request(matches),

@@ -43,7 +43,6 @@ pub(super) fn connection(matches: &ArgMatches) -> Result<Connection> {
 ///
 /// # Errors
 /// A text that is none.
-#[allow(dead_code, reason = "for commands with one address, which push and pull are")]
 pub(super) fn address(matches: &ArgMatches, id: &str) -> Result<RegistryReference> {
     super::text(matches, id).parse().map_err(crate::failure::usage)
 }

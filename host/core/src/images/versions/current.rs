@@ -134,7 +134,12 @@ impl ImageManager<'_> {
         }
     }
 
-    fn bring_into_service(&self, operation: &Operation<'_>, image: &Image, found: &Found) -> Result<()> {
+    pub(super) fn bring_into_service(
+        &self,
+        operation: &Operation<'_>,
+        image: &Image,
+        found: &Found,
+    ) -> Result<()> {
         let (name, layout, version) = (image.name(), &self.site.layout, &found.version);
         let store = self.store();
         self.must_be_of_class(image, version)?;
@@ -185,7 +190,7 @@ impl ImageManager<'_> {
     }
 
     /// Puts a kernel back that is in the directory of kernels no more: tools of 1.x, and the class, look for it there.
-    fn bring_kernel_back(
+    pub(super) fn bring_kernel_back(
         &self,
         operation: &Operation<'_>,
         kernel: &Kernel,

@@ -1,10 +1,17 @@
 //! Versions of an image: told, and looked up.
 
 mod current;
+mod giving;
 mod of_kernels;
 mod pruning;
+mod signatures;
 mod tags;
+mod taking_in;
 mod viewed;
+
+pub use giving::Outgoing;
+pub use signatures::MOST_OF_SIGNATURE;
+pub use taking_in::{PullPlan, TakenIn};
 
 use super::manager::ImageManager;
 use crate::{

@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     layout::{Layout, LayoutError},
     manifest::{ARTIFACT_TYPE, Artifact, Blob, CONFIG_TYPE, FILE_TYPE},
-    names::Target,
+    names::{Host, Target},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use server::{Reply, Seen, Server};

@@ -1,6 +1,6 @@
 //! A server of HTTP that does what a test tells it, the wrong things above all.
 
-use crate::names::Host;
+use super::Host;
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
