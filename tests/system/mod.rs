@@ -59,4 +59,5 @@ mod trees;
 mod verify;
 mod verify_kernels;
 mod versions;
+mod versions_and_1x;
 mod versions_of_kernels;

@@ -10,4 +10,5 @@ mod module_files;
 mod observing;
 mod table;
 mod unmounting;
+mod versions;
 mod world;

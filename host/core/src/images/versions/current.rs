@@ -53,7 +53,7 @@ impl ImageManager<'_> {
         if !found.is_current() {
             self.must_not_be_edited(&reference.image)?;
             self.must_be_of_class(&image, &found.version)?;
-            self.must_be_whole(&found.version)?;
+            self.must_be_whole(&reference.image, &found.version)?;
         }
         name_of(&reference.image, found.version.number)
     }
@@ -112,6 +112,8 @@ impl ImageManager<'_> {
                 return Ok(version);
             }
             self.must_not_be_edited(name)?;
+            // The kernel's files, too: they may be other names of what somebody wrote to.
+            self.must_be_whole(&reference.image, &found.version)?;
             let operation = Operation::begin(self.site, name, lock, action.name(), image.class())?;
             match self.bring_into_service(&operation, &image, &found).and_then(|()| operation.commit()) {
                 Ok(()) => {

@@ -45,7 +45,7 @@ impl ImageManager<'_> {
     fn outgoing(&self, reference: &VersionReference, lock: Option<Lock>) -> Result<Outgoing> {
         let found = self.find(reference)?;
         let version = name_of(&reference.image, found.version.number)?;
-        self.must_be_whole(&found.version)?;
+        self.must_be_whole(&reference.image, &found.version)?;
         let (files, _) = self.store().read(&found.version.digest)?;
         let kernel = found.version.kernel.as_deref().and_then(|text| KernelVersion::parse(text).ok());
         let kernel = kernel.map(Kernel::new);

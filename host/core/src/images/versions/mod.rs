@@ -149,16 +149,17 @@ impl ImageManager<'_> {
     /// When there is no such version, or it cannot be read.
     pub fn boot_file_of_version(&self, reference: &VersionReference) -> Result<String> {
         let found = self.find(reference)?;
-        self.must_be_whole(&found.version)?;
+        self.must_be_whole(&reference.image, &found.version)?;
         let text = self.store().read(&found.version.digest)?.1;
         let marker = marker_of(&reference.image, &found.version)?;
         Ok(versions::with_prelude(&text, Some(&marker), &self.site.layout, &self.site.configuration))
     }
 
     /// Refuses a version of which a file is missing or damaged.
-    fn must_be_whole(&self, version: &Version) -> Result<()> {
+    fn must_be_whole(&self, name: &ImageName, version: &Version) -> Result<()> {
         match self.store().damaged(&[version])?.into_values().flatten().next() {
-            Some(text) => Err(Error::failed(text)),
+            Some(text) => Err(Error::failed(format!("{name}@{} is damaged: {text}", version.number))
+                .hint(format!("disklessset verify {name}"))),
             None => Ok(()),
         }
     }
