@@ -200,6 +200,13 @@ fn a_password_in_an_address_reaches_the_repository_and_nobody_else() {
         assert!(!done.stdout.contains(QUIET), "{done}");
     }
     assert!(world.small.record("web").contains(&format!("http://{}/", server.address)));
+    // Made again it is from a file that has the login, and not without.
+    let definition = root.disklessset(&["show", "web", "--as-file"]).run().expect_done().stdout;
+    assert!(definition.contains("repositories: the login in an address is not kept"), "{definition}");
+    world.small.refused(&["rebuild", "web"], 5, "a file that has it");
+    let again = root.disklessset(&["rebuild", "web", "--from", file.as_str()]).run();
+    let again = again.expect_refusal(&[2, 3, 5]);
+    assert!(!again.stderr.contains(QUIET), "{again}");
     let tree = world.small.unpacked("web");
     for place in [root.path(), tree] {
         let grep = root.tool("grep", &["-rlF", "--", QUIET, place.as_str()]).run();

@@ -19,6 +19,9 @@ pub(crate) struct MadeFrom {
     /// The digests of the files that arguments name, by their paths.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) files: BTreeMap<Utf8PathBuf, String>,
+    /// The arguments whose addresses had logins, which are not kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) without_login: Vec<String>,
     /// What was edited since, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) edits: Vec<Edit>,

@@ -49,6 +49,9 @@ fn of_made(made: &MadeFrom, params: &[ParamSpec]) -> Parts {
         if let Some(value) = made.arguments.get(&param.name).filter(|value| tells(param, value)) {
             values.push((param.name.clone(), as_written(param, value)));
         }
+        if made.without_login.contains(&param.name) {
+            unknown.push(param.name.clone());
+        }
         let Some(kept) = made.secrets.get(&param.name) else { continue };
         let key = format!("{}_file", param.name);
         match &kept.file {
@@ -61,7 +64,10 @@ fn of_made(made: &MadeFrom, params: &[ParamSpec]) -> Parts {
         .iter()
         .map(|edit| format!("Not in this file: {} came from {}.", edit.version, edit.action))
         .collect();
-    comments.extend(unknown.iter().map(|key| format!("{key}: it did not come from a file.")));
+    comments.extend(unknown.iter().map(|key| match made.without_login.contains(key) {
+        true => format!("{key}: the login in an address is not kept."),
+        false => format!("{key}: it did not come from a file."),
+    }));
     (values, comments, unknown)
 }
 
@@ -131,19 +137,27 @@ mod tests {
             ParamSpec::flag("password", ParamKind::Secret, ""),
             ParamSpec::flag("selinux", ParamKind::Flag, "").default(false),
             ParamSpec::flag("source", ParamKind::Source, "").default("apt"),
+            ParamSpec::flag("repositories", ParamKind::Text, ""),
         ];
-        let arguments = [("kernel", "6.10".into()), ("selinux", false.into()), ("source", "apt".into())];
+        let arguments = [
+            ("kernel", "6.10".into()),
+            ("selinux", false.into()),
+            ("source", "apt".into()),
+            ("repositories", "http://h/".into()),
+        ];
         let mut made = MadeFrom {
             class: "A".into(),
             arguments: arguments.map(|(key, value): (&str, Value)| (key.to_owned(), value)).into(),
             secrets: [("password".to_owned(), KeptSecret { file: None, hash: "$6$".into() })].into(),
             files: [].into(),
+            without_login: vec!["repositories".to_owned()],
             edits: Vec::new(),
         };
         made.edited("web@2".into(), "exec");
         let (values, comments, unknown) = of_made(&made, &params);
         let keys: Vec<&str> = values.iter().map(|(key, _)| key.as_str()).collect();
-        assert_eq!((keys, unknown), (vec!["kernel", "source"], vec!["password_file".to_owned()]));
+        assert_eq!(keys, ["kernel", "source", "repositories"]);
+        assert_eq!(unknown, ["password_file", "repositories"]);
         assert!(comments[0].contains("web@2 came from exec"), "{comments:?}");
         let record = Image::new(
             ImageName::parse("web").unwrap(),

@@ -118,6 +118,7 @@ mod tests {
             arguments: arguments.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
             secrets: BTreeMap::new(),
             files: files.iter().map(|(path, digest)| ((*path).into(), (*digest).to_owned())).collect(),
+            without_login: Vec::new(),
             edits: Vec::new(),
         }
     }

@@ -7,6 +7,7 @@ mod differences;
 mod digests;
 mod edits;
 mod file;
+mod logins;
 mod of_image;
 mod origin;
 mod paths;

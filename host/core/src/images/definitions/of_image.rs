@@ -19,6 +19,12 @@ impl ImageManager<'_> {
             ))
             .hint(hint())
         })?;
+        if let Some(param) = made.without_login.first() {
+            return Err(Error::refused(format!(
+                "{param} of image {name} had a login in an address, which is not kept: it is made again from a file that has it"
+            ))
+            .hint(hint()));
+        }
         let MadeFrom { class, arguments, secrets, .. } = made;
         let mut given: BTreeMap<String, Raw> =
             arguments.iter().filter_map(|(key, value)| Some((key.clone(), raw_of(value)?))).collect();

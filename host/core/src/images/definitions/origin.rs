@@ -1,6 +1,6 @@
 //! What an image is made from, as it is kept with its version.
 
-use super::{digests::FileDigests, paths, secrets};
+use super::{digests::FileDigests, logins, paths, secrets};
 use crate::images::manager::ImageManager;
 use crate::versions::{KeptSecret, MadeFrom};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -26,6 +26,7 @@ impl ImageManager<'_> {
             arguments: arguments.0.clone(),
             secrets: [].into(),
             files: [].into(),
+            without_login: Vec::new(),
             edits: Vec::new(),
         };
         for param in &action.params {
@@ -50,6 +51,9 @@ impl ImageManager<'_> {
                     }
                 }
                 _ => {}
+            }
+            if made.arguments.get_mut(&param.name).is_some_and(logins::taken_from) {
+                made.without_login.push(param.name.clone());
             }
         }
         Ok(made)
@@ -91,7 +95,7 @@ pub(super) fn text_of(value: &Value) -> String {
     texts(value).join("\n")
 }
 
-fn each_text(value: &mut Value, change: &dyn Fn(&str) -> String) {
+pub(super) fn each_text(value: &mut Value, change: &dyn Fn(&str) -> String) {
     match value {
         Value::String(text) => *text = change(text),
         Value::Array(items) => items.iter_mut().for_each(|item| each_text(item, change)),
