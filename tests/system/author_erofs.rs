@@ -179,7 +179,7 @@ fn killed(small: &Small) {
 
 #[test]
 fn a_killed_creation_is_cleaned_with_its_class_without_its_base_and_without_both() {
-    disklessset_tests::need!(need::root(), need::tool("mkfs.erofs"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("mkfs.erofs"));
     let small = small();
     noise(&small.tree.join("srv/noise"));
     let before = Snapshot::of(&small.root);
@@ -197,7 +197,7 @@ fn a_killed_creation_is_cleaned_with_its_class_without_its_base_and_without_both
 
 #[test]
 fn a_killed_unmount_leaves_the_old_image_in_service_and_the_changes_there() {
-    disklessset_tests::need!(need::root(), need::tool("mkfs.erofs"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("mkfs.erofs"));
     let small = small();
     // lz4hc tries hard on what cannot be compressed: a minute for this.
     let _ = create(&small, "web", &["--compression", "lz4"]).run().expect_done();

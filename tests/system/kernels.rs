@@ -194,7 +194,7 @@ fn files_that_are_no_kernels_are_refused() {
 
 #[test]
 fn a_kernel_from_a_tree_comes_with_modules_and_initramfs() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let (version, ..) = real_kernel();
     let small = Small::new();
     let tree = shared().tree();

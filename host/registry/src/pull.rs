@@ -20,6 +20,9 @@ use std::collections::BTreeMap;
 /// How often blobs are looked for that somebody removed meanwhile.
 const ROUNDS: usize = 3;
 
+/// How what containers and operating systems are made from is called.
+const OS_IMAGE: &str = "an image of containers";
+
 /// What a pull did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Pulled {
@@ -139,7 +142,15 @@ impl Pull<'_> {
     fn foreign(&self, error: RegistryError) -> Error {
         match error {
             RegistryError::Manifest { source: ManifestError::Foreign(what), .. } => {
-                Error::refused(format!("{} is {what}, not a version that disklessset pushed", self.from))
+                let error =
+                    Error::refused(format!("{} is {what}, not a version that disklessset pushed", self.from));
+                match what.starts_with(OS_IMAGE) {
+                    true => error.hint(format!(
+                        "it may be the source of a new image: disklessset livenet create NAME --source registry:{}",
+                        self.from
+                    )),
+                    false => error,
+                }
             }
             error if error.is_not_found() => {
                 Error::new(ErrorKind::NOT_FOUND, format!("there is no {}", self.from)).because(error)

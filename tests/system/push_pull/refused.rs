@@ -72,6 +72,8 @@ fn what_is_no_version_of_ours_is_told_by_what_it_is() {
     let address = format!("{repository}:a");
     for more in [&[][..], &["--dry-run"]] {
         refused(root, pull(&address, more), 5, "is an image of containers, not a version");
+        let hint = format!("--source registry:{address}");
+        let _ = pull(&address, more).run().expect_code(5).expect_said(&hint);
     }
     refused(root, pull(&format!("{repository}:nothing"), &[]), 3, "there is no ");
     refused(root, pull(&repository, &[]), 2, "takes a tag or a digest");

@@ -68,7 +68,10 @@ impl ImageManager<'_> {
     /// Removes what a creation left that was committed, and then taken back on a disk that failed in the midst of that: what is committed
     /// would stay otherwise.
     fn remove_versions_of_no_image(&self, name: &ImageName, action: &str, scope: UndoScope) -> Result<()> {
-        let is_creation = matches!(HostAction::named(action), Some(HostAction::Create | HostAction::Clone));
+        let is_creation = matches!(
+            HostAction::named(action),
+            Some(HostAction::Create | HostAction::Clone | HostAction::Pull)
+        );
         if !is_creation || scope != UndoScope::HeldForAction || self.records.exists(name) {
             return Ok(());
         }
