@@ -6,5 +6,6 @@ mod livenet;
 mod nfs;
 mod nfs_nodes;
 mod os_images;
+mod rack_cache;
 mod ramdisk;
 mod versions;

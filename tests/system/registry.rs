@@ -4,7 +4,7 @@
 mod layouts;
 mod mirror;
 mod os_images;
-mod rack_cache;
+pub(crate) mod rack_cache;
 pub(crate) mod server;
 
 use camino::Utf8Path;

@@ -4,15 +4,15 @@ use super::*;
 use disklessset_tests::run::Running;
 use std::net::{TcpListener, TcpStream};
 
-const BASE: &str = "preboot_execution_environment/diskless";
+pub(crate) const BASE: &str = "preboot_execution_environment/diskless";
 
 /// A port that is free now.
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 /// An nginx with these words in its `http` section.
-fn nginx(root: &TestRoot, name: &str, address: &str, words: &str) -> Running {
+pub(crate) fn nginx(root: &TestRoot, name: &str, address: &str, words: &str) -> Running {
     let place = root.beside().join(name);
     std::fs::create_dir_all(&place).unwrap();
     let paths: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -31,7 +31,7 @@ fn nginx(root: &TestRoot, name: &str, address: &str, words: &str) -> Running {
 }
 
 /// The configuration of the page, at these addresses.
-fn of_the_page(root: &TestRoot, cache: &str, boot_server: &str) -> String {
+pub(crate) fn of_the_page(root: &TestRoot, cache: &str, boot_server: &str) -> String {
     let page =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/boot-servers.md")).unwrap();
     let block = page.split_once("<!-- test: nginx -->\n```nginx\n").unwrap().1.split_once("```").unwrap().0;
@@ -49,7 +49,7 @@ fn of_the_page(root: &TestRoot, cache: &str, boot_server: &str) -> String {
     words
 }
 
-fn get(root: &TestRoot, cache: &str, path: &str, range: Option<&str>) -> Vec<u8> {
+pub(crate) fn get(root: &TestRoot, cache: &str, path: &str, range: Option<&str>) -> Vec<u8> {
     let to = root.beside().join("got");
     let url = format!("http://{cache}/{BASE}/{path}");
     let mut args = vec!["--silent", "--show-error", "--fail", "--output", to.as_str()];
