@@ -8,6 +8,7 @@ use super::livenet::{PATIENCE, boots, unpack, world};
 #[test]
 fn an_image_on_erofs_boots_to_its_login_prompt() {
     disklessset_tests::need!(
+        need::full(),
         need::root(),
         need::tool("mmdebstrap"),
         need::tool("mkfs.erofs"),

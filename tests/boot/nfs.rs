@@ -136,7 +136,7 @@ fn runs(pid: i32) -> bool {
 
 #[test]
 fn a_staging_image_of_1x_boots_over_nfs_and_stays_as_it_is() {
-    disklessset_tests::need!(needs());
+    disklessset_tests::need!(need::full(), needs());
     let world = world();
     let tree = world.tree("staging/base");
     let before = facts::files_below(&tree).unwrap();

@@ -3,10 +3,12 @@
 
 use crate::{
     images::{host_action::HostAction, manager::ImageManager},
-    integrity::Digest,
     kernels,
-    records::{ImageStatus, ListedImage},
+    records::{ImageStatus, ListedImage, MOST_BYTES},
+    system::atomic_file,
+    versions::{BOOT_FILE, Marker},
 };
+use disklessset_oci::names::Digest;
 use disklessset_plugin_api::{ImageName, Kernel, KernelVersion, Result};
 use std::collections::BTreeMap;
 
@@ -49,18 +51,28 @@ impl ImageManager<'_> {
 
     fn registered(&self, kernel: &Kernel) -> Registered {
         let digest = |file: String| {
-            kernels::published_digest(&self.site.layout, kernel, &file).map(|digest| (file, digest))
+            kernels::published_digest(&self.site.layout, kernel, &file).map(|digest| (file, digest.into()))
         };
         [kernel.vmlinuz(), kernel.initramfs()].into_iter().filter_map(digest).collect()
     }
 
     /// Whether the version that nodes get of an image has another file of the kernel. What cannot be read is for `verify` to tell.
     fn is_behind(&self, name: &str, registered: &Registered) -> bool {
-        let Ok(Some(marker)) = self.store().current(name) else { return false };
-        let Ok((files, _)) = self.store().read(&marker.digest) else { return false };
-        registered.iter().any(|(file, digest)| {
-            files.get(file).is_some_and(|of_version| Digest::from(of_version.digest) != *digest)
-        })
+        let file = self.site.layout.image_dir(name).join(BOOT_FILE);
+        let Ok(text) = atomic_file::read_bounded(&file, MOST_BYTES) else { return false };
+        let text = String::from_utf8_lossy(&text);
+        // Most name these very files: their manifests need not be read.
+        if registered.values().all(|digest| text.contains(&digest.hex())) {
+            return false;
+        }
+        let marker = Marker::find(&text).filter(|marker| marker.version.name() == name);
+        let Some(Ok((files, _))) = marker.map(|marker| self.store().read(&marker.digest)) else {
+            return false;
+        };
+        let differs = |(file, digest): (&String, &Digest)| {
+            files.get(file).is_some_and(|of_version| of_version.digest != *digest)
+        };
+        registered.iter().any(differs)
     }
 }
 
