@@ -20,9 +20,6 @@ use std::collections::BTreeMap;
 /// How often blobs are looked for that somebody removed meanwhile.
 const ROUNDS: usize = 3;
 
-/// How what containers and operating systems are made from is called.
-const OS_IMAGE: &str = "an image of containers";
-
 /// What a pull did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Pulled {
@@ -142,16 +139,13 @@ impl Pull<'_> {
     fn foreign(&self, error: RegistryError) -> Error {
         match error {
             RegistryError::Manifest { source: ManifestError::Foreign(what), .. } => {
-                let error =
-                    Error::refused(format!("{} is {what}, not a version that disklessset pushed", self.from));
-                match what.starts_with(OS_IMAGE) {
-                    true => error.hint(format!(
-                        "it may be the source of a new image: disklessset livenet create NAME --source registry:{}",
-                        self.from
-                    )),
-                    false => error,
-                }
+                Error::refused(format!("{} is {what}, not a version that disklessset pushed", self.from))
             }
+            RegistryError::Manifest { source: ManifestError::Containers, .. } => Error::refused(format!(
+                "{} is an image of containers, not a version that disklessset pushed",
+                self.from
+            ))
+            .hint(format!("an OS image is the source of a new image: --source registry:{}", self.from)),
             error if error.is_not_found() => {
                 Error::new(ErrorKind::NOT_FOUND, format!("there is no {}", self.from)).because(error)
             }

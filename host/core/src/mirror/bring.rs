@@ -34,7 +34,7 @@ impl MirrorManager<'_> {
     pub fn plan(&self, upstreams: &[&dyn Upstream]) -> Result<Vec<String>> {
         self.must_be_free()?;
         let wanted = Wanted::of(upstreams, self.site)?;
-        let missing = match self.site.layout.oci_dir().join("oci-layout").is_file() {
+        let missing = match self.site.layout.has_oci() {
             true => missing(&wanted, &Store::of(&self.site.layout).layout_of_blobs()?)?,
             false => wanted.blobs().into_values().map(|(_, blob)| blob.size).sum(),
         };
@@ -97,7 +97,7 @@ impl MirrorManager<'_> {
             let text = format!("this server has images of its own ({name}): a mirror has none");
             return Err(Error::refused(text).hint("take another server, or remove them first"));
         }
-        if layout.oci_dir().join("oci-layout").is_file()
+        if layout.has_oci()
             && let Some(entry) =
                 Store::of(layout).layout_of_blobs()?.index().map_err(of_layout)?.entries().first()
         {

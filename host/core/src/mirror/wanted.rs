@@ -164,7 +164,7 @@ fn version(upstream: &dyn Upstream, digest: Digest, site: &Site) -> Result<(Imag
     let manifest = upstream.manifest(&digest)?;
     let artifact =
         Artifact::parse(&manifest, ARTIFACT_TYPE).map_err(|cause| Error::refused(cause.to_string()))?;
-    let name = artifact.annotations().get("vnd.disklessset.image").map(String::as_str).unwrap_or_default();
+    let name = versions::image_of(&artifact).unwrap_or_default();
     let name = ImageName::parse(name)
         .map_err(|cause| Error::refused(format!("it does not say of which image it is: {cause}")))?;
     let (files, boot_file) = versions::contents(&artifact)?;

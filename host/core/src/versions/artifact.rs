@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 const BOOT_FILE: &str = "vnd.disklessset.boot-file";
 
 /// The annotation with the name of the image that it was made of.
-pub(super) const IMAGE: &str = "vnd.disklessset.image";
+const IMAGE: &str = "vnd.disklessset.image";
 /// The annotation with the architecture, in the words of container images.
 const ARCHITECTURE: &str = "vnd.disklessset.architecture";
 
@@ -54,6 +54,11 @@ pub(crate) struct Draft<'a> {
     pub(crate) made_from: Option<&'a MadeFrom>,
     /// The image's attributes, of which the listed ones become public.
     pub(crate) attributes: &'a Attributes,
+}
+
+/// The name of the image that a version was made of.
+pub(crate) fn image_of(artifact: &Artifact) -> Option<&str> {
+    artifact.annotations().get(IMAGE).map(String::as_str)
 }
 
 impl Draft<'_> {

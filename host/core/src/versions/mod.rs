@@ -19,7 +19,7 @@ mod store;
 mod taking_in;
 
 pub(crate) use address::{Addresses, base_address, expanded, with_prelude};
-pub(crate) use artifact::{Draft, FileOfVersion, FilesByName, contents};
+pub(crate) use artifact::{Draft, FileOfVersion, FilesByName, contents, image_of};
 pub(crate) use history::History;
 pub use history::Version;
 pub use incoming::Incoming;

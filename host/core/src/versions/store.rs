@@ -68,7 +68,7 @@ impl<'l> Store<'l> {
     /// # Errors
     /// When something else lies in its place, or it cannot be made.
     pub(crate) fn prepare(&self) -> Result<()> {
-        if self.layout.oci_dir().join("oci-layout").symlink_metadata().is_ok() {
+        if self.layout.has_oci() {
             return Ok(());
         }
         // Others may be making it, too.
@@ -322,7 +322,7 @@ impl<'l> Store<'l> {
         numbers: &[VersionNumber],
         forget: fn(&mut History, VersionNumber),
     ) -> Result<()> {
-        if self.layout.oci_dir().join("oci-layout").symlink_metadata().is_err() {
+        if !self.layout.has_oci() {
             return Ok(());
         }
         let _lock = self.lock_unstopped()?;
@@ -383,7 +383,7 @@ impl<'l> Store<'l> {
     /// # Errors
     /// When something cannot be removed.
     pub(crate) fn sweep(&self, name: &str) -> Result<()> {
-        if self.layout.oci_dir().join("oci-layout").symlink_metadata().is_err() {
+        if !self.layout.has_oci() {
             return Ok(());
         }
         let _lock = self.lock_unstopped()?;

@@ -35,7 +35,7 @@ impl Store<'_> {
     /// # Errors
     /// When that cannot be found out.
     pub(crate) fn missing(&self, incoming: &Incoming) -> Result<Missing> {
-        let there = self.layout.oci_dir().join("oci-layout").symlink_metadata().is_ok();
+        let there = self.layout.has_oci();
         let oci = there.then(|| self.oci()).transpose()?;
         let mut missing = Missing::default();
         let mut counted = std::collections::BTreeSet::new();
@@ -60,8 +60,8 @@ impl Store<'_> {
     /// The name of the image that a version was made of, and its boot file, if its manifest can be read.
     pub(crate) fn made_of(&self, digest: &Digest) -> Option<(String, String)> {
         let artifact = self.artifact(digest).ok()?;
-        let name = artifact.annotations().get(super::artifact::IMAGE)?;
-        Some((name.clone(), super::artifact::boot_file(&artifact)?.to_owned()))
+        let name = super::image_of(&artifact)?.to_owned();
+        Some((name, super::artifact::boot_file(&artifact)?.to_owned()))
     }
 
     /// Makes blobs of what arrived: all that an earlier version lacks of its files is mended by it.

@@ -8,6 +8,9 @@ pub enum ManifestError {
     /// It is a good manifest of something else.
     #[error("it is {0}, not an image of disklessset")]
     Foreign(String),
+    /// It is the manifest of an image of containers, or of an operating system in that form.
+    #[error("it is an image of containers, not an image of disklessset")]
+    Containers,
     /// It is not what the specification says.
     #[error("it is no OCI manifest: {0}")]
     Invalid(String),

@@ -67,7 +67,7 @@ fn must_be(bytes: &[u8], artifact_type: &str) -> Result<(), ManifestError> {
     match kind.config.and_then(|config| config.media_type).as_deref() {
         Some(
             "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json",
-        ) => foreign("an image of containers"),
+        ) => Err(ManifestError::Containers),
         Some(other) => foreign(&format!("an artifact of type {}", shown(other))),
         None => Err(ManifestError::Invalid("it has no configuration".to_owned())),
     }

@@ -82,6 +82,11 @@ impl Layout {
         self.inside(&self.oci)
     }
 
+    /// Whether that image layout has been made: before, nothing has a version.
+    pub(crate) fn has_oci(&self) -> bool {
+        self.oci_dir().join("oci-layout").symlink_metadata().is_ok()
+    }
+
     /// What `${diskless-base}` of boot files means: the directory that images and kernels lie in.
     pub fn served_base(&self) -> Utf8PathBuf {
         self.inside(self.images.parent().unwrap_or(&self.images))
