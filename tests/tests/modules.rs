@@ -11,6 +11,8 @@ mod compilers;
 mod eras;
 #[path = "modules/forge.rs"]
 mod forge;
+#[path = "modules/frozen.rs"]
+mod frozen;
 #[path = "modules/installing.rs"]
 mod installing;
 #[path = "modules/loading.rs"]

@@ -8,7 +8,7 @@ use disklessset_plugin_api::ErrorKind;
 use disklessset_plugin_api::messages::steps;
 use disklessset_tests::need;
 
-use crate::eras::lay_out;
+use crate::eras::{lay_out, present};
 use crate::forge::Place;
 use crate::steps::Lab;
 
@@ -41,7 +41,7 @@ impl Compiler {
     /// Builds the module of `tests/eras` with the present API, with dependencies of its own.
     fn build(&self, place: &Utf8Path) -> Vec<u8> {
         let (project, built) = (place.join("project"), place.join("built"));
-        lay_out(&project);
+        lay_out(&project, &present());
         let done = self
             .command(env!("CARGO"))
             .args(["build", "--package", "era-module", "--target-dir", built.as_str()])

@@ -1,13 +1,14 @@
 //! Modules and hosts of different minor versions of the API, in both directions.
 //!
-//! `tests/eras` has a module and a host. A later minor version is made of a copy of the present plugin-api by appending where the rules of
-//! the ABI allow it, and versions that break them by breaking them. When 1.0 is released, its frozen sources take the place of the copy.
+//! `tests/eras` has a module, a host and the sources of the API as it was released. A later minor version is made of a copy of the present
+//! plugin-api by appending where the rules of the ABI allow it, and versions that break them by breaking them.
 
 use std::process::Command;
 use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset::modules::{LoadError, ModuleState, load};
+use disklessset_plugin_api::API_VERSION;
 use disklessset_plugin_api::messages::steps;
 use serde_json::json;
 
@@ -15,9 +16,10 @@ use crate::forge::{Place, replace_in_note};
 use crate::installing::{cargo_build, target};
 use crate::steps::Lab;
 
-/// The version of the API here, and a later minor one.
-const HERE: &str = "1.0.0";
-const LATER: &str = "1.3.0";
+/// A later minor version than any there is.
+const LATER: &str = "1.3000.0";
+/// The first version that was released.
+pub(crate) const RELEASED: &str = "1.0.0";
 
 /// A module and a host of the same API as it may be in a later minor version.
 struct Later {
@@ -30,7 +32,7 @@ fn later() -> &'static Later {
     BUILT.get_or_init(|| {
         // A fixed place, so that runs do not pile up.
         let project = target().join("tests-later-api");
-        lay_out(&project);
+        lay_out(&project, &present());
         make_later(&project);
         cargo_build(&project);
         let module = std::fs::read(target().join("debug/liblater_module.so")).unwrap();
@@ -38,17 +40,32 @@ fn later() -> &'static Later {
     })
 }
 
-/// A workspace of the module and the host with a copy of the present API.
-pub(crate) fn lay_out(project: &Utf8Path) {
-    let tests = Utf8Path::new(env!("CARGO_MANIFEST_DIR"));
-    copy_tree(&tests.join("eras"), project);
-    let api = tests.join("../plugin-api");
-    std::fs::create_dir_all(project.join("plugin-api")).unwrap();
-    for file in ["Cargo.toml", "README.md", "CHANGELOG.md"] {
-        std::fs::copy(api.join(file), project.join("plugin-api").join(file)).unwrap();
+/// Where the sources of the API lie that is developed here.
+pub(crate) fn present() -> Utf8PathBuf {
+    Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugin-api")
+}
+
+/// Where the sources of the first released API lie. A guard holds them to their digest.
+pub(crate) fn released() -> Utf8PathBuf {
+    Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("eras/released").join(RELEASED)
+}
+
+/// A workspace of the module and the host with a copy of the API whose sources lie in `api`.
+pub(crate) fn lay_out(project: &Utf8Path, api: &Utf8Path) {
+    let eras = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("eras");
+    for directory in ["module", "newer-host"] {
+        copy_tree(&eras.join(directory), &project.join(directory));
     }
-    copy_tree(&api.join("src"), &project.join("plugin-api/src"));
-    copy_tree(&api.join("derive"), &project.join("plugin-api/derive"));
+    for file in ["Cargo.toml", "Cargo.lock"] {
+        std::fs::copy(eras.join(file), project.join(file)).unwrap();
+    }
+    let place = project.join("plugin-api");
+    std::fs::create_dir_all(&place).unwrap();
+    for file in ["Cargo.toml", "README.md", "CHANGELOG.md"] {
+        std::fs::copy(api.join(file), place.join(file)).unwrap();
+    }
+    copy_tree(&api.join("src"), &place.join("src"));
+    copy_tree(&api.join("derive"), &place.join("derive"));
 }
 
 fn copy_tree(from: &Utf8Path, to: &Utf8Path) {
@@ -76,7 +93,7 @@ fn edit(project: &Utf8Path, file: &str, edits: &[(&str, &str)]) {
 
 /// Gives the copy of the API another version, which is its word to the host, and the module another name.
 fn rename(project: &Utf8Path, name: &str, version: &str) {
-    let (from, to) = (format!("\"{HERE}\""), format!("\"{version}\""));
+    let (from, to) = (format!("\"{API_VERSION}\""), format!("\"{version}\""));
     edit(project, "plugin-api/Cargo.toml", &[(&format!("version = {from}"), &format!("version = {to}"))]);
     edit(project, "plugin-api/src/api_version.rs", &[(&from, &to)]);
     edit(project, "module/Cargo.toml", &[("era_module", &format!("{name}_module"))]);
@@ -86,7 +103,7 @@ fn rename(project: &Utf8Path, name: &str, version: &str) {
 /// A module built against this API changed so that modules of it must not be used, under a version that says what it likes.
 fn module_of(name: &str, version: &str, edits: &[(&str, &[(&str, &str)])]) -> Vec<u8> {
     let project = target().join(format!("tests-{name}-api"));
-    lay_out(&project);
+    lay_out(&project, &present());
     rename(&project, name, version);
     edits.iter().for_each(|(file, edits)| edit(&project, file, edits));
     cargo_build(&project);
@@ -179,7 +196,43 @@ fn modules_of_two_minor_versions_are_loaded_side_by_side() {
         load(&place.path().join(file)).unwrap();
     }
     assert_eq!(place.entry("later_module.so").api.unwrap().to_string(), LATER);
-    assert_eq!(place.entry("demo_module.so").api.unwrap().to_string(), HERE);
+    assert_eq!(place.entry("demo_module.so").api.unwrap().to_string(), API_VERSION);
+}
+
+/// The module of `tests/eras`, built with the API as it was released.
+fn module_of_the_released_api() -> &'static [u8] {
+    static BUILT: OnceLock<Vec<u8>> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let project = target().join("tests-released-api");
+        lay_out(&project, &released());
+        edit(&project, "module/Cargo.toml", &[("era_module", "released_module")]);
+        edit(&project, "module/src/lib.rs", &[("name: \"era\"", "name: \"released\"")]);
+        cargo_build(&project);
+        std::fs::read(target().join("debug/libreleased_module.so")).unwrap()
+    })
+}
+
+#[test]
+fn a_module_of_the_released_api_works_in_this_host() {
+    let place = Place::with(&["demo"]);
+    place.put("released_module.so", module_of_the_released_api());
+    assert_eq!(place.entry("released_module.so").api.unwrap().to_string(), RELEASED);
+    let lab = Lab::at(place);
+    lab.run_args("EraImage", steps::CREATE, json!({ "degrees": 0 })).unwrap();
+    assert_eq!(lab.run("EraImage", steps::SHOW).unwrap().value, json!({ "era": RELEASED }));
+    let boot = lab.boot_file("EraDemo").unwrap().value;
+    assert!(boot.as_str().unwrap().starts_with("#!ipxe"), "its base is of today");
+}
+
+#[test]
+fn a_module_of_the_released_api_is_taken_by_a_host_of_a_later_minor() {
+    let place = Place::new();
+    let file = place.put("released_module.so", module_of_the_released_api());
+    let output = Command::new(&later().host).arg(file).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains(&format!("module API: {RELEASED}\nhost API: {LATER}\n")), "{said}");
+    assert!(said.contains("appended method: the default of the host\n"), "{said}");
 }
 
 #[test]
@@ -192,8 +245,9 @@ fn a_host_of_a_later_minor_takes_defaults_for_what_older_modules_lack() {
         text
     };
     let demo = said("demo_module.so");
+    let versions = format!("module API: {API_VERSION}\nhost API: {LATER}\n");
     for line in [
-        "module API: 1.0.0\nhost API: 1.3.0\n",
+        &*versions,
         // Why the check goes both ways.
         "stock check: refuses\n",
         "appended field: None\n",
@@ -225,8 +279,7 @@ fn a_minor_version_that_changed_what_is_frozen_is_refused_before_it_runs() {
     let place = Place::new();
     let error = load(&place.put("broken_module.so", &module)).unwrap_err();
     assert!(matches!(&error, LoadError::Layout { details, .. } if details.contains("AbiError")), "{error:?}");
-    let here = disklessset_plugin_api::API_VERSION;
-    let line = format!("it says module API 1.1.7, and its types are not those of {here}");
+    let line = format!("it says module API 1.1.7, and its types are not those of {API_VERSION}");
     assert!(error.to_string().ends_with(&line), "{error}");
     assert!(error.hint().is_some_and(|hint| !hint.contains('\n')));
 }
@@ -244,7 +297,7 @@ fn a_module_of_the_next_major_version_is_refused_by_its_note_and_by_its_code() {
     assert!(load(&file).unwrap_err().to_string().ends_with(&reason));
     // A note that lies about it.
     let mut module = module;
-    replace_in_note(&mut module, "2.0.0", "1.0.0");
+    replace_in_note(&mut module, "2.0.0", API_VERSION);
     let error = load(&place.put("liar_module.so", &module)).unwrap_err().to_string();
     assert!(error.contains("built against module API 2.0.0"), "{error}");
 }

@@ -13,6 +13,7 @@ use disklessset::modules::check::{Outcome, check};
 use disklessset::modules::new::{Needs, PluginApi, create};
 use disklessset::modules::{ModuleEntry, ModuleName, ModuleState, load};
 use disklessset::{Silent, Site, SiteOptions};
+use disklessset_plugin_api::API_VERSION;
 use disklessset_tests::root::TestRoot;
 
 use crate::forge::{Place, built, of_a_newer_glibc};
@@ -92,7 +93,7 @@ fn what_would_not_be_used_is_not_installed_and_leaves_nothing() {
     let (place, source) = (Place::with(&["demo"]), Place::new());
     let cases = [
         (source.put("text_module.so", b"hello"), "not an ELF file"),
-        (source.forge("demo", "new_module.so", "1.0.0", "2.0.0"), "built against module API 2.0.0"),
+        (source.forge("demo", "new_module.so", API_VERSION, "2.0.0"), "built against module API 2.0.0"),
         (
             source.forge("demo", "demp_module.so", "\"demo\"", "\"demp\""),
             "class DemoImage is taken by module demo (demo_module.so)",

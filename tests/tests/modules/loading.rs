@@ -5,7 +5,7 @@ use std::process::Command;
 
 use camino::Utf8Path;
 use disklessset::modules::{Classes, LoadError, LoadedModule, Refusal, load};
-use disklessset_plugin_api::{ErrorKind, Role};
+use disklessset_plugin_api::{API_VERSION, ErrorKind, Role};
 
 use crate::forge::{Place, built, find};
 
@@ -65,14 +65,14 @@ fn a_file_that_replaced_a_loaded_one_is_loaded_anew_and_one_changed_in_place_is_
 #[test]
 fn what_the_note_refuses_is_never_opened() {
     let place = Place::new();
-    let file = place.forge("demo", "demo_module.so", "1.0.0", "2.0.0");
+    let file = place.forge("demo", "demo_module.so", API_VERSION, "2.0.0");
     let error = load(&file).unwrap_err();
     assert!(
         matches!(&error, LoadError::Refused { refusal, .. } if matches!(**refusal, Refusal::OtherApi { .. }))
     );
     assert_eq!(
         error.to_string(),
-        format!("cannot load {file}: built against module API 2.0.0, this disklessset has 1.0.0")
+        format!("cannot load {file}: built against module API 2.0.0, this disklessset has {API_VERSION}")
     );
     assert_eq!(error.hint().unwrap(), "rebuild the module against API 1, or update disklessset");
 }
@@ -94,13 +94,15 @@ fn a_version_in_the_header_that_is_another_than_in_the_note_is_found_out() {
     let place = Place::new();
     let mut content = std::fs::read(built("demo")).unwrap();
     let mut at = 4096;
-    while let Some(next) = find(&content[at..], b"1.0.0") {
+    while let Some(next) = find(&content[at..], API_VERSION.as_bytes()) {
         at += next;
         content[at] = b'9';
     }
     let file = place.put("demo_module.so", &content);
     let (line, _) = failure(&file);
-    assert!(line.ends_with("built against module API 9.0.0, this disklessset has 1.0.0"), "{line}");
+    let (_, rest) = API_VERSION.split_once('.').unwrap();
+    let reason = format!("built against module API 9.{rest}, this disklessset has {API_VERSION}");
+    assert!(line.ends_with(&reason), "{line}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use disklessset::modules::{ModuleRegistry, ModuleState};
+use disklessset_plugin_api::API_VERSION;
 
 use crate::forge::{Place, built, find, of_a_newer_glibc};
 
@@ -209,14 +210,22 @@ fn notes_that_break_the_rules_are_refused() {
         ("\"demo\"", "\"show\"", "module name \"show\" is a command of disklessset itself"),
         ("\"demo\"", "\"../x\"", "module name \"../x\" must start with a lower case letter"),
         ("DemoImage", "Demo/Imag", "class name \"Demo/Imag\" may have letters, digits and _ only"),
-        ("1.0.0", "2.0.0", "built against module API 2.0.0, this disklessset has 1.0.0"),
-        ("1.0.0", "0.9.0", "built against module API 0.9.0, this disklessset has 1.0.0"),
+        (
+            API_VERSION,
+            "2.0.0",
+            &format!("built against module API 2.0.0, this disklessset has {API_VERSION}"),
+        ),
+        (
+            API_VERSION,
+            "0.9.0",
+            &format!("built against module API 0.9.0, this disklessset has {API_VERSION}"),
+        ),
     ] {
         place.forge("demo", "demo_module.so", from, to);
         let refusal = place.refusal("demo_module.so");
         assert!(refusal.starts_with(reason), "{refusal}");
     }
-    place.forge("demo", "demo_module.so", "1.0.0", "2.0.0");
+    place.forge("demo", "demo_module.so", API_VERSION, "2.0.0");
     let hint = place.entry("demo_module.so").hint;
     assert_eq!(hint.as_deref(), Some("rebuild the module against API 1, or update disklessset"));
 }
@@ -255,7 +264,7 @@ fn a_name_or_a_class_that_is_taken_is_refused_naming_the_first() {
     place.forge("demo", "demp_module.so", "\"demo\"", "\"demp\"");
     assert_eq!(place.refusal("demp_module.so"), "class DemoImage is taken by module demo (demo_module.so)");
     // What is refused takes nothing away.
-    place.forge("demo", "aaaa_module.so", "1.0.0", "3.0.0");
+    place.forge("demo", "aaaa_module.so", API_VERSION, "3.0.0");
     assert_eq!(place.entry("demo_module.so").state, ModuleState::Ready);
 }
 
@@ -276,7 +285,7 @@ fn a_class_waits_for_its_base_until_that_comes() {
     assert_eq!(registry.module_of("BetterPackedImage").unwrap().name, "tuned");
     assert_eq!(registry.module_of("Nobodys").unwrap_err().to_string(), "no module here has class Nobodys");
 
-    place.forge("demo", "demo_module.so", "1.0.0", "2.0.0");
+    place.forge("demo", "demo_module.so", API_VERSION, "2.0.0");
     // The note of another major is not read further, so whose class it was is not known.
     assert_eq!(place.entry("tuned_module.so").reason.as_deref(), Some("waiting for class DemoImage"));
     place.copy("demo", "demo_module.so");
