@@ -20,7 +20,7 @@ const GROUND: [(&str, &str); 4] = [
 ];
 
 /// The crates of the host, lowest first.
-pub(crate) const HOST: [HostCrate; 6] = [
+pub(crate) const HOST: [HostCrate; 7] = [
     HostCrate {
         name: "disklessset-core",
         folder: "host/core",
@@ -51,6 +51,7 @@ pub(crate) const HOST: [HostCrate; 6] = [
             "fuzzing",
         ],
     },
+    HostCrate { name: "disklessset-status", folder: "host/status", rooms: &["status"] },
     HostCrate { name: "disklessset-serve", folder: "host/serve", rooms: &["serve"] },
     HostCrate { name: "disklessset-prove", folder: "host/prove", rooms: &["prove"] },
     HostCrate { name: "disklessset-registry", folder: "host/registry", rooms: &["registry"] },

@@ -29,6 +29,7 @@ pub mod os_release;
 pub mod os_tree;
 pub mod packages;
 pub mod places_of_1x;
+pub mod report_unit;
 pub mod selinux;
 pub mod source;
 pub mod space;

@@ -6,6 +6,7 @@ use crate::{
     anonymise, first_boot,
     os_release::{ImageFacts, describe_image, today},
     packages::Selinux,
+    report_unit::report_when_up,
     selinux,
     tree_files::{NewFile, TreeFiles},
 };
@@ -43,6 +44,7 @@ pub(super) fn customise(
     describe_image(&files, &ImageFacts { image, kernel: kernel.as_str(), date: &today() })?;
     warn_of_local_disks(&files, host)?;
     first_boot::make_host_keys_at_boot(&files)?;
+    report_when_up(&files)?;
     // Before the script: what an administrator puts in by himself stays.
     let gone = anonymise::forget_machine(&files)?;
     if !gone.is_empty() {

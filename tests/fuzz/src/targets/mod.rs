@@ -13,6 +13,7 @@ mod manifest;
 mod module_file;
 mod module_note;
 mod names;
+mod node_report;
 mod node_set;
 mod oci_artifact;
 mod oci_layer;
@@ -49,6 +50,7 @@ pub const TARGETS: &[Target] = &[
     Target { longest: 16384, ..target("module_file", module_file::run) },
     target("module_note", module_note::run),
     target("names", names::run),
+    Target { longest: 2048, ..target("node_report", node_report::run) },
     Target { longest: 512, memory: 256, ..target("node_set", node_set::run) },
     target("oci_artifact", oci_artifact::run),
     Target { longest: 16384, memory: 256, ..target("oci_layer", oci_layer::run) },
