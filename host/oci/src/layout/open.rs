@@ -1,6 +1,6 @@
 //! Opens and makes layouts, and opens the files in them.
 
-use super::{Layout, LayoutError, hashing::Stop};
+use super::{Index, Layout, LayoutError, hashing::Stop};
 use crate::names::one_line;
 use camino::Utf8Path;
 use disklessset_system::{
@@ -28,6 +28,20 @@ impl Layout {
     /// # Errors
     /// A directory that is no layout, one with links instead of directories, and what the system refuses.
     pub fn open(path: &Utf8Path, stamps: &Utf8Path) -> Result<Self, LayoutError> {
+        let layout = Self::look_at(path, stamps)?;
+        durable::create_dir_all(stamps, 0o700)?;
+        Ok(layout)
+    }
+
+    /// The index of the layout at `path`, for who may read it and write nothing.
+    ///
+    /// # Errors
+    /// As [`Self::open`] and [`Self::index`].
+    pub fn index_of(path: &Utf8Path) -> Result<Index, LayoutError> {
+        Self::look_at(path, Utf8Path::new(""))?.index()
+    }
+
+    fn look_at(path: &Utf8Path, stamps: &Utf8Path) -> Result<Self, LayoutError> {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(path.as_std_path(), flags, Mode::empty())
             .map_err(FileError::of("open directory", path))?;
@@ -50,7 +64,6 @@ impl Layout {
                 .open_inside(name, OFlags::DIRECTORY)
                 .map_err(|error| no_layout(format!("{name} is no directory in it: {}", error.source)))?;
         }
-        durable::create_dir_all(stamps, 0o700)?;
         Ok(layout)
     }
 
