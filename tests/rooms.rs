@@ -42,6 +42,7 @@ pub(crate) const HOST: [HostCrate; 7] = [
             "installations",
             "modules",
             "site",
+            "nodes",
             "mirror",
             "records",
             "operation",
