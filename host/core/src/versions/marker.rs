@@ -30,6 +30,12 @@ impl fmt::Display for Marker {
     }
 }
 
+/// The manifests of all versions that a boot file says it boots, in whichever line.
+pub fn markers_in(text: &str) -> Vec<Digest> {
+    let of_line = |line: &str| line.strip_prefix(WORDS)?.split_once(' ')?.1.parse().ok();
+    text.lines().filter_map(of_line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,6 +26,7 @@ pub use history::Version;
 pub use incoming::Incoming;
 pub(crate) use made_from::{Edit, KeptSecret, MadeFrom};
 pub(crate) use marker::Marker;
+pub use marker::markers_in;
 pub(crate) use prune::prunable;
 pub use published::{Part, PublishedFile, PublishedVersion, PublishedVersions};
 pub use reference::{VersionReference, VersionWord};
