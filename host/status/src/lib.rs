@@ -5,6 +5,7 @@
 //! [`Overview`] has both side by side, for `node status`, the page, the metrics and the same as JSON.
 
 mod asked;
+mod follower;
 mod keep;
 mod known;
 mod metrics;
@@ -17,6 +18,7 @@ mod unknown;
 mod watch;
 
 pub use asked::Asked;
+pub use follower::{Answered, Follower, NotTaken, StatusPage};
 pub use keep::{KeepError, Kept, read, write};
 pub use known::{FileKind, FileOfVersions, Known, NodeFacts, VersionFacts};
 pub use metrics::{CONTENT_TYPE as METRICS_CONTENT_TYPE, Traffic, metrics};

@@ -76,6 +76,11 @@ impl Watch {
             .then(|| Kept { nodes: self.seen.clone(), unknown: self.unknown.clone() })
     }
 
+    /// What was handed out to be kept is not kept.
+    pub(crate) fn changed_again(&mut self) {
+        self.changed = true;
+    }
+
     /// What was seen of each node.
     pub fn seen(&self) -> &BTreeMap<NodeName, Seen> {
         &self.seen
