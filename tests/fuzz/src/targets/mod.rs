@@ -8,6 +8,7 @@ mod exports;
 mod image_record;
 mod initramfs;
 mod installations;
+mod inventory;
 mod journal;
 mod manifest;
 mod module_file;
@@ -45,6 +46,13 @@ pub const TARGETS: &[Target] = &[
     // Decompressors have windows.
     Target { longest: 16384, memory: 256, ..target("initramfs", initramfs::run) },
     target("installations", installations::run),
+    target("inventory_ansible", inventory::ansible),
+    target("inventory_csv", inventory::csv),
+    target("inventory_dnsmasq", inventory::dnsmasq),
+    target("inventory_ethers", inventory::ethers),
+    target("inventory_warewulf", inventory::warewulf),
+    target("inventory_xcat", inventory::xcat),
+    target("inventory_yaml", inventory::yaml),
     target("journal", journal::run),
     target("manifest", manifest::run),
     Target { longest: 16384, ..target("module_file", module_file::run) },
