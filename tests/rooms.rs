@@ -42,6 +42,7 @@ pub(crate) const HOST: [HostCrate; 8] = [
             "installations",
             "modules",
             "site",
+            "nodes",
             "mirror",
             "records",
             "operation",

@@ -20,6 +20,7 @@
 //! - `operation`: one action under way, on record: what it makes, publishes and takes away, and how that is undone;
 //! - `records`: what is on record of images, read: attributes, statuses, boot files, listings;
 //! - `mirror`: a second boot server, which has what repositories of a registry have;
+//! - `nodes`: nodes and pools, and the boot files that they get;
 //! - `site`: where everything is, and who watches;
 //! - `modules`: finds, checks and loads what was dropped into the modules directory;
 //! - `installations`: the records that make every crash clean up;
@@ -54,6 +55,8 @@ pub mod module_changes;
 pub mod modules;
 #[doc(hidden)]
 pub mod needs;
+#[doc(hidden)]
+pub mod nodes;
 #[doc(hidden)]
 pub mod observer;
 #[doc(hidden)]

@@ -18,7 +18,7 @@ const fn key(name: &'static str, value: &'static str, default: &'static str, hel
 }
 
 /// All keys, in the order of the page.
-pub const KEYS: [Key; 22] = [
+pub const KEYS: [Key; 24] = [
     key(
         "images_directory",
         "directory",
@@ -36,6 +36,12 @@ pub const KEYS: [Key; 22] = [
         "directory",
         "`oci` beside images_directory",
         "Where the versions of images are kept, an OCI image layout; served like the images",
+    ),
+    key(
+        "boot_directory",
+        "directory",
+        "`boot` beside images_directory",
+        "Where the boot files of nodes and pools are kept; served like the images. All in it is disklessset's",
     ),
     key(
         "modules_path",
@@ -73,6 +79,12 @@ pub const KEYS: [Key; 22] = [
         "http or https address",
         "http://${next-server}",
         "Where nodes find the web server's root. The default is the server that DHCP names",
+    ),
+    key(
+        "domain",
+        "domain name",
+        "none",
+        "The domain of the nodes. With it, a node gets its boot file also by the host name NODE.DOMAIN",
     ),
     key(
         "autoclean",

@@ -10,6 +10,7 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_oci::names::RegistryReference;
+use disklessset_plugin_api::node_set::NodeName;
 use http_base_url::HttpBaseUrl;
 pub use keys::KEYS;
 use registries::MirroredRepository;
@@ -37,6 +38,9 @@ pub struct Configuration {
     /// Where versions are kept; `oci` beside the images unless set.
     #[serde(default)]
     pub oci_directory: Option<Utf8PathBuf>,
+    /// Where the boot files of nodes and pools are; `boot` beside the images unless set.
+    #[serde(default)]
+    pub boot_directory: Option<Utf8PathBuf>,
     /// The work area.
     #[serde(default)]
     pub work_directory: Option<Utf8PathBuf>,
@@ -55,6 +59,9 @@ pub struct Configuration {
     /// The address of the HTTP root in boot files.
     #[serde(default)]
     http_base_url: Option<HttpBaseUrl>,
+    /// The domain of the nodes: letters, digits, `-` and dots.
+    #[serde(default)]
+    domain: Option<NodeName>,
     /// Whether a command that changes something cleans CORRUPTED images first.
     #[serde(default)]
     autoclean: Option<bool>,
@@ -143,6 +150,11 @@ impl Configuration {
     /// What boot files put before the path: `http://${next-server}` unless set, the server that DHCP names.
     pub fn http_base_url(&self) -> &str {
         self.http_base_url.as_ref().map_or("http://${next-server}", HttpBaseUrl::as_str)
+    }
+
+    /// The domain of the nodes, if the site has one.
+    pub fn domain(&self) -> Option<&str> {
+        self.domain.as_ref().map(NodeName::as_str)
     }
 
     /// Whether commands that change something clean first; yes unless told otherwise.

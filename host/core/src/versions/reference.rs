@@ -2,6 +2,7 @@
 
 use disklessset_oci::names::{Tag, VersionNumber};
 use disklessset_plugin_api::{Error, ImageName, Result};
+use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
 /// What stands after the `@`.
@@ -14,7 +15,8 @@ pub enum VersionWord {
 }
 
 /// An image, and one of its versions where one is named.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct VersionReference {
     /// The image.
     pub image: ImageName,
@@ -49,6 +51,20 @@ impl FromStr for VersionReference {
         };
         let image = ImageName::parse(name).map_err(|cause| Error::usage(cause.to_string()))?;
         Ok(Self { image, version })
+    }
+}
+
+impl TryFrom<String> for VersionReference {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<VersionReference> for String {
+    fn from(reference: VersionReference) -> Self {
+        reference.to_string()
     }
 }
 

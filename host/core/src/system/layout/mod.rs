@@ -27,6 +27,7 @@ pub struct Layout {
     images: Utf8PathBuf,
     kernels: Utf8PathBuf,
     oci: Utf8PathBuf,
+    boot: Utf8PathBuf,
     modules: Utf8PathBuf,
     /// A directory given on the command line, which is outside the root's reach.
     modules_as_given: Option<Utf8PathBuf>,
@@ -80,6 +81,16 @@ impl Layout {
     /// The OCI image layout with the versions of all images.
     pub fn oci_dir(&self) -> Utf8PathBuf {
         self.inside(&self.oci)
+    }
+
+    /// Where the boot files of nodes and pools are.
+    pub fn boot_dir(&self) -> Utf8PathBuf {
+        self.inside(&self.boot)
+    }
+
+    /// The file with the nodes and pools.
+    pub fn nodes_file(&self) -> Utf8PathBuf {
+        self.state_dir().join("nodes.yml")
     }
 
     /// Whether that image layout has been made: before, nothing has a version.
