@@ -27,7 +27,7 @@ pub use disklessset_core::{
     Severity, ShownImage, Silent, Site, SiteOptions, Wait, exit_code, stop_on_signals,
 };
 // Rooms of the library below that are not for others: they change without notice.
-use disklessset_core::{comparison, images, mirror, needs, out_of_space, records, versions};
+use disklessset_core::{comparison, images, mirror, needs, nodes, out_of_space, records, versions};
 #[doc(hidden)]
 pub use disklessset_core::{
     configuration, failure, integrity, module_changes, modules, observer, site, system,

@@ -6,6 +6,7 @@ mod livenet;
 mod nfs;
 mod nfs_nodes;
 mod os_images;
+mod pools;
 mod rack_cache;
 mod ramdisk;
 mod versions;

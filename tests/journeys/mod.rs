@@ -8,6 +8,7 @@ mod empty;
 mod inheritance;
 mod menu;
 mod names;
+mod nodes;
 mod reference;
 mod together;
 mod words;

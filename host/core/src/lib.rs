@@ -18,9 +18,9 @@
 //! - `module_changes`: installs and removes modules; `kernels`: adds and removes kernels;
 //! - `comparison`: how two OS trees differ, by their packages and files;
 //! - `operation`: one action under way, on record: what it makes, publishes and takes away, and how that is undone;
+//! - `nodes`: nodes and pools, and the boot files that they get;
 //! - `records`: what is on record of images, read: attributes, statuses, boot files, listings;
 //! - `mirror`: a second boot server, which has what repositories of a registry have;
-//! - `nodes`: nodes and pools, and the boot files that they get;
 //! - `site`: where everything is, and who watches;
 //! - `modules`: finds, checks and loads what was dropped into the modules directory;
 //! - `installations`: the records that make every crash clean up;

@@ -4,7 +4,9 @@ use super::globals::Run;
 use crate::{
     ImageManager, KernelManager, failure,
     images::{CleanReport, MODULES},
-    mirror, out_of_space,
+    mirror,
+    nodes::NodeManager,
+    out_of_space,
     output::{Output, unanswered},
     site::Site,
     system::interrupt,
@@ -84,6 +86,10 @@ impl Session {
         KernelManager::new(&self.site)
     }
 
+    pub(crate) fn nodes(&self) -> NodeManager<'_> {
+        NodeManager::new(&self.site)
+    }
+
     /// Carries a request out: asks, cleans, does it; with `--dry-run` only tells.
     ///
     /// # Errors
@@ -157,6 +163,7 @@ impl Session {
         if !wanted || self.run == Run::Dry {
             return Ok(Vec::new());
         }
+        self.end_boot_files();
         let cleaned = match effect {
             Effect::ChangesSparing(spared) => self.clean_all_but(spared),
             _ => self.images().clean(&[]),
@@ -184,6 +191,22 @@ impl Session {
             Err(error) => {
                 self.output.warn(&format!("cannot clean: {}", failure::one_line(&error)));
                 Ok(Vec::new())
+            }
+        }
+    }
+
+    /// Writes the boot files that a killed command left unwritten. A failure is a warning, as that of any cleaning.
+    fn end_boot_files(&self) {
+        let nodes = self.nodes();
+        if !nodes.is_unfinished() {
+            return;
+        }
+        match nodes.renew_boot_files() {
+            Ok(_) => {
+                self.output.say("wrote the boot files of nodes: a change of them had not come to its end")
+            }
+            Err(error) => {
+                self.output.warn(&format!("cannot write the boot files: {}", failure::one_line(&error)));
             }
         }
     }

@@ -4,6 +4,7 @@
 //! menu does too. What fails is told, and the menu goes on.
 
 mod entries;
+mod nodes;
 mod page;
 mod questions;
 mod stop;

@@ -8,6 +8,7 @@ mod kernels;
 mod livenet;
 mod modules;
 mod nfs;
+mod nodes;
 mod pulls;
 mod trace;
 

@@ -96,7 +96,7 @@ pub const KEYS: [Key; 24] = [
         "keep_versions",
         "number from 1",
         "3",
-        "How many versions of an image `prune` keeps, besides the current one and those with a tag",
+        "How many versions of an image `prune` keeps, besides the current one and those with a tag or a pool",
     ),
     key(
         "autoprune",

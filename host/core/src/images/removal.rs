@@ -4,20 +4,31 @@ use super::{
     host_action::HostAction,
     manager::{ImageManager, request},
 };
-use crate::{failure, installations::Effect, operation::Operation};
+use crate::{failure, installations::Effect, nodes::NodeManager, operation::Operation};
 use disklessset_plugin_api::{Error, ErrorKind, Hold, Image, ImageName, Result, messages::steps};
 
 impl ImageManager<'_> {
     /// Removes a created image: out of service in one rename, then deleted.
     ///
     /// # Errors
-    /// When it is not there, mounted, busy, or its module is gone.
+    /// When it is not there, mounted, busy, what pools or nodes get, or its module is gone.
     pub fn remove(&self, name: &ImageName) -> Result<()> {
         self.site.observed(HostAction::Remove.name(), name.as_str(), || self.remove_image(name))
     }
 
+    /// Refuses what [`ImageManager::remove`] would refuse, as far as that can be told without doing it.
+    ///
+    /// # Errors
+    /// When it is not there, or pools or nodes get it.
+    pub fn check_remove(&self, name: &ImageName) -> Result<Image> {
+        let image = self.get_created_image(name)?;
+        NodeManager::new(self.site).must_not_use(name)?;
+        Ok(image)
+    }
+
     fn remove_image(&self, name: &ImageName) -> Result<()> {
         let (lock, image) = self.lock_and_load(name, HostAction::Remove.name())?;
+        NodeManager::new(self.site).must_not_use(name)?;
         self.module_needed(image.class(), name)?;
         let layout = &self.site.layout;
         let operation = Operation::begin(self.site, name, lock, HostAction::Remove.name(), image.class())?;

@@ -11,6 +11,7 @@ use crate::{
     integrity::{Checked, Digests, Fault, Kind, Signer},
     kernels::{self, KernelManager},
     modules::Unavailable,
+    nodes::NodeManager,
     operation::{Reading, manifest},
     records::{
         ActivityState, ImageStatus, ListedImage, MOST_BYTES, boot_file, file_names, legacy_record,
@@ -118,6 +119,9 @@ impl ImageManager<'_> {
             }
             Ok(_) => {}
             Err(error) => site("kernels".to_owned(), cannot_tell(error)),
+        }
+        for fault in NodeManager::new(self.site).faults() {
+            site("nodes".to_owned(), fault);
         }
         if let Some(signer) = self.site.signer() {
             let name = signer.certificate().to_string();

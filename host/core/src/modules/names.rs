@@ -6,7 +6,7 @@ use disklessset_plugin_api::BUILT_IN_SOURCES;
 use serde::Serialize;
 
 /// First words of the command line that belong to the host; no module may be named like one of them.
-pub const HOST_COMMANDS: [&str; 27] = [
+pub const HOST_COMMANDS: [&str; 31] = [
     "list",
     "show",
     "diff",
@@ -29,6 +29,10 @@ pub const HOST_COMMANDS: [&str; 27] = [
     "clean",
     "clear",
     "kernel",
+    "node",
+    "pool",
+    "assign",
+    "boot",
     "module",
     "doctor",
     "serve",
@@ -37,9 +41,7 @@ pub const HOST_COMMANDS: [&str; 27] = [
 ];
 
 /// Words that no module may be named like, as the host is going to have commands or pages of help of these names.
-const RESERVED: [&str; 15] = [
-    "assign",
-    "boot",
+const RESERVED: [&str; 11] = [
     "config",
     "configuration",
     "export",
@@ -47,9 +49,7 @@ const RESERVED: [&str; 15] = [
     "import",
     "login",
     "logout",
-    "node",
     "parameters",
-    "pool",
     "report",
     "status",
     "untag",

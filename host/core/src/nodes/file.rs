@@ -36,6 +36,11 @@ impl NodeFile {
         Self { path: layout.nodes_file(), locks: layout.locks_dir() }
     }
 
+    /// Where it is, as people know it.
+    pub(super) fn published(&self, layout: &Layout) -> Utf8PathBuf {
+        layout.published(&self.path)
+    }
+
     /// What is on record; nothing where there is no file.
     ///
     /// # Errors

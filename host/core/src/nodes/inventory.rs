@@ -53,6 +53,12 @@ pub enum InventoryError {
     Text(String),
 }
 
+impl From<InventoryError> for disklessset_plugin_api::Error {
+    fn from(error: InventoryError) -> Self {
+        crate::failure::refused(error)
+    }
+}
+
 /// The file, as it is written.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

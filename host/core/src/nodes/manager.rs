@@ -1,13 +1,17 @@
 //! Reads and changes the nodes and pools of a site.
 
-use super::{Inventory, NodeFile};
-use crate::{Site, failure};
+use super::{
+    Inventory, NodeFile,
+    boot_files::{self, BootFiles, BootFilesOnDisk},
+    pending,
+};
+use crate::{Site, integrity::Fault, system::lock::Lock};
 use disklessset_plugin_api::Result;
 
 /// The nodes and pools of a site.
 #[derive(Clone, Copy)]
 pub struct NodeManager<'s> {
-    site: &'s Site,
+    pub(super) site: &'s Site,
 }
 
 /// What a change of nodes and pools did.
@@ -17,6 +21,28 @@ pub struct InventoryChange {
     pub before: Inventory,
     /// As it is.
     pub after: Inventory,
+}
+
+/// How many boot files were brought to what they must be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BootFilesChange {
+    /// Files that were written.
+    pub written: usize,
+    /// Files that were removed.
+    pub removed: usize,
+}
+
+impl BootFilesChange {
+    /// One line that says what is done to them.
+    pub fn in_words(self, write: &str, remove: &str) -> String {
+        let count = |verb: &str, number: usize| match number {
+            0 => None,
+            1 => Some(format!("{verb} 1 boot file")),
+            number => Some(format!("{verb} {number} boot files")),
+        };
+        let parts = [count(write, self.written), count(remove, self.removed)];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
 }
 
 impl<'s> NodeManager<'s> {
@@ -38,16 +64,24 @@ impl<'s> NodeManager<'s> {
     /// # Errors
     /// As for [`Self::change`].
     pub fn plan(&self, edit: impl FnOnce(Inventory) -> Result<Inventory>) -> Result<InventoryChange> {
+        BootFiles::of(self.site)?;
         let before = self.inventory()?;
         let after = edit(before.clone())?;
-        Ok(InventoryChange { before, after })
+        // What was wrong before is no reason to refuse another change; `verify` tells it.
+        let known = boot_files::faults(self.site, &before)?;
+        let same = |who: &str, text: &str| known.get(who).is_some_and(|error| error.to_string() == text);
+        let found = boot_files::faults(self.site, &after)?;
+        match found.into_iter().find(|(who, error)| !same(who, &error.to_string())) {
+            Some((_, error)) => Err(error),
+            None => Ok(InventoryChange { before, after }),
+        }
     }
 
     /// Changes nodes and pools: on record first, then the boot files that are made from it. Waits for who does so already. `operation` says
     /// what is done, as a user would type it.
     ///
     /// # Errors
-    /// Those of the edit; when something cannot be written.
+    /// Those of the edit; when an image or a version that is named anew is not there; when something cannot be written.
     pub fn change(
         &self,
         operation: &str,
@@ -58,14 +92,84 @@ impl<'s> NodeManager<'s> {
         let lock = file.lock(operation, self.site.wait)?;
         let change = self.plan(edit)?;
         if change.after != change.before {
+            pending::begin(&self.site.layout)?;
             file.save(&change.after, &lock)?;
         }
+        self.bring(&change.after, &lock)?;
+        // Who holds an image's lock may wait for this one.
+        drop(lock);
+        self.note_unnamed(&change);
         Ok(change)
     }
-}
 
-impl From<super::InventoryError> for disklessset_plugin_api::Error {
-    fn from(error: super::InventoryError) -> Self {
-        failure::refused(error)
+    /// Brings the boot files to what they must be by the record: what a killed command left, what was changed by hand.
+    ///
+    /// # Errors
+    /// When the node file cannot be understood, or something cannot be written.
+    pub fn renew_boot_files(&self) -> Result<BootFilesChange> {
+        if !self.has_any() {
+            return Ok(BootFilesChange::default());
+        }
+        self.site.prepare()?;
+        let lock = NodeFile::of(&self.site.layout).lock("renew boot files", self.site.wait)?;
+        self.bring(&self.inventory()?, &lock)
+    }
+
+    /// What [`Self::renew_boot_files`] would do, if anything.
+    ///
+    /// # Errors
+    /// When the node file cannot be understood, or a boot file cannot be read.
+    pub fn boot_files_to_renew(&self) -> Result<Option<BootFilesChange>> {
+        if !self.has_any() {
+            return Ok(None);
+        }
+        let wanted = BootFiles::of(self.site)?.wanted(&self.inventory()?)?;
+        let found = BootFilesOnDisk::compare(&self.site.layout.boot_dir(), &wanted)?;
+        let change = BootFilesChange { written: found.stale.len(), removed: found.surplus.len() };
+        Ok((change != BootFilesChange::default()).then_some(change))
+    }
+
+    /// What is wrong with nodes, pools and their boot files.
+    pub(crate) fn faults(&self) -> Vec<Fault> {
+        let inventory = match self.inventory() {
+            Ok(inventory) => inventory,
+            Err(error) => {
+                let file = NodeFile::of(&self.site.layout).published(&self.site.layout);
+                return vec![Fault::from(error).mend(format!("mend {file}"))];
+            }
+        };
+        let mut faults: Vec<Fault> = match boot_files::faults(self.site, &inventory) {
+            Ok(found) => found.into_values().map(Fault::from).collect(),
+            Err(error) => vec![error.into()],
+        };
+        match self.boot_files_to_renew() {
+            Ok(None) => {}
+            Ok(Some(change)) => {
+                let text = format!(
+                    "boot files differ from the record: {} to be written, {} to be removed",
+                    change.written, change.removed
+                );
+                faults.push(Fault::problem(text).mend("disklessset clean"));
+            }
+            Err(error) => faults.push(error.into()),
+        }
+        faults
+    }
+
+    /// Whether a command was killed before the boot files were what they must be.
+    pub fn is_unfinished(&self) -> bool {
+        pending::is_there(&self.site.layout)
+    }
+
+    /// Whether the site has nodes, pools or their boot files: else there is nothing to look after.
+    pub(super) fn has_any(&self) -> bool {
+        self.site.layout.nodes_file().symlink_metadata().is_ok() || boot_files::has_entry(self.site)
+    }
+
+    fn bring(&self, inventory: &Inventory, _lock: &Lock) -> Result<BootFilesChange> {
+        let wanted = BootFiles::of(self.site)?.wanted(inventory)?;
+        let BootFilesOnDisk { stale, surplus, .. } = boot_files::bring(self.site, &wanted)?;
+        pending::end(&self.site.layout)?;
+        Ok(BootFilesChange { written: stale.len(), removed: surplus.len() })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{FilesByName, retry::with_retry};
 use crate::{configuration::Configuration, system::layout::Layout};
+use camino::Utf8Path;
 use std::collections::BTreeMap;
 
 /// The setting of iPXE that leads to the directory of images, kernels and versions. A boot file sets it where nobody else did.
@@ -14,7 +15,7 @@ pub(crate) struct Addresses(BTreeMap<String, String>);
 impl Addresses {
     /// Those of the files of a version; none where no web server could serve them.
     pub(crate) fn of(files: &FilesByName, layout: &Layout) -> Self {
-        let Some(blobs) = below_base(layout) else { return Self::default() };
+        let Some(blobs) = below_base(layout, &layout.oci_dir()) else { return Self::default() };
         let address = |digest: &disklessset_oci::names::Digest| {
             format!("${{{BASE_SETTING}}}/{blobs}/blobs/sha256/{}", digest.hex())
         };
@@ -37,10 +38,21 @@ impl Addresses {
     }
 }
 
-/// The path of the layout below the base, as it stands in an address.
-fn below_base(layout: &Layout) -> Option<String> {
-    let (base, oci) = (layout.url_path(&layout.served_base())?, layout.url_path(&layout.oci_dir())?);
-    oci.strip_prefix(base.as_str())?.strip_prefix('/').map(str::to_owned)
+/// The path of a directory below the base, as it stands in an address.
+fn below_base(layout: &Layout, directory: &Utf8Path) -> Option<String> {
+    let (base, path) = (layout.url_path(&layout.served_base())?, layout.url_path(directory)?);
+    path.strip_prefix(base.as_str())?.strip_prefix('/').map(str::to_owned)
+}
+
+/// The address of a directory below the base, by the setting; none where no node gets there by it.
+pub(crate) fn address_of(layout: &Layout, directory: &Utf8Path) -> Option<String> {
+    below_base(layout, directory).map(|path| format!("${{{BASE_SETTING}}}/{path}"))
+}
+
+/// The line of a boot file that sets the base where nobody did.
+pub(crate) fn base_line(layout: &Layout, configuration: &Configuration) -> Option<String> {
+    let address = base_address(layout, configuration)?;
+    Some(format!("isset ${{{BASE_SETTING}}} || set {BASE_SETTING} {address}\n"))
 }
 
 /// The address that the setting has unless somebody set it.
@@ -62,9 +74,9 @@ pub(crate) fn with_prelude(
         whole.push_str(&format!("{marker}\n"));
     }
     if text.contains(&format!("${{{BASE_SETTING}}}"))
-        && let Some(address) = base_address(layout, configuration)
+        && let Some(line) = base_line(layout, configuration)
     {
-        whole.push_str(&format!("isset ${{{BASE_SETTING}}} || set {BASE_SETTING} {address}\n"));
+        whole.push_str(&line);
     }
     match marker {
         Some(marker) => whole + &with_retry(marker.version.name(), rest),

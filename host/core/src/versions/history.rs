@@ -38,6 +38,9 @@ pub struct Version {
     /// When it was current for the last time. None for the current one, and for one that never was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawn: Option<jiff::Timestamp>,
+    /// When a pool or a node named it for the last time, and does so no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unnamed: Option<jiff::Timestamp>,
     /// The text of the image's record.
     pub(crate) record: String,
     /// What it was made from, where that is known.
@@ -181,6 +184,7 @@ pub(super) mod tests {
             size_bytes: 10,
             new_bytes: 5,
             withdrawn: None,
+            unnamed: None,
             record: "image_data: {}\n".to_owned(),
             made_from: None,
         }

@@ -18,7 +18,7 @@ mod retry;
 mod store;
 mod taking_in;
 
-pub(crate) use address::{Addresses, base_address, expanded, with_prelude};
+pub(crate) use address::{Addresses, address_of, base_address, base_line, expanded, with_prelude};
 pub(crate) use artifact::{Draft, FileOfVersion, FilesByName, contents, image_of};
 pub(crate) use history::History;
 pub use history::Version;
@@ -28,4 +28,5 @@ pub(crate) use marker::Marker;
 pub(crate) use prune::prunable;
 pub use reference::{VersionReference, VersionWord};
 pub use retry::ONCE_SETTING;
+pub(crate) use retry::WAIT;
 pub(crate) use store::{BOOT_FILE, Store, of_layout};

@@ -4,10 +4,11 @@ use super::{History, Version};
 use disklessset_oci::names::VersionNumber;
 use jiff::{SignedDuration, Timestamp};
 
-/// How long a version stays after it was current: a node may be fetching it.
+/// How long a version stays after it was current, or named by a pool: a node may be fetching it.
 const GRACE: SignedDuration = SignedDuration::from_hours(1);
 
-/// The versions that nobody needs: not among the newest `keep`, not current, without a tag, and not current within the last hour.
+/// The versions that nobody needs: not among the newest `keep`, not current, without a tag, and neither current nor named by a pool within the
+/// last hour.
 pub(crate) fn prunable(
     history: &History,
     current: Option<VersionNumber>,
@@ -19,7 +20,7 @@ pub(crate) fn prunable(
         Some(version.number) == current
             || history.tags().values().any(|tagged| *tagged == version.number)
             // A clock that was set back makes it stay.
-            || version.withdrawn.is_some_and(|then| now.duration_since(then) < GRACE)
+            || [version.withdrawn, version.unnamed].into_iter().flatten().any(|then| now.duration_since(then) < GRACE)
     };
     history.versions()[..older].iter().filter(|version| !needed(version)).map(|v| v.number).collect()
 }
@@ -41,9 +42,11 @@ mod tests {
         for (n, withdrawn) in [(1, ago(61)), (2, ago(59)), (3, ago(600)), (4, None), (5, None), (6, None)] {
             history.push(Version { withdrawn, ..version(n) });
         }
+        history.get_mut(number(5)).unwrap().unnamed = ago(59);
         history.tag(&"tested".parse().unwrap(), number(3));
         assert_eq!(prunable(&history, Some(number(4)), 2, now), [number(1)]);
         assert_eq!(prunable(&history, None, 2, now), [number(1), number(4)]);
+        assert_eq!(prunable(&history, None, 1, now), [number(1), number(4)]);
         assert_eq!(prunable(&history, None, 6, now), []);
         assert_eq!(prunable(&history, None, 9, now), []);
     }

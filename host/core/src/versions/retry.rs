@@ -7,7 +7,7 @@ const COMMANDS: [&str; 9] =
 /// The setting of iPXE by which whoever chains a boot file gets it back when it fails.
 pub const ONCE_SETTING: &str = "diskless-once";
 /// Seconds between two tries.
-const WAIT: u32 = 20;
+pub(crate) const WAIT: u32 = 20;
 
 /// The lines of a class between those that lead back to them.
 pub(super) fn with_retry(image: &str, lines: &str) -> String {

@@ -243,6 +243,7 @@ impl<'l> Store<'l> {
             size_bytes: draft.files.values().map(|file| file.size).sum(),
             new_bytes,
             withdrawn: None,
+            unnamed: None,
             record: draft.record.to_owned(),
             made_from: draft.made_from.cloned(),
         };
@@ -298,6 +299,25 @@ impl<'l> Store<'l> {
             _ => return Ok(()),
         }
         history.save(&path)
+    }
+
+    /// Notes when pools and nodes named versions for the last time. Who does it holds the image's lock.
+    ///
+    /// # Errors
+    /// When the history cannot be read or written.
+    pub(crate) fn unname(
+        &self,
+        name: &ImageName,
+        numbers: &[VersionNumber],
+        date: jiff::Timestamp,
+    ) -> Result<()> {
+        let mut history = self.history(name)?;
+        for number in numbers {
+            if let Some(version) = history.get_mut(*number) {
+                version.unnamed = Some(date);
+            }
+        }
+        self.save(name, &history)
     }
 
     /// Takes back a version that an action made which is undone. One that the image's boot file names stays: it is in service.

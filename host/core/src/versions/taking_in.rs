@@ -106,6 +106,7 @@ impl Store<'_> {
             size_bytes: incoming.files.values().map(|file| file.size).sum(),
             new_bytes,
             withdrawn: None,
+            unnamed: None,
             record: record.to_owned(),
             made_from: None,
         };

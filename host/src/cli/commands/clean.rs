@@ -1,7 +1,10 @@
 //! `clean`: what crashed actions left behind goes away.
 
 use super::{image_names, words};
-use crate::cli::request::{Effect, Request, Session, subject};
+use crate::{
+    cli::request::{Effect, Request, Session, subject},
+    nodes::BootFilesChange,
+};
 use clap::{ArgMatches, Command};
 use disklessset_plugin_api::{Error, ImageName, Result};
 
@@ -37,10 +40,16 @@ impl Request for Clean {
         if !self.names.is_empty() {
             names.retain(|name| self.names.contains(name));
         }
-        if names.is_empty() {
+        let mut lines: Vec<String> = names.iter().map(|name| format!("clean image {name}")).collect();
+        if self.names.is_empty() {
+            lines.extend(
+                session.nodes().boot_files_to_renew()?.map(|files| files.in_words("write", "remove")),
+            );
+        }
+        if lines.is_empty() {
             session.output.say("There is nothing to clean.");
         }
-        Ok(names.iter().map(|name| format!("clean image {name}")).collect())
+        Ok(lines)
     }
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
@@ -49,10 +58,16 @@ impl Request for Clean {
             session.output.say(&format!("cleaned {}", subject(name)));
         }
         session.tell_recovered(&report);
+        let mut renewed = false;
         if self.names.is_empty() {
             tell_of_1x(session)?;
+            let files = session.nodes().renew_boot_files()?;
+            renewed = files != BootFilesChange::default();
+            if renewed {
+                session.output.say(&files.in_words("wrote", "removed"));
+            }
         }
-        if report.cleaned.is_empty() && report.kept.is_empty() {
+        if report.cleaned.is_empty() && report.kept.is_empty() && !renewed {
             session.output.say("There is nothing to clean.");
         }
         let mut kept = report.kept.into_iter();

@@ -4,19 +4,24 @@
 
 pub(crate) mod action;
 pub(crate) mod apply;
+pub(crate) mod assign;
+pub(crate) mod boot;
 pub(crate) mod clean;
 pub(crate) mod clear;
 pub(crate) mod clone;
 pub(crate) mod create;
 pub(crate) mod diff;
 pub(crate) mod doctor;
+mod inventory_change;
 pub(crate) mod kernel;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod mirror;
 pub(crate) mod module;
 pub(crate) mod module_change;
+pub(crate) mod node;
 pub(crate) mod overview;
+pub(crate) mod pool;
 pub(crate) mod prove;
 pub(crate) mod prune;
 pub(crate) mod pull;
@@ -61,6 +66,10 @@ pub(crate) fn all() -> Vec<Command> {
         clean::command(),
         clear::command(),
         kernel::command(),
+        node::command(),
+        pool::command(),
+        assign::command(),
+        boot::command(),
         module::command(),
         doctor::command(),
     ]
@@ -94,6 +103,10 @@ pub(crate) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
         "clean" => boxed(clean::request(matches)),
         "clear" => boxed(clear::request(matches)),
         "kernel" => kernel::request(matches),
+        "node" => node::request(matches),
+        "pool" => pool::request(matches),
+        "assign" => boxed(assign::request(matches)),
+        "boot" => boot::request(matches),
         "module" => module::request(matches),
         "doctor" => boxed(Ok(doctor::request(matches))),
         _ => return None,

@@ -88,7 +88,7 @@ impl Request for Remove {
         let mut lines = Vec::new();
         for name in &self.names {
             if !to_clean.contains(name) {
-                session.images().get_created_image(name)?;
+                session.images().check_remove(name)?;
                 let versions = session.images().number_of_versions(name)?;
                 let with =
                     if versions > 1 { format!(" with its {versions} versions") } else { String::new() };
@@ -102,7 +102,7 @@ impl Request for Remove {
         // All or nothing as far as it can be told beforehand: a mistyped name must not stop in the middle.
         let mut left = Vec::new();
         for name in &self.names {
-            match session.images().get_created_image(name) {
+            match session.images().check_remove(name) {
                 Ok(_) => left.push(name),
                 // It was CORRUPTED, and the cleaning did what was asked for.
                 Err(error)

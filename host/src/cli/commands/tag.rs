@@ -47,7 +47,7 @@ impl Request for TagVersion {
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
         let (images, tag) = (session.images(), &self.tag);
         if self.delete {
-            images.must_have_tag(&self.version.image, tag)?;
+            images.check_untag(&self.version.image, tag)?;
             return Ok(vec![format!("take the tag {tag} from image {}", self.version.image)]);
         }
         Ok(vec![format!("give {} the tag {tag}", images.resolve_version(&self.version)?)])

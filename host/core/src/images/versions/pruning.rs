@@ -4,11 +4,12 @@ use super::name_of;
 use crate::{
     images::{host_action::HostAction, manager::ImageManager},
     installations::Effect,
+    nodes::NodeManager,
     operation::Operation,
     versions::{Marker, VersionReference, prunable},
 };
 use disklessset_oci::names::{VersionName, VersionNumber};
-use disklessset_plugin_api::{Error, Hold, ImageName, Result};
+use disklessset_plugin_api::{Error, Hold, ImageName, Level, Result};
 
 impl ImageManager<'_> {
     /// The versions of an image that `prune` would remove.
@@ -18,13 +19,15 @@ impl ImageManager<'_> {
     pub fn prunable(&self, name: &ImageName) -> Result<Vec<VersionName>> {
         let history = self.store().history(name)?;
         let current = self.store().current(name.as_str())?.map(|marker| marker.version.number());
-        let numbers =
+        let mut numbers =
             prunable(&history, current, self.site.configuration.keep_versions(), jiff::Timestamp::now());
+        let named = NodeManager::new(self.site).named(name, &history)?;
+        numbers.retain(|number| !named.contains(number));
         numbers.into_iter().map(|number| name_of(name, number)).collect()
     }
 
-    /// Removes the versions of an image that nobody needs: all but the newest, the current one, those with tags, and those that were
-    /// current within the last hour.
+    /// Removes the versions of an image that nobody needs: all but the newest, the current one, those with tags, those that pools and nodes
+    /// name, and those that were current within the last hour.
     ///
     /// # Errors
     /// When the image is not there or busy, or something cannot be removed.
@@ -50,6 +53,8 @@ impl ImageManager<'_> {
         let found = self.find(reference)?;
         let version = name_of(&reference.image, found.version.number)?;
         if !found.is_current() {
+            let nodes = NodeManager::new(self.site);
+            nodes.must_not_name(&reference.image, &found.history, found.version.number)?;
             return Ok(version);
         }
         let error = Error::refused(format!("{version} is current: nodes get it"));
@@ -104,6 +109,12 @@ impl ImageManager<'_> {
         }
         let history = self.store().history(name)?;
         let mut numbers = prunable(&history, current, configuration.keep_versions(), jiff::Timestamp::now());
+        let Ok(named) = NodeManager::new(self.site).named(name, &history) else {
+            let text = format!("no version of image {name} was pruned: the node file cannot be understood");
+            self.site.observer.line(Level::Warning, &text);
+            return Ok(());
+        };
+        numbers.retain(|number| !named.contains(number));
         // Nodes got it until now.
         numbers.retain(|number| replaced.is_none_or(|marker| marker.version.number() != *number));
         if numbers.is_empty() {
