@@ -9,5 +9,6 @@ mod inheritance;
 mod menu;
 mod names;
 mod reference;
+mod serve;
 mod together;
 mod words;
