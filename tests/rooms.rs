@@ -245,7 +245,7 @@ fn the_core_is_built_without_http_and_without_a_command_line() {
     assert_eq!(unwanted("disklessset-core"), BTreeSet::new());
     let others = (unwanted("disklessset-serve"), unwanted("disklessset"));
     assert!(
-        others.0.contains("hyper") && others.1.contains("clap"),
+        others.0.contains("tokio") && others.1.contains("clap"),
         "where they are, they are seen: {others:?}"
     );
 }

@@ -5,6 +5,7 @@ mod arguments;
 mod boot_line;
 mod configuration;
 mod exports;
+mod http_request;
 mod image_record;
 mod initramfs;
 mod installations;
@@ -42,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     target("boot_line", boot_line::run),
     target("configuration", configuration::run),
     target("exports", exports::run),
+    target("http_request", http_request::run),
     target("image_record", image_record::run),
     // Decompressors have windows.
     Target { longest: 16384, memory: 256, ..target("initramfs", initramfs::run) },
