@@ -10,5 +10,6 @@ mod menu;
 mod names;
 mod nodes;
 mod reference;
+mod serve;
 mod together;
 mod words;

@@ -52,6 +52,7 @@ pub(crate) mod registry;
 mod reliability;
 mod repo_server;
 mod security;
+mod serving_many;
 mod signing;
 pub(crate) mod small;
 mod tar_archives;

@@ -76,13 +76,14 @@ fn end_of_quote(text: &str) -> usize {
     text.len()
 }
 
-/// Counts what may open a list or a mapping, whether or not it does: a bracket that does not follow a word. Text in quotes
-/// is counted too, because telling it apart needs the very scanner this is to spare.
+/// Counts what may open a list or a mapping, whether or not it does: a bracket that does not follow a word, and is not closed at once.
+/// Text in quotes is counted too, because telling it apart needs the very scanner this is to spare.
 fn line_of_one_too_many(text: &str) -> Option<usize> {
     let mut before = b'\n';
     let mut opened = 0;
     for (at, byte) in text.bytes().enumerate() {
-        if matches!(byte, b'[' | b'{') && !before.is_ascii_alphanumeric() {
+        let closed_at_once = matches!(text.as_bytes().get(at..at + 2), Some(b"[]" | b"{}"));
+        if matches!(byte, b'[' | b'{') && !before.is_ascii_alphanumeric() && !closed_at_once {
             opened += 1;
         }
         if opened > MOST_OPENED {
@@ -131,6 +132,16 @@ mod tests {
         assert!(!told.contains("j9T") && told.len() < 200, "{told:?}");
         let told = from_str::<std::collections::BTreeMap<String, u8>>("a: b\n").unwrap_err();
         assert!(told.contains("\"b\""), "{told:?}");
+    }
+
+    #[test]
+    fn many_empty_mappings_are_fine() {
+        let text: String = (0..5000).map(|number| format!("n{number}: {{}}\n")).collect();
+        assert!(from_str::<Value>(&text).is_ok());
+        let started = std::time::Instant::now();
+        let hostile = format!("{}{}", "[".repeat(MOST_OPENED), "[], {}, ".repeat(40_000));
+        assert!(from_str::<Value>(&hostile).is_err());
+        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
     }
 
     #[test]

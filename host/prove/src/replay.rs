@@ -38,11 +38,13 @@ fn asked(path: &str, agent: &str, status: u16) -> RequestReport {
         peer: ([127, 0, 0, 1], 1).into(),
         method: "GET".into(),
         path: path.into(),
+        file: path.into(),
         agent: agent.into(),
         host: "10.0.2.2".into(),
         status,
         bytes: 1,
         transfer: Transfer::Complete,
+        took: Duration::ZERO,
         problem: None,
     }
 }

@@ -1,13 +1,33 @@
-//! The embedded boot server: the HTTP tree, served as an unprivileged web server would serve it.
+//! The boot server: the directories that nodes fetch from, served as an unprivileged web server would serve them.
 //!
-//! It runs as root, so it looks at the mode bits itself: what Apache or nginx could not read is
-//! 403 here too, and a boot that works here works there. It knows nothing of images or proofs; a
-//! caller who wants to know what was fetched passes an [`Observer`].
+//! Even as root it looks at the mode bits itself: what Apache or nginx could not read is 403 here too, and a boot that
+//! works here works there. It changes nothing, and knows of images no more than their files tell; a caller who wants
+//! to know what was fetched passes an [`Observer`].
+//!
+//! HTTP is GET and HEAD alone, so that there are no bodies to be read and files go out by `sendfile`.
 
-mod counted;
-mod files;
+mod access_log;
+mod answer;
+mod connection;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+mod limits;
+mod privileges;
+mod report;
+mod request;
+mod send;
 mod server;
+mod sockets;
+mod station;
+mod tftp;
 mod tree;
 
-pub use server::{Observer, RequestReport, Transfer, serve};
-pub use tree::{HIDDEN_FILE, OpenError, ServedTree};
+pub use access_log::{AccessLog, Writing};
+pub use limits::Limits;
+pub use privileges::{PrivilegesError, give_up_root};
+pub use report::{Observer, RequestReport, Transfer};
+pub use server::{Server, serve};
+pub use sockets::{ListenError, Sockets};
+pub use station::run;
+pub use tree::{HIDDEN_FILE, OpenError, ServedPlaces, ServedTree};

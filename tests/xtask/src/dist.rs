@@ -16,7 +16,12 @@ const TMPFILES_DIR: &str = "usr/lib/tmpfiles.d";
 /// Where systemd looks for units of programs.
 const UNITS_DIR: &str = "usr/lib/systemd/system";
 /// The units. None is started by being there.
-const UNITS: [&str; 2] = ["disklessset-mirror.service", "disklessset-mirror.timer"];
+const UNITS: [&str; 4] = [
+    "disklessset-mirror.service",
+    "disklessset-mirror.timer",
+    "disklessset-serve.service",
+    "disklessset-serve.socket",
+];
 /// The variable that lets a test install what it has built already: `dev` for a debug build.
 const PROFILE: &str = "DISKLESSSET_DIST_PROFILE";
 

@@ -1,6 +1,6 @@
 //! The commands of the host, one a file: each has its part of the clap tree and its request, which the menu makes too.
 //!
-//! Completions, man pages and `serve` have their place here once they are there.
+//! Completions and man pages have their place here once they are there.
 
 pub(crate) mod action;
 pub(crate) mod apply;
@@ -30,6 +30,7 @@ pub(crate) mod rebuild;
 mod registry_options;
 pub(crate) mod release;
 pub(crate) mod remove;
+pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod tag;
 pub(crate) mod verify;
@@ -63,6 +64,7 @@ pub(crate) fn all() -> Vec<Command> {
         push::command(),
         pull::command(),
         mirror::command(),
+        serve::command(),
         clean::command(),
         clear::command(),
         kernel::command(),
@@ -98,6 +100,7 @@ pub(crate) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
         "tag" => boxed(tag::request(matches)),
         "prune" => boxed(prune::request(matches)),
         "mirror" => boxed(mirror::request(matches)),
+        "serve" => boxed(Ok(serve::request(matches))),
         "push" => boxed(push::request(matches)),
         "pull" => boxed(pull::request(matches)),
         "clean" => boxed(clean::request(matches)),

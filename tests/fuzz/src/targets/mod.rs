@@ -5,9 +5,11 @@ mod arguments;
 mod boot_line;
 mod configuration;
 mod exports;
+mod http_request;
 mod image_record;
 mod initramfs;
 mod installations;
+mod inventory;
 mod journal;
 mod manifest;
 mod module_file;
@@ -41,10 +43,18 @@ pub const TARGETS: &[Target] = &[
     target("boot_line", boot_line::run),
     target("configuration", configuration::run),
     target("exports", exports::run),
+    target("http_request", http_request::run),
     target("image_record", image_record::run),
     // Decompressors have windows.
     Target { longest: 16384, memory: 256, ..target("initramfs", initramfs::run) },
     target("installations", installations::run),
+    target("inventory_ansible", inventory::ansible),
+    target("inventory_csv", inventory::csv),
+    target("inventory_dnsmasq", inventory::dnsmasq),
+    target("inventory_ethers", inventory::ethers),
+    target("inventory_warewulf", inventory::warewulf),
+    target("inventory_xcat", inventory::xcat),
+    target("inventory_yaml", inventory::yaml),
     target("journal", journal::run),
     target("manifest", manifest::run),
     Target { longest: 16384, ..target("module_file", module_file::run) },

@@ -4,6 +4,7 @@ mod clean;
 mod modules;
 mod program;
 mod samples;
+mod serve;
 mod trees;
 
 pub(crate) use program::peak;
@@ -26,11 +27,13 @@ pub(crate) enum Subject {
     Trees,
     /// Cleaning images whose creation crashed.
     Clean,
+    /// Serving a file to many readers.
+    Serve,
 }
 
 impl Subject {
     /// All, in the order they are measured.
-    pub(crate) const ALL: [Self; 4] = [Self::Program, Self::Modules, Self::Trees, Self::Clean];
+    pub(crate) const ALL: [Self; 5] = [Self::Program, Self::Modules, Self::Trees, Self::Clean, Self::Serve];
 
     /// The name on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -39,6 +42,7 @@ impl Subject {
             Self::Modules => "modules",
             Self::Trees => "trees",
             Self::Clean => "clean",
+            Self::Serve => "serve",
         }
     }
 }
@@ -74,5 +78,6 @@ pub(crate) fn task(subjects: &[Subject], strictness: Strictness) -> Result<(), F
         Subject::Modules => modules::task(strictness),
         Subject::Trees => trees::task(strictness),
         Subject::Clean => clean::task(strictness),
+        Subject::Serve => serve::task(strictness),
     })
 }

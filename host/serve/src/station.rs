@@ -1,0 +1,48 @@
+//! The server as a process of its own: a runtime, until a signal comes.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+use sd_notify::NotifyState;
+use tokio::net::unix::pipe;
+
+use crate::limits::Limits;
+use crate::report::Observer;
+use crate::server::Server;
+use crate::sockets::Sockets;
+use crate::tftp;
+use crate::tree::ServedTree;
+
+/// Serves `tree` on `sockets` until `stop`, a pipe, is readable. systemd is told when it begins and ends, if it wants to know.
+///
+/// # Errors
+/// When there can be no threads, or a socket fails for good.
+pub fn run(
+    sockets: Sockets,
+    tree: ServedTree,
+    observer: Arc<dyn Observer>,
+    stop: BorrowedFd<'_>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_io().enable_time().build()?;
+    runtime.block_on(async {
+        let stop = pipe::Receiver::from_owned_fd(stop.try_clone_to_owned()?)?;
+        let stopped = async {
+            // One that cannot be watched ends the server rather than making it immortal.
+            let _ = stop.readable().await;
+            tell_systemd(&[NotifyState::Stopping]);
+        };
+        for server in tftp::servers(sockets.tftp, &tree, &observer).await? {
+            // It ends with the runtime: loaders are small, and nodes ask again.
+            tokio::spawn(server.serve());
+        }
+        let server = Server::new(tree, observer, Limits::of_this_process());
+        tell_systemd(&[NotifyState::Ready]);
+        server.run(sockets.http, stopped).await
+    })
+}
+
+/// Nothing depends on it where systemd did not start this process.
+fn tell_systemd(states: &[NotifyState<'_>]) {
+    let _ = sd_notify::notify(states);
+}

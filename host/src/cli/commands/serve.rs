@@ -1,0 +1,138 @@
+//! `serve`: the boot server over what nodes fetch.
+
+use crate::{
+    cli::request::{Effect, Request, Session},
+    failure,
+    serve::{self, AccessLog, ListenError, ServedPlaces, ServedTree, Sockets},
+    system::{interrupt, layout::Layout},
+};
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use disklessset_plugin_api::{Error, ErrorKind, Result};
+use std::{io::ErrorKind as Io, net::SocketAddr, sync::Arc};
+
+/// Where boot files of nodes and pools are, in the directory that boot files are relative to.
+const BOOT: &str = "boot";
+/// Where boot loaders are, beside them.
+const LOADERS: &str = "loaders";
+/// systemd sets it where what is printed goes to the journal, which has its own times.
+const JOURNAL: &str = "JOURNAL_STREAM";
+
+pub(crate) fn command() -> Command {
+    Command::new("serve")
+        .about("Serve what nodes fetch over HTTP")
+        .long_about(
+            "Serve what nodes fetch over HTTP: images, kernels, versions and boot files, read-only.\n\n\
+             It runs until SIGTERM or CTRL+C. Started by root, it opens its ports and becomes the user nobody. Each request is a line \
+             on standard output. The unit disklessset-serve.socket does the same as a service.",
+        )
+        .arg(
+            Arg::new("listen")
+                .long("listen")
+                .value_name("ADDR:PORT")
+                .value_parser(value_parser!(SocketAddr))
+                .action(ArgAction::Append)
+                .help("Listen on this address, such as 10.0.0.1:80 or [::1]:8080 [default: port 80 of all addresses]"),
+        )
+        .arg(
+            Arg::new("tftp")
+                .long("tftp")
+                .action(ArgAction::SetTrue)
+                .help("Give boot loaders over TFTP too: the files of loaders/, on port 69 of the same addresses"),
+        )
+}
+
+pub(crate) fn request(matches: &ArgMatches) -> Serve {
+    Serve {
+        listen: matches.get_many("listen").into_iter().flatten().copied().collect(),
+        tftp: matches.get_flag("tftp"),
+    }
+}
+
+/// Serves until a signal comes.
+pub(crate) struct Serve {
+    listen: Vec<SocketAddr>,
+    tftp: bool,
+}
+
+impl Request for Serve {
+    fn effect(&self) -> Effect {
+        Effect::Reads
+    }
+
+    fn plan(&self, _session: &Session) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
+        let layout = session.site.layout();
+        let root = layout.http_root();
+        let tree = ServedTree::new(&root).map_err(|cause| no_root(&root, &cause))?;
+        let tree = tree.limited_to(places(layout, &root));
+        let sockets = self.sockets()?;
+        serve::give_up_root().map_err(failure::of)?;
+        interrupt::install()?;
+        let stop = interrupt::poll_fd().ok_or_else(|| Error::failed("cannot wait for signals"))?;
+        let with_time = std::env::var_os(JOURNAL).is_none();
+        let (log, writing) = AccessLog::start(std::io::stdout(), with_time, tree.clone())?;
+        let addresses: Vec<String> = sockets.http_addresses().iter().map(SocketAddr::to_string).collect();
+        session.output.say(&format!("serving {root} on {}", addresses.join(", ")));
+        let served = serve::run(sockets, tree, Arc::new(log), stop);
+        writing.end();
+        // A signal is how a server ends.
+        interrupt::reset();
+        served.map_err(|cause| Error::failed("the boot server failed").because(cause))
+    }
+}
+
+impl Serve {
+    fn sockets(&self) -> Result<Sockets> {
+        let mut sockets = Sockets::handed_over()
+            .map_err(|cause| Error::failed("a socket from systemd cannot be used").because(cause))?;
+        if sockets.is_empty() || !self.listen.is_empty() {
+            sockets.listen(&self.listen).map_err(explained)?;
+        }
+        if self.tftp && sockets.tftp.is_empty() {
+            sockets.listen_for_tftp().map_err(explained)?;
+        }
+        Ok(sockets)
+    }
+}
+
+/// The directories that nodes fetch from, as far as they are below the root of the server.
+fn places(layout: &Layout, root: &Utf8Path) -> ServedPlaces {
+    let below = |directory: Utf8PathBuf| directory.strip_prefix(root).ok().map(Utf8Path::to_owned);
+    let loaders = layout.served_base().join(LOADERS);
+    let boot = layout.served_base().join(BOOT);
+    let directories = [layout.images_dir(), layout.kernels_dir(), boot, loaders.clone()];
+    let places =
+        ServedPlaces::only(directories.into_iter().filter_map(below).collect(), below(layout.oci_dir()));
+    match below(loaders) {
+        Some(loaders) => places.with_loaders(loaders),
+        None => places,
+    }
+}
+
+fn no_root(root: &Utf8Path, cause: &std::io::Error) -> Error {
+    match cause.kind() {
+        Io::NotFound => Error::failed(format!("there is no directory {root} to serve"))
+            .hint("create an image first: that makes it"),
+        _ => Error::failed(format!("cannot open {root}: {cause}")),
+    }
+}
+
+fn explained(error: ListenError) -> Error {
+    let port = error.address.port();
+    let line = |kind, why: &str| Error::new(kind, format!("{error}: {why}"));
+    match error.source.kind() {
+        Io::AddrInUse => line(ErrorKind::FAILED, "the port is in use")
+            .hint(format!("who has it: ss -lntup 'sport = :{port}'; another port: --listen ADDR:PORT")),
+        Io::PermissionDenied => line(ErrorKind::REFUSED, "that needs root").hint(
+            "as root, with a port from 1024 on (--listen 0.0.0.0:8080), or: systemctl enable --now disklessset-serve.socket",
+        ),
+        Io::AddrNotAvailable => {
+            line(ErrorKind::FAILED, "this server has no such address").hint("its addresses: ip address")
+        }
+        _ => line(ErrorKind::FAILED, &error.source.to_string()),
+    }
+}

@@ -1,0 +1,95 @@
+//! `cargo xtask bench serve`: a root image for many readers at once, beside nginx as Debian configures it.
+
+mod readers;
+mod servers;
+
+use camino::Utf8Path;
+
+use super::Installed;
+use super::samples::{Demands, Samples, Strictness};
+use crate::failure::{self, Failure};
+use crate::say;
+use readers::read;
+use servers::{Kind, Served};
+
+/// Rounds, each with both servers.
+const RUNS: usize = 5;
+/// How many read at once.
+const READERS: [usize; 3] = [1, 64, 1000];
+/// The file: that of a node, and one for a bench among tests.
+const FILE_MIB: (u64, u64) = (500, 64);
+/// What all readers of a round get at the most: what they get of the file is less, the more they are.
+const ROUND_MIB: (u64, u64) = (4000, 512);
+/// At least so much of nginx's speed.
+const SPEED: f64 = 1.0;
+/// At most so many times nginx's processor time.
+const PROCESSOR: f64 = 2.0;
+/// At most so much memory.
+const MEMORY_MIB: f64 = 64.0;
+
+/// Builds with optimisation, measures, prints, compares with what was demanded.
+pub(super) fn task(strictness: Strictness) -> Result<(), Failure> {
+    if !Utf8Path::new(servers::NGINX).exists() {
+        say::note("there is no nginx to compare with: left out");
+        return Ok(());
+    }
+    let (file_mib, round_mib) = match strictness {
+        Strictness::Fails => (FILE_MIB.0, ROUND_MIB.0),
+        Strictness::Told => (FILE_MIB.1, ROUND_MIB.1),
+    };
+    let installed = Installed::build()?;
+    let root = installed.place.join("root");
+    servers::place_file(&root, file_mib).map_err(failure::file("write the file in", &root))?;
+    let ours = Served::start(Kind::Ours, &installed.built.program, &root)?;
+    let nginx = Served::start(Kind::Nginx, &installed.built.program, &root)?;
+    let mut demands = Demands::default();
+    for count in READERS {
+        say::step(&format!("{count} readers of a file of {file_mib} MiB"));
+        let each = (round_mib << 20) / count as u64;
+        let (mut speed, mut processor) = (Vec::new(), Vec::new());
+        for _ in 0..RUNS {
+            let theirs = Round::of(&nginx, count, each.min(file_mib << 20))?;
+            let own = Round::of(&ours, count, each.min(file_mib << 20))?;
+            say::note(&format!("disklessset {own}, nginx {theirs}"));
+            speed.push(own.bytes_per_second() / theirs.bytes_per_second());
+            processor.push(own.processor / theirs.processor);
+        }
+        let (speed, processor) = (Samples::of(speed), Samples::of(processor));
+        let holds = speed.median() >= SPEED;
+        demands.check("speed, of nginx's", &speed, &format!("at least {SPEED}"), holds);
+        let holds = processor.median() <= PROCESSOR;
+        demands.check("processor time, of nginx's", &processor, &format!("at most {PROCESSOR}"), holds);
+    }
+    let memory = ours.peak_mib()?;
+    demands.check("memory in MiB", &memory, &format!("at most {MEMORY_MIB}"), memory <= MEMORY_MIB);
+    demands.verdict(strictness)
+}
+
+/// What one server needed for all readers.
+struct Round {
+    bytes: u64,
+    seconds: f64,
+    processor: f64,
+}
+
+impl Round {
+    fn of(server: &Served, readers: usize, each: u64) -> Result<Self, Failure> {
+        let before = server.processor_seconds()?;
+        let seconds = read(server.address(), servers::PATH, readers, each)?;
+        let processor = server.processor_seconds()? - before;
+        Ok(Self { bytes: each * readers as u64, seconds, processor })
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "a few gigabytes")]
+    fn bytes_per_second(&self) -> f64 {
+        self.bytes as f64 / self.seconds
+    }
+}
+
+impl std::fmt::Display for Round {
+    #[allow(clippy::cast_precision_loss, reason = "a few gigabytes")]
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let of_a_gigabyte = self.processor / (self.bytes as f64 / 1e9);
+        write!(f, "{:.0} MB/s with {of_a_gigabyte:.3} s a GB", self.bytes_per_second() / 1e6)
+    }
+}
