@@ -1,5 +1,6 @@
 //! Images booted in virtual machines through their own boot files: one at a time, under emulation where need be.
 
+mod console;
 mod dnf;
 mod erofs;
 mod livenet;
@@ -9,4 +10,5 @@ mod os_images;
 mod pools;
 mod rack_cache;
 mod ramdisk;
+mod uefi;
 mod versions;

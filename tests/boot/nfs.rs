@@ -97,7 +97,7 @@ fn world() -> &'static World {
 }
 
 /// A root with the same layout and nothing that boots: enough where nothing is meant to.
-fn empty_world() -> TestRoot {
+pub(super) fn empty_world() -> TestRoot {
     let root = TestRoot::bare();
     lay_out(&root, "1.0");
     let kernels = root.image_dir("base").parent().unwrap().with_file_name("kernels");
@@ -121,7 +121,7 @@ fn prove(root: &TestRoot, args: &[&str]) -> Outcome {
 }
 
 #[track_caller]
-fn nothing_held(root: &TestRoot) {
+pub(super) fn nothing_held(root: &TestRoot) {
     let mut mounted = facts::mount_points().unwrap();
     mounted.retain(|point| point.starts_with(root.path()));
     assert!(mounted.is_empty(), "mounted: {mounted:?}");
@@ -129,7 +129,7 @@ fn nothing_held(root: &TestRoot) {
 }
 
 /// Whether process `pid` is there and not merely waiting to be reaped.
-fn runs(pid: i32) -> bool {
+pub(super) fn runs(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }

@@ -63,8 +63,14 @@ impl Terminal {
     /// Presses CTRL+C.
     #[track_caller]
     pub fn interrupt(&mut self) {
-        let pressed = self.session.send_control('c').and_then(|()| self.session.flush());
-        pressed.unwrap_or_else(|cause| panic!("cannot press CTRL+C: {cause}"));
+        self.press_control('c');
+    }
+
+    /// Presses CTRL with another key.
+    #[track_caller]
+    pub fn press_control(&mut self, key: char) {
+        let pressed = self.session.send_control(key).and_then(|()| self.session.flush());
+        pressed.unwrap_or_else(|cause| panic!("cannot press CTRL+{key}: {cause}"));
     }
 
     /// Does something last and waits for the end: what was shown since the last text that was waited for, and the exit

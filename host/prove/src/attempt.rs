@@ -2,16 +2,18 @@
 
 use std::io::Write;
 use std::process::ChildStdin;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use super::Candidate;
 use super::boot_file::BootFile;
 use super::evidence::End;
-use super::machine::{MachineSpec, Subnet, peak_memory};
+use super::machine::{MachineSpec, peak_memory};
 use super::report::{FailedMachine, ProveError, ProveEvent, ProvenMachine};
 use super::request::Mebibytes;
 use super::site::{Served, Site, SiteEvent, SiteMachine};
+use super::subnet::Subnet;
+use super::visit::{VisitedConsole, Visitor};
 use super::watch::{Verdict, Watch};
 
 /// How often time-outs and interruptions are looked at.
@@ -73,7 +75,8 @@ pub(super) struct MachineExit {
     pub(super) lacks_rom: bool,
 }
 
-/// Runs all machines at once, each to its end; those that are up run on until the last is decided.
+/// Runs all machines at once, each to its end; those that are up run on until the last is decided. A machine that came up
+/// alone can be visited then.
 ///
 /// Gives their ends in the order of `trials`; their watches hold what was seen.
 ///
@@ -84,6 +87,7 @@ pub(super) fn run(
     spec: &MachineSpec,
     served: Served,
     timeout: Duration,
+    visitor: Option<&mut Visitor<'_>>,
     stop: &dyn Fn() -> bool,
     on_event: &mut dyn FnMut(ProveEvent),
 ) -> Result<Vec<MachineExit>, ProveError> {
@@ -122,6 +126,12 @@ pub(super) fn run(
         }
         for one in &mut tries {
             one.judge(at, timeout);
+        }
+    }
+    if let (Some(visitor), [one]) = (visitor, &mut tries[..]) {
+        one.visited_by(visitor, &told)?;
+        if stop() {
+            return Err(ProveError::Interrupted);
         }
     }
     let ended = tries.into_iter().map(Try::close).collect();
@@ -191,6 +201,26 @@ impl<'a> Try<'a> {
         let lacks_rom = end.lacks_rom();
         let end = Err(End::Exited(end.describe()));
         self.ended = Some(MachineExit { end, qemu_peak: self.peak, lacks_rom });
+    }
+
+    /// Has it visited, if it is up.
+    fn visited_by(
+        &mut self,
+        visitor: &mut Visitor<'_>,
+        told: &Receiver<SiteEvent>,
+    ) -> Result<(), ProveError> {
+        let (Some(MachineExit { end: Ok(()), .. }), Some(machine)) = (&self.ended, &mut self.machine) else {
+            return Ok(());
+        };
+        let visit = ProveError::io("go on with the visit of the console");
+        // Who visits must be able to go, whatever the machine does with what was typed.
+        if let Err(error) = rustix::io::ioctl_fionbio(&machine.input, true) {
+            return Err(visit(error.into()));
+        }
+        let Candidate { node, log, .. } = &mut self.trial.candidate;
+        let login_line = self.trial.watch.login_line.as_deref().unwrap_or_default();
+        let input = &mut machine.input;
+        visitor(&mut VisitedConsole { node, login_line, input, told, log, unsent: Vec::new() }).map_err(visit)
     }
 
     fn close(mut self) -> MachineExit {

@@ -6,6 +6,8 @@ use super::cause::FlatOverlay;
 
 /// Where the entry script lies on the boot server: in memory only.
 pub(super) const ENTRY_PATH: &str = ".disklessset/prove.ipxe";
+/// Where iPXE lies on the boot server for a firmware that fetches it: in memory only.
+pub(super) const LOADER_PATH: &str = ".disklessset/ipxe.efi";
 /// Where another text for a boot file lies: in memory only.
 pub(super) const OTHER_BOOT_FILE: &str = ".disklessset/boot.ipxe";
 /// Printed by the entry script when the boot file's commands failed.

@@ -185,7 +185,7 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FirmwareWithoutNetwork { line } => {
-                write!(f, "iPXE got no network{}", said(line))
+                write!(f, "the firmware or iPXE got no network{}", said(line))
             }
             Self::NotServed { file, path, status: 404, .. } => write!(
                 f,

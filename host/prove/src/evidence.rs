@@ -69,6 +69,13 @@ const MEMORY: [&str; 7] = [
     "Cannot allocate memory",
     "Initramfs unpacking failed: write error",
 ];
+/// A firmware's words for having nothing to boot from.
+const NO_BOOT: [&str; 4] = [
+    "No bootable device",
+    "No more network devices",
+    "BdsDxe: No bootable option or device was found",
+    "UEFI Interactive Shell v",
+];
 const NETWORK: [&str; 6] = [
     "Could not get carrier",
     "no carrier detected",
@@ -212,7 +219,7 @@ impl Evidence {
             first(&mut self.gave_up, line);
             return true;
         }
-        line.contains("No bootable device") || line.contains("No more network devices")
+        any(line, &NO_BOOT)
     }
 
     /// The likely cause, the most telling evidence first.

@@ -1,14 +1,16 @@
 //! The boot proof: an image is booted in throw-away virtual machines as nodes would boot it.
 //!
-//! Real iPXE on a machine's network card takes an address, chains to the image's own `boot.ipxe`
+//! Real iPXE, on a machine's network card or fetched by its UEFI, takes an address, chains to the image's own `boot.ipxe`
 //! and fetches over HTTP what that names, from a server that refuses what an unprivileged one could
 //! not read. An NFS root is mounted from a server that is started for the proof. It is proven when the
 //! serial console shows a login prompt and the image's system is up, on every machine.
 //!
 //! ```text
-//! request ─┬─ boot_file ─ nfs_root ─ exported    which trees, whether changes stay
+//! request ─┬─ tools                             what the server must have
+//!          ├─ boot_file ─ nfs_root ─ exported    which trees, whether changes stay
 //!          ├─ probe (does KVM work?)
 //!          └─ attempt ─┬─ site ─┬─ network       namespace of one thread
+//!                      │        ├─ dhcp          for UEFI; a BIOS has QEMU's own network
 //!                      │        ├─ serve         boot files over HTTP
 //!                      │        ├─ nfs_server    trees over NFS, in mounts of its own
 //!                      │        └─ machine …     QEMU, one a node
@@ -23,9 +25,12 @@ mod boot_file;
 mod cause;
 mod child;
 mod console;
+mod dhcp;
 mod evidence;
 mod exported;
+mod firmware;
 mod machine;
+mod memory;
 mod network;
 mod nfs_root;
 mod nfs_server;
@@ -36,6 +41,9 @@ mod replay;
 mod report;
 mod request;
 mod site;
+mod subnet;
+mod tools;
+mod visit;
 mod watch;
 
 use std::fs::File;
@@ -44,25 +52,27 @@ use std::io::Write;
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use cause::{Cause, FlatOverlay, NeededFile};
+pub use firmware::{Firmware, UnknownFirmware};
+pub use memory::NeededMemory;
 pub use node::{BadNodeName, NodeName};
 pub use report::{
     FailedMachine, Failure, Proof, ProveError, ProveEvent, ProvenMachine, Stage, Timeline, UsedAccelerator,
 };
 pub use request::{Accelerator, Mebibytes, ProveRequest};
+pub use visit::{FromConsole, VisitedConsole, Visitor};
 
 use attempt::Trial;
-use boot_file::{BootFile, ENTRY_PATH, OTHER_BOOT_FILE, entry_script};
+use boot_file::{BootFile, ENTRY_PATH, LOADER_PATH, OTHER_BOOT_FILE, entry_script};
 use disklessset_core::needs;
 use disklessset_core::system::{FileError, atomic_file, files};
 use disklessset_serve::ServedTree;
-use machine::{MachineSpec, Processor, Subnet};
+use machine::{MachineSpec, Processor};
 use nfs_root::NfsRoot;
 use nfs_server::Ganesha;
 use probe::Answer;
 use site::{Served, Trees};
-
-/// Missed before QEMU starts, or by its words.
-const NETWORK_ROM: &str = "iPXE for QEMU's network card";
+use subnet::Subnet;
+use tools::{FirmwareTools, Tools};
 
 /// A node that is to be proven, and where its console is kept.
 struct Candidate {
@@ -84,16 +94,28 @@ pub fn prove(
     stop: &dyn Fn() -> bool,
     on_event: &mut dyn FnMut(ProveEvent),
 ) -> Result<Proof, ProveError> {
+    prove_and_visit(request, None, stop, on_event)
+}
+
+/// As [`prove`], and has the machine visited when it is up. No time limit holds for the visit.
+///
+/// # Errors
+/// As [`prove`]; and [`ProveError::SeveralToVisit`] when several machines are to boot.
+pub fn prove_and_visit(
+    request: &ProveRequest,
+    mut visitor: Option<&mut Visitor<'_>>,
+    stop: &dyn Fn() -> bool,
+    on_event: &mut dyn FnMut(ProveEvent),
+) -> Result<Proof, ProveError> {
+    if visitor.is_some() && request.machines() > 1 {
+        return Err(ProveError::SeveralToVisit);
+    }
     if !rustix::process::geteuid().is_root() {
         return Err(ProveError::NotRoot);
     }
-    let program = machine::find_qemu()
-        .ok_or(ProveError::MissingTool { tool: "qemu-system-x86_64", package: "qemu-system-x86" })?;
-    if needs::found(&needs::IPXE).is_none() {
-        return Err(ProveError::MissingTool { tool: NETWORK_ROM, package: "ipxe-qemu" });
-    }
+    let Tools { qemu: program, firmware: firmware_tools } = Tools::find(request.firmware)?;
     let boot_file = read_boot_file(request)?;
-    let served = served(request, &boot_file)?;
+    let served = served(request, &boot_file, firmware_tools)?;
     let mut pending = candidates(request)?;
     let mut answer = choose(request, &program, &boot_file, stop, on_event);
     if stop() {
@@ -113,11 +135,15 @@ pub fn prove(
         };
         let (accelerator, cpus) = (spec.accelerator, spec.cpus);
         let nodes = pending.iter().map(|candidate| candidate.node.clone()).collect();
-        on_event(ProveEvent::Started { accelerator, reason: answer.reason.clone(), cpus, nodes });
+        let (firmware, memory) = (request.firmware, request.memory);
+        let reason = answer.reason.clone();
+        on_event(ProveEvent::Started { firmware, memory, accelerator, reason, cpus, nodes });
         let mut trials: Vec<Trial> =
             pending.into_iter().map(|candidate| Trial::new(candidate, &boot_file)).collect();
         let timeout = request.time_for_a_try();
-        let ended = match attempt::run(&mut trials, &spec, served.clone(), timeout, stop, on_event) {
+        let visitor = visitor.as_deref_mut();
+        let run = attempt::run(&mut trials, &spec, served.clone(), timeout, visitor, stop, on_event);
+        let ended = match run {
             // Rare, and not known to be the image's doing.
             Err(ProveError::NfsServerEnded { end }) if retries > 0 => {
                 retries -= 1;
@@ -133,7 +159,7 @@ pub fn prove(
         let mut failed = Vec::new();
         for (trial, ended) in trials.into_iter().zip(ended) {
             if ended.lacks_rom {
-                return Err(ProveError::MissingTool { tool: NETWORK_ROM, package: "ipxe-qemu" });
+                return Err(tools::missing(&needs::IPXE));
             }
             match ended.end {
                 Ok(()) => machines.push(trial.proven(ended.qemu_peak)),
@@ -142,8 +168,16 @@ pub fn prove(
         }
         machines.sort_by_key(|machine| request.nodes.iter().position(|node| *node == machine.node));
         if failed.is_empty() {
-            let (memory, accelerator_reason) = (request.memory, answer.reason);
-            return Ok(Proof { accelerator, accelerator_reason, memory, cpus, machines, failed_tries });
+            let accelerator_reason = answer.reason;
+            return Ok(Proof {
+                firmware,
+                accelerator,
+                accelerator_reason,
+                memory,
+                cpus,
+                machines,
+                failed_tries,
+            });
         }
         let all = |test: fn(&Cause) -> bool| failed.iter().all(|(_, machine)| test(&machine.cause));
         let newer = all(|cause| matches!(cause, Cause::ProcessorTooOld { .. }))
@@ -156,7 +190,7 @@ pub fn prove(
         } else {
             let came_up = machines.into_iter().map(|machine| machine.node).collect();
             let machines = failed.into_iter().map(|(_, machine)| machine).collect();
-            let failure = Failure { machines, came_up, accelerator, failed_tries };
+            let failure = Failure { machines, came_up, firmware, accelerator, failed_tries };
             return Err(ProveError::Failed(Box::new(failure)));
         }
         pending = Vec::new();
@@ -169,6 +203,14 @@ pub fn prove(
             answer = after_failure(answer);
         }
     }
+}
+
+/// The memory that the image of `request` is expected to need, by its files.
+///
+/// # Errors
+/// When its boot file or one of these files is not there.
+pub fn needed_memory(request: &ProveRequest) -> Result<NeededMemory, ProveError> {
+    NeededMemory::of(&read_boot_file(request)?, &request.http_root)
 }
 
 /// A candidate for another try, for a reason that is told.
@@ -184,13 +226,24 @@ fn again(
 }
 
 /// What the machines are served; looks for all that is missing before anything starts.
-fn served(request: &ProveRequest, boot_file: &BootFile) -> Result<Served, ProveError> {
+fn served(
+    request: &ProveRequest,
+    boot_file: &BootFile,
+    firmware: FirmwareTools,
+) -> Result<Served, ProveError> {
     let files = ServedTree::new(&request.http_root)
         .map_err(ProveError::io(format!("open {}", request.http_root)))?
         .with_file(ENTRY_PATH, entry_script(request.served_boot_path()));
     let files = match &request.boot_text {
         Some(text) => files.with_file(OTHER_BOOT_FILE, text.clone()),
         None => files,
+    };
+    let files = match &firmware {
+        FirmwareTools::Bios => files,
+        FirmwareTools::Uefi(tools) => {
+            let ipxe = std::fs::read(&tools.ipxe).map_err(ProveError::io(format!("read {}", tools.ipxe)))?;
+            files.with_file(LOADER_PATH, ipxe)
+        }
     };
     let unsupported = |cause: nfs_root::NfsRootError| ProveError::Unsupported { what: cause.to_string() };
     let nfs_root = NfsRoot::parse(boot_file.root.as_deref().unwrap_or_default()).map_err(unsupported)?;
@@ -210,7 +263,7 @@ fn served(request: &ProveRequest, boot_file: &BootFile) -> Result<Served, ProveE
         None if request.nodes.is_empty() => None,
         None => return Err(ProveError::NodesNotNamed),
     };
-    Ok(Served { files, trees })
+    Ok(Served { files, firmware, trees })
 }
 
 fn candidates(request: &ProveRequest) -> Result<Vec<Candidate>, ProveError> {

@@ -10,12 +10,12 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::sys::signal::Signal;
 
-use super::boot_file::ENTRY_PATH;
 use super::child::{LastWords, dies_with_this_thread};
 use super::node::NodeName;
 use super::report::UsedAccelerator;
 use super::request::Mebibytes;
-use disklessset_core::needs;
+use super::subnet::{Subnet, dotted};
+use super::tools::{FirmwareTools, UefiTools};
 
 /// The machine to start.
 #[derive(Debug, Clone)]
@@ -42,39 +42,10 @@ pub(super) enum Processor {
 /// What the machine starts with.
 #[derive(Debug, Clone)]
 pub(super) enum Boot {
-    /// iPXE on its network card, as a node, on a network of its own.
-    Network { node: NodeName, subnet: Subnet },
+    /// Its network card, as a node, on a network of its own.
+    Network { node: NodeName, subnet: Subnet, firmware: FirmwareTools },
     /// A kernel alone, which can only panic: for probing.
     Kernel(Utf8PathBuf),
-}
-
-/// The user network of one machine: 10.0.N.0/24, in which this server is 10.0.N.2. By the address a request names the
-/// server with, the machine that asks is known; all of them come from the same loopback.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Subnet(u8);
-
-impl Subnet {
-    /// QEMU's own choice.
-    const FIRST: u8 = 2;
-    /// How many machines can have one.
-    pub(super) const MOST: usize = 64;
-
-    /// The network of the machine with that place in the order; none beyond [`Subnet::MOST`].
-    pub(super) fn of(machine: usize) -> Option<Self> {
-        let offset = u8::try_from(machine).ok().filter(|_| machine < Self::MOST)?;
-        Some(Self(Self::FIRST + offset))
-    }
-
-    /// The place in the order of the machine that calls this server `host` (with or without a port).
-    pub(super) fn machine_calling(host: &str) -> Option<usize> {
-        let third = host.split(':').next()?.strip_prefix("10.0.")?.strip_suffix(".2")?;
-        usize::from(third.parse::<u8>().ok()?).checked_sub(usize::from(Self::FIRST))
-    }
-}
-
-/// QEMU's path, if it is installed.
-pub(super) fn find_qemu() -> Option<Utf8PathBuf> {
-    needs::found(&needs::QEMU)
 }
 
 impl MachineSpec {
@@ -102,17 +73,13 @@ impl MachineSpec {
         arguments.extend(["-smp".into(), self.cpus.to_string()]);
         arguments.extend(["-m".into(), self.memory.0.to_string()]);
         match boot {
-            Boot::Network { node, subnet: Subnet(n) } => arguments.extend([
-                "-netdev".to_owned(),
-                format!(
-                    "user,id=n0,net=10.0.{n}.0/24,host=10.0.{n}.2,hostname={node},\
-                     bootfile=http://10.0.{n}.2/{ENTRY_PATH}"
-                ),
-                "-device".to_owned(),
-                "virtio-net-pci,netdev=n0,bootindex=0".to_owned(),
-                "-device".to_owned(),
-                "virtio-rng-pci".to_owned(),
-            ]),
+            Boot::Network { node, subnet, firmware } => {
+                arguments.extend(match firmware {
+                    FirmwareTools::Bios => on_user_network(node, *subnet),
+                    FirmwareTools::Uefi(tools) => under_uefi(tools, *subnet),
+                });
+                arguments.extend(["-device".to_owned(), "virtio-rng-pci".to_owned()]);
+            }
             Boot::Kernel(kernel) => arguments.extend([
                 "-nic".to_owned(),
                 "none".to_owned(),
@@ -143,6 +110,40 @@ impl MachineSpec {
     }
 }
 
+/// QEMU's own network, which leads the iPXE of its network card to the boot file.
+fn on_user_network(node: &NodeName, subnet: Subnet) -> Vec<String> {
+    let (network, server, entry) = (dotted(subnet.network()), dotted(subnet.server()), subnet.entry());
+    let prefix = Subnet::PREFIX;
+    vec![
+        "-netdev".to_owned(),
+        format!("user,id=n0,net={network}/{prefix},host={server},hostname={node},bootfile={entry}"),
+        "-device".to_owned(),
+        "virtio-net-pci,netdev=n0,bootindex=0".to_owned(),
+    ]
+}
+
+/// The network of an interface that QEMU makes, and that goes with it; the firmware has its own driver for the card, as on real nodes, and
+/// does not try PXE, which takes it minutes. What it changes of its settings goes with the machine.
+fn under_uefi(tools: &UefiTools, subnet: Subnet) -> Vec<String> {
+    let (code, settings) = (&tools.code, &tools.settings);
+    let mut arguments = vec![
+        "-machine".to_owned(),
+        "q35".to_owned(),
+        "-drive".to_owned(),
+        format!("if=pflash,unit=0,format=raw,readonly=on,file={code}"),
+        "-drive".to_owned(),
+        format!("if=pflash,unit=1,format=raw,snapshot=on,file={settings}"),
+        "-netdev".to_owned(),
+        format!("tap,id=n0,ifname={},script=no,downscript=no", subnet.interface()),
+        "-device".to_owned(),
+        format!("virtio-net-pci,netdev=n0,bootindex=0,romfile=,mac={}", subnet.mac()),
+    ];
+    for protocol in ["IPv4PXESupport", "IPv6PXESupport"] {
+        arguments.extend(["-fw_cfg".to_owned(), format!("name=opt/org.tianocore/{protocol},string=n")]);
+    }
+    arguments
+}
+
 /// A running machine; dropping it kills it and waits.
 #[derive(Debug)]
 pub(super) struct Machine {
@@ -158,6 +159,14 @@ impl Machine {
     /// The console's two ends; can be taken once.
     pub(super) fn console(&mut self) -> Option<(ChildStdin, ChildStdout)> {
         self.child.stdin.take().zip(self.child.stdout.take())
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn ended_early(&mut self) -> Option<MachineEnd> {
+        match self.child.try_wait() {
+            Ok(None) => None,
+            _ => Some(self.reap()),
+        }
     }
 
     /// Kills the machine if it still runs, and tells how it ended.
@@ -250,19 +259,6 @@ mod tests {
     fn our_own_memory_can_be_read() {
         let peak = peak_memory(std::process::id()).unwrap();
         assert!(peak.0 >= 1 && peak.0 < 10_000, "{peak}");
-    }
-
-    #[test]
-    fn a_machine_is_known_by_what_it_calls_the_server() {
-        for machine in [0, 1, Subnet::MOST - 1] {
-            let Subnet(third) = Subnet::of(machine).unwrap();
-            assert_eq!(Subnet::machine_calling(&format!("10.0.{third}.2")), Some(machine));
-            assert_eq!(Subnet::machine_calling(&format!("10.0.{third}.2:80")), Some(machine));
-        }
-        assert_eq!(Subnet::of(Subnet::MOST), None);
-        for other in ["", "10.0.1.2", "10.0.2.3", "localhost", "10.0.300.2"] {
-            assert_eq!(Subnet::machine_calling(other), None, "{other}");
-        }
     }
 
     #[test]

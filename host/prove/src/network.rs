@@ -4,13 +4,17 @@
 //! the machine gets out. The namespace goes with the last thread and process in it.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsRawFd;
 
+use nix::errno::Errno;
+use nix::net::if_::if_nametoindex;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
 };
+
+use super::subnet::Subnet;
 
 /// Moves the calling thread into a fresh network namespace and brings its loopback up.
 ///
@@ -18,35 +22,71 @@ use nix::sys::socket::{
 /// When the kernel or the container this runs in does not allow it.
 pub(super) fn enter_private() -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNET)?;
-    loopback_up()
+    link_up(LOOPBACK)
 }
 
-/// The boot server's listener: the port boot files mean when they name none.
+/// The boot server's listener: the port boot files mean when they name none, at every address of the private network.
 pub(super) fn listen() -> io::Result<TcpListener> {
-    TcpListener::bind("127.0.0.1:80")
+    TcpListener::bind((Ipv4Addr::UNSPECIFIED, 80))
 }
 
-/// Message types and flags of rtnetlink(7), and of netlink(7).
+/// Gives the interface that a machine's program makes this server's address, and brings it up. Nothing is there until the
+/// machine's program has begun: then `None`.
+pub(super) fn open_interface(subnet: Subnet) -> io::Result<Option<()>> {
+    let index = match if_nametoindex(subnet.interface().as_str()) {
+        Ok(index) => index,
+        Err(Errno::ENODEV) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    add_address(index, subnet.server(), Subnet::PREFIX)?;
+    link_up(index).map(Some)
+}
+
+/// Message types, attributes and flags of rtnetlink(7), and of netlink(7).
 const RTM_NEWLINK: u16 = 16;
+const RTM_NEWADDR: u16 = 20;
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const AF_INET: u8 = 2;
 const NLMSG_ERROR: u16 = 2;
 const NLM_F_REQUEST_AND_ACK: u16 = 1 | 4;
+const NLM_F_CREATE_EXCLUSIVE: u16 = 0x200 | 0x400;
 const IFF_UP: u32 = 1;
 /// The loopback is the first interface of every namespace.
 const LOOPBACK: u32 = 1;
 
-/// Asks the kernel in its own language, so that no tool needs to be installed.
-fn loopback_up() -> io::Result<()> {
-    let mut message = Vec::with_capacity(32);
-    // struct nlmsghdr: length, type, flags, sequence, port
-    message.extend_from_slice(&32u32.to_ne_bytes());
-    message.extend_from_slice(&RTM_NEWLINK.to_ne_bytes());
-    message.extend_from_slice(&NLM_F_REQUEST_AND_ACK.to_ne_bytes());
-    message.extend_from_slice(&[0; 8]);
+fn link_up(interface: u32) -> io::Result<()> {
     // struct ifinfomsg: family and padding, type, index, flags, changed flags
-    message.extend_from_slice(&[0; 4]);
-    for word in [LOOPBACK, IFF_UP, IFF_UP] {
-        message.extend_from_slice(&word.to_ne_bytes());
+    let mut body = vec![0; 4];
+    for word in [interface, IFF_UP, IFF_UP] {
+        body.extend_from_slice(&word.to_ne_bytes());
     }
+    ask_kernel(RTM_NEWLINK, NLM_F_REQUEST_AND_ACK, &body)
+}
+
+fn add_address(interface: u32, address: [u8; 4], prefix: u8) -> io::Result<()> {
+    // struct ifaddrmsg: family, prefix, flags, scope, index
+    let mut body = vec![AF_INET, prefix, 0, 0];
+    body.extend_from_slice(&interface.to_ne_bytes());
+    for attribute in [IFA_LOCAL, IFA_ADDRESS] {
+        // struct rtattr: length, type
+        body.extend_from_slice(&8u16.to_ne_bytes());
+        body.extend_from_slice(&attribute.to_ne_bytes());
+        body.extend_from_slice(&address);
+    }
+    ask_kernel(RTM_NEWADDR, NLM_F_REQUEST_AND_ACK | NLM_F_CREATE_EXCLUSIVE, &body)
+}
+
+/// Asks the kernel in its own language, so that no tool needs to be installed.
+fn ask_kernel(kind: u16, flags: u16, body: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(16 + body.len()).map_err(io::Error::other)?;
+    // struct nlmsghdr: length, type, flags, sequence, port
+    let mut message = Vec::with_capacity(16 + body.len());
+    message.extend_from_slice(&length.to_ne_bytes());
+    message.extend_from_slice(&kind.to_ne_bytes());
+    message.extend_from_slice(&flags.to_ne_bytes());
+    message.extend_from_slice(&[0; 8]);
+    message.extend_from_slice(body);
     let netlink =
         socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)?;
     sendto(netlink.as_raw_fd(), &message, &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
@@ -94,5 +134,24 @@ mod tests {
         for thread in threads {
             thread.join().unwrap();
         }
+    }
+
+    #[test]
+    #[allow(clippy::print_stderr, reason = "a skipped test says so")]
+    fn an_interface_is_given_its_address_when_it_is_there() {
+        if !rustix::process::geteuid().is_root() {
+            return eprintln!("SKIPPED an_interface_is_given_its_address_when_it_is_there: needs root");
+        }
+        let inside = std::thread::spawn(|| {
+            enter_private().unwrap();
+            let subnet = Subnet::of(0).unwrap();
+            assert_eq!(open_interface(subnet).unwrap(), None, "nothing has made it");
+            // A second address of the loopback is where it was given.
+            add_address(LOOPBACK, subnet.server(), Subnet::PREFIX).unwrap();
+            TcpListener::bind((Ipv4Addr::from(subnet.server()), 80)).unwrap();
+            let again = add_address(LOOPBACK, subnet.server(), Subnet::PREFIX).unwrap_err();
+            assert_eq!(again.kind(), io::ErrorKind::AlreadyExists, "the kernel's answer is heard");
+        });
+        inside.join().unwrap();
     }
 }

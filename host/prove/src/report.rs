@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
+use super::firmware::Firmware;
 use super::node::NodeName;
 use super::request::Mebibytes;
 
@@ -16,7 +17,9 @@ use super::request::Mebibytes;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// iPXE runs on the network card.
+    /// UEFI has iPXE.
+    LoaderFetched,
+    /// iPXE runs.
     Firmware,
     /// iPXE has the image's boot file.
     BootFileFetched,
@@ -43,6 +46,7 @@ pub enum Stage {
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::LoaderFetched => "iPXE fetched by UEFI",
             Self::Firmware => "iPXE started",
             Self::BootFileFetched => "boot file fetched",
             Self::KernelFetched => "kernel fetched",
@@ -87,6 +91,10 @@ pub enum ProveEvent {
     Probing,
     /// The machines were started.
     Started {
+        /// What they start with.
+        firmware: Firmware,
+        /// The memory of each.
+        memory: Mebibytes,
         /// What runs it.
         accelerator: UsedAccelerator,
         /// Why it is not KVM, when KVM was looked for.
@@ -142,6 +150,8 @@ pub enum ProveEvent {
 /// The image boots.
 #[derive(Debug, Clone)]
 pub struct Proof {
+    /// What the machines started with.
+    pub firmware: Firmware,
     /// What ran the machines.
     pub accelerator: UsedAccelerator,
     /// Why it was not KVM, when KVM was looked for.
@@ -181,6 +191,8 @@ pub struct Failure {
     pub machines: Vec<FailedMachine>,
     /// The nodes that did.
     pub came_up: Vec<NodeName>,
+    /// What the machines started with.
+    pub firmware: Firmware,
     /// What ran the machines.
     pub accelerator: UsedAccelerator,
     /// Why earlier tries failed.
@@ -225,15 +237,27 @@ pub enum ProveError {
     MissingTool {
         /// The program or file.
         tool: &'static str,
-        /// Debian's package that has it.
+        /// The package that has it.
         package: &'static str,
+    },
+    /// The kernel lets no program carry a network.
+    #[error("cannot start a virtual machine: {device} is missing (the kernel module tun makes it)")]
+    NoTun {
+        /// The device.
+        device: &'static str,
+    },
+    /// The DHCP server did not start.
+    #[error("cannot start the private network: dnsmasq ended or does not answer: {words}")]
+    DhcpServer {
+        /// Its last words.
+        words: String,
     },
     /// The server of NFS roots is not installed.
     #[error("cannot serve the image over NFS: {tool} is missing (install the package {package})")]
     MissingNfsServer {
         /// The program or file.
         tool: &'static str,
-        /// Debian's package that has it.
+        /// The package that has it.
         package: &'static str,
     },
     /// The NFS server did not start.
@@ -276,6 +300,9 @@ pub enum ProveError {
         /// The first directory it lacks.
         lacks: &'static str,
     },
+    /// Somebody can sit at one console only.
+    #[error("one console can be visited, not those of several nodes")]
+    SeveralToVisit,
     /// More machines than a private network can have.
     #[error("at most {most} nodes can be booted at once")]
     TooManyNodes {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use super::{boot_file::OTHER_BOOT_FILE, node::NodeName};
+use super::{boot_file::OTHER_BOOT_FILE, firmware::Firmware, node::NodeName};
 
 /// What to boot and how.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct ProveRequest {
     /// Nodes to boot at once, each from its own tree, which it changes as it would: their names come from DHCP
     /// (`${hostname}` in boot files). Without any, one machine boots that changes nothing.
     pub nodes: Vec<NodeName>,
+    /// What each machine starts with.
+    pub firmware: Firmware,
     /// Memory of the machine.
     pub memory: Mebibytes,
     /// Processors of the machine; without one, two where the server has them idle, else one.
@@ -41,7 +43,7 @@ pub struct ProveRequest {
 }
 
 impl ProveRequest {
-    /// A request with the usual settings: one machine of 1024 MiB, 180 seconds for it, one retry, KVM where it works.
+    /// A request with the usual settings: one machine of 1024 MiB with a BIOS, 180 seconds for it, one retry, KVM where it works.
     #[must_use]
     pub fn new(
         http_root: impl Into<Utf8PathBuf>,
@@ -54,6 +56,7 @@ impl ProveRequest {
             boot_text: None,
             system_root: "/".into(),
             nodes: Vec::new(),
+            firmware: Firmware::Bios,
             memory: Mebibytes(1024),
             cpus: None,
             timeout: None,
@@ -90,12 +93,18 @@ impl ProveRequest {
     pub(super) fn time_for_a_try(&self) -> Duration {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let rounds = self.machines().div_ceil((cores / 2).max(1));
-        self.timeout.unwrap_or(ONE_MACHINE * u32::try_from(rounds).unwrap_or(u32::MAX))
+        let one_machine = match self.firmware {
+            Firmware::Bios => ONE_BIOS,
+            Firmware::Uefi => ONE_UEFI,
+        };
+        self.timeout.unwrap_or(one_machine * u32::try_from(rounds).unwrap_or(u32::MAX))
     }
 }
 
 /// How long a try of one machine may take: an emulated one comes up in 45 to 75 seconds on two processors.
-const ONE_MACHINE: Duration = Duration::from_secs(180);
+const ONE_BIOS: Duration = Duration::from_secs(180);
+/// Under UEFI iPXE has the firmware's network driver, which is slow when it is emulated.
+const ONE_UEFI: Duration = Duration::from_secs(360);
 
 /// An amount of memory in units of 2^20 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

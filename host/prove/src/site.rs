@@ -5,15 +5,19 @@ use std::process::{ChildStdin, ChildStdout};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 
+use super::dhcp::DhcpServer;
 use super::exported::Exported;
-use super::machine::{Boot, Machine, MachineEnd, MachineSpec, Subnet};
+use super::machine::{Boot, Machine, MachineEnd, MachineSpec};
 use super::network;
 use super::nfs_server::{Ganesha, NfsServer, ServerEnd};
 use super::node::NodeName;
 use super::report::ProveError;
+use super::subnet::Subnet;
+use super::tools::FirmwareTools;
 use disklessset_serve::{Observer, RequestReport, ServedTree, serve};
 
 /// What is served in the network.
@@ -21,6 +25,8 @@ use disklessset_serve::{Observer, RequestReport, ServedTree, serve};
 pub(super) struct Served {
     /// Over HTTP.
     pub(super) files: ServedTree,
+    /// What machines start with, and what that meets in the network.
+    pub(super) firmware: FirmwareTools,
     /// Over NFS, by which server; nothing when the image has no NFS root.
     pub(super) trees: Option<Trees>,
 }
@@ -129,6 +135,9 @@ impl Drop for Site {
     }
 }
 
+/// How long QEMU may take until it has made its interface: some hundredths of a second on an idle server.
+const INTERFACES: Duration = Duration::from_secs(30);
+
 type Opened = Result<Vec<SiteMachine>, ProveError>;
 
 /// The life of the thread that owns the network: what it starts dies with it.
@@ -140,7 +149,8 @@ fn live(
     closing: tokio::sync::oneshot::Receiver<()>,
     ready: &Sender<Opened>,
 ) -> io::Result<()> {
-    let (listener, runtime, _nfs_server, machines) = match set_up(spec, nodes, served.trees, tell) {
+    let Served { files, firmware, trees } = served;
+    let (listener, runtime, _servers, machines) = match set_up(spec, nodes, &firmware, trees, tell) {
         Ok(parts) => parts,
         Err(error) => {
             let _ = ready.send(Err(error));
@@ -149,26 +159,30 @@ fn live(
     };
     let _ = ready.send(Ok(machines));
     let observer = Arc::new(Requests(Mutex::new(tell.clone())));
-    runtime.block_on(serve(listener, served.files, observer, async {
+    runtime.block_on(serve(listener, files, observer, async {
         let _ = closing.await;
     }))
 }
 
-type Parts = (std::net::TcpListener, tokio::runtime::Runtime, Option<NfsServer>, Vec<SiteMachine>);
+/// Servers that end when they are dropped.
+type Servers = (Option<DhcpServer>, Option<NfsServer>);
+type Parts = (std::net::TcpListener, tokio::runtime::Runtime, Servers, Vec<SiteMachine>);
 
 fn set_up(
     spec: &MachineSpec,
     nodes: &[NodeName],
+    firmware: &FirmwareTools,
     trees: Option<Trees>,
     tell: &Sender<SiteEvent>,
 ) -> Result<Parts, ProveError> {
     network::enter_private().map_err(ProveError::io("make a private network namespace"))?;
-    let listener = network::listen().map_err(ProveError::io("listen on 127.0.0.1:80"))?;
+    let listener = network::listen().map_err(ProveError::io("listen on port 80"))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .build()
         .map_err(ProveError::io("start the boot server"))?;
+    let networks = networks(nodes)?;
     let nfs_server = match trees {
         None => None,
         Some(Trees { ganesha, exported, evidence }) => {
@@ -178,20 +192,55 @@ fn set_up(
             })?)
         }
     };
-    let machines = nodes.iter().enumerate().map(|(place, node)| start(place, node, spec, tell));
-    let machines = machines.collect::<Result<_, _>>()?;
-    Ok((listener, runtime, nfs_server, machines))
+    let machines = networks.iter().enumerate().map(|(place, (node, subnet))| {
+        let boot = Boot::Network { node: (*node).clone(), subnet: *subnet, firmware: firmware.clone() };
+        start(place, &boot, spec, tell)
+    });
+    let mut machines = machines.collect::<Result<Vec<_>, _>>()?;
+    let dhcp_server = match firmware {
+        FirmwareTools::Bios => None,
+        FirmwareTools::Uefi(tools) => {
+            for (machine, (_, subnet)) in machines.iter_mut().zip(&networks) {
+                connect(machine, *subnet)?;
+            }
+            // A firmware begins to ask for an address seconds after it was started, and asks again.
+            Some(DhcpServer::start(&tools.dnsmasq, &networks)?)
+        }
+    };
+    Ok((listener, runtime, (dhcp_server, nfs_server), machines))
+}
+
+/// Connects the interface that a machine makes when it starts.
+fn connect(machine: &mut SiteMachine, subnet: Subnet) -> Result<(), ProveError> {
+    let started = Instant::now();
+    let failed =
+        |error| ProveError::io(format!("use the interface {} of a machine", subnet.interface()))(error);
+    while network::open_interface(subnet).map_err(failed)?.is_none() {
+        if let Some(end) = machine.machine.ended_early() {
+            return Err(failed(io::Error::other(end.describe())));
+        }
+        if started.elapsed() > INTERFACES {
+            return Err(failed(io::Error::other("QEMU did not make it")));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+/// Each node with its network.
+fn networks(nodes: &[NodeName]) -> Result<Vec<(&NodeName, Subnet)>, ProveError> {
+    let network = |(place, node)| Some((node, Subnet::of(place)?));
+    let networks: Option<Vec<_>> = nodes.iter().enumerate().map(network).collect();
+    networks.ok_or(ProveError::TooManyNodes { most: Subnet::MOST })
 }
 
 fn start(
     place: usize,
-    node: &NodeName,
+    boot: &Boot,
     spec: &MachineSpec,
     tell: &Sender<SiteEvent>,
 ) -> Result<SiteMachine, ProveError> {
-    let subnet = Subnet::of(place).ok_or(ProveError::TooManyNodes { most: Subnet::MOST })?;
-    let boot = Boot::Network { node: node.clone(), subnet };
-    let mut machine = spec.start(&boot).map_err(ProveError::io(format!("start {}", spec.program)))?;
+    let mut machine = spec.start(boot).map_err(ProveError::io(format!("start {}", spec.program)))?;
     let (input, output) =
         machine.console().ok_or_else(|| ProveError::io("open the console")(io::Error::other("no pipe")))?;
     let reader = read_console(place, output, tell.clone());

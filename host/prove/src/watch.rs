@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 
-use super::boot_file::{BOOT_FILE_ENDED, BOOT_FILE_FAILED, BootFile, ENTRY_PATH};
+use super::boot_file::{BOOT_FILE_ENDED, BOOT_FILE_FAILED, BootFile, ENTRY_PATH, LOADER_PATH};
 use super::console::Console;
 use super::evidence::Evidence;
 use super::node::NodeName;
@@ -88,9 +88,9 @@ impl Watch {
 
     /// Takes a finished request; gives what it tells.
     pub(super) fn request(&mut self, at: Duration, report: &RequestReport) -> Vec<ProveEvent> {
-        if report.path == ENTRY_PATH {
+        if let Some(stage) = own_file(report) {
             let mut events = Vec::new();
-            self.pass(at, Stage::Firmware, &mut events);
+            self.pass(at, stage, &mut events);
             return events;
         }
         let mut events = vec![ProveEvent::Request {
@@ -269,6 +269,15 @@ impl Watch {
     }
 }
 
+/// The stage that a fetched file of the proof's own means. UEFI asks for the length of iPXE first.
+fn own_file(report: &RequestReport) -> Option<Stage> {
+    match report.path.as_str() {
+        ENTRY_PATH => Some(Stage::Firmware),
+        LOADER_PATH => Some(Stage::LoaderFetched),
+        _ => None,
+    }
+}
+
 /// Whether iPXE asked, and not a program of the image.
 pub(super) fn from_firmware(report: &RequestReport) -> bool {
     report.agent.starts_with("iPXE")
@@ -344,6 +353,30 @@ mod tests {
         assert!(is_up("[  OK  ] Reached target Graphical Interface."));
         assert!(!is_up("[  OK  ] Reached target getty.target - Login Prompts."));
         assert!(!is_up("[  OK  ] Stopped target Multi-User System."));
+    }
+
+    #[test]
+    fn uefi_fetches_ipxe_before_ipxe_fetches_anything() {
+        let get = |path: &str, agent: &str| RequestReport {
+            peer: ([10, 0, 2, 15], 1).into(),
+            method: "GET".to_owned(),
+            path: path.to_owned(),
+            agent: agent.to_owned(),
+            host: "10.0.2.2".to_owned(),
+            status: 200,
+            bytes: 1,
+            transfer: Transfer::Complete,
+            problem: None,
+        };
+        let mut watch = Watch::new(BootFile::parse("boot.ipxe", "#!ipxe\n"), NodeName::made_up());
+        let asked = [(LOADER_PATH, "UefiHttpBoot/1.0"), (ENTRY_PATH, "iPXE/1.0"), ("boot.ipxe", "iPXE/1.0")];
+        for (second, (path, agent)) in (1..).zip(asked) {
+            watch.request(Duration::from_secs(second), &get(path, agent));
+        }
+        let stages: Vec<_> = watch.timeline.iter().map(|(_, stage)| *stage).collect();
+        assert_eq!(stages, [Stage::LoaderFetched, Stage::Firmware, Stage::BootFileFetched]);
+        // What the proof brings itself explains no failure.
+        assert_eq!(watch.evidence.requests.len(), 1);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Lines from a person or a pipe, read so that CTRL+C is heard while waiting.
 
+use super::keys::{ChangedTerminal, Keys};
 use crate::system::interrupt::{self, Interrupted};
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::stat::{SFlag, fstat},
-    sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr},
+    sys::termios::LocalFlags,
 };
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, OwnedFd};
@@ -103,9 +104,22 @@ impl Input {
 
     /// The next line, not shown while it is typed.
     pub(crate) fn secret(&self) -> Result<String, NoAnswer> {
-        let _hidden = self.source.as_ref().filter(|_| self.terminal).map(Hidden::new).transpose()?;
+        let _hidden = self.source.as_ref().filter(|_| self.terminal).map(hidden).transpose()?;
         self.line()
     }
+
+    /// The keys one by one, as a terminal behind this one wants them.
+    pub(crate) fn keys(&self) -> io::Result<Keys<'_>> {
+        Keys::of(self.source.as_ref().ok_or(Errno::EBADF)?)
+    }
+}
+
+/// A terminal that does not show what is typed.
+fn hidden(terminal: &OwnedFd) -> io::Result<ChangedTerminal<'_>> {
+    ChangedTerminal::with(terminal, |settings| {
+        settings.local_flags.remove(LocalFlags::ECHO);
+        settings.local_flags.insert(LocalFlags::ECHONL);
+    })
 }
 
 /// Waits until there is something to read or a stop is asked for.
@@ -132,33 +146,10 @@ fn text(line: &[u8]) -> String {
     String::from_utf8_lossy(line).into_owned()
 }
 
-/// A terminal that does not show what is typed, until dropped.
-struct Hidden<'a> {
-    terminal: &'a OwnedFd,
-    before: Termios,
-}
-
-impl<'a> Hidden<'a> {
-    fn new(terminal: &'a OwnedFd) -> Result<Self, NoAnswer> {
-        let before = tcgetattr(terminal).map_err(io::Error::from)?;
-        let mut hidden = before.clone();
-        hidden.local_flags.remove(LocalFlags::ECHO);
-        hidden.local_flags.insert(LocalFlags::ECHONL);
-        // What was typed ahead was shown already; it stays what it is, an answer.
-        tcsetattr(terminal, SetArg::TCSADRAIN, &hidden).map_err(io::Error::from)?;
-        Ok(Self { terminal, before })
-    }
-}
-
-impl Drop for Hidden<'_> {
-    fn drop(&mut self) {
-        let _ = tcsetattr(self.terminal, SetArg::TCSADRAIN, &self.before);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::termios::tcgetattr;
     use std::io::Write;
 
     fn typed(bytes: &[u8]) -> Input {

@@ -8,6 +8,7 @@ mod asking;
 mod escape;
 mod failure;
 mod input;
+mod keys;
 mod observing;
 mod progress;
 mod stream;
@@ -19,6 +20,7 @@ mod tree;
 pub(crate) use addressed::Address;
 pub(crate) use asking::unanswered;
 pub(crate) use input::{Input, NoAnswer};
+pub(crate) use keys::Typed;
 pub(crate) use table::{CellStyle, Field};
 
 use crate::failure as kinds;

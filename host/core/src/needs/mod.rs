@@ -9,4 +9,4 @@ mod table;
 pub use first::known;
 pub(crate) use first::{must_have, refusal};
 pub use look::{Finding, found, of_this_server};
-pub use table::{ACTIONS, Action, Family, GANESHA, GANESHA_VFS, IPXE, QEMU, Tool};
+pub use table::{ACTIONS, Action, DNSMASQ, Family, GANESHA, GANESHA_VFS, IPXE, IPXE_EFI, OVMF, QEMU, Tool};

@@ -120,6 +120,23 @@ pub const IPXE: Tool = file(
     ],
     program("iPXE for QEMU", "ipxe-qemu", "ipxe-roms-qemu"),
 );
+/// The UEFI firmware of a virtual machine, without Secure Boot.
+pub const OVMF: Tool = file(
+    &[
+        "/usr/share/OVMF/OVMF_CODE_4M.fd",
+        "/usr/share/OVMF/OVMF_CODE.fd",
+        "/usr/share/edk2/ovmf/OVMF_CODE.fd",
+        "/usr/share/edk2/ovmf/OVMF_CODE.cc.fd",
+    ],
+    program("OVMF", "ovmf", "edk2-ovmf"),
+);
+/// iPXE as a program of UEFI that uses the firmware's own network driver.
+pub const IPXE_EFI: Tool = file(
+    &["/usr/lib/ipxe/snponly.efi", "/usr/share/ipxe/ipxe-snponly-x86_64.efi"],
+    program("iPXE for UEFI", "ipxe", "ipxe-bootimgs-x86"),
+);
+/// The DHCP server of `prove` under UEFI.
+pub const DNSMASQ: Tool = program("dnsmasq", "dnsmasq-base", "dnsmasq");
 /// The NFS server of `prove`.
 pub const GANESHA: Tool = file(
     &["/usr/bin/ganesha.nfsd", "/usr/sbin/ganesha.nfsd", "/usr/local/bin/ganesha.nfsd"],
@@ -221,6 +238,13 @@ pub const ACTIONS: &[Action] = &[
         what: "prove: boot an image in a virtual machine",
         sites: Sites::All,
         needs: &[QEMU, IPXE],
+        helps: &[],
+    },
+    Action {
+        name: "prove-uefi",
+        what: "prove --firmware uefi",
+        sites: Sites::All,
+        needs: &[QEMU, OVMF, IPXE_EFI, DNSMASQ],
         helps: &[],
     },
     Action {

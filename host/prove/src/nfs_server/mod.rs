@@ -22,6 +22,7 @@ use nix::sys::signal::Signal;
 use super::child::{LastWords, dies_with_this_thread, leaves_a_core};
 use super::exported::Exported;
 use super::report::ProveError;
+use super::tools;
 use config::Export;
 use disklessset_core::needs;
 
@@ -48,7 +49,7 @@ impl Ganesha {
     /// When it or its module for local file systems is not installed; with the package that has it.
     pub(super) fn find() -> Result<Self, ProveError> {
         let find = |tool: &'static needs::Tool| {
-            let package = tool.debian.unwrap_or(tool.name);
+            let package = tools::package(tool);
             needs::found(tool).ok_or(ProveError::MissingNfsServer { tool: tool.name, package })
         };
         let (program, vfs) = (find(&needs::GANESHA)?, find(&needs::GANESHA_VFS)?);

@@ -1,20 +1,22 @@
 //! `prove`: boots an image in a throw-away machine and tells whether it comes up.
 
+mod report;
+mod visit;
+
 use super::{reference, word};
 use crate::{
     cli::request::{Effect, Request, Session},
     failure,
-    output::Format,
     prove::{
-        self, FailedMachine, Failure, Mebibytes, NodeName, Proof, ProveError, ProveEvent, ProveRequest,
-        ProvenMachine, Timeline,
+        self, FailedMachine, Failure, Firmware, Mebibytes, NodeName, ProveError, ProveRequest,
+        VisitedConsole, Visitor,
     },
     system::interrupt,
     versions::VersionReference,
 };
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use disklessset_plugin_api::{Error, ErrorKind, ImageName, Result, Size};
-use serde_json::{Value, json};
+use report::{names, print, tell};
 use std::time::Duration;
 
 pub(crate) fn command() -> Command {
@@ -22,7 +24,18 @@ pub(crate) fn command() -> Command {
         .about("Boot an image in a temporary virtual machine, as a node would")
         .arg(word("name", "NAME[@N]", "The image, or one of its versions by number or tag"))
         .arg(
-            Arg::new("memory").long("memory").value_name("SIZE").help("Memory of each machine [default: 1G]"),
+            Arg::new("memory")
+                .long("memory")
+                .value_name("SIZE")
+                .help("Memory of each machine. auto = what the image's files need [default: 1G]"),
+        )
+        .arg(
+            Arg::new("firmware")
+                .long("firmware")
+                .value_name("FIRMWARE")
+                .value_parser(Firmware::WORDS)
+                .default_value("bios")
+                .help("The firmware of each machine"),
         )
         .arg(
             Arg::new("node").long("node").value_name("NODE").action(ArgAction::Append).help(
@@ -34,7 +47,13 @@ pub(crate) fn command() -> Command {
                 .long("timeout")
                 .value_name("SECONDS")
                 .value_parser(value_parser!(u64).range(1..))
-                .help("Give up after SECONDS [default: 180, more for several nodes]"),
+                .help("Give up after SECONDS [default: 180, or 360 under UEFI, more for several nodes]"),
+        )
+        .arg(
+            Arg::new("console")
+                .long("console")
+                .action(ArgAction::SetTrue)
+                .help("When the machine is up, connect the terminal to its console. CTRL+] ends that"),
         )
 }
 
@@ -49,24 +68,45 @@ pub(crate) fn request(matches: &ArgMatches) -> Result<Prove> {
             nodes.push(node);
         }
     }
+    let console = matches.get_flag("console");
+    if console && nodes.len() > 1 {
+        return Err(Error::usage("--console takes one machine: give --node once"));
+    }
     let version = reference(matches, "name")?;
-    Ok(Prove { name: version.image.clone(), version, memory, timeout, nodes })
+    let firmware = matches.get_one::<String>("firmware").map(|word| word.parse()).transpose();
+    let firmware = firmware.map_err(failure::usage)?.unwrap_or_default();
+    Ok(Prove { name: version.image.clone(), version, firmware, memory, timeout, nodes, console })
 }
 
-fn memory(text: &str) -> Result<Mebibytes> {
+/// The memory of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Memory {
+    /// What the image's files need.
+    Auto,
+    Of(Mebibytes),
+}
+
+fn memory(text: &str) -> Result<Memory> {
+    if text == "auto" {
+        return Ok(Memory::Auto);
+    }
     let size: Size =
         text.parse().map_err(|cause| failure::usage(cause).context("--memory cannot be used"))?;
     let mebibytes = u32::try_from(size.as_mebibytes()).ok().filter(|amount| *amount >= 64);
-    mebibytes.map(Mebibytes).ok_or_else(|| Error::usage(format!("--memory: no machine can have {text}")))
+    mebibytes
+        .map(|amount| Memory::Of(Mebibytes(amount)))
+        .ok_or_else(|| Error::usage(format!("--memory: no machine can have {text}")))
 }
 
 /// Proves that an image boots.
 pub(crate) struct Prove {
     name: ImageName,
     version: VersionReference,
-    memory: Option<Mebibytes>,
+    firmware: Firmware,
+    memory: Option<Memory>,
     timeout: Option<Duration>,
     nodes: Vec<NodeName>,
+    console: bool,
 }
 
 impl Request for Prove {
@@ -79,6 +119,9 @@ impl Request for Prove {
     }
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
+        if self.console && !session.output.has_terminal() {
+            return Err(Error::refused("prove --console needs a terminal"));
+        }
         let request = self.proof_of(session)?;
         // The machine and its network go away in an orderly way on CTRL+C.
         interrupt::install()?;
@@ -89,7 +132,10 @@ impl Request for Prove {
             false => Some(session.images().hold(&self.name, "prove")?),
         };
         let several = self.nodes.len() > 1;
-        match prove::prove(&request, &stop, &mut |event| tell(session, several, event)) {
+        let mut visit = |console: &mut VisitedConsole<'_>| visit::visit(&session.output, console);
+        let visitor = self.console.then_some(&mut visit as &mut Visitor<'_>);
+        let on_event = &mut |event| tell(session, several, event);
+        match prove::prove_and_visit(&request, visitor, &stop, on_event) {
             Ok(proof) => {
                 print(session, &proof);
                 Ok(())
@@ -132,8 +178,16 @@ impl Prove {
         }
         request.system_root = layout.root().to_owned();
         request.nodes = self.nodes.clone();
-        if let Some(memory) = self.memory {
-            request.memory = memory;
+        request.firmware = self.firmware;
+        match self.memory {
+            None => {}
+            Some(Memory::Of(memory)) => request.memory = memory,
+            Some(Memory::Auto) => {
+                let needed = prove::needed_memory(&request)
+                    .map_err(|cause| failure::of(cause).context("--memory auto cannot be used"))?;
+                session.output.say(&format!("memory: {needed}"));
+                request.memory = needed.memory;
+            }
         }
         request.timeout = self.timeout;
         Ok(request)
@@ -147,11 +201,16 @@ impl Prove {
                 session.output.say(&format!("  {who}| {line}"));
             }
         }
+        // What boots under a BIOS says nothing of UEFI.
+        let under = match failure.firmware {
+            Firmware::Bios => "",
+            Firmware::Uefi => " under UEFI",
+        };
         let mut error = match several {
-            false => Error::failed(format!("image {} does not boot", self.name)),
+            false => Error::failed(format!("image {} does not boot{under}", self.name)),
             true => {
                 let failed = names(failure.machines.iter().map(|machine| &machine.node));
-                Error::failed(format!("image {} does not boot on {failed}", self.name))
+                Error::failed(format!("image {} does not boot{under} on {failed}", self.name))
             }
         };
         for machine in &failure.machines {
@@ -168,10 +227,6 @@ impl Prove {
     }
 }
 
-fn names<'a>(nodes: impl IntoIterator<Item = &'a NodeName>) -> String {
-    nodes.into_iter().map(NodeName::as_str).collect::<Vec<_>>().join(", ")
-}
-
 /// The causes of one machine's failure below `error`.
 fn explained(mut error: Error, machine: &FailedMachine, several: bool) -> Error {
     let who = if several { format!("{}: ", machine.node) } else { String::new() };
@@ -183,85 +238,4 @@ fn explained(mut error: Error, machine: &FailedMachine, several: bool) -> Error 
         error = error.because(format!("{who}units that failed: {}", machine.failed_units.join(", ")));
     }
     error
-}
-
-/// Stages are the time line that was asked for; in the other formats it is part of the document that comes last.
-fn tell(session: &Session, several: bool, event: ProveEvent) {
-    use crate::observer::Observer;
-    use disklessset_plugin_api::Level;
-    let output = &session.output;
-    // Lines of machines that boot side by side begin with whose they are.
-    let of = |node: &NodeName| if several { format!("{node}  ") } else { String::new() };
-    match event {
-        ProveEvent::Probing => output.line(Level::Info, "finding out whether KVM works here"),
-        ProveEvent::Started { accelerator, reason, cpus, nodes } => {
-            let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-            let cpus = if cpus == 1 { "one processor".to_owned() } else { format!("{cpus} processors") };
-            let nodes = if several { format!(" each: {}", names(&nodes)) } else { String::new() };
-            output.say(&format!("booting with {accelerator}{reason}, {cpus}{nodes}"));
-        }
-        ProveEvent::Stage { node, at, stage } => {
-            let line = format!("{:7.1} s  {}{stage}", at.as_secs_f64(), of(&node));
-            match output.format() {
-                Format::Table => output.data(&format!("{line}\n")),
-                Format::Json | Format::Yaml => output.say(&line),
-            }
-        }
-        ProveEvent::Console { node, line } => {
-            let name = if several { format!("console {node}") } else { "console".to_owned() };
-            output.tool_line(&name, &line);
-        }
-        ProveEvent::Request { node, path, status, bytes } => {
-            output.line(Level::Debug, &format!("{}HTTP {status} {path} ({bytes} bytes)", of(&node)));
-        }
-        ProveEvent::UnitFailed { node, unit } => {
-            output.warn(&format!("{}unit {unit} failed to start", of(&node)));
-        }
-        ProveEvent::Retry { node, reason } => {
-            output.warn(&format!("{}trying once more: {reason}", of(&node)));
-        }
-    }
-}
-
-/// The first machine's facts stand in the document's top level too, where they stood when there was one.
-fn print(session: &Session, proof: &Proof) {
-    let mut document = proof.machines.first().map(machine).unwrap_or_default();
-    let common = json!({
-        "boots": true,
-        "accelerator": proof.accelerator,
-        "memory_mebibytes": proof.memory.0,
-        "failed_tries": proof.failed_tries,
-        "nodes": proof.machines.iter().map(machine).collect::<Vec<_>>(),
-    });
-    if let (Value::Object(document), Value::Object(common)) = (&mut document, common) {
-        document.extend(common);
-    }
-    session.output.document("proof", &document, |_| {
-        let mut text = String::new();
-        for machine in &proof.machines {
-            let who = if proof.machines.len() > 1 { format!("{}: ", machine.node) } else { String::new() };
-            text.push_str(&format!("{who}login line: {}\n", crate::output::plain(&machine.login_line)));
-            text.push_str(&format!("{who}memory: {} for the machine", proof.memory));
-            if let Some(peak) = machine.qemu_peak {
-                text.push_str(&format!(", at most {peak} taken on this server"));
-            }
-            text.push_str(&format!("\n{who}console: {}\n", machine.console_log));
-        }
-        text
-    });
-}
-
-fn machine(machine: &ProvenMachine) -> Value {
-    json!({
-        "node": machine.node.as_str(),
-        "login_line": machine.login_line,
-        "peak_mebibytes": machine.qemu_peak.map(|peak| peak.0),
-        "failed_units": machine.failed_units,
-        "timeline": timeline(&machine.timeline),
-        "console_log": machine.console_log,
-    })
-}
-
-fn timeline(timeline: &Timeline) -> Value {
-    timeline.iter().map(|(at, stage)| json!({"seconds": at.as_secs_f64(), "stage": stage})).collect()
 }
