@@ -35,3 +35,4 @@ pub use disklessset_core::{
 pub use disklessset_prove as prove;
 use disklessset_registry as registry;
 pub use disklessset_serve as serve;
+use disklessset_status as status;

@@ -10,7 +10,8 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::answer::{Answer, Piece, answer};
+use crate::answer::{Answer, Piece, answer, page};
+use crate::desk::Desk;
 use crate::limits::Limits;
 use crate::report::{Observer, RequestReport, Transfer, Underway};
 use crate::request::{self, MOST_BYTES, Method, Refusal, Request, end_of_head};
@@ -24,9 +25,17 @@ const LINGER: (Duration, usize) = (Duration::from_secs(2), 256 * 1024);
 
 /// What all connections share.
 pub(crate) struct Shared {
-    pub(crate) tree: ServedTree,
+    pub(crate) content: Content,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) limits: Limits,
+}
+
+/// What is there to be asked for.
+pub(crate) enum Content {
+    /// Files, and a desk that takes reports.
+    Files(ServedTree, Option<Arc<dyn Desk>>),
+    /// Pages alone.
+    Pages(Arc<dyn Desk>),
 }
 
 /// What a client said.
@@ -71,8 +80,8 @@ impl Client {
         loop {
             let refused = match self.listen().await? {
                 Said::Request(request) => {
-                    let answer = answer(&self.shared.tree, &request);
-                    let keep_alive = request.keep_alive && !*self.stop.borrow();
+                    let Some(answer) = self.answer(&request).await? else { return Ok(()) };
+                    let keep_alive = request.keep_alive && !answer.ends && !*self.stop.borrow();
                     self.say(Some(&request), answer, keep_alive).await?;
                     if keep_alive {
                         continue;
@@ -86,6 +95,37 @@ impl Client {
             self.say(None, refused, false).await?;
             return self.bye().await;
         }
+    }
+
+    /// What to say; nothing to a client that went away in the midst of its request.
+    async fn answer(&mut self, request: &Request) -> io::Result<Option<Answer>> {
+        let shared = Arc::clone(&self.shared);
+        let desk = match &shared.content {
+            Content::Pages(desk) => return Ok(Some(page(desk.as_ref(), request))),
+            Content::Files(tree, desk) => match desk {
+                Some(desk) if request.method == Method::Post => desk,
+                _ => return Ok(Some(answer(tree, request))),
+            },
+        };
+        let path = request.target.path().as_str();
+        if !desk.takes(path) {
+            return Ok(Some(Answer::no_such_method()));
+        }
+        Ok(match timeout(shared.limits.head, self.hear_body(request.body)).await {
+            Err(_) => Some(Answer::too_slow()),
+            Ok(body) => body?.map(|body| Answer::said(desk.take(self.peer, path, &body))),
+        })
+    }
+
+    /// The body of a request; nothing where the client went away before its end.
+    async fn hear_body(&mut self, length: usize) -> io::Result<Option<Vec<u8>>> {
+        while self.came.len() < length {
+            self.came.reserve(READ);
+            if self.stream.read_buf(&mut self.came).await? == 0 {
+                return Ok(None);
+            }
+        }
+        Ok(Some(self.came.drain(..length).collect()))
     }
 
     /// The next head.

@@ -4,11 +4,13 @@
 //! works here works there. It changes nothing, and knows of images no more than their files tell; a caller who wants
 //! to know what was fetched passes an [`Observer`].
 //!
-//! HTTP is GET and HEAD alone, so that there are no bodies to be read and files go out by `sendfile`.
+//! HTTP is GET and HEAD alone, and files go out by `sendfile`. The one thing that may be sent here is what a node reports when it is up, to
+//! the [`Desk`] of the caller, who has pages, too.
 
 mod access_log;
 mod answer;
 mod connection;
+mod desk;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -24,8 +26,9 @@ mod tftp;
 mod tree;
 
 pub use access_log::{AccessLog, Writing};
+pub use desk::{Desk, Said};
 pub use limits::Limits;
-pub use privileges::{PrivilegesError, give_up_root};
+pub use privileges::{PrivilegesError, give_to_server, give_up_root};
 pub use report::{Observer, RequestReport, Transfer};
 pub use server::{Server, serve};
 pub use sockets::{ListenError, Sockets};

@@ -10,7 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::connection::{Shared, talk, told_to_stop};
+use crate::connection::{Content, Shared, talk, told_to_stop};
+use crate::desk::Desk;
 use crate::limits::Limits;
 use crate::report::Observer;
 use crate::tree::ServedTree;
@@ -28,8 +29,29 @@ impl Server {
     /// Serves `tree`, and tells `observer` of it.
     #[must_use]
     pub fn new(tree: ServedTree, observer: Arc<dyn Observer>, limits: Limits) -> Self {
+        Self::of(Content::Files(tree, None), observer, limits)
+    }
+
+    /// The same, and gives what nodes report to `desk`.
+    #[must_use]
+    pub fn with_desk(
+        tree: ServedTree,
+        desk: Arc<dyn Desk>,
+        observer: Arc<dyn Observer>,
+        limits: Limits,
+    ) -> Self {
+        Self::of(Content::Files(tree, Some(desk)), observer, limits)
+    }
+
+    /// Serves the pages of `desk`, and no file.
+    #[must_use]
+    pub fn of_pages(desk: Arc<dyn Desk>, observer: Arc<dyn Observer>, limits: Limits) -> Self {
+        Self::of(Content::Pages(desk), observer, limits)
+    }
+
+    fn of(content: Content, observer: Arc<dyn Observer>, limits: Limits) -> Self {
         let room = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
-        Self { shared: Arc::new(Shared { tree, observer, limits }), room }
+        Self { shared: Arc::new(Shared { content, observer, limits }), room }
     }
 
     /// Serves on `listeners` until `stop` resolves; answers that are under way then have the grace of the limits.

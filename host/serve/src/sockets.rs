@@ -21,6 +21,8 @@ pub struct Sockets {
     pub http: Vec<TcpListener>,
     /// For TFTP.
     pub tftp: Vec<UdpSocket>,
+    /// For the pages of the status.
+    pub status: Vec<TcpListener>,
 }
 
 /// An address cannot be listened on.
@@ -78,6 +80,15 @@ impl Sockets {
             Err(error) if has_no_ipv6(&error.source) => {}
             Err(error) => return Err(error),
         }
+        Ok(())
+    }
+
+    /// Listens for who looks at the status.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub fn listen_for_status(&mut self, address: SocketAddr) -> Result<(), ListenError> {
+        self.status.push(http_listener(address)?);
         Ok(())
     }
 

@@ -7,14 +7,16 @@ use std::sync::Arc;
 use sd_notify::NotifyState;
 use tokio::net::unix::pipe;
 
+use crate::desk::Desk;
 use crate::limits::Limits;
-use crate::report::Observer;
+use crate::report::{Observer, RequestReport};
 use crate::server::Server;
 use crate::sockets::Sockets;
 use crate::tftp;
 use crate::tree::ServedTree;
 
-/// Serves `tree` on `sockets` until `stop`, a pipe, is readable. systemd is told when it begins and ends, if it wants to know.
+/// Serves `tree` on `sockets` until `stop`, a pipe, is readable. systemd is told when it begins and ends, if it wants to know. `desk` takes
+/// what nodes report, and has the pages.
 ///
 /// # Errors
 /// When there can be no threads, or a socket fails for good.
@@ -22,6 +24,7 @@ pub fn run(
     sockets: Sockets,
     tree: ServedTree,
     observer: Arc<dyn Observer>,
+    desk: Arc<dyn Desk>,
     stop: BorrowedFd<'_>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_io().enable_time().build()?;
@@ -36,10 +39,20 @@ pub fn run(
             // It ends with the runtime: loaders are small, and nodes ask again.
             tokio::spawn(server.serve());
         }
-        let server = Server::new(tree, observer, Limits::of_this_process());
+        let pages = Server::of_pages(Arc::clone(&desk), Arc::new(Nobody), Limits::default());
+        // They end with the runtime.
+        tokio::spawn(pages.run(sockets.status, std::future::pending()));
+        let server = Server::with_desk(tree, desk, observer, Limits::of_this_process());
         tell_systemd(&[NotifyState::Ready]);
         server.run(sockets.http, stopped).await
     })
+}
+
+/// Who looks at pages is not written into the log of what nodes fetch.
+struct Nobody;
+
+impl Observer for Nobody {
+    fn finished(&self, _report: RequestReport) {}
 }
 
 /// Nothing depends on it where systemd did not start this process.

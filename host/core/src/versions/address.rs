@@ -78,11 +78,27 @@ pub(crate) fn with_prelude(
     {
         whole.push_str(&line);
     }
+    if let Some(marker) = marker {
+        whole.push_str(&version_line(marker));
+    }
     match marker {
         Some(marker) => whole + &with_retry(marker.version.name(), rest),
         None => whole + rest,
     }
 }
+
+/// The line that has a node on record say which version it boots: its own boot file has set its name, and nobody else's does. The report of
+/// the node has it from its kernel line.
+pub(crate) fn version_line(marker: &super::Marker) -> String {
+    let parameters = "dedicated-kernel-parameters";
+    format!(
+        "isset ${{diskless-node}} && set {parameters} ${{{parameters}}} disklessset.version={} ||\n",
+        marker.digest
+    )
+}
+
+/// The most bytes that it adds to a kernel line.
+pub(crate) const LONGEST_VERSION: usize = " disklessset.version=sha256:".len() + 64;
 
 /// The text of a boot file with the address of this site in place of the setting.
 pub(crate) fn expanded(text: &str, layout: &Layout, configuration: &Configuration) -> String {
@@ -113,7 +129,10 @@ mod tests {
         let marker = Marker { version: "web01@7".parse().unwrap(), digest };
         let base = "http://${next-server}/preboot_execution_environment/diskless";
         let whole = with_prelude(&text, Some(&marker), &layout, &configuration);
-        let begin = format!("#!ipxe\n{marker}\nisset ${{diskless-base}} || set diskless-base {base}\n:");
+        let line = version_line(&marker);
+        assert!(line.ends_with(&format!(" disklessset.version={digest} ||\n")), "{line}");
+        let begin =
+            format!("#!ipxe\n{marker}\nisset ${{diskless-base}} || set diskless-base {base}\n{line}:");
         assert!(
             whole.starts_with(&begin) && whole.contains(&format!("kernel {address} || goto ")),
             "{whole}"

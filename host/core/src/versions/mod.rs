@@ -19,7 +19,9 @@ mod retry;
 mod store;
 mod taking_in;
 
-pub(crate) use address::{Addresses, address_of, base_address, base_line, expanded, with_prelude};
+pub(crate) use address::{
+    Addresses, LONGEST_VERSION, address_of, base_address, base_line, expanded, version_line, with_prelude,
+};
 pub(crate) use artifact::{Draft, FileOfVersion, FilesByName, contents, image_of};
 pub(crate) use history::History;
 pub use history::Version;
@@ -33,3 +35,6 @@ pub use reference::{VersionReference, VersionWord};
 pub use retry::ONCE_SETTING;
 pub(crate) use retry::WAIT;
 pub(crate) use store::{BOOT_FILE, Store, of_layout};
+
+/// What boot files have for the address of the directory that nodes fetch from.
+pub(crate) const BASE: &str = "${diskless-base}";

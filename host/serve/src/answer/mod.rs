@@ -11,6 +11,7 @@ use std::fs::{File, Metadata};
 use std::ops::Range;
 use std::time::SystemTime;
 
+use crate::desk::{Desk, Said};
 use crate::request::{Method, Refusal, Request};
 use crate::tree::{OpenError, ServedTree};
 use condition::Verdict;
@@ -38,6 +39,8 @@ pub(crate) struct Answer {
     pub(crate) file: Option<File>,
     /// What was wrong, for the operator.
     pub(crate) problem: Option<String>,
+    /// Whether the connection ends with it, whatever the client likes: a body was not read.
+    pub(crate) ends: bool,
 }
 
 /// A piece of a body.
@@ -59,7 +62,7 @@ impl Piece {
 impl Answer {
     fn new(status: u16, cache: &str) -> Self {
         let headers = vec![("Cache-Control", cache.to_owned())];
-        Self { status, headers, body: Vec::new(), file: None, problem: None }
+        Self { status, headers, body: Vec::new(), file: None, problem: None, ends: false }
     }
 
     fn failed(status: u16, problem: impl Into<String>) -> Self {
@@ -74,6 +77,25 @@ impl Answer {
     /// To a request whose head did not come in time.
     pub(crate) fn too_slow() -> Self {
         Self::failed(408, "the head did not come in time")
+    }
+
+    /// To a request that would change something.
+    pub(crate) fn no_such_method() -> Self {
+        let answer = Self::failed(405, "only GET and HEAD are answered").with("Allow", "GET, HEAD");
+        Self { ends: true, ..answer }
+    }
+
+    /// What somebody else answers.
+    pub(crate) fn said(said: Said) -> Self {
+        let mut answer = Self { problem: said.problem, ..Self::new(said.status, KEEP_NOT) }
+            .with("Content-Type", said.content_type)
+            .with("X-Content-Type-Options", "nosniff")
+            .with(
+                "Content-Security-Policy",
+                "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+            );
+        answer.body.push(Piece::Memory(said.text.into_bytes()));
+        answer
     }
 
     fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -94,8 +116,8 @@ impl Answer {
 
 /// Finds out what to send.
 pub(crate) fn answer(tree: &ServedTree, request: &Request) -> Answer {
-    if matches!(request.method, Method::Other(_)) {
-        return Answer::failed(405, "only GET and HEAD are answered").with("Allow", "GET, HEAD");
+    if matches!(request.method, Method::Other(_) | Method::Post) {
+        return Answer::no_such_method();
     }
     let path = request.target.path();
     if let Some(content) = tree.in_memory(path) {
@@ -109,6 +131,17 @@ pub(crate) fn answer(tree: &ServedTree, request: &Request) -> Answer {
     match tree.open(path) {
         Ok((file, metadata)) => of_file(tree, request, file, &metadata),
         Err(error) => refused(&error),
+    }
+}
+
+/// Finds out which page to send.
+pub(crate) fn page(desk: &dyn Desk, request: &Request) -> Answer {
+    if matches!(request.method, Method::Other(_) | Method::Post) {
+        return Answer::no_such_method();
+    }
+    match desk.page(request.target.path().as_str(), request.target.query()) {
+        Some(said) => Answer::said(said),
+        None => Answer::failed(404, "there is no such page"),
     }
 }
 

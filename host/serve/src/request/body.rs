@@ -1,9 +1,12 @@
-//! Requests here have no body. One that announces a body is refused before anybody can disagree where it ends.
+//! Requests here have no body, but for the reports of nodes, which are small. One that announces another body is refused before anybody can
+//! disagree where it ends.
 
-use super::{Headers, Refusal};
+use super::{Headers, Method, Refusal};
+use crate::desk::MOST_BODY;
 
-/// Refuses what announces a body.
-pub(super) fn must_be_none(headers: &Headers<'_>, modern: bool) -> Result<(), Refusal> {
+/// The bytes of the body, which only a POST may have.
+pub(super) fn length(headers: &Headers<'_>, method: &Method, modern: bool) -> Result<usize, Refusal> {
+    let most = if *method == Method::Post { MOST_BODY } else { 0 };
     let lengths: Vec<String> = headers.all("content-length").collect();
     if headers.text("transfer-encoding").is_some() {
         return Err(match lengths.is_empty() && modern {
@@ -12,10 +15,10 @@ pub(super) fn must_be_none(headers: &Headers<'_>, modern: bool) -> Result<(), Re
         });
     }
     match lengths.as_slice() {
-        [] => Ok(()),
-        [one] if one == "0" => Ok(()),
+        [] => Ok(0),
         [one] if !one.is_empty() && one.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Err(Refusal::new(413, "requests have no body here"))
+            let length = one.parse().ok().filter(|length| *length <= most);
+            length.ok_or(Refusal::new(413, "the body is too large"))
         }
         _ => Err(Refusal::new(400, "the length of the body cannot be understood")),
     }

@@ -19,6 +19,7 @@ const MOST_METHOD: usize = 32;
 pub(crate) enum Method {
     Get,
     Head,
+    Post,
     /// One that nobody may use here.
     Other(String),
 }
@@ -28,16 +29,19 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Head => "HEAD",
+            Self::Post => "POST",
             Self::Other(name) => name,
         }
     }
 }
 
-/// A request without a body.
+/// A request, before its body was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) target: Target,
+    /// Bytes of the body.
+    pub(crate) body: usize,
     /// Whether another request may follow on the connection.
     pub(crate) keep_alive: bool,
     pub(crate) agent: String,
@@ -108,13 +112,15 @@ pub(crate) fn parse(head: &[u8]) -> Result<Request, Refusal> {
     if modern && host.is_none() {
         return Err(Refusal::new(400, "there is no Host"));
     }
-    body::must_be_none(&headers, modern)?;
+    let method = method(parsed.method.unwrap_or_default());
+    let body = body::length(&headers, &method, modern)?;
     let keep_alive = match modern {
         true => !headers.has_word("connection", "close"),
         false => headers.has_word("connection", "keep-alive"),
     };
     Ok(Request {
-        method: method(parsed.method.unwrap_or_default()),
+        method,
+        body,
         target: Target::parse(parsed.path.unwrap_or_default())?,
         keep_alive,
         agent: headers.text("user-agent").unwrap_or_default(),
@@ -139,6 +145,7 @@ fn method(name: &str) -> Method {
     match name {
         "GET" => Method::Get,
         "HEAD" => Method::Head,
+        "POST" => Method::Post,
         other => Method::Other(other.chars().take(MOST_METHOD).collect()),
     }
 }

@@ -9,11 +9,12 @@ use super::Refusal;
 pub(crate) struct Target {
     asked: String,
     path: Utf8PathBuf,
+    query: String,
     names_directory: bool,
 }
 
 impl Target {
-    /// Reads the target of a request: a path, or a whole address as proxies get it. The query counts for nothing.
+    /// Reads the target of a request: a path, or a whole address as proxies get it. For files the query counts for nothing.
     ///
     /// # Errors
     /// When it is no path below a directory.
@@ -22,11 +23,17 @@ impl Target {
             true => target,
             false => after_authority(target).ok_or(Refusal::new(400, "the target is no path"))?,
         };
-        let path = path.split(['?', '#']).next().unwrap_or_default();
+        let path = path.split('#').next().unwrap_or_default();
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let decoded = decoded(path).ok_or(Refusal::new(400, "the path cannot be understood"))?;
         let below = path_below(&decoded).ok_or(Refusal::new(400, "the path has a step up"))?;
         let names_directory = decoded.is_empty() || decoded.ends_with('/');
-        Ok(Self { asked: path.trim_start_matches('/').to_owned(), path: below, names_directory })
+        Ok(Self {
+            asked: path.trim_start_matches('/').to_owned(),
+            path: below,
+            query: query.to_owned(),
+            names_directory,
+        })
     }
 
     /// As asked for, without leading slashes and query.
@@ -37,6 +44,11 @@ impl Target {
     /// Below the served directory.
     pub(crate) fn path(&self) -> &Utf8Path {
         &self.path
+    }
+
+    /// What follows the question mark, as it was sent.
+    pub(crate) fn query(&self) -> &str {
+        &self.query
     }
 
     /// Whether no file is meant.

@@ -20,6 +20,7 @@ pub(crate) mod mirror;
 pub(crate) mod module;
 pub(crate) mod module_change;
 pub(crate) mod node;
+mod node_status;
 pub(crate) mod overview;
 pub(crate) mod pool;
 pub(crate) mod prove;

@@ -1,6 +1,6 @@
 //! `node`: the machines that boot from here.
 
-use super::{boxed, inventory_change, text, word};
+use super::{boxed, inventory_change, node_status, text, word};
 use crate::{
     cli::request::{Effect, Request, Session},
     nodes::{ListedNode, NodeEdit, VariableName, VariableValue},
@@ -27,6 +27,7 @@ pub(crate) fn command() -> Command {
             "NODE",
             "The node, by its name or an alias",
         )))
+        .subcommand(node_status::command())
         .subcommand(set_command().arg(nodes()))
         .subcommand(Command::new("remove").about("Forget nodes").arg(nodes()))
 }
@@ -65,6 +66,7 @@ fn set_command() -> Command {
 pub(crate) fn request(matches: &ArgMatches) -> Result<Box<dyn Request>> {
     match matches.subcommand() {
         Some(("show", matches)) => boxed(parsed(text(matches, "node")).map(|name| ShowNode { name })),
+        Some(("status", matches)) => boxed(node_status::request(matches)),
         Some(("set", matches)) => boxed(set(matches)),
         Some(("remove", matches)) => boxed(nodes(matches).map(|nodes| RemoveNodes { nodes })),
         Some((_, matches)) => boxed(list(matches)),

@@ -12,7 +12,7 @@ use crate::{
     system::atomic_file,
     versions::{self, BOOT_FILE, VersionReference},
 };
-use disklessset_plugin_api::{Error, ErrorKind, Result};
+use disklessset_plugin_api::{Error, ErrorKind, Result, node_set::NodeName};
 use std::collections::BTreeMap;
 
 /// The most bytes that the kernel reads of its line.
@@ -28,7 +28,7 @@ pub(in crate::nodes) fn faults(site: &Site, inventory: &Inventory) -> Result<BTr
     let mut longest: BTreeMap<Option<&str>, usize> = BTreeMap::new();
     for (name, node) in inventory.nodes().iter().filter(|(_, node)| node.image.is_none()) {
         let pool = inventory.pool_of(node).map(|(pool, _)| pool.as_str());
-        let words = node_words(name, &node.kernel_parameters).len() + 1;
+        let words = length_of_words(site, name, node);
         let most = longest.entry(pool).or_default();
         *most = words.max(*most);
     }
@@ -45,10 +45,16 @@ pub(in crate::nodes) fn faults(site: &Site, inventory: &Inventory) -> Result<BTr
     for (name, node, image) in
         inventory.nodes().iter().filter_map(|(name, node)| Some((name, node, own(node)?)))
     {
-        let more = node_words(name, &node.kernel_parameters).len() + 1;
+        let more = length_of_words(site, name, node);
         check(site, &mut lengths, format!("node {name}"), &image, more, &mut faults);
     }
     Ok(faults)
+}
+
+/// What a node's own words add to a kernel line, with the blank before them.
+fn length_of_words(site: &Site, name: &NodeName, node: &Node) -> usize {
+    let words = node_words(name, &node.kernel_parameters);
+    versions::expanded(&words, &site.layout, &site.configuration).len() + 1
 }
 
 fn length_of(parameters: &KernelParameters) -> usize {
@@ -101,7 +107,8 @@ fn kernel_line(site: &Site, reference: &VersionReference) -> Result<usize> {
     };
     let text = versions::expanded(&text, &site.layout, &site.configuration);
     let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("kernel "));
-    Ok(lines.map(|line| without_ours(line).len()).max().unwrap_or_default())
+    let longest = lines.map(|line| without_ours(line).len()).max();
+    Ok(longest.map(|bytes| bytes + versions::LONGEST_VERSION).unwrap_or_default())
 }
 
 /// A kernel line without the setting that more parameters come by, and without what iPXE looks at itself.

@@ -14,7 +14,7 @@ pub(super) use faults::faults;
 pub(super) use pinned::{Chosen, named_versions, uses};
 
 use super::{Inventory, KernelParameters, Node, Pool, PoolBoot, PoolName};
-use crate::Site;
+use crate::{Site, versions};
 use camino::Utf8PathBuf;
 use disklessset_plugin_api::{Error, Result, node_set::NodeName};
 use lines::{Lines, parameters_line};
@@ -31,6 +31,9 @@ pub(super) const BY_MAC: &str = "mac";
 pub(super) const BY_NAME: &str = "name";
 /// The files of pools.
 pub(super) const POOLS: &str = "pool";
+
+/// Where nodes report, below the directory that they fetch from. A web server that knows nothing of it answers that there is no such file.
+pub const REPORT: &str = "report";
 
 /// Makes the texts of boot files for one site.
 pub(super) struct BootFiles<'s> {
@@ -114,9 +117,11 @@ impl<'s> BootFiles<'s> {
         Ok(match chosen {
             Chosen::Current(image) => self.lines.leading_to_image(title, head, image.as_str()),
             Chosen::Version { marker, text } => {
-                let text = lines::with_head(text, &format!("# disklessset: {title}\n{head}"));
+                // The head sets the parameters anew, in each try.
+                let head = format!("# disklessset: {title}\n{head}{}", versions::version_line(marker));
+                let text = lines::with_head(text, &head);
                 let (layout, configuration) = (&self.site.layout, &self.site.configuration);
-                crate::versions::with_prelude(&text, Some(marker), layout, configuration)
+                versions::with_prelude(&text, Some(marker), layout, configuration)
             }
             Chosen::Missing(reference) => {
                 self.lines.leading_nowhere(title, head, &format!("There is no version {reference}"))
@@ -130,8 +135,9 @@ pub(super) fn pool_path(name: &PoolName) -> Utf8PathBuf {
     format!("{POOLS}/{name}.ipxe").into()
 }
 
-/// The kernel parameters that are a node's alone.
+/// The kernel parameters that are a node's alone: its name, whom to tell that it is up, and its own.
 fn node_words(name: &NodeName, own: &KernelParameters) -> String {
-    let words = format!("systemd.hostname={name} {own}");
+    let report = format!("{}/{REPORT}", versions::BASE);
+    let words = format!("systemd.hostname={name} disklessset.node={name} disklessset.report={report} {own}");
     words.trim_end().to_owned()
 }

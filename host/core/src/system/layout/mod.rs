@@ -93,6 +93,11 @@ impl Layout {
         self.state_dir().join("nodes.yml")
     }
 
+    /// Where the boot server keeps what it saw of nodes. It is the server's own, which is not root.
+    pub fn boot_server_state_dir(&self) -> Utf8PathBuf {
+        self.inside("/var/lib/disklessset-serve".into())
+    }
+
     /// Whether that image layout has been made: before, nothing has a version.
     pub(crate) fn has_oci(&self) -> bool {
         self.oci_dir().join("oci-layout").symlink_metadata().is_ok()

@@ -1,18 +1,21 @@
 //! `serve`: the boot server over what nodes fetch.
 
+mod following;
+
+pub(crate) use following::kept_file;
+
 use crate::{
     cli::request::{Effect, Request, Session},
     failure,
     serve::{self, AccessLog, ListenError, ServedPlaces, ServedTree, Sockets},
-    system::{interrupt, layout::Layout},
+    system::{atomic_file, interrupt, layout::Layout},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use disklessset_plugin_api::{Error, ErrorKind, Result};
+use following::{Following, own_file};
 use std::{io::ErrorKind as Io, net::SocketAddr, sync::Arc};
 
-/// Where boot files of nodes and pools are, in the directory that boot files are relative to.
-const BOOT: &str = "boot";
 /// Where boot loaders are, beside them.
 const LOADERS: &str = "loaders";
 /// systemd sets it where what is printed goes to the journal, which has its own times.
@@ -40,12 +43,20 @@ pub(crate) fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Give boot loaders over TFTP too: the files of loaders/, on port 69 of the same addresses"),
         )
+        .arg(
+            Arg::new("status")
+                .long("status")
+                .value_name("ADDR:PORT")
+                .value_parser(value_parser!(SocketAddr))
+                .help("Show what nodes do on this address: a page, /metrics for Prometheus, /nodes.json; read-only, without a login"),
+        )
 }
 
 pub(crate) fn request(matches: &ArgMatches) -> Serve {
     Serve {
         listen: matches.get_many("listen").into_iter().flatten().copied().collect(),
         tftp: matches.get_flag("tftp"),
+        status: matches.get_one("status").copied(),
     }
 }
 
@@ -53,6 +64,7 @@ pub(crate) fn request(matches: &ArgMatches) -> Serve {
 pub(crate) struct Serve {
     listen: Vec<SocketAddr>,
     tftp: bool,
+    status: Option<SocketAddr>,
 }
 
 impl Request for Serve {
@@ -70,14 +82,22 @@ impl Request for Serve {
         let tree = ServedTree::new(&root).map_err(|cause| no_root(&root, &cause))?;
         let tree = tree.limited_to(places(layout, &root));
         let sockets = self.sockets()?;
+        let kept = own_file(layout);
+        make_room_for(&kept)?;
         serve::give_up_root().map_err(failure::of)?;
         interrupt::install()?;
         let stop = interrupt::poll_fd().ok_or_else(|| Error::failed("cannot wait for signals"))?;
         let with_time = std::env::var_os(JOURNAL).is_none();
         let (log, writing) = AccessLog::start(std::io::stdout(), with_time, tree.clone())?;
+        let following = Arc::new(Following::new(layout, &root, log, Some(kept))?);
+        let output = Arc::clone(&session.output);
+        let keeping_up = following.keep_up(move |line| output.warn(line))?;
         let addresses: Vec<String> = sockets.http_addresses().iter().map(SocketAddr::to_string).collect();
         session.output.say(&format!("serving {root} on {}", addresses.join(", ")));
-        let served = serve::run(sockets, tree, Arc::new(log), stop);
+        let (observer, desk) = (Arc::clone(&following), Arc::clone(&following));
+        let served = serve::run(sockets, tree, observer, desk, stop);
+        keeping_up.end();
+        drop(following);
         writing.end();
         // A signal is how a server ends.
         interrupt::reset();
@@ -95,6 +115,9 @@ impl Serve {
         if self.tftp && sockets.tftp.is_empty() {
             sockets.listen_for_tftp().map_err(explained)?;
         }
+        if let Some(address) = self.status {
+            sockets.listen_for_status(address).map_err(explained)?;
+        }
         Ok(sockets)
     }
 }
@@ -103,14 +126,23 @@ impl Serve {
 fn places(layout: &Layout, root: &Utf8Path) -> ServedPlaces {
     let below = |directory: Utf8PathBuf| directory.strip_prefix(root).ok().map(Utf8Path::to_owned);
     let loaders = layout.served_base().join(LOADERS);
-    let boot = layout.served_base().join(BOOT);
-    let directories = [layout.images_dir(), layout.kernels_dir(), boot, loaders.clone()];
+    let directories = [layout.images_dir(), layout.kernels_dir(), layout.boot_dir(), loaders.clone()];
     let places =
         ServedPlaces::only(directories.into_iter().filter_map(below).collect(), below(layout.oci_dir()));
     match below(loaders) {
         Some(loaders) => places.with_loaders(loaders),
         None => places,
     }
+}
+
+/// Makes the directory of a file, which belongs to whom this process becomes.
+fn make_room_for(file: &Utf8Path) -> Result<()> {
+    let directory = file.parent().unwrap_or(file);
+    if directory.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    atomic_file::create_dir_all(directory, 0o755).map_err(failure::of)?;
+    serve::give_to_server(directory).map_err(failure::of)
 }
 
 fn no_root(root: &Utf8Path, cause: &std::io::Error) -> Error {
