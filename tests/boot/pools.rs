@@ -97,8 +97,7 @@ fn machines_that_begin_at_the_entry_get_what_is_their_own() {
     ]);
     done(&["node", "set", "c3", "--mac", "52:54:00:ab:cd:03"]);
     // What a class would put on its kernel line.
-    let shown =
-        "#!ipxe\necho line ${dedicated-kernel-parameters} end, ${hostname}, rack ${rack} end\nsleep 900\n";
+    let shown = "#!ipxe\necho line [${dedicated-kernel-parameters}] of ${hostname} in [${rack}]\nsleep 900\n";
     for image in ["common", "web"] {
         put(&root.image_dir(image).join("boot.ipxe"), shown.as_bytes(), 0o644);
     }
@@ -167,9 +166,9 @@ fn machines_that_begin_at_the_entry_get_what_is_their_own() {
     assert_eq!(found["imageless"], [once, once].concat());
     assert!(console("imageless").contains("Trying again in 20 seconds"), "{}", console("imageless"));
     for (name, line) in [
-        ("known", "line quiet BOOTIF=01-52-54-00-ab-cd-01 systemd.hostname=c1 one end, c1, rack -x r1 end"),
-        ("capitals", "line quiet BOOTIF=01-52-54-00-ab-cd-12 systemd.hostname=c2 end, c2, rack end"),
-        ("unknown", "line end, nobody, rack end"),
+        ("known", "line [quiet BOOTIF=01-52-54-00-ab-cd-01 systemd.hostname=c1 one] of c1 in [-x r1]"),
+        ("capitals", "line [quiet BOOTIF=01-52-54-00-ab-cd-12 systemd.hostname=c2] of c2 in []"),
+        ("unknown", "line [] of nobody in []"),
     ] {
         assert!(console(name).contains(line), "{name}: {line} in {}", console(name));
     }

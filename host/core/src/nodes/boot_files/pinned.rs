@@ -15,7 +15,7 @@ pub(in crate::nodes) enum Chosen {
     Current(ImageName),
     /// One version.
     Version {
-        /// Which.
+        /// What its boot file says it is.
         marker: Marker,
         /// Its boot file, as it is stored.
         text: String,
