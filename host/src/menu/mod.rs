@@ -6,6 +6,7 @@
 mod entries;
 mod page;
 mod questions;
+mod registries;
 mod stop;
 mod versions;
 

@@ -3,6 +3,7 @@
 mod clean;
 mod modules;
 mod program;
+mod registries;
 mod samples;
 mod trees;
 
@@ -26,11 +27,14 @@ pub(crate) enum Subject {
     Trees,
     /// Cleaning images whose creation crashed.
     Clean,
+    /// Pushing and pulling an image.
+    Registries,
 }
 
 impl Subject {
     /// All, in the order they are measured.
-    pub(crate) const ALL: [Self; 4] = [Self::Program, Self::Modules, Self::Trees, Self::Clean];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Program, Self::Modules, Self::Trees, Self::Clean, Self::Registries];
 
     /// The name on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -39,6 +43,7 @@ impl Subject {
             Self::Modules => "modules",
             Self::Trees => "trees",
             Self::Clean => "clean",
+            Self::Registries => "registries",
         }
     }
 }
@@ -74,5 +79,6 @@ pub(crate) fn task(subjects: &[Subject], strictness: Strictness) -> Result<(), F
         Subject::Modules => modules::task(strictness),
         Subject::Trees => trees::task(strictness),
         Subject::Clean => clean::task(strictness),
+        Subject::Registries => registries::task(strictness),
     })
 }
