@@ -8,6 +8,7 @@ mod empty;
 mod inheritance;
 mod menu;
 mod names;
+mod node_status;
 mod nodes;
 mod reference;
 mod serve;

@@ -14,7 +14,7 @@ use super::small::{Small, put};
 const PATIENCE: Duration = Duration::from_secs(8 * 60);
 
 /// The address that this server has its own packages from.
-fn mirror_of_server() -> Option<String> {
+pub(super) fn mirror_of_server() -> Option<String> {
     let mut files = vec![Utf8PathBuf::from("/etc/apt/sources.list")];
     let more = Utf8Path::new("/etc/apt/sources.list.d").read_dir_utf8().into_iter().flatten().flatten();
     files.extend(more.map(|entry| entry.into_path()));

@@ -60,7 +60,7 @@ fn facts(tree: &Utf8Path) -> Vec<(std::path::PathBuf, String, u32)> {
     files.into_iter().map(|(path, facts)| (path, facts.kind.to_string(), facts.mode)).collect()
 }
 
-/// The sources without repositories, with an archive and a layout of the small tree.
+/// The sources without repositories, with an archive and layouts of the small tree.
 fn sources(small: &Small) -> Vec<String> {
     let beside = small.root.beside();
     let archive = beside.join("base.tar");
@@ -69,12 +69,17 @@ fn sources(small: &Small) -> Vec<String> {
         .tool("tar", &["-cf", archive.as_str(), "-C", small.tree.as_str(), "."])
         .run()
         .expect_done();
-    vec![tree(small), format!("tar:{archive}"), "tar:../base.tar".to_owned()]
+    let layout = super::oci::layout(small);
+    let of_layout = [format!("oci:{layout}"), "oci:../layout:v1".to_owned()];
+    [tree(small), format!("tar:{archive}"), "tar:../base.tar".to_owned()]
+        .into_iter()
+        .chain(of_layout)
+        .collect()
 }
 
 #[test]
 fn a_definition_that_an_image_gives_makes_the_same_image() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::root(), need::tool("umoci"));
     let small = Small::new();
     let (script, keys) = (git(&small).join("go.sh"), git(&small).join("keys"));
     put(&script, b"echo made >/etc/motd\n", 0o644);
@@ -110,6 +115,51 @@ fn a_definition_that_an_image_gives_makes_the_same_image() {
     }
     let state = std::fs::read_dir(small.root.path().join("var/lib/diskless/versions")).unwrap().count();
     assert_eq!(state, 0);
+}
+
+/// The definition of an image makes another one with the same definition.
+#[track_caller]
+fn gives_itself(small: &Small, name: &str, wanted: &[&str]) {
+    let shown = |name: &str| -> String {
+        let text = small.run(&["show", name, "--as-file"]).expect_done().stdout;
+        text.split_inclusive('\n').filter(|line| !line.starts_with('#')).collect()
+    };
+    let first = shown(name);
+    for word in wanted {
+        assert!(first.contains(word), "{word}: {first}");
+    }
+    let file = git(small).join("again.yml");
+    put(&file, first.replace(&format!("name: {name}"), "name: again").as_bytes(), 0o644);
+    let _ = small.run(&["create", "--from", file.as_str(), "--dry-run"]).expect_done();
+    let create = small.root.disklessset(&["create", "--from", file.as_str()]);
+    let _ = create.limit(std::time::Duration::from_secs(600)).run().expect_done();
+    assert_eq!(shown("again").replace("name: again", &format!("name: {name}")), first);
+}
+
+#[test]
+fn a_definition_of_packages_of_dnf_makes_the_same_image() {
+    disklessset_tests::need!(
+        need::root(),
+        need::tool("dnf"),
+        need::tool("rpmbuild"),
+        need::tool("createrepo_c")
+    );
+    let world = super::dnf_world::World::new();
+    let _ = world.create("web", &["--type", "core"]).run().expect_done();
+    gives_itself(&world.small, "web", &["source: dnf", "release_version", "file://"]);
+}
+
+#[test]
+fn a_definition_of_packages_of_apt_makes_the_same_image() {
+    disklessset_tests::need!(need::full(), need::root(), need::tool("mmdebstrap"));
+    let Some(mirror) = super::apt_repos::mirror_of_server() else {
+        let _ = need::skip("this server has its packages from no mirror of Debian");
+        return;
+    };
+    let small = Small::new();
+    let create = small.create_from("web", "apt", &["--type", "core", "--mirror", &mirror]);
+    let _ = create.limit(std::time::Duration::from_secs(600)).run().expect_done();
+    gives_itself(&small, "web", &["source: apt", &mirror]);
 }
 
 #[test]

@@ -177,7 +177,7 @@ impl World {
     }
 
     /// A creation from the repository, release 9, for a small set unless `more` says otherwise.
-    pub(super) fn create(&self, name: &str, more: &[&str]) -> Program {
+    pub(crate) fn create(&self, name: &str, more: &[&str]) -> Program {
         self.create_without_trust(name, &[&["--unsigned"], more].concat())
     }
 

@@ -1,13 +1,20 @@
 //! Given two sites and a registry: a version goes from one to the other byte for byte, and what cannot be is refused with nothing changed.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
+mod architectures;
 mod kills;
+#[path = "../../host/oci/src/registry/tests/server.rs"]
+#[allow(dead_code, reason = "what tests of the client need of it is more")]
+mod liar;
 mod lies;
+mod mirrors;
 mod refused;
 mod signed;
 mod speed;
+mod trees;
 
 use camino::Utf8PathBuf;
+use disklessset_oci::names::Host;
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;

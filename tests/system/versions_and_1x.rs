@@ -101,3 +101,27 @@ fn an_initramfs_that_dracut_wrote_into_is_named_and_versions_with_another_kernel
     let _ = small.run(&["rollback", "web"]).expect_done();
     assert_eq!(current(&small), Some(3));
 }
+
+#[test]
+fn a_release_of_the_current_version_puts_back_what_is_missing_in_places_of_1x() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let _ = small.create("web", &[]).run().expect_done();
+    let (image, kernel) = (small.squashfs("web"), kernels(&small.root).join(format!("vmlinuz-{KERNEL}")));
+    let whole = [&image, &kernel].map(|file| std::fs::read(file).unwrap());
+    let boot = std::fs::read(small.root.image_dir("web").join("boot.ipxe")).unwrap();
+    std::fs::remove_file(&image).unwrap();
+    let found = small.run(&["verify", "web"]).expect_code(1);
+    assert!(found.stdout.contains(" release web@1"), "{found}");
+    std::fs::remove_file(&kernel).unwrap();
+    let _ = small.run(&["release", "web@1", "--dry-run"]).expect_done();
+    assert!(!image.exists() && !kernel.exists());
+    let _ = small.run(&["release", "web@1"]).expect_done();
+    assert!([&image, &kernel].map(|file| std::fs::read(file).unwrap()) == whole);
+    assert!(std::fs::read(small.root.image_dir("web").join("boot.ipxe")).unwrap() == boot);
+    let _ = small.run(&["verify"]).expect_done();
+    let listed = small.run(&["--format", "json", "versions", "web"]).expect_done().json();
+    assert_eq!(listed["versions"].as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(listed["versions"][0]["state"], "current");
+    let _ = small.run(&["release", "web@1"]).expect_done().expect_said("is current already");
+}

@@ -17,5 +17,5 @@ pub use connection::{Connected, Connection};
 pub use failure::of as error_of;
 pub use os_images::FromRegistries;
 pub use pull::{Pull, Pulled, Signature};
-pub use push::{Push, Pushed};
+pub use push::{Push, Pushed, Tree};
 pub use upstream::Repository;

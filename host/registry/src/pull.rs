@@ -9,7 +9,7 @@ use disklessset_core::{
 };
 use disklessset_oci::{
     layout::{Layout, Partial},
-    manifest::{ARTIFACT_TYPE, Artifact, CONFIG_TYPE, ManifestError},
+    manifest::{ARTIFACT_TYPE, CONFIG_TYPE, ManifestError},
     names::{Digest, RegistryReference, Target},
     registry::{Fetched, Registry, RegistryError},
 };
@@ -89,13 +89,21 @@ impl Pull<'_> {
         let name = self.name.as_ref().unwrap_or(incoming.image()).clone();
         let plan = self.images.check_take_in(&incoming, &name)?;
         let layout = self.images.open_layout()?;
-        let telling = Telling::new(observer, format!("receiving {name}"), incoming.artifact().size());
+        let telling = Telling::new(observer, format!("receiving {name}"), sizes(&incoming).values().sum());
         let arrived = Arrived { arrived: BTreeMap::new(), received: 0 };
-        let arrived = arrived.all(registry, incoming.artifact(), &layout, telling)?;
+        let arrived = arrived.all(registry, &sizes(&incoming), &layout, telling)?;
         let (files_received, bytes_received) = (arrived.arrived.len(), arrived.received);
-        let files: BTreeMap<Digest, u64> = sizes(incoming.artifact());
+        let files: BTreeMap<Digest, u64> = sizes(&incoming);
+        let digests: Vec<Digest> = arrived.arrived.keys().copied().collect();
         let partials = arrived.arrived.into_values().collect();
-        let (version, state) = self.images.take_in(&incoming, &name, partials)?;
+        let taken = self.images.take_in(&incoming, &name, partials).inspect_err(|error| {
+            // Worth keeping only where the same may do in a moment.
+            if ![ErrorKind::BUSY, ErrorKind::INTERRUPTED].contains(&error.kind) {
+                // What goes wrong here is less than what is told.
+                let _ = digests.iter().try_for_each(|digest| layout.forget_begun(digest));
+            }
+        });
+        let (version, state) = taken?;
         Ok(Pulled {
             version: version.to_string(),
             digest: incoming.digest().to_string(),
@@ -166,13 +174,13 @@ impl Arrived {
     fn all(
         mut self,
         registry: &Registry,
-        artifact: &Artifact,
+        sizes: &BTreeMap<Digest, u64>,
         layout: &Layout,
         mut telling: Telling<'_>,
     ) -> Result<Self> {
         for round in 0..ROUNDS {
             let before = self.arrived.len();
-            for (digest, size) in sizes(artifact) {
+            for (&digest, &size) in sizes {
                 if self.arrived.contains_key(&digest) {
                     continue;
                 }
@@ -211,6 +219,6 @@ impl Arrived {
 }
 
 /// Each file once, with its size.
-fn sizes(artifact: &Artifact) -> BTreeMap<Digest, u64> {
-    artifact.files().values().map(|blob| (blob.digest, blob.size)).collect()
+fn sizes(incoming: &Incoming) -> BTreeMap<Digest, u64> {
+    incoming.artifact().files().values().chain(incoming.tree()).map(|blob| (blob.digest, blob.size)).collect()
 }

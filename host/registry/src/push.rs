@@ -3,6 +3,7 @@
 use crate::{Connection, failure, signature, telling::Telling};
 use disklessset_core::{ImageManager, images::Outgoing, observer::Observer, versions::VersionReference};
 use disklessset_oci::{
+    layout::Layout,
     manifest::MANIFEST_TYPE,
     names::{Digest, RegistryReference, RegistryTag, Target},
     registry::{Pushed as Sent, Registry},
@@ -31,8 +32,19 @@ pub struct Pushed {
     pub files_there: usize,
     /// Bytes that were sent.
     pub bytes_sent: u64,
+    /// Whether its OS tree goes with it, which is none of its files. What that has is known when it is packed.
+    pub tree: bool,
     /// Whether a signature is beside it.
     pub signed: bool,
+}
+
+/// Whether an OS tree goes with a version that is none of its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tree {
+    /// Such a version is refused.
+    Never,
+    /// The tree as it is now.
+    AsItIs,
 }
 
 /// Sends versions to a registry.
@@ -43,6 +55,8 @@ pub struct Push<'a> {
     pub version: VersionReference,
     /// Where to, with a tag of its own perhaps.
     pub to: RegistryReference,
+    /// Whether an OS tree goes with it that is no part of its versions.
+    pub tree: Tree,
     /// How registries are talked to.
     pub connection: Connection,
 }
@@ -54,7 +68,10 @@ impl Push<'_> {
     /// As there.
     pub fn check(&self) -> Result<Pushed> {
         let tag = self.tag()?;
-        let outgoing = self.images.check_give(&self.version)?;
+        let outgoing = match self.tree {
+            Tree::Never => self.images.check_give(&self.version)?,
+            Tree::AsItIs => self.images.check_give_with_tree(&self.version)?,
+        };
         let connected = self.connection.to(&self.to)?;
         let registry = connected.registry();
         let tags = self.tags(&outgoing, tag)?;
@@ -80,16 +97,32 @@ impl Push<'_> {
         let tag = self.tag()?;
         let connected = self.connection.to(&self.to)?;
         let registry = connected.registry();
-        let outgoing = self.images.give(&self.version)?;
-        let tags = self.tags(&outgoing, tag)?;
-        self.must_not_replace(registry, &outgoing)?;
+        match self.tree {
+            Tree::Never => self.send(registry, tag, &self.images.give(&self.version)?, None, observer),
+            Tree::AsItIs => self.images.give_with_tree(&self.version, |outgoing, of_tree| {
+                self.send(registry, tag, outgoing, of_tree, observer)
+            }),
+        }
+    }
+
+    fn send(
+        &self,
+        registry: &Registry,
+        tag: Option<RegistryTag>,
+        outgoing: &Outgoing,
+        of_tree: Option<&Layout>,
+        observer: &dyn Observer,
+    ) -> Result<Pushed> {
+        let tags = self.tags(outgoing, tag)?;
+        self.must_not_replace(registry, outgoing)?;
         let layout = self.images.open_layout()?;
-        let blobs = blobs(&outgoing);
-        let mut pushed = self.report(&outgoing, &tags);
+        let blobs = blobs(outgoing);
+        let mut pushed = self.report(outgoing, &tags);
         let mut telling =
             Telling::new(observer, format!("sending {}", outgoing.version), blobs.values().sum());
         for (digest, size) in &blobs {
-            let sent = registry.push_blob(digest, &layout, &mut |progress| telling.at(progress.done));
+            let from = of_tree.filter(|_| outgoing.tree == Some(*digest)).unwrap_or(&layout);
+            let sent = registry.push_blob(digest, from, &mut |progress| telling.at(progress.done));
             match sent.map_err(failure::of)? {
                 Sent::AlreadyThere => pushed.files_there += 1,
                 Sent::Uploaded => {
@@ -104,9 +137,9 @@ impl Push<'_> {
         };
         put(&Target::Digest(outgoing.digest))?;
         // Before the tags: whoever finds the version finds its signature, too.
-        pushed.signed = signature::push(&self.images, registry, &outgoing)?;
+        pushed.signed = signature::push(&self.images, registry, outgoing)?;
         // Others may have pushed meanwhile.
-        self.must_not_replace(registry, &outgoing)?;
+        self.must_not_replace(registry, outgoing)?;
         tags.into_iter().try_for_each(|tag| put(&Target::Tag(tag)))?;
         Ok(pushed)
     }
@@ -158,7 +191,7 @@ impl Push<'_> {
         match registry.manifest(&Target::Tag(tag.clone())) {
             Err(error) if error.is_not_found() => Ok(()),
             Err(error) => Err(failure::of(error)),
-            Ok(there) if there.digest == outgoing.digest => Ok(()),
+            Ok(there) if there.digest == outgoing.digest || outgoing.is_version_of(&there.bytes) => Ok(()),
             Ok(there) => {
                 let (host, repository) = (&self.to.host, &self.to.repository);
                 let text = format!(
@@ -179,6 +212,7 @@ impl Push<'_> {
             files_sent: 0,
             files_there: 0,
             bytes_sent: 0,
+            tree: self.tree == Tree::AsItIs && !outgoing.has_tree,
             signed: false,
         }
     }

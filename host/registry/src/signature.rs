@@ -60,7 +60,7 @@ pub(crate) fn must_be_there(
     incoming: &Incoming,
     from: &RegistryReference,
 ) -> Result<()> {
-    if is_signed(images, registry, &incoming.digest(), incoming.manifest())? {
+    if is_signed(images, registry, &Digest::of(incoming.received()), incoming.received())? {
         return Ok(());
     }
     Err(Error::refused(format!("{from} has no signature by the certificate of this site")))

@@ -21,6 +21,7 @@ const BACK: &str = "Back to the main menu";
 /// Below the modules: the main menu keeps its ten entries.
 const VERSIONS: &str = "Versions of an image";
 const NODES: &str = "Nodes and pools";
+const REGISTRIES: &str = "Registries: push, pull, mirror";
 /// The entry that clears an image, counted from 0. What it is for must not be cleaned first.
 const CLEAR: usize = 8;
 
@@ -66,14 +67,14 @@ impl Menu {
         }
         let mut entries: Vec<String> =
             modules.iter().map(|(name, title)| format!("{name}: {title}")).collect();
-        entries.push(VERSIONS.to_owned());
-        entries.push(NODES.to_owned());
+        entries.extend([VERSIONS, NODES, REGISTRIES].map(str::to_owned));
         entries.push(BACK.to_owned());
         let chosen = Page::new("Modules", &entries).choose(output, "Your choice")?;
         match modules.get(chosen) {
             Some((module, _)) => self.actions(module),
             None if chosen == modules.len() => self.versions(),
             None if chosen == modules.len() + 1 => self.nodes(),
+            None if chosen == modules.len() + 2 => self.registries(),
             None => Ok(()),
         }
     }

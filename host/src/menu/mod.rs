@@ -7,6 +7,7 @@ mod entries;
 mod nodes;
 mod page;
 mod questions;
+mod registries;
 mod stop;
 mod versions;
 

@@ -1,10 +1,7 @@
 //! The versions of an image: which one nodes get, what it is called, and what goes.
 
 use super::{Menu, stop::Step};
-use crate::{
-    cli::commands::{self, release::Way},
-    versions::VersionReference,
-};
+use crate::cli::commands::{self, release::Way};
 
 /// What can be done with a version, in the order of the page.
 const ACTIONS: [&str; 3] = ["Have nodes get a version", "Give a version a tag", "Remove a version"];
@@ -23,10 +20,7 @@ impl Menu {
         output.data("\n");
         let actions = ACTIONS.map(str::to_owned);
         let action = self.choose_or_back(&format!("Versions of {name}"), &actions, "Your choice")?;
-        let names: Vec<String> =
-            versions.iter().map(|version| format!("{}@{}", version.image, version.number)).collect();
-        let chosen = self.choose_or_back("Versions", &names, "Which one")?;
-        let version: VersionReference = names[chosen].parse()?;
+        let Some(version) = self.choose_version(&name)? else { return Ok(()) };
         match action {
             0 => self.do_it(&commands::release::Release { way: Way::Release, version }),
             1 => {

@@ -85,6 +85,13 @@ const RESIZE_CLASSIC: Case = change(&["livenet", "resize", "web", "300M"], a_cla
 const EXEC: Case =
     change(&["livenet", "exec", "web", "--", "/bin/sh", "-c", "printf edited >/etc/motd"], an_image);
 const REBUILD: Case = change(&["rebuild", "web"], an_image_of_an_older_tree);
+const REBUILD_HELD: Case = Case {
+    modules: LIVENET,
+    command: &["rebuild", "web", "--hold"],
+    image: "web",
+    does: Does::Other,
+    prepare: an_image_of_an_older_tree,
+};
 const REMOVE: Case = Case {
     modules: LIVENET,
     command: &["remove", "web", "--yes"],
@@ -116,6 +123,7 @@ operations! {
     a_resize: Operation::new("livenet resize", &RESIZE, COMMITTED);
     a_resize_that_packs: Operation { ended: unpacks, ..packing("livenet resize, classic", &RESIZE_CLASSIC, PUBLISHED) };
     a_rebuild: Operation { ended: unpacks, ..packing("livenet rebuild", &REBUILD, COMMITTED) };
+    a_rebuild_that_is_held: packing("livenet rebuild --hold", &REBUILD_HELD, COMMITTED);
     a_command_inside: Operation { ended: has_edit, ..packing("livenet exec", &EXEC, PUBLISHED) };
     a_removal: Operation::new("livenet remove", &REMOVE, OUT_OF_SERVICE);
 }

@@ -1,22 +1,16 @@
 //! Registries that lie, fail and end early, seen through the commands: one line, and nothing left.
 
+use super::liar::{self as server, Reply, Seen};
 use super::*;
-use disklessset_oci::names::Host;
-
-#[path = "../../../host/oci/src/registry/tests/server.rs"]
-#[allow(dead_code, reason = "what tests of the client need of it is more")]
-mod server;
-
-use server::{Reply, Seen};
 
 /// A version of a small site, given by a server that a test can have lie.
-struct Origin {
-    small: Small,
-    manifest: Vec<u8>,
+pub(super) struct Origin {
+    pub(super) small: Small,
+    pub(super) manifest: Vec<u8>,
 }
 
 impl Origin {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let small = Small::new();
         let _ = small.create("web", &[]).run().expect_done();
         let shown = run(&small.root, &["--format", "json", "versions", "web"]).expect_done().json();
@@ -25,14 +19,14 @@ impl Origin {
         Self { small, manifest }
     }
 
-    fn with(&self, from: &str, to: &str) -> Vec<u8> {
+    pub(super) fn with(&self, from: &str, to: &str) -> Vec<u8> {
         let text = String::from_utf8(self.manifest.clone()).unwrap();
         assert!(text.contains(from), "{from}: {text}");
         text.replace(from, to).into_bytes()
     }
 
     /// The digits of the digest of a file.
-    fn digits(&self, title: &str) -> String {
+    pub(super) fn digits(&self, title: &str) -> String {
         let manifest: Value = serde_json::from_slice(&self.manifest).unwrap();
         let layers = manifest["layers"].as_array().unwrap().clone();
         let is = |layer: &&Value| layer["annotations"]["org.opencontainers.image.title"] == title;
@@ -41,7 +35,7 @@ impl Origin {
     }
 
     /// A server with this manifest, and `lie` in place of what is right.
-    fn server(
+    pub(super) fn server(
         &self,
         manifest: Vec<u8>,
         lie: impl Fn(&Seen) -> Option<Reply> + Send + Sync + 'static,
@@ -65,7 +59,7 @@ impl Origin {
 }
 
 #[track_caller]
-fn pull_from(root: &TestRoot, server: &server::Server) -> Outcome {
+pub(super) fn pull_from(root: &TestRoot, server: &server::Server) -> Outcome {
     run(root, &["pull", &format!("{}/images/web:v1", server.host()), "--plain-http"])
 }
 

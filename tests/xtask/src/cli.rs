@@ -42,7 +42,7 @@ fn tree() -> Command {
         .subcommand(
             Command::new("bench")
                 .about(
-                    "Measure what a listing costs, our share of making an image, modules, and trees made from others",
+                    "Measure what a listing costs, our share of making an image, modules, trees made from others, and registries",
                 )
                 .arg(subjects),
         )

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     kernels::{self, KernelManager},
+    modules::HostService,
     operation::Operation,
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -67,7 +68,7 @@ impl ImageManager<'_> {
     }
 
     /// Where the class of an image shows its OS tree.
-    pub(super) fn tree_shown(&self, operation: &Operation<'_>, image: &mut Image) -> Result<Utf8PathBuf> {
+    pub(super) fn tree_shown(&self, operation: &dyn HostService, image: &mut Image) -> Result<Utf8PathBuf> {
         let value = self.step(operation, image, request(steps::OS_TREE))?;
         value.as_str().map(Utf8PathBuf::from).ok_or_else(|| {
             Error::failed(format!("class {} does not say where the OS tree is", image.class()))

@@ -212,6 +212,14 @@ impl ImageManager<'_> {
             let again = name == file_names::BOOT_FILE || fault.text.ends_with("is missing");
             !(again && told.contains(name))
         }));
+        if let Some((lost, release)) = self.lost_files(name) {
+            let is_lost = |fault: &Fault| lost.iter().any(|file| fault.text.contains(file.as_str()));
+            let of_images = faults.drain(..).map(|fault| match is_lost(&fault) {
+                true => fault.mend(&release),
+                false => fault,
+            });
+            faults = of_images.collect();
+        }
         Ok(faults)
     }
 

@@ -7,7 +7,7 @@ use crate::{
 };
 use disklessset_oci::{
     layout::Entry,
-    manifest::{ARTIFACT_TYPE, Artifact, Blob},
+    manifest::{ARTIFACT_TYPE, Artifact, Blob, TREE_TYPE},
     names::{Digest, VersionName, VersionNumber},
 };
 use disklessset_plugin_api::{Error, ImageName, Result};
@@ -167,6 +167,11 @@ fn version(upstream: &dyn Upstream, digest: Digest, site: &Site) -> Result<(Imag
     let name = versions::image_of(&artifact).unwrap_or_default();
     let name = ImageName::parse(name)
         .map_err(|cause| Error::refused(format!("it does not say of which image it is: {cause}")))?;
+    // Whoever can fetch from here could read what only root of a node may.
+    if artifact.blobs().any(|blob| blob.media_type == TREE_TYPE) {
+        return Err(Error::refused("it has an OS tree that nodes mount: a mirror only serves files")
+            .hint("disklessset pull makes the image on another server"));
+    }
     let (files, boot_file) = versions::contents(&artifact)?;
     if !boot_file.starts_with("#!ipxe\n") {
         return Err(Error::refused("it has no boot file"));

@@ -125,7 +125,7 @@ pub(super) fn architecture_of(artifact: &Artifact) -> Option<&str> {
 }
 
 /// The architecture of what is made here, in the words of container images.
-fn architecture() -> &'static str {
+pub(super) fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::system::layout::Layout;
 use disklessset_oci::{
-    manifest::{ARTIFACT_TYPE, Artifact},
+    manifest::{ARTIFACT_TYPE, Artifact, Blob, TREE_TYPE},
     names::Digest,
 };
 use disklessset_plugin_api::{Attributes, Error, ImageName, Kernel, KernelVersion, Result};
@@ -18,6 +18,9 @@ const MOST_OF_BOOT_FILE: usize = 64 << 10;
 /// A version from elsewhere, of which the manifest and the configuration are here.
 #[derive(Debug)]
 pub struct Incoming {
+    /// As it came: with the OS tree, where it has one beside the files that nodes fetch.
+    received: Vec<u8>,
+    tree: Option<Blob>,
     pub(super) manifest: Vec<u8>,
     pub(super) artifact: Artifact,
     pub(super) configuration: Vec<u8>,
@@ -38,8 +41,13 @@ impl Incoming {
     ///
     /// # Errors
     /// What cannot be used of it, in one line.
-    pub fn parse(manifest: Vec<u8>, configuration: Vec<u8>) -> Result<Self> {
-        let artifact = Artifact::parse(&manifest, ARTIFACT_TYPE).map_err(of_manifest)?;
+    pub fn parse(received: Vec<u8>, configuration: Vec<u8>) -> Result<Self> {
+        let mut artifact = Artifact::parse(&received, ARTIFACT_TYPE).map_err(of_manifest)?;
+        let tree = tree_of(&mut artifact)?;
+        let manifest = match tree {
+            Some(_) => artifact.to_bytes().map_err(of_manifest)?,
+            None => received.clone(),
+        };
         if Digest::of(&configuration) != artifact.config().digest {
             return Err(unusable("its configuration is another one than its manifest names"));
         }
@@ -59,7 +67,19 @@ impl Incoming {
         let (files, date) = (artifact::files(&artifact)?, config.date()?);
         let boot_file = boot_file.to_owned();
         let kernel = kernel.map(Kernel::new);
-        Ok(Self { manifest, artifact, configuration, config, files, boot_file, image, kernel, date })
+        Ok(Self {
+            received,
+            tree,
+            manifest,
+            artifact,
+            configuration,
+            config,
+            files,
+            boot_file,
+            image,
+            kernel,
+            date,
+        })
     }
 
     /// Its manifest's digest, which is what it is.
@@ -67,14 +87,19 @@ impl Incoming {
         Digest::of(&self.manifest)
     }
 
+    /// The bytes of its manifest as it came, which is what a signature is about.
+    pub fn received(&self) -> &[u8] {
+        &self.received
+    }
+
+    /// Its OS tree, where that came beside the files that nodes fetch. It is no part of the version.
+    pub fn tree(&self) -> Option<&Blob> {
+        self.tree.as_ref()
+    }
+
     /// What its manifest has.
     pub fn artifact(&self) -> &Artifact {
         &self.artifact
-    }
-
-    /// The bytes of its manifest.
-    pub fn manifest(&self) -> &[u8] {
-        &self.manifest
     }
 
     /// The name of the image where it was made.
@@ -90,6 +115,12 @@ impl Incoming {
     /// The architecture.
     pub(crate) fn architecture(&self) -> &str {
         &self.config.architecture
+    }
+
+    /// That of this server, where it is another one.
+    pub(crate) fn is_foreign_to(&self) -> Option<&'static str> {
+        let own = artifact::architecture();
+        (self.config.architecture != own).then_some(own)
     }
 
     /// Its kernel.
@@ -134,6 +165,20 @@ impl Incoming {
     }
 }
 
+/// The OS tree beside the files that nodes fetch. Without it, the manifest is that of the version.
+fn tree_of(artifact: &mut Artifact) -> Result<Option<Blob>> {
+    let mut trees = artifact.take_files(TREE_TYPE).into_iter();
+    let tree = trees.next();
+    if trees.next().is_some() {
+        return Err(unusable("it has several OS trees"));
+    }
+    let is_file = |tree: &Blob| artifact.blobs().any(|blob| blob.digest == tree.digest);
+    match tree.as_ref().is_some_and(is_file) {
+        true => Err(unusable("its OS tree is a file that nodes fetch, too")),
+        false => Ok(tree),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +206,28 @@ mod tests {
         assert_eq!(incoming.kernel().unwrap().vmlinuz(), "vmlinuz-6.1");
         assert_eq!(incoming.attributes().len(), 1);
         assert!(incoming.files().contains_key("squashfs.img"));
+    }
+
+    #[test]
+    fn a_tree_is_beside_the_version_and_no_part_of_it() {
+        let with = |trees: &[&str]| {
+            let bare = made(CONFIG, "#!ipxe\nboot\n", "vmlinuz-6.1").unwrap();
+            let mut artifact = bare.artifact().clone();
+            for tree in trees {
+                let (digest, size) = (Digest::of(tree.as_bytes()), tree.len() as u64);
+                let blob = Blob { media_type: TREE_TYPE.to_owned(), digest, size };
+                artifact.add_file(format!("{tree}.tar").parse().unwrap(), blob).unwrap();
+            }
+            let found = Incoming::parse(artifact.to_bytes().unwrap(), CONFIG.as_bytes().to_vec());
+            (bare, found)
+        };
+        let (bare, found) = with(&["tree"]);
+        let found = found.unwrap();
+        assert_eq!(found.tree().map(|tree| tree.digest), Some(Digest::of(b"tree")));
+        assert_eq!((found.digest(), found.files()), (bare.digest(), bare.files()));
+        assert!(found.received() != bare.received());
+        assert!(with(&["one", "two"]).1.is_err());
+        assert!(with(&["root"]).1.is_err(), "a file of the version has that content");
     }
 
     #[test]

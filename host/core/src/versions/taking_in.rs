@@ -51,6 +51,17 @@ impl Store<'_> {
         Ok(missing)
     }
 
+    /// Bytes of a blob that came already.
+    ///
+    /// # Errors
+    /// When the layout cannot be opened.
+    pub(crate) fn begun(&self, digest: &Digest) -> Result<u64> {
+        match self.layout.has_oci() {
+            true => Ok(self.oci()?.begun(digest)),
+            false => Ok(0),
+        }
+    }
+
     /// The architecture that a version is for, if its manifest can be read and says so.
     pub(crate) fn architecture(&self, digest: &Digest) -> Option<String> {
         let artifact = self.artifact(digest).ok()?;

@@ -5,7 +5,7 @@ use super::{
     hashing::{self, Stop},
 };
 use crate::names::{Digest, Hasher};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_system::{FileError, durable};
 use rustix::fs::OFlags;
 use std::{
@@ -77,9 +77,22 @@ impl Layout {
         let found = self.incoming().join(digest.hex()).symlink_metadata();
         found.ok().filter(|found| found.is_file()).map_or(0, |found| found.len())
     }
+
+    /// Removes what an earlier download left of a blob.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn forget_begun(&self, digest: &Digest) -> Result<(), LayoutError> {
+        Ok(durable::remove_file(&self.incoming().join(digest.hex()))?)
+    }
 }
 
 impl Partial {
+    /// The blob that it becomes.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
     /// How many bytes are there.
     pub fn len(&self) -> u64 {
         self.hasher.0.count()
@@ -141,6 +154,11 @@ impl Partial {
     /// What the system refuses.
     pub fn discard(self) -> Result<(), LayoutError> {
         Ok(durable::remove_file(&self.path)?)
+    }
+
+    /// Where the bytes are, for who takes them from there when all are.
+    pub fn path(&self) -> &Utf8Path {
+        &self.path
     }
 
     /// Whether all bytes are there and are those of the blob.

@@ -20,6 +20,8 @@ pub const ARTIFACT_TYPE: &str = "application/vnd.disklessset.image.v1+json";
 pub const CONFIG_TYPE: &str = "application/vnd.disklessset.image.config.v1+json";
 /// What a file is whose kind nobody tells.
 pub const FILE_TYPE: &str = "application/octet-stream";
+/// What the OS tree of an image is that nodes mount instead of fetching it: a tar archive that other tools know as a layer.
+pub const TREE_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 /// What the manifest is as a document.
 pub const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The annotation with the title of a layer.
@@ -83,6 +85,12 @@ impl Artifact {
         self.size().checked_add(file.size).ok_or(ManifestError::TooLarge)?;
         self.files.insert(title, file);
         Ok(())
+    }
+
+    /// Takes the files of a media type out of it.
+    pub fn take_files(&mut self, media_type: &str) -> Vec<Blob> {
+        let taken = self.files.extract_if(.., |_, file| file.media_type == media_type);
+        taken.map(|(_, file)| file).collect()
     }
 
     /// Says something about the artifact; what was said under this key before is replaced.

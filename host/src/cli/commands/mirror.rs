@@ -47,9 +47,9 @@ pub(crate) fn request(matches: &ArgMatches) -> Result<Mirror> {
 
 /// Brings repositories, or ends the mirror.
 pub(crate) struct Mirror {
-    repositories: Vec<RegistryReference>,
-    connection: Connection,
-    end: bool,
+    pub(crate) repositories: Vec<RegistryReference>,
+    pub(crate) connection: Connection,
+    pub(crate) end: bool,
 }
 
 impl Mirror {

@@ -52,6 +52,11 @@ pub(crate) struct PullVersion {
 }
 
 impl PullVersion {
+    /// One that comes as the site's configuration has it.
+    pub(crate) fn to_be_current(from: RegistryReference, name: Option<ImageName>) -> Self {
+        Self { from, name, signature: Signature::NotLookedAt, connection: Connection::default() }
+    }
+
     fn pull<'s>(&self, session: &'s Session) -> Pull<'s> {
         Pull {
             images: session.images(),

@@ -3,10 +3,10 @@
 use super::{registry_options, word};
 use crate::{
     cli::request::{Effect, Request, Session},
-    registry::{Connection, Push, Pushed},
+    registry::{Connection, Push, Pushed, Tree},
     versions::VersionReference,
 };
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use disklessset_oci::names::RegistryReference;
 use disklessset_plugin_api::Result;
 use disklessset_system::bytes::Bytes;
@@ -20,6 +20,12 @@ pub(crate) fn command() -> Command {
         )
         .arg(word("name", "NAME[@N]", "The image, and a number or tag of a version [default: the current one]"))
         .arg(word("to", "REGISTRY/REPOSITORY[:TAG]", "Where to, and one more tag that it gets there"))
+        .arg(
+            Arg::new("with-tree")
+                .long("with-tree")
+                .action(ArgAction::SetTrue)
+                .help("Send the OS tree of an NFS image, too, as it is now; with the password hashes that it has"),
+        )
         .args(registry_options::options())
 }
 
@@ -27,15 +33,17 @@ pub(crate) fn request(matches: &ArgMatches) -> Result<PushVersion> {
     Ok(PushVersion {
         version: super::reference(matches, "name")?,
         to: registry_options::address(matches, "to")?,
+        tree: if matches.get_flag("with-tree") { Tree::AsItIs } else { Tree::Never },
         connection: registry_options::connection(matches)?,
     })
 }
 
 /// Sends a version to a registry.
 pub(crate) struct PushVersion {
-    version: VersionReference,
-    to: RegistryReference,
-    connection: Connection,
+    pub(crate) version: VersionReference,
+    pub(crate) to: RegistryReference,
+    pub(crate) tree: Tree,
+    pub(crate) connection: Connection,
 }
 
 impl PushVersion {
@@ -44,6 +52,7 @@ impl PushVersion {
             images: session.images(),
             version: self.version.clone(),
             to: self.to.clone(),
+            tree: self.tree,
             connection: self.connection.clone().and_of_site(&session.site.configuration().registries),
         }
     }
@@ -51,14 +60,22 @@ impl PushVersion {
 
 impl Request for PushVersion {
     fn effect(&self) -> Effect {
-        Effect::ChangesAsIs
+        match self.tree {
+            Tree::Never => Effect::ChangesAsIs,
+            // An earlier one may have been killed while it packed.
+            Tree::AsItIs => Effect::Changes,
+        }
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
         let pushed = self.push(session).check()?;
+        let (tree, what) = match pushed.tree {
+            true => (" and its OS tree", pushed.version.as_str()),
+            false => ("", pushed.digest.as_str()),
+        };
         Ok(vec![
-            format!("send {} of {} to {}", of_files(&pushed), pushed.version, pushed.repository),
-            format!("give {} there the tags {}", pushed.digest, pushed.tags.join(", ")),
+            format!("send {} of {}{tree} to {}", of_files(&pushed), pushed.version, pushed.repository),
+            format!("give {what} there the tags {}", pushed.tags.join(", ")),
         ])
     }
 

@@ -3,6 +3,7 @@
 mod clean;
 mod modules;
 mod program;
+mod registries;
 mod samples;
 mod serve;
 mod trees;
@@ -29,11 +30,14 @@ pub(crate) enum Subject {
     Clean,
     /// Serving a file to many readers.
     Serve,
+    /// Pushing and pulling an image.
+    Registries,
 }
 
 impl Subject {
     /// All, in the order they are measured.
-    pub(crate) const ALL: [Self; 5] = [Self::Program, Self::Modules, Self::Trees, Self::Clean, Self::Serve];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Program, Self::Modules, Self::Trees, Self::Clean, Self::Serve, Self::Registries];
 
     /// The name on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -43,6 +47,7 @@ impl Subject {
             Self::Trees => "trees",
             Self::Clean => "clean",
             Self::Serve => "serve",
+            Self::Registries => "registries",
         }
     }
 }
@@ -79,5 +84,6 @@ pub(crate) fn task(subjects: &[Subject], strictness: Strictness) -> Result<(), F
         Subject::Trees => trees::task(strictness),
         Subject::Clean => clean::task(strictness),
         Subject::Serve => serve::task(strictness),
+        Subject::Registries => registries::task(strictness),
     })
 }

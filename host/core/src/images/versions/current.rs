@@ -50,7 +50,7 @@ impl ImageManager<'_> {
     fn check_change(&self, reference: &VersionReference, otherwise: &Otherwise) -> Result<VersionName> {
         let image = self.get_created_image(&reference.image)?;
         let found = self.chosen(reference, otherwise)?;
-        if !found.is_current() {
+        if !self.is_in_place(&reference.image, &found)? {
             self.must_not_be_edited(&reference.image)?;
             self.must_be_of_class(&image, &found.version)?;
             self.must_be_whole(&reference.image, &found.version)?;
@@ -84,6 +84,32 @@ impl ImageManager<'_> {
         Ok(Found { history, current, version })
     }
 
+    /// The files of the current version that are missing in the image's directory, and the command that puts them back.
+    pub(in crate::images) fn lost_files(&self, name: &ImageName) -> Option<(Vec<String>, String)> {
+        let found = self.find(&name.clone().into()).ok()?;
+        let release = format!("disklessset release {name}@{}", found.version.number);
+        let (kernel, mut lost) = (kernel_of(&found.version), self.lost_of(name, &found).ok()?);
+        lost.retain(|file| !kernel.as_ref().is_some_and(|kernel| belongs_to(kernel, file)));
+        (!lost.is_empty()).then_some((lost, release))
+    }
+
+    fn lost_of(&self, name: &ImageName, found: &Found) -> Result<Vec<String>> {
+        let (own, kernels) = (self.site.layout.image_dir(name.as_str()), self.site.layout.kernels_dir());
+        let kernel = kernel_of(&found.version);
+        let (mut files, _) = self.store().read(&found.version.digest)?;
+        files.retain(|file, _| {
+            let of_kernel = kernel.as_ref().is_some_and(|kernel| belongs_to(kernel, file));
+            let place = if of_kernel { &kernels } else { &own };
+            place.join(file).symlink_metadata().is_err()
+        });
+        Ok(files.into_keys().collect())
+    }
+
+    /// Whether a version is what nodes get with all its files in the places of 1.x: its release does nothing.
+    fn is_in_place(&self, name: &ImageName, found: &Found) -> Result<bool> {
+        Ok(found.is_current() && self.lost_of(name, found)?.is_empty())
+    }
+
     fn must_be_of_class(&self, image: &Image, version: &Version) -> Result<()> {
         if version.class == image.class() {
             return Ok(());
@@ -107,7 +133,7 @@ impl ImageManager<'_> {
             let (lock, image) = self.lock_and_load(name, action.name())?;
             let found = self.chosen(reference, otherwise)?;
             let version = name_of(name, found.version.number)?;
-            if found.is_current() {
+            if self.is_in_place(name, &found)? {
                 self.site.observer.line(Level::Info, &format!("{version} is current already"));
                 return Ok(version);
             }
@@ -146,8 +172,7 @@ impl ImageManager<'_> {
         let store = self.store();
         self.must_be_of_class(image, version)?;
         let (files, text) = store.read(&version.digest)?;
-        let kernel =
-            version.kernel.as_deref().and_then(|text| KernelVersion::parse(text).ok()).map(Kernel::new);
+        let kernel = kernel_of(version);
         let (of_kernel, own): (FilesByName, FilesByName) = files
             .into_iter()
             .partition(|(file, _)| kernel.as_ref().is_some_and(|kernel| belongs_to(kernel, file)));
@@ -244,6 +269,11 @@ fn before_current<'h>(history: &'h History, current: Option<&Marker>) -> Option<
     let current = current.map(|marker| marker.version.number());
     let others = history.versions().iter().filter(|version| Some(version.number) != current);
     others.filter(|version| version.withdrawn.is_some()).max_by_key(|version| version.withdrawn)
+}
+
+/// The kernel of a version.
+pub(super) fn kernel_of(version: &Version) -> Option<Kernel> {
+    KernelVersion::parse(version.kernel.as_deref()?).ok().map(Kernel::new)
 }
 
 /// Whether a file of a version lies in the directory of kernels.

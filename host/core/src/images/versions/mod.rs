@@ -7,6 +7,7 @@ mod pruning;
 mod signatures;
 mod tags;
 mod taking_in;
+mod tree;
 mod viewed;
 
 pub use giving::Outgoing;

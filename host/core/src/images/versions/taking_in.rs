@@ -60,12 +60,20 @@ impl ImageManager<'_> {
         incoming.must_lead_here(name, &self.site.layout)?;
         must_be_whole_image(incoming)?;
         self.must_have_class(incoming, name)?;
+        if incoming.tree().is_some() {
+            self.check_tree(incoming, name)?;
+        }
         let makes_image = !self.records.exists(name);
         let already = match makes_image {
             true => self.must_be_free(name).map(|()| None)?,
             false => self.check_existing(incoming, name)?,
         };
-        let missing = self.store().missing(incoming)?;
+        let mut missing = self.store().missing(incoming)?;
+        if let Some(tree) = incoming.tree() {
+            missing.files += 1;
+            let begun = self.store().begun(&tree.digest)?.min(tree.size);
+            missing.bytes = missing.bytes.saturating_add(tree.size - begun);
+        }
         self.must_have_room(missing.bytes)?;
         Ok(PullPlan { already, makes_image, files: missing.files, bytes: missing.bytes })
     }
@@ -117,14 +125,26 @@ impl ImageManager<'_> {
         &self,
         incoming: &Incoming,
         name: &ImageName,
-        arrived: Vec<Partial>,
+        mut arrived: Vec<Partial>,
     ) -> Result<(VersionName, TakenIn)> {
         let action = HostAction::Pull.name();
+        if let Some(own) = incoming.is_foreign_to() {
+            let text = format!(
+                "the version is for {}, this server is {own}: nodes get it, and nothing in it can be run here",
+                incoming.architecture()
+            );
+            self.site.observer.line(Level::Warning, &text);
+        }
         self.site.observed(action, name.as_str(), || match self.check_take_in(incoming, name)? {
             PullPlan { already: Some(known), .. } => self.take_known(&known, arrived),
             PullPlan { makes_image: true, .. } => {
                 let kernel = incoming.kernel().map(|kernel| kernel.version.clone());
                 self.make_by(incoming.class(), name, action, kernel, |operation| {
+                    if let Some(tree) = incoming.tree() {
+                        let came = arrived.extract_if(.., |partial| partial.digest() == tree.digest);
+                        let came = came.last().ok_or_else(|| Error::failed("the OS tree did not come"))?;
+                        self.unpack_tree(operation, incoming, name, came)?;
+                    }
                     self.publish_incoming(operation, incoming, name, arrived)
                 })?;
                 self.look_at_blobs_again(name);
@@ -263,6 +283,12 @@ impl ImageManager<'_> {
         ] {
             image.set(key, format!("{}/", layout.published(&place)));
         }
+        if incoming.tree().is_some()
+            && let Ok(place) = self.tree_place_of_new(incoming, name)
+        {
+            ["WORKING_DIRECTORY", "MOUNT_DIRECTORY"].into_iter().for_each(|name| image.unset(name));
+            image.set("NFS_DIRECTORY", format!("{}/", layout.published(&place)));
+        }
         Self::record(&image)
     }
 
@@ -302,10 +328,15 @@ fn parts(incoming: &Incoming) -> (FilesByName, FilesByName) {
 /// Refuses a version without files of its own, whose tree lies elsewhere, and one with files that tell of others.
 fn must_be_whole_image(incoming: &Incoming) -> Result<()> {
     let (_, own) = parts(incoming);
-    if own.is_empty() {
-        return Err(Error::refused(
-            "the version has no OS tree: it is one of an NFS image, whose tree lies elsewhere",
-        ));
+    match (own.is_empty(), incoming.tree()) {
+        (true, None) => {
+            let text = "the version has no OS tree: it is one of an NFS image, whose tree lies elsewhere";
+            return Err(Error::refused(text).hint("push it with --with-tree where it was made"));
+        }
+        (false, Some(_)) => {
+            return Err(Error::refused("the version cannot be used: it has an OS tree twice"));
+        }
+        _ => {}
     }
     let reserved = |file: &&String| {
         file_names::DIGESTS.contains(&file.as_str())

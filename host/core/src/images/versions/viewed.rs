@@ -1,12 +1,15 @@
 //! A version as an image: its files in a directory, and its record.
 
-use super::{Found, current::belongs_to};
+use super::{
+    Found,
+    current::{belongs_to, kernel_of},
+};
 use crate::{
     images::{host_action::HostAction, manager::ImageManager},
     versions::{FilesByName, VersionReference},
 };
 use camino::Utf8Path;
-use disklessset_plugin_api::{Image, ImageName, Kernel, KernelVersion, Result};
+use disklessset_plugin_api::{Image, ImageName, Result};
 
 impl ImageManager<'_> {
     /// Clones a version under a new name.
@@ -18,7 +21,7 @@ impl ImageManager<'_> {
             self.must_be_free(name)?;
             let (_source, image) = self.lock_and_load(&from.image, "clone from")?;
             let found = self.find(from)?;
-            let kernel = kernel_of(&found).map(|kernel| kernel.version);
+            let kernel = kernel_of(&found.version).map(|kernel| kernel.version);
             self.clone_filled(&image, name, kernel, &|operation| {
                 operation.make_from(found.version.made_from.clone());
                 let view = operation.staging(&self.site.layout.images_dir(), "version")?;
@@ -59,12 +62,8 @@ impl ImageManager<'_> {
 
     fn own_files(&self, found: &Found) -> Result<FilesByName> {
         let (mut files, _) = self.store().read(&found.version.digest)?;
-        let kernel = kernel_of(found);
+        let kernel = kernel_of(&found.version);
         files.retain(|file, _| !kernel.as_ref().is_some_and(|kernel| belongs_to(kernel, file)));
         Ok(files)
     }
-}
-
-fn kernel_of(found: &Found) -> Option<Kernel> {
-    KernelVersion::parse(found.version.kernel.as_deref()?).ok().map(Kernel::new)
 }
