@@ -216,7 +216,7 @@ fn boot_files_lead_from_the_node_to_its_pool_and_from_there_to_the_image() {
     for line in [
         "set hostname c1",
         "set rack r1 b",
-        "set diskless-node-parameters systemd.hostname=c1 x=1",
+        "set diskless-node-parameters systemd.hostname=c1 disklessset.node=c1 disklessset.report=${diskless-base}/report x=1",
         "isset ${diskless-base} || set diskless-base http://${next-server}/preboot_execution_environment/diskless",
         "chain --replace ${diskless-base}/boot/pool/compute.ipxe ||",
     ] {

@@ -12,7 +12,7 @@ pub enum Kind {
     Yaml,
     /// What `ansible-inventory --list` prints.
     Ansible,
-    /// `/etc/ethers`.
+    /// The lines of `/etc/ethers`: a MAC address and a name.
     Ethers,
     /// Lines of dnsmasq with `dhcp-host`.
     Dnsmasq,

@@ -45,7 +45,7 @@ pub struct NodeFacts {
 /// What is known of a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionFacts {
-    /// `web01@7`.
+    /// Image and number, as `web01@7`.
     pub name: VersionName,
     /// Whether it is the current one.
     pub is_current: bool,
