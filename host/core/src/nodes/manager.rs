@@ -102,6 +102,12 @@ impl<'s> NodeManager<'s> {
         Ok(change)
     }
 
+    /// Keeps pools and nodes from naming anything else until it is dropped, for who takes away what nobody names.
+    pub(crate) fn hold(&self, operation: &str) -> Result<Option<Lock>> {
+        let held = self.has_any().then(|| NodeFile::of(&self.site.layout).lock(operation, self.site.wait));
+        held.transpose()
+    }
+
     /// Brings the boot files to what they must be by the record: what a killed command left, what was changed by hand.
     ///
     /// # Errors
@@ -166,7 +172,7 @@ impl<'s> NodeManager<'s> {
         self.site.layout.nodes_file().symlink_metadata().is_ok() || boot_files::has_entry(self.site)
     }
 
-    fn bring(&self, inventory: &Inventory, _lock: &Lock) -> Result<BootFilesChange> {
+    pub(super) fn bring(&self, inventory: &Inventory, _lock: &Lock) -> Result<BootFilesChange> {
         let wanted = BootFiles::of(self.site)?.wanted(inventory)?;
         let BootFilesOnDisk { stale, surplus, .. } = boot_files::bring(self.site, &wanted)?;
         pending::end(&self.site.layout)?;
