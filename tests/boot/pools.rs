@@ -136,7 +136,9 @@ fn machines_that_begin_at_the_entry_get_what_is_their_own() {
         let text = std::fs::read(root.beside().join(format!("console-{name}"))).unwrap();
         String::from_utf8_lossy(&text).replace(['\r', '\n'], "")
     };
-    machines.map(Running::kill_group);
+    for machine in machines {
+        machine.kill_group();
+    }
     server.kill_group();
 
     let entry = "boot/entry.ipxe 200";

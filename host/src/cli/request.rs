@@ -5,7 +5,7 @@ use crate::{
     ImageManager, KernelManager, failure,
     images::{CleanReport, MODULES},
     mirror,
-    nodes::NodeManager,
+    nodes::{BootFilesChange, NodeManager},
     out_of_space,
     output::{Output, unanswered},
     site::Site,
@@ -202,8 +202,11 @@ impl Session {
             return;
         }
         match nodes.renew_boot_files() {
-            Ok(_) => {
-                self.output.say("wrote the boot files of nodes: a change of them had not come to its end")
+            // Another command was at it, and is done now.
+            Ok(files) if files == BootFilesChange::default() => {}
+            Ok(files) => {
+                let text = files.in_words("wrote", "removed");
+                self.output.say(&format!("{text}: a change of nodes had not come to its end"));
             }
             Err(error) => {
                 self.output.warn(&format!("cannot write the boot files: {}", failure::one_line(&error)));

@@ -41,7 +41,7 @@ pub const KEYS: [Key; 24] = [
         "boot_directory",
         "directory",
         "`boot` beside images_directory",
-        "Where the boot files of nodes and pools are kept; served like the images. All in it is disklessset's",
+        "Where the boot files of nodes and pools are kept; served like the images",
     ),
     key(
         "modules_path",

@@ -28,7 +28,9 @@ impl ImageManager<'_> {
 
     fn remove_image(&self, name: &ImageName) -> Result<()> {
         let (lock, image) = self.lock_and_load(name, HostAction::Remove.name())?;
-        NodeManager::new(self.site).must_not_use(name)?;
+        let nodes = NodeManager::new(self.site);
+        let unused = nodes.hold(HostAction::Remove.name())?;
+        nodes.must_not_use(name)?;
         self.module_needed(image.class(), name)?;
         let layout = &self.site.layout;
         let operation = Operation::begin(self.site, name, lock, HostAction::Remove.name(), image.class())?;
@@ -48,6 +50,8 @@ impl ImageManager<'_> {
             return Err(operation.fail(error).0);
         }
         let operation = operation.retire(&layout.image_dir(name.as_str()), &layout.images_dir())?;
+        // There is no such image any more that somebody could name.
+        drop(unused);
         let mut request = request(steps::REMOVE);
         request.class = image.class().to_owned();
         request.image = Some(image.clone());

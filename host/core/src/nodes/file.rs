@@ -71,10 +71,14 @@ impl NodeFile {
         })
     }
 
+    /// Removes what a writer left that was killed. The caller has the lock.
+    pub(super) fn sweep(&self, _lock: &Lock) -> Result<()> {
+        atomic_file::sweep_temporaries(&self.path).map_err(failure::of)
+    }
+
     /// Writes it, whole and durably. The caller has the lock.
     pub(super) fn save(&self, inventory: &Inventory, _lock: &Lock) -> Result<()> {
         let text = inventory.to_text().map_err(failure::of)?;
-        atomic_file::sweep_temporaries(&self.path).map_err(failure::of)?;
         let written = atomic_file::replace(&self.path, format!("{HEAD}{text}").as_bytes(), 0o644);
         written.map_err(failure::of)?;
         failpoint!("nodes: on record", self.path);

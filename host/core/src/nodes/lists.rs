@@ -4,7 +4,11 @@ use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error, MapAccess, SeqAccess, Visitor, value::StrDeserializer},
 };
-use std::{collections::BTreeMap, fmt, marker::PhantomData};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fmt,
+    marker::PhantomData,
+};
 
 /// Reads `x` or `[x, y]`.
 pub(super) fn one_or_many<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
@@ -73,9 +77,13 @@ where
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut found = BTreeMap::new();
             while let Some(key) = map.next_key::<K>()? {
-                let told = found.contains_key(&key).then(|| key.to_string());
-                if found.insert(key, map.next_value()?).is_some() {
-                    return Err(A::Error::custom(format!("{} stands twice", told.unwrap_or_default())));
+                match found.entry(key) {
+                    Entry::Vacant(place) => {
+                        place.insert(map.next_value()?);
+                    }
+                    Entry::Occupied(twice) => {
+                        return Err(A::Error::custom(format!("{} stands twice", twice.key())));
+                    }
                 }
             }
             Ok(found)

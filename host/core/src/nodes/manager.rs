@@ -102,16 +102,27 @@ impl<'s> NodeManager<'s> {
         Ok(change)
     }
 
+    /// Keeps pools and nodes from naming anything else until it is dropped, for who takes away what nobody names.
+    pub(crate) fn hold(&self, operation: &str) -> Result<Option<Lock>> {
+        let held = self.has_any().then(|| NodeFile::of(&self.site.layout).lock(operation, self.site.wait));
+        held.transpose()
+    }
+
     /// Brings the boot files to what they must be by the record: what a killed command left, what was changed by hand.
     ///
     /// # Errors
     /// When the node file cannot be understood, or something cannot be written.
     pub fn renew_boot_files(&self) -> Result<BootFilesChange> {
-        if !self.has_any() {
+        if !self.has_any() && !self.is_unfinished() {
             return Ok(BootFilesChange::default());
         }
         self.site.prepare()?;
         let lock = NodeFile::of(&self.site.layout).lock("renew boot files", self.site.wait)?;
+        // A first change that was killed before anything was on record has come to nothing.
+        if !self.has_any() {
+            NodeFile::of(&self.site.layout).sweep(&lock)?;
+            return pending::end(&self.site.layout).map(|()| BootFilesChange::default());
+        }
         self.bring(&self.inventory()?, &lock)
     }
 
@@ -166,7 +177,8 @@ impl<'s> NodeManager<'s> {
         self.site.layout.nodes_file().symlink_metadata().is_ok() || boot_files::has_entry(self.site)
     }
 
-    fn bring(&self, inventory: &Inventory, _lock: &Lock) -> Result<BootFilesChange> {
+    pub(super) fn bring(&self, inventory: &Inventory, lock: &Lock) -> Result<BootFilesChange> {
+        NodeFile::of(&self.site.layout).sweep(lock)?;
         let wanted = BootFiles::of(self.site)?.wanted(inventory)?;
         let BootFilesOnDisk { stale, surplus, .. } = boot_files::bring(self.site, &wanted)?;
         pending::end(&self.site.layout)?;

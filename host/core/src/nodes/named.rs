@@ -113,14 +113,16 @@ impl NodeManager<'_> {
         tag: &Tag,
         moved: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
-        if !uses(&self.inventory()?, image).iter().any(|(_, reference)| has_tag(reference, tag)) {
+        let Some(lock) = self.hold("tag a version of")? else { return moved() };
+        let inventory = self.inventory()?;
+        if !uses(&inventory, image).iter().any(|(_, reference)| has_tag(reference, tag)) {
             return moved();
         }
         let store = Store::of(&self.site.layout);
         let left = store.history(image)?.tags().get(tag.as_str()).copied();
         pending::begin(&self.site.layout)?;
         moved()?;
-        self.renew_boot_files()?;
+        self.bring(&inventory, &lock)?;
         match left {
             Some(number) => store.unname(image, &[number], jiff::Timestamp::now()),
             None => Ok(()),

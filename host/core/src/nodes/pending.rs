@@ -20,6 +20,8 @@ pub(super) fn end(layout: &Layout) -> Result<()> {
     atomic_file::remove_file(&path(layout)).map_err(failure::of)
 }
 
+/// Whether there is one, or something of one that was not made whole.
 pub(super) fn is_there(layout: &Layout) -> bool {
-    path(layout).symlink_metadata().is_ok()
+    let path = path(layout);
+    path.symlink_metadata().is_ok() || atomic_file::has_temporaries(&path)
 }

@@ -81,6 +81,7 @@ impl ImageManager<'_> {
     ) -> Result<Vec<VersionName>> {
         self.site.observed(action.name(), name.as_str(), || {
             let (lock, image) = self.lock_and_load(name, action.name())?;
+            let _unnamed = NodeManager::new(self.site).hold(action.name())?;
             let versions = chosen()?;
             if versions.is_empty() {
                 return Ok(versions);

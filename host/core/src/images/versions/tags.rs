@@ -26,6 +26,7 @@ impl ImageManager<'_> {
     /// When no version of the image has it, a pool names it, or the image is busy.
     pub fn untag(&self, name: &ImageName, tag: &Tag) -> Result<()> {
         let (_lock, _) = self.lock_and_load(name, "untag a version of")?;
+        let _unnamed = NodeManager::new(self.site).hold("untag a version of")?;
         self.check_untag(name, tag)?;
         let mut history = self.store().history(name)?;
         history.untag(tag);
