@@ -27,7 +27,7 @@ pub struct Copied {
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
     /// No package has brought them.
-    #[error("iPXE is not installed: {} has no {}", PACKAGES.join(" and no "), Loader::ALL.map(|loader| loader.file).join(", "))]
+    #[error("iPXE is not installed: there are no files for firmware in {}", PACKAGES.join(" or "))]
     NoPackage,
     /// The system refuses something.
     #[error(transparent)]
