@@ -1,6 +1,6 @@
 //! `node`: the machines that boot from here.
 
-use super::{boxed, inventory_change, node_status, text, word};
+use super::{boxed, inventory_change, node_import, node_status, text, word};
 use crate::{
     cli::request::{Effect, Request, Session},
     nodes::{ListedNode, NodeEdit, VariableName, VariableValue},
@@ -29,6 +29,7 @@ pub(crate) fn command() -> Command {
         )))
         .subcommand(node_status::command())
         .subcommand(set_command().arg(nodes()))
+        .subcommand(node_import::command())
         .subcommand(Command::new("remove").about("Forget nodes").arg(nodes()))
 }
 
@@ -68,6 +69,7 @@ pub(crate) fn request(matches: &ArgMatches) -> Result<Box<dyn Request>> {
         Some(("show", matches)) => boxed(parsed(text(matches, "node")).map(|name| ShowNode { name })),
         Some(("status", matches)) => boxed(node_status::request(matches)),
         Some(("set", matches)) => boxed(set(matches)),
+        Some(("import", matches)) => boxed(node_import::request(matches)),
         Some(("remove", matches)) => boxed(nodes(matches).map(|nodes| RemoveNodes { nodes })),
         Some((_, matches)) => boxed(list(matches)),
         None => boxed(Ok(ListNodes { nodes: None })),

@@ -4,6 +4,7 @@ mod following;
 
 pub(crate) use following::kept_file;
 
+use super::{boxed, serve_config, serve_loaders};
 use crate::{
     cli::request::{Effect, Request, Session},
     failure,
@@ -16,8 +17,6 @@ use disklessset_plugin_api::{Error, ErrorKind, Result};
 use following::{Following, own_file};
 use std::{io::ErrorKind as Io, net::SocketAddr, sync::Arc};
 
-/// Where boot loaders are, beside them.
-const LOADERS: &str = "loaders";
 /// systemd sets it where what is printed goes to the journal, which has its own times.
 const JOURNAL: &str = "JOURNAL_STREAM";
 
@@ -50,9 +49,20 @@ pub(crate) fn command() -> Command {
                 .value_parser(value_parser!(SocketAddr))
                 .help("Show what nodes do on this address: a page, /metrics for Prometheus, /nodes.json; read-only, without a login"),
         )
+        .args_conflicts_with_subcommands(true)
+        .subcommand(serve_loaders::command())
+        .subcommand(serve_config::command())
 }
 
-pub(crate) fn request(matches: &ArgMatches) -> Serve {
+pub(crate) fn request(matches: &ArgMatches) -> Result<Box<dyn Request>> {
+    match matches.subcommand() {
+        Some(("config", matches)) => boxed(serve_config::request(matches)),
+        Some(_) => boxed(Ok(serve_loaders::CopyLoaders)),
+        None => boxed(Ok(serve(matches))),
+    }
+}
+
+fn serve(matches: &ArgMatches) -> Serve {
     Serve {
         listen: matches.get_many("listen").into_iter().flatten().copied().collect(),
         tftp: matches.get_flag("tftp"),
@@ -125,7 +135,7 @@ impl Serve {
 /// The directories that nodes fetch from, as far as they are below the root of the server.
 fn places(layout: &Layout, root: &Utf8Path) -> ServedPlaces {
     let below = |directory: Utf8PathBuf| directory.strip_prefix(root).ok().map(Utf8Path::to_owned);
-    let loaders = layout.served_base().join(LOADERS);
+    let loaders = layout.loaders_dir();
     let directories = [layout.images_dir(), layout.kernels_dir(), layout.boot_dir(), loaders.clone()];
     let places =
         ServedPlaces::only(directories.into_iter().filter_map(below).collect(), below(layout.oci_dir()));
