@@ -34,6 +34,8 @@ enum Root {
     Fetched(u64, FlatOverlay),
     /// On a server.
     Mounted,
+    /// What the initramfs unpacks.
+    Unpacked,
 }
 
 impl NeededMemory {
@@ -57,6 +59,7 @@ impl NeededMemory {
         let root = match &boot_file.root_image {
             Some(path) => Root::Fetched(size(path)?, boot_file.overlay()),
             None if boot_file.root_is_nfs => Root::Mounted,
+            None if boot_file.root.is_none() => Root::Unpacked,
             None => {
                 let what = "its boot file does not tell the size of its root: say how much memory it needs";
                 return Err(ProveError::Unsupported { what: what.to_owned() });
@@ -73,7 +76,7 @@ fn needed(root: Root, initramfs: u64) -> Mebibytes {
     let (fetched, writes) = match root {
         Root::Fetched(size, FlatOverlay::Asked) => (size, 0),
         Root::Fetched(size, FlatOverlay::NotAsked) => (size, size),
-        Root::Mounted => (0, 0),
+        Root::Mounted | Root::Unpacked => (0, 0),
     };
     let files = unpacked + fetched + writes;
     let whole = (files + SYSTEM).max(2 * files).max(LEAST);
@@ -87,6 +90,7 @@ impl fmt::Display for NeededMemory {
             Root::Fetched(size, FlatOverlay::Asked) => write!(f, "the flat root image {size} MiB"),
             Root::Fetched(size, FlatOverlay::NotAsked) => write!(f, "the classic root image {size} MiB"),
             Root::Mounted => f.write_str("and the root is mounted over NFS"),
+            Root::Unpacked => f.write_str("and the root is in it"),
         }
     }
 }
@@ -120,6 +124,7 @@ mod tests {
         assert!(memory(CLASSIC, 120) > memory(FLAT, 120));
         assert!(memory(FLAT, 2000) > Mebibytes(4000));
         assert_eq!(memory("root=nfs:${next-server}:/t,rw", 2000), Mebibytes(512));
+        assert_eq!(memory("console=ttyS0", 2000), Mebibytes(512));
     }
 
     #[test]

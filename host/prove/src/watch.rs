@@ -361,11 +361,13 @@ mod tests {
             peer: ([10, 0, 2, 15], 1).into(),
             method: "GET".to_owned(),
             path: path.to_owned(),
+            file: path.to_owned(),
             agent: agent.to_owned(),
             host: "10.0.2.2".to_owned(),
             status: 200,
             bytes: 1,
             transfer: Transfer::Complete,
+            took: Duration::ZERO,
             problem: None,
         };
         let mut watch = Watch::new(BootFile::parse("boot.ipxe", "#!ipxe\n"), NodeName::made_up());
