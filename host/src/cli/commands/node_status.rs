@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn ages_are_told_in_one_unit() {
-        let at = |second| Timestamp::from_second(1_800_000_000 - second).unwrap();
+        let at = |second: i64| Timestamp::from_second(1_800_000_000 - second).unwrap();
         for (second, text) in [
             (-5, "0 s"),
             (0, "0 s"),
