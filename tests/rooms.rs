@@ -20,7 +20,7 @@ const GROUND: [(&str, &str); 4] = [
 ];
 
 /// The crates of the host, lowest first.
-pub(crate) const HOST: [HostCrate; 8] = [
+pub(crate) const HOST: [HostCrate; 9] = [
     HostCrate {
         name: "disklessset-core",
         folder: "host/core",
@@ -53,6 +53,7 @@ pub(crate) const HOST: [HostCrate; 8] = [
         ],
     },
     HostCrate { name: "disklessset-inventory", folder: "host/inventory", rooms: &["inventory"] },
+    HostCrate { name: "disklessset-boot-config", folder: "host/boot-config", rooms: &["boot_config"] },
     HostCrate { name: "disklessset-status", folder: "host/status", rooms: &["status"] },
     HostCrate { name: "disklessset-serve", folder: "host/serve", rooms: &["serve"] },
     HostCrate { name: "disklessset-prove", folder: "host/prove", rooms: &["prove"] },

@@ -27,11 +27,13 @@ pub use disklessset_core::{
     Severity, ShownImage, Silent, Site, SiteOptions, Wait, exit_code, stop_on_signals,
 };
 // Rooms of the library below that are not for others: they change without notice.
+use disklessset_boot_config as boot_config;
 use disklessset_core::{comparison, images, mirror, needs, nodes, out_of_space, records, versions};
 #[doc(hidden)]
 pub use disklessset_core::{
     configuration, failure, integrity, module_changes, modules, observer, site, system,
 };
+use disklessset_inventory as inventory;
 pub use disklessset_prove as prove;
 use disklessset_registry as registry;
 pub use disklessset_serve as serve;

@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod empty;
 mod inheritance;
+mod inventories;
 mod menu;
 mod names;
 mod nodes;

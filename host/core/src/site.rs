@@ -103,6 +103,7 @@ impl Site {
         places = set(places, &configuration.kernels_directory, |b: B, p| b.kernels_directory(p));
         places = set(places, &configuration.oci_directory, |b: B, p| b.oci_directory(p));
         places = set(places, &configuration.boot_directory, |b: B, p| b.boot_directory(p));
+        places = set(places, &configuration.loaders_directory, |b: B, p| b.loaders_directory(p));
         places = set(places, &configuration.work_directory, |b: B, p| b.workdir(p));
         places = set(places, &configuration.state_directory, |b: B, p| b.state_directory(p));
         places = set(places, &configuration.logs_directory, |b: B, p| b.logs_directory(p));

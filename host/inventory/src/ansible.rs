@@ -52,7 +52,7 @@ pub(crate) fn read(text: &str) -> Result<Found, ReadError> {
         let groups = with_those_above(of_hosts.get(name), &above);
         Entry { groups, ..entry(name, lines.of(name), own) }
     });
-    Ok(Found { entries: entries.collect(), passed_over: Vec::new() })
+    Ok(Found { entries: entries.collect(), ..Found::default() })
 }
 
 fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {

@@ -32,6 +32,8 @@ pub struct Found {
     pub entries: Vec<Entry>,
     /// What was passed over, a line each.
     pub passed_over: Vec<String>,
+    /// Whether it says all of the nodes that it names, so that what it does not say is not so.
+    pub whole: bool,
 }
 
 impl Entry {

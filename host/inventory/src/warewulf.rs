@@ -28,7 +28,7 @@ pub(crate) fn read(source: &str) -> Result<Found, ReadError> {
         let inherited = profiles_of(node, profiles).map_err(|reason| ReadError::near(line, reason))?;
         entries.push(entry(&name, line, node, profiles, inherited));
     }
-    Ok(Found { entries, passed_over: Vec::new() })
+    Ok(Found { entries, ..Found::default() })
 }
 
 /// The profiles of a node, the strongest last; `~NAME` takes one out again.

@@ -18,7 +18,7 @@ pub(crate) fn document(text: &str) -> Result<Mapping, ReadError> {
 
 pub(crate) fn read(source: &str) -> Result<Found, ReadError> {
     let document = document(source)?;
-    let mut found = Found::default();
+    let mut found = Found { whole: true, ..Found::default() };
     match document.get("nodes") {
         Some(Value::Mapping(nodes)) => {
             let mut lines = KeyLines::behind(source, "nodes");

@@ -18,7 +18,7 @@ const fn key(name: &'static str, value: &'static str, default: &'static str, hel
 }
 
 /// All keys, in the order of the page.
-pub const KEYS: [Key; 24] = [
+pub const KEYS: [Key; 25] = [
     key(
         "images_directory",
         "directory",
@@ -79,6 +79,12 @@ pub const KEYS: [Key; 24] = [
         "http or https address",
         "http://${next-server}",
         "Where nodes find the web server's root. The default is the server that DHCP names",
+    ),
+    key(
+        "loaders_directory",
+        "directory",
+        "`loaders` beside images_directory",
+        "Where iPXE for firmware is kept, which `serve loaders` brings; served like the images, and by TFTP",
     ),
     key(
         "domain",

@@ -41,6 +41,9 @@ pub struct Configuration {
     /// Where the boot files of nodes and pools are; `boot` beside the images unless set.
     #[serde(default)]
     pub boot_directory: Option<Utf8PathBuf>,
+    /// Where loaders for firmware are; `loaders` beside the images unless set.
+    #[serde(default)]
+    pub loaders_directory: Option<Utf8PathBuf>,
     /// The work area.
     #[serde(default)]
     pub work_directory: Option<Utf8PathBuf>,

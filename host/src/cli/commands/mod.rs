@@ -20,6 +20,7 @@ pub(crate) mod mirror;
 pub(crate) mod module;
 pub(crate) mod module_change;
 pub(crate) mod node;
+mod node_import;
 pub(crate) mod overview;
 pub(crate) mod pool;
 pub(crate) mod prove;
@@ -31,6 +32,8 @@ mod registry_options;
 pub(crate) mod release;
 pub(crate) mod remove;
 pub(crate) mod serve;
+mod serve_config;
+mod serve_loaders;
 pub(crate) mod show;
 pub(crate) mod tag;
 pub(crate) mod verify;
@@ -100,7 +103,7 @@ pub(crate) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
         "tag" => boxed(tag::request(matches)),
         "prune" => boxed(prune::request(matches)),
         "mirror" => boxed(mirror::request(matches)),
-        "serve" => boxed(Ok(serve::request(matches))),
+        "serve" => serve::request(matches),
         "push" => boxed(push::request(matches)),
         "pull" => boxed(pull::request(matches)),
         "clean" => boxed(clean::request(matches)),

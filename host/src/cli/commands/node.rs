@@ -1,6 +1,6 @@
 //! `node`: the machines that boot from here.
 
-use super::{boxed, inventory_change, text, word};
+use super::{boxed, inventory_change, node_import, text, word};
 use crate::{
     cli::request::{Effect, Request, Session},
     nodes::{ListedNode, NodeEdit, VariableName, VariableValue},
@@ -28,6 +28,7 @@ pub(crate) fn command() -> Command {
             "The node, by its name or an alias",
         )))
         .subcommand(set_command().arg(nodes()))
+        .subcommand(node_import::command())
         .subcommand(Command::new("remove").about("Forget nodes").arg(nodes()))
 }
 
@@ -66,6 +67,7 @@ pub(crate) fn request(matches: &ArgMatches) -> Result<Box<dyn Request>> {
     match matches.subcommand() {
         Some(("show", matches)) => boxed(parsed(text(matches, "node")).map(|name| ShowNode { name })),
         Some(("set", matches)) => boxed(set(matches)),
+        Some(("import", matches)) => boxed(node_import::request(matches)),
         Some(("remove", matches)) => boxed(nodes(matches).map(|nodes| RemoveNodes { nodes })),
         Some((_, matches)) => boxed(list(matches)),
         None => boxed(Ok(ListNodes { nodes: None })),

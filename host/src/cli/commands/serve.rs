@@ -1,5 +1,6 @@
 //! `serve`: the boot server over what nodes fetch.
 
+use super::{boxed, serve_config, serve_loaders};
 use crate::{
     cli::request::{Effect, Request, Session},
     failure,
@@ -11,10 +12,6 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use disklessset_plugin_api::{Error, ErrorKind, Result};
 use std::{io::ErrorKind as Io, net::SocketAddr, sync::Arc};
 
-/// Where boot files of nodes and pools are, in the directory that boot files are relative to.
-const BOOT: &str = "boot";
-/// Where boot loaders are, beside them.
-const LOADERS: &str = "loaders";
 /// systemd sets it where what is printed goes to the journal, which has its own times.
 const JOURNAL: &str = "JOURNAL_STREAM";
 
@@ -40,9 +37,20 @@ pub(crate) fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Give boot loaders over TFTP too: the files of loaders/, on port 69 of the same addresses"),
         )
+        .args_conflicts_with_subcommands(true)
+        .subcommand(serve_loaders::command())
+        .subcommand(serve_config::command())
 }
 
-pub(crate) fn request(matches: &ArgMatches) -> Serve {
+pub(crate) fn request(matches: &ArgMatches) -> Result<Box<dyn Request>> {
+    match matches.subcommand() {
+        Some(("config", matches)) => boxed(serve_config::request(matches)),
+        Some(_) => boxed(Ok(serve_loaders::CopyLoaders)),
+        None => boxed(Ok(serve(matches))),
+    }
+}
+
+fn serve(matches: &ArgMatches) -> Serve {
     Serve {
         listen: matches.get_many("listen").into_iter().flatten().copied().collect(),
         tftp: matches.get_flag("tftp"),
@@ -102,9 +110,8 @@ impl Serve {
 /// The directories that nodes fetch from, as far as they are below the root of the server.
 fn places(layout: &Layout, root: &Utf8Path) -> ServedPlaces {
     let below = |directory: Utf8PathBuf| directory.strip_prefix(root).ok().map(Utf8Path::to_owned);
-    let loaders = layout.served_base().join(LOADERS);
-    let boot = layout.served_base().join(BOOT);
-    let directories = [layout.images_dir(), layout.kernels_dir(), boot, loaders.clone()];
+    let loaders = layout.loaders_dir();
+    let directories = [layout.images_dir(), layout.kernels_dir(), layout.boot_dir(), loaders.clone()];
     let places =
         ServedPlaces::only(directories.into_iter().filter_map(below).collect(), below(layout.oci_dir()));
     match below(loaders) {

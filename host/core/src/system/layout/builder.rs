@@ -39,6 +39,7 @@ pub struct LayoutBuilder {
     kernels: Option<Utf8PathBuf>,
     oci: Option<Utf8PathBuf>,
     boot: Option<Utf8PathBuf>,
+    loaders: Option<Utf8PathBuf>,
     modules: Option<Utf8PathBuf>,
     modules_as_given: Option<Utf8PathBuf>,
     workdir: Option<Utf8PathBuf>,
@@ -72,6 +73,8 @@ impl LayoutBuilder {
         oci_directory => oci;
         /// Where the boot files of nodes and pools are; a sibling `boot` of the images' directory unless set.
         boot_directory => boot;
+        /// Where loaders for firmware are; a sibling `loaders` of the images' directory unless set.
+        loaders_directory => loaders;
         /// Where modules are looked for (`modules_path`, a key of 1.x).
         modules_path => modules;
         /// Where modules are looked for, given by its own option (`--modules-dir`): taken as it is, not below the root.
@@ -122,6 +125,7 @@ impl LayoutBuilder {
             kernels: owned("kernels_directory", self.kernels, sibling.as_str())?,
             oci: owned("oci_directory", self.oci, images.with_file_name("oci").as_str())?,
             boot: owned("boot_directory", self.boot, images.with_file_name("boot").as_str())?,
+            loaders: place("loaders_directory", self.loaders, images.with_file_name("loaders").as_str())?,
             modules: place("modules_path", self.modules, "/usr/lib/disklessset/modules.d")?,
             modules_as_given: self.modules_as_given,
             workdir: owned("workdir", self.workdir, "/var/tmp/diskless/workdir")?,

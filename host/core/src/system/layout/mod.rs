@@ -28,6 +28,7 @@ pub struct Layout {
     kernels: Utf8PathBuf,
     oci: Utf8PathBuf,
     boot: Utf8PathBuf,
+    loaders: Utf8PathBuf,
     modules: Utf8PathBuf,
     /// A directory given on the command line, which is outside the root's reach.
     modules_as_given: Option<Utf8PathBuf>,
@@ -86,6 +87,11 @@ impl Layout {
     /// Where the boot files of nodes and pools are.
     pub fn boot_dir(&self) -> Utf8PathBuf {
         self.inside(&self.boot)
+    }
+
+    /// Where loaders for firmware are.
+    pub fn loaders_dir(&self) -> Utf8PathBuf {
+        self.inside(&self.loaders)
     }
 
     /// The file with the nodes and pools.
