@@ -77,7 +77,10 @@ pub fn copy(packages: &[Utf8PathBuf], to: &Utf8Path) -> Result<Vec<Copied>, Copy
 
 fn in_packages(packages: &[Utf8PathBuf]) -> Result<Vec<(Loader, Utf8PathBuf)>, CopyError> {
     let of = |loader: Loader| {
-        let found = packages.iter().map(|package| package.join(loader.file)).find(|path| path.is_file());
+        // Debian has `ipxe.efi` as a link into /boot.
+        let mut real =
+            packages.iter().filter_map(|package| package.join(loader.file).canonicalize_utf8().ok());
+        let found = real.find(|path| path.is_file());
         found.map(|path| (loader, path))
     };
     let found: Vec<_> = Loader::ALL.into_iter().filter_map(of).collect();
@@ -125,10 +128,11 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_replaced_and_not_followed() {
+    fn a_link_of_the_package_is_followed_and_one_in_its_place_replaced() {
         let temp = tempfile::tempdir().unwrap();
         let top = Utf8Path::from_path(temp.path()).unwrap();
-        std::fs::write(top.join("ipxe.efi"), "one").unwrap();
+        std::fs::write(top.join("real"), "one").unwrap();
+        std::os::unix::fs::symlink("real", top.join("ipxe.efi")).unwrap();
         std::fs::create_dir(top.join("to")).unwrap();
         std::os::unix::fs::symlink(top.join("ipxe.efi"), top.join("to/ipxe.efi")).unwrap();
         assert!(copy(&[top.to_owned()], &top.join("to")).unwrap()[0].new);
