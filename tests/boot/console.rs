@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::livenet::{PATIENCE, unpack, world};
-use super::nfs::nothing_held;
+use super::nfs::{nothing_held, put};
 
 const PASSWORD: &str = "look-around-7";
 /// What a terminal's settings are shown between.
@@ -21,7 +21,7 @@ fn with_password(root: &TestRoot) {
     let unpacked = tempfile::tempdir_in(root.beside()).unwrap();
     let source = unpack(root, &unpacked);
     let file = root.beside().join("password");
-    std::fs::write(&file, PASSWORD).unwrap();
+    put(&file, PASSWORD, 0o600);
     let create = ["livenet", "create", "visited", "--kernel", "from-image", "--source", &source];
     let create = [&create[..], &["--password-file", file.as_str()]].concat();
     let _ = root.disklessset(&create).limit(PATIENCE).run().expect_done();
