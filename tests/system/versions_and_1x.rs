@@ -123,5 +123,5 @@ fn a_release_of_the_current_version_puts_back_what_is_missing_in_places_of_1x() 
     let listed = small.run(&["--format", "json", "versions", "web"]).expect_done().json();
     assert_eq!(listed["versions"].as_array().unwrap().len(), 1, "{listed}");
     assert_eq!(listed["versions"][0]["state"], "current");
-    let _ = small.run(&["release", "web@1"]).expect_done().expect_said("is current already");
+    let _ = small.run(&["-i", "release", "web@1"]).expect_done().expect_said("is current already");
 }

@@ -23,6 +23,8 @@ fn push_tree(root: &TestRoot, to: &str) -> Value {
 fn is_kept(difference: &str) -> bool {
     !["accessed", "immutable", "append_only", "append-only"].iter().any(|word| difference.contains(word))
         && !difference.contains("socket\": missing")
+        // A FIFO with two names becomes two.
+        && !difference.contains("fifo")
 }
 
 #[test]
@@ -38,6 +40,8 @@ fn all_of_a_tree_comes_out_as_it_went_in() {
     let odd = nfs.tree.join("srv/odd");
     std::fs::create_dir_all(&odd).unwrap();
     hostile_tree::fill(&odd);
+    // Flags are not kept, and files that may not be removed would outlive the test.
+    let _ = nfs.root.tool("chattr", &["-R", "-i", "-a", odd.join("var/kept").as_str()]).run();
     // Paths that are longer than the system takes at once: no archive can be unpacked there.
     for deep in odd.read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path()) {
         if deep.file_name().is_some_and(|name| name.starts_with("ddd")) {
