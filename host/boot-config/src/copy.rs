@@ -96,6 +96,7 @@ fn content_to_write(from: &Utf8Path, to: &Utf8Path) -> Result<Option<Vec<u8>>, F
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test makes its own files")]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;

@@ -67,6 +67,7 @@ impl Loaders {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test makes its own files")]
 impl Loaders {
     /// All that are known.
     pub(crate) fn all() -> Self {
@@ -75,6 +76,7 @@ impl Loaders {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test makes its own files")]
 mod tests {
     use super::*;
 

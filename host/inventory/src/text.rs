@@ -26,7 +26,7 @@ pub(crate) fn padded_mac(text: &str) -> String {
     let parts: Vec<&str> = text.split(':').collect();
     let short =
         |part: &&str| matches!(part.len(), 1 | 2) && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if parts.len() != 6 || !parts.iter().all(|part| short(&part)) {
+    if parts.len() != 6 || !parts.iter().all(short) {
         return text.to_owned();
     }
     parts.iter().map(|part| format!("{part:0>2}")).collect::<Vec<_>>().join(":")

@@ -53,6 +53,7 @@ pub fn report_when_up(files: &TreeFiles) -> Result<(), TreeFileError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test makes its own files and runs what nodes run")]
 mod tests {
     use super::*;
     use camino::Utf8Path;

@@ -5,6 +5,9 @@ use super::lies::Origin;
 use super::*;
 use disklessset_oci::names::Digest;
 
+/// What a server answers instead of the truth, if anything.
+type Lie = Box<dyn Fn(&Seen) -> Option<Reply> + Send + Sync>;
+
 /// A mirror without images of its own.
 fn mirror_root() -> TestRoot {
     TestRoot::with_modules(&["livenet"])
@@ -70,7 +73,7 @@ fn a_mirror_of_a_registry_that_fails_or_lies_serves_what_it_served() {
     disklessset_tests::need!(need::root());
     let origin = Origin::new();
     let tags = br#"{"name":"images/web","tags":["v1","current"]}"#;
-    let server = |manifest: &[u8], lie: Box<dyn Fn(&Seen) -> Option<Reply> + Send + Sync>| {
+    let server = |manifest: &[u8], lie: Lie| {
         origin.server(manifest.to_vec(), move |seen| match lie(seen) {
             None if seen.path.contains("/tags/list") => Some(Reply::new(200, &tags[..])),
             reply => reply,

@@ -1,4 +1,5 @@
 //! The OS tree of an NFS image beside its versions: packed once, and the same tree on another server.
+#![allow(clippy::disallowed_methods, reason = "tests put files in place with plain writes")]
 
 use super::super::nfs::Nfs;
 use super::*;

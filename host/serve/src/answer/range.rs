@@ -77,6 +77,7 @@ fn overlap(parts: &[Range<u64>]) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "one range is meant, and not its numbers")]
 mod tests {
     use super::*;
 

@@ -98,11 +98,11 @@ fn loaders_are_given_block_by_block() {
 #[test]
 fn options_are_bounded() {
     let site = site();
-    let options = "blksize\065464\0windowsize\01000\0timeout\0255\0tsize\00\0";
+    let options = "blksize\x0065464\0windowsize\x001000\0timeout\x00255\0tsize\x000\0";
     let (answer, _) = site.ask(&site.client(), &request(1, "sub/b.efi", options));
     assert_eq!(answer[..2], [0, 6], "{answer:?}");
     let text = String::from_utf8_lossy(&answer[2..]).into_owned();
-    assert_eq!(text, "blksize\01468\0tsize\01024\0windowsize\016\0");
+    assert_eq!(text, "blksize\x001468\0tsize\x001024\0windowsize\x0016\0");
 }
 
 #[test]
