@@ -199,7 +199,7 @@ fn dnsmasq_takes_the_same_lines() {
                 dhcp-host=10:22:33:44:55:69,c6,[::56]\ndhcp-host=tag:blue,01-10:22:33:44:55:6a,c7,3600\n\
                 dhcp-host=10:22:33:44:55:6b,ignore\ndhcp-host=10:22:33:*:*:*,set:known\ndhcp-host=10:22:33:44:55:6c,net:red,10.0.0.8,c8\n";
     let path = file(&root, "hosts.conf", text);
-    let _ = root.tool("dnsmasq", &["--test", "--conf-file", path.as_str()]).run().expect_done();
+    let _ = root.tool("dnsmasq", &["--test", &format!("--conf-file={path}")]).run().expect_done();
     // 11: is an address of a group of cards, which no node boots from.
     let refused = root.disklessset(&["node", "import", path.as_str()]).run().expect_code(5);
     assert!(refused.stderr.contains("line 2: node \"c1\""), "{refused}");

@@ -26,7 +26,7 @@ pub use reservation::Reservation;
 pub enum Server {
     /// DHCP and TFTP in one.
     Dnsmasq,
-    /// DHCP.
+    /// A server of DHCP alone.
     Kea,
     /// A web server.
     Nginx,

@@ -88,7 +88,7 @@ fn dnsmasq_takes_what_is_printed() {
         for (name, text) in [("one.conf", &text), ("proxy.conf", &proxy)] {
             let file = root.beside().join(name);
             put(&file, text);
-            let _ = root.tool("dnsmasq", &["--test", "--conf-file", file.as_str()]).run().expect_done();
+            let _ = root.tool("dnsmasq", &["--test", &format!("--conf-file={file}")]).run().expect_done();
         }
     }
 }

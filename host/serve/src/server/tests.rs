@@ -192,7 +192,7 @@ fn nothing_behind_a_refused_request_is_answered() {
                 "POST /images/web/squashfs.img HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
                 hidden.len()
             ),
-            413,
+            405,
         ),
         (format!("{IMAGE}Content-Length: 5\r\nContent-Length: 0\r\n\r\n"), 400),
         (format!("{IMAGE}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n"), 400),
