@@ -3,6 +3,7 @@
 mod console;
 mod dnf;
 mod erofs;
+mod fleet;
 mod livenet;
 mod nfs;
 mod nfs_nodes;

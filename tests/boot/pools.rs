@@ -175,3 +175,29 @@ fn machines_that_begin_at_the_entry_get_what_is_their_own() {
         assert!(console(name).contains(line), "{name}: {line} in {}", console(name));
     }
 }
+
+#[test]
+fn a_proof_of_a_node_on_record_boots_what_its_pool_has_under_its_name() {
+    disklessset_tests::need!(
+        need::full(),
+        need::root(),
+        need::tool("mmdebstrap"),
+        need::tool("qemu-system-x86_64")
+    );
+    let root = super::livenet::world();
+    let done = |words: &[&str]| drop(root.disklessset(words).run().expect_done());
+    done(&["pool", "set", "proved", "--image", "node@1", "--kernel-parameters", "of.pool=1"]);
+    done(&["node", "set", "c77", "--pool", "proved", "--kernel-parameters", "of.node=1"]);
+    let prove = ["prove", "--boot-node", "c77", "-d"];
+    let proof = root.disklessset(&prove).limit(super::livenet::PATIENCE).run().expect_done();
+    let said = format!("{}{}", proof.stdout, proof.stderr);
+    assert!(said.contains("c77 login:"), "{proof}");
+    let console = root.path().join("var/log/disklessset/node.console");
+    let console = String::from_utf8_lossy(&std::fs::read(console).unwrap()).into_owned();
+    let line = console.lines().find(|line| line.contains("Kernel command line:")).unwrap_or_default();
+    for word in ["of.pool=1", "of.node=1", "disklessset.node=c77", "disklessset.version=sha256:"] {
+        assert!(line.contains(word), "{word} in {line}");
+    }
+    done(&["--yes", "node", "remove", "c77"]);
+    done(&["--yes", "pool", "remove", "proved"]);
+}

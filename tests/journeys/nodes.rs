@@ -396,3 +396,23 @@ fn the_menu_has_nodes_and_pools_below_the_modules() {
     let pool = root.disklessset(&["--format", "json", "pool", "show", "compute"]).run().expect_done().json();
     assert_eq!((&pool["pool"]["image"], &pool["pool"]["nodes"]), (&"web".into(), &"c[1-2]".into()));
 }
+
+#[test]
+fn a_proof_takes_an_image_a_pool_or_a_node_on_record() {
+    let root = TestRoot::with_modules(&["demo"]);
+    done(&root, &["pool", "set", "disk", "--boot", "local", "--nodes", "c1"]);
+    done(&root, &["pool", "set", "empty"]);
+    for (words, code, said) in [
+        (&["prove"][..], 2, "required"),
+        (&["prove", "web", "--pool", "disk"], 2, "cannot be used with"),
+        (&["prove", "--pool", "nobody"], 3, "nobody"),
+        (&["prove", "--boot-node", "c9"], 3, "c9"),
+        (&["prove", "--pool", "disk"], 5, "pool disk boots from its own disk"),
+        (&["prove", "--boot-node", "c1"], 5, "node c1 boots from its own disk"),
+        (&["prove", "--pool", "empty"], 5, "pool empty has no image"),
+        (&["prove", "--pool", "../x"], 2, "pool"),
+    ] {
+        let refused = root.disklessset(words).run().expect_code(code);
+        assert!(refused.stderr.contains(said), "{said} in {refused}");
+    }
+}

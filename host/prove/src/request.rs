@@ -16,6 +16,8 @@ pub struct ProveRequest {
     pub boot_path: String,
     /// Another text for that file, such as the one of an older version.
     pub boot_text: Option<String>,
+    /// The file that a machine begins with and that leads to the boot file, such as the one of a pool; relative to `http_root`.
+    pub begin_path: Option<String>,
     /// The directory that stands for `/` in the paths of NFS roots.
     pub system_root: Utf8PathBuf,
     /// Nodes to boot at once, each from its own tree, which it changes as it would: their names come from DHCP
@@ -54,6 +56,7 @@ impl ProveRequest {
             http_root: http_root.into(),
             boot_path: boot_path.into(),
             boot_text: None,
+            begin_path: None,
             system_root: "/".into(),
             nodes: Vec::new(),
             firmware: Firmware::Bios,
@@ -69,8 +72,11 @@ impl ProveRequest {
 }
 
 impl ProveRequest {
-    /// Where machines fetch the boot file.
+    /// Where machines begin.
     pub(super) fn served_boot_path(&self) -> &str {
+        if let Some(path) = &self.begin_path {
+            return path;
+        }
         if self.boot_text.is_some() { OTHER_BOOT_FILE } else { &self.boot_path }
     }
 

@@ -1,12 +1,14 @@
 //! `prove`: boots an image in a throw-away machine and tells whether it comes up.
 
 mod report;
+mod target;
 mod visit;
 
-use super::{reference, word};
+use super::{node, reference, word};
 use crate::{
     cli::request::{Effect, Request, Session},
     failure,
+    nodes::PoolName,
     prove::{
         self, FailedMachine, Failure, Firmware, Mebibytes, NodeName, ProveError, ProveRequest,
         VisitedConsole, Visitor,
@@ -14,15 +16,31 @@ use crate::{
     system::interrupt,
     versions::VersionReference,
 };
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use disklessset_plugin_api::{Error, ErrorKind, ImageName, Result, Size};
+use camino::Utf8Path;
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
+use disklessset_plugin_api::{Error, ErrorKind, Result, Size};
 use report::{names, print, tell};
 use std::time::Duration;
+use target::Target;
 
 pub(crate) fn command() -> Command {
     Command::new("prove")
         .about("Boot an image in a temporary virtual machine, as a node would")
-        .arg(word("name", "NAME[@N]", "The image, or one of its versions by number or tag"))
+        .arg(word("name", "NAME[@N]", "The image, or one of its versions by number or tag").required(false))
+        .arg(
+            Arg::new("pool")
+                .long("pool")
+                .value_name("POOL")
+                .help("Boot what nodes of this pool boot, through the pool's own boot file"),
+        )
+        .arg(
+            Arg::new("boot-node")
+                .long("boot-node")
+                .value_name("NODE")
+                .conflicts_with("node")
+                .help("Boot what this node on record boots, through its own boot file"),
+        )
+        .group(ArgGroup::new("what").args(["name", "pool", "boot-node"]).required(true))
         .arg(
             Arg::new("memory")
                 .long("memory")
@@ -72,10 +90,29 @@ pub(crate) fn request(matches: &ArgMatches) -> Result<Prove> {
     if console && nodes.len() > 1 {
         return Err(Error::usage("--console takes one machine: give --node once"));
     }
-    let version = reference(matches, "name")?;
+    let what = what(matches)?;
     let firmware = matches.get_one::<String>("firmware").map(|word| word.parse()).transpose();
     let firmware = firmware.map_err(failure::usage)?.unwrap_or_default();
-    Ok(Prove { name: version.image.clone(), version, firmware, memory, timeout, nodes, console })
+    Ok(Prove { what, firmware, memory, timeout, nodes, console })
+}
+
+/// What is to boot.
+enum What {
+    /// An image, or one of its versions.
+    Image(VersionReference),
+    /// What the nodes of a pool boot.
+    Pool(PoolName),
+    /// What a node on record boots.
+    Node(disklessset_plugin_api::node_set::NodeName),
+}
+
+fn what(matches: &ArgMatches) -> Result<What> {
+    let one = |id: &str| matches.get_one::<String>(id);
+    match (one("pool"), one("boot-node")) {
+        (Some(pool), _) => Ok(What::Pool(node::parsed(pool)?)),
+        (_, Some(name)) => Ok(What::Node(node::parsed(name)?)),
+        _ => Ok(What::Image(reference(matches, "name")?)),
+    }
 }
 
 /// The memory of a machine.
@@ -100,8 +137,7 @@ fn memory(text: &str) -> Result<Memory> {
 
 /// Proves that an image boots.
 pub(crate) struct Prove {
-    name: ImageName,
-    version: VersionReference,
+    what: What,
     firmware: Firmware,
     memory: Option<Memory>,
     timeout: Option<Duration>,
@@ -122,14 +158,15 @@ impl Request for Prove {
         if self.console && !session.output.has_terminal() {
             return Err(Error::refused("prove --console needs a terminal"));
         }
-        let request = self.proof_of(session)?;
+        let target = Target::of(&self.what, session)?;
+        let request = self.proof_of(session, &target)?;
         // The machine and its network go away in an orderly way on CTRL+C.
         interrupt::install()?;
         let stop = || interrupt::check().is_err();
         // Nodes write to their trees: nobody may remove or copy these meanwhile.
-        let _held = match self.nodes.is_empty() {
+        let _held = match request.nodes.is_empty() {
             true => None,
-            false => Some(session.images().hold(&self.name, "prove")?),
+            false => Some(session.images().hold(&target.version.image, "prove")?),
         };
         let several = self.nodes.len() > 1;
         let mut visit = |console: &mut VisitedConsole<'_>| visit::visit(&session.output, console);
@@ -140,14 +177,15 @@ impl Request for Prove {
                 print(session, &proof);
                 Ok(())
             }
-            Err(ProveError::Failed(failure)) => Err(self.failed(session, &failure)),
+            Err(ProveError::Failed(failure)) => Err(Self::failed(session, &target, &failure)),
             Err(ProveError::Interrupted) => {
                 let signal = interrupt::check().err().map(|signal| signal.to_string()).unwrap_or_default();
                 Err(Error::new(ErrorKind::INTERRUPTED, signal))
             }
             Err(error @ ProveError::NotRoot) => Err(failure::refused(error)),
             Err(error @ (ProveError::NodesNotNamed | ProveError::TooManyNodes { .. })) => {
-                Err(failure::usage(error).context(format!("--node cannot be used with image {}", self.name)))
+                let image = &target.version.image;
+                Err(failure::usage(error).context(format!("--node cannot be used with image {image}")))
             }
             Err(error @ ProveError::NoNodeTree { .. }) => {
                 Err(failure::with_kind(ErrorKind::NOT_FOUND, error))
@@ -158,26 +196,33 @@ impl Request for Prove {
 }
 
 impl Prove {
-    fn proof_of(&self, session: &Session) -> Result<ProveRequest> {
-        session.images().get_created_image(&self.name)?;
+    fn proof_of(&self, session: &Session, target: &Target) -> Result<ProveRequest> {
+        let name = &target.version.image;
+        session.images().get_created_image(name)?;
         let layout = session.site.layout();
         let http_root = layout.http_root();
-        let boot_file = layout.image_dir(self.name.as_str()).join(crate::records::file_names::BOOT_FILE);
-        let boot_path = boot_file
-            .strip_prefix(&http_root)
-            .map_err(|_| Error::usage(format!("{boot_file} is not below the HTTP root {http_root}")))?;
+        let below = |file: &Utf8Path| match file.strip_prefix(&http_root) {
+            Ok(path) => Ok(path.to_string()),
+            Err(_) => Err(Error::usage(format!("{file} is not below the HTTP root {http_root}"))),
+        };
+        let of_image = || layout.image_dir(name.as_str()).join(crate::records::file_names::BOOT_FILE);
+        let boot_path = below(&target.text_in.clone().unwrap_or_else(of_image))?;
         for directory in [layout.logs_dir(), layout.locks_dir()] {
             session.site.make_usable(&directory)?;
         }
         // No image can be named so that its own log is this file.
-        let console = layout.logs_dir().join(format!("{}.console", self.name));
-        let mut request = ProveRequest::new(&http_root, boot_path.as_str(), console);
+        let console = layout.logs_dir().join(format!("{name}.console"));
+        let mut request = ProveRequest::new(&http_root, boot_path, console);
         request.cache_dir = Some(layout.locks_dir());
-        if self.version.version.is_some() {
-            request.boot_text = Some(session.images().boot_file_of_version(&self.version)?);
+        if target.version.version.is_some() && target.text_in.is_none() {
+            request.boot_text = Some(session.images().boot_file_of_version(&target.version)?);
         }
+        request.begin_path = target.begins_at.as_deref().map(below).transpose()?;
         request.system_root = layout.root().to_owned();
-        request.nodes = self.nodes.clone();
+        request.nodes = match &target.own_tree {
+            Some(node) => vec![node.clone()],
+            None => self.nodes.clone(),
+        };
         request.firmware = self.firmware;
         match self.memory {
             None => {}
@@ -193,7 +238,7 @@ impl Prove {
         Ok(request)
     }
 
-    fn failed(&self, session: &Session, failure: &Failure) -> Error {
+    fn failed(session: &Session, target: &Target, failure: &Failure) -> Error {
         let several = failure.machines.len() + failure.came_up.len() > 1;
         for machine in &failure.machines {
             let who = if several { format!("{} ", machine.node) } else { String::new() };
@@ -207,10 +252,10 @@ impl Prove {
             Firmware::Uefi => " under UEFI",
         };
         let mut error = match several {
-            false => Error::failed(format!("image {} does not boot{under}", self.name)),
+            false => Error::failed(format!("image {} does not boot{under}", target.version.image)),
             true => {
                 let failed = names(failure.machines.iter().map(|machine| &machine.node));
-                Error::failed(format!("image {} does not boot{under} on {failed}", self.name))
+                Error::failed(format!("image {} does not boot{under} on {failed}", target.version.image))
             }
         };
         for machine in &failure.machines {
