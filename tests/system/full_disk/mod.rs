@@ -26,7 +26,7 @@ const CRUMBS: u64 = 256 * 1024;
 const PATIENCE: Duration = Duration::from_secs(3 * 60);
 
 /// Files that tell of attempts, too.
-const AT_ALL_TIMES: [&str; 2] = ["  ~ var/lib/diskless/journal/", "  ~ var/lib/diskless/mirror.yml"];
+const AT_ALL_TIMES: [&str; 1] = ["  ~ var/lib/diskless/journal/"];
 
 /// A small file system where a directory of a test root was, with what was in it.
 pub(super) struct OnDisk {
@@ -103,8 +103,7 @@ impl World {
         let names = |files: &BTreeMap<PathBuf, FileFacts>| files.keys().cloned().collect::<BTreeSet<_>>();
         assert_eq!(names(&now.small), names(&self.small), "{words}");
         let journal = |file: &PathBuf| file.parent().is_some_and(|parent| parent.ends_with("journal"));
-        let state = |file: &PathBuf| journal(file) || file.ends_with("mirror.yml");
-        for (file, facts) in self.small.iter().filter(|(file, _)| !state(file)) {
+        for (file, facts) in self.small.iter().filter(|(file, _)| !journal(file)) {
             assert_eq!(&now.small[file], facts, "{} is not as before: {words}", file.display());
         }
         let lost = now.used.saturating_sub(self.used);

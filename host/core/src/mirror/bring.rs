@@ -61,7 +61,7 @@ impl MirrorManager<'_> {
             let _lock = self.lock()?;
             self.must_be_free()?;
             let (wanted, fetched) = self.fetched(upstreams)?;
-            self.serve(&wanted, fetched)
+            self.serve(&wanted, fetched, addresses_of(upstreams))
         })
     }
 
@@ -142,16 +142,11 @@ impl MirrorManager<'_> {
 
     /// Puts on record that this is a mirror, before anything of it is there.
     fn become_mirror(&self, upstreams: &[&dyn Upstream]) -> Result<()> {
-        let repositories: Vec<String> =
-            upstreams.iter().map(|upstream| upstream.address().to_owned()).collect();
-        let state = match self.state()? {
-            Some(state) if state.repositories == repositories => return Ok(()),
-            Some(mut state) => {
-                state.repositories = repositories;
-                state
-            }
-            None => MirrorState::of(repositories),
-        };
+        // Of other repositories than before nothing is on record until all of them is here: the timer asks for those on record.
+        if self.state()?.is_some() {
+            return Ok(());
+        }
+        let state = MirrorState::of(addresses_of(upstreams));
         state.save(&self.site.layout)?;
         failpoint!("mirror: on record", self.site.layout.state_dir());
         Ok(())
@@ -193,7 +188,7 @@ impl MirrorManager<'_> {
     }
 
     /// Moves nodes to a state that is on disk.
-    fn serve(&self, wanted: &Wanted, fetched: u64) -> Result<Brought> {
+    fn serve(&self, wanted: &Wanted, fetched: u64, repositories: Vec<String>) -> Result<Brought> {
         let layout = &self.site.layout;
         let mut state = self.state()?.unwrap_or_else(|| MirrorState::of(Vec::new()));
         let (before, next) = (served::now(self.site)?, served::wanted(wanted, self.site)?);
@@ -202,6 +197,7 @@ impl MirrorManager<'_> {
         self.name_all(wanted, &dropped)?;
         state.dropped = dropped.iter().map(|(digest, since)| (digest.to_string(), *since)).collect();
         state.images = wanted.on_record();
+        state.repositories = repositories;
         if before != next {
             served::build(&next, self.site)?;
             state.save(layout)?;
@@ -273,6 +269,10 @@ fn next_index(
         index.insert(renamed.map_err(of_layout)?);
     }
     Ok(index)
+}
+
+fn addresses_of(upstreams: &[&dyn Upstream]) -> Vec<String> {
+    upstreams.iter().map(|upstream| upstream.address().to_owned()).collect()
 }
 
 fn missing(wanted: &Wanted, oci: &Oci) -> Result<u64> {
