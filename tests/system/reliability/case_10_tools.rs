@@ -196,6 +196,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("mount", "plays back the journal of a file system that 1.x was writing to: system::of_1x::"),
     ("exportfs", "what it is told stands in a file, a failure is a warning"),
     ("qemu-system-x86_64", "case_10_a_machine_that_does_nothing"),
+    (
+        "dnsmasq",
+        "in the crate that proves: dhcp::a_server_that_does_not_start_says_why; missing: boot::uefi::what_uefi_lacks_is_named_with_its_package_before_anything_starts",
+    ),
     ("ganesha.nfsd", "boot::nfs::a_server_that_dies_twice_ends_the_proof_with_its_signal_and_its_log"),
 ];
 
@@ -204,6 +208,7 @@ const NAMED_ELSEWHERE: &[(&str, &[&str])] = &[
     ("host/check/src/examiner.rs", &[]),           // this program itself
     ("host/core/src/images/services/run.rs", &[]), // what a module names
     ("host/core/src/modules/signature.rs", &["ssh-keygen"]),
+    ("host/prove/src/dhcp.rs", &["dnsmasq"]),
     ("host/prove/src/machine.rs", &["qemu-system-x86_64"]),
     ("host/prove/src/nfs_server/mod.rs", &["ganesha.nfsd"]),
     ("host/core/src/system/command/start.rs", &[]), // what the others name
