@@ -33,7 +33,7 @@ struct Network<'r> {
 impl<'r> Network<'r> {
     fn new(root: &'r TestRoot) -> Self {
         let script = format!(
-            "set -e\nmount --make-rprivate /\nmount --bind {html} /var/www/html\nip link set lo up\nip link add br0 type bridge\n\
+            "set -e\nmount --make-rprivate /\nmount --bind {html} /var/www/html\nip link set lo up\nip link add br0 type bridge forward_delay 0\n\
              ip addr add {SERVER}/24 dev br0\nip link set br0 up\n\
              for n in 1 2 3; do ip tuntap add tap$n mode tap; ip link set tap$n master br0; ip link set tap$n up; done\n\
              touch up\nexec sleep 7200\n",
@@ -154,7 +154,13 @@ fn nodes_of_two_pools_come_up_with_their_images_and_are_followed_until_they_need
     let network = Network::new(&root);
     let dnsmasq = network.dnsmasq();
     let listen = format!("{SERVER}:80");
-    let server = network.within(root.disklessset(&["serve", "--listen", &listen, "--tftp"])).start();
+    let server = network.within(root.disklessset(&["serve", "--listen", &listen])).start();
+    let asks = format!("exec 3<>/dev/tcp/{SERVER}/80");
+    let answers = || network.within(root.tool("bash", &["-c", &asks])).run();
+    let begun = Instant::now();
+    while !answers().status.success() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the boot server does not answer");
+    }
     let mut machines = [1, 2, 3].map(|number| Some(network.machine(number)));
     let up = |nodes: &[Value]| nodes.iter().all(|node| node["stage"] == "running");
     let nodes = status(&root, &network, up);
