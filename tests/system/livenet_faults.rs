@@ -153,7 +153,7 @@ fn killed_in_the_middle_of_any_tool_a_creation_is_cleaned_up() {
 
 #[test]
 fn killed_while_the_tree_is_copied_a_creation_is_cleaned_up() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     killed_when(&[("the copier", "flat")], |small, _| {
         small.root.path().join("var/tmp/diskless/workdir/web/tree/usr").exists().then_some(Duration::ZERO)
     });

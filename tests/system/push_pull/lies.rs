@@ -127,7 +127,7 @@ fn lies_of_a_registry_are_told_in_one_line_and_nothing_is_left() {
 
 #[test]
 fn a_registry_that_is_overloaded_or_ends_early_is_asked_again_and_then_told() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let origin = Origin::new();
     let other = other_site();
     let root_image = origin.digits("squashfs.img");

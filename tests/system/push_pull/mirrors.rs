@@ -70,7 +70,7 @@ fn a_mirror_of_a_private_registry_needs_its_login_and_its_certificate() {
 
 #[test]
 fn a_mirror_of_a_registry_that_fails_or_lies_serves_what_it_served() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let origin = Origin::new();
     let tags = br#"{"name":"images/web","tags":["v1","current"]}"#;
     let server = |manifest: &[u8], lie: Lie| {

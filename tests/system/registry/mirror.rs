@@ -275,7 +275,7 @@ fn a_mirror_moves_all_its_images_at_once() {
 
 #[test]
 fn a_mirror_outlives_a_registry_that_dies_and_its_own_death() {
-    disklessset_tests::need!(need::root(), need::tool("docker-registry"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("docker-registry"));
     let small = Small::new();
     let _ = small.create("web", &[]).run().expect_done();
     let mut world = World::of(&small);
