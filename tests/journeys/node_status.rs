@@ -266,3 +266,21 @@ fn serve_as_root_keeps_what_it_saw_as_nobody() {
     assert_eq!((found.uid(), found.mode() & 0o777), (65_534, 0o644));
     let _ = site.stopped();
 }
+
+#[test]
+fn node_status_knows_what_a_tag_means_for_pools_and_for_nodes_without_a_card() {
+    let site = Site::new();
+    site.done(&["demo", "message", "web", "two"]);
+    site.done(&["tag", "web@1", "stable"]);
+    site.done(&["assign", "web@stable", "c005"]);
+    site.done(&["pool", "set", "slow", "--image", "web@stable", "--nodes", "c006"]);
+    let nodes = site.root.disklessset(&["node", "status", "--format", "json"]).run().expect_done().json();
+    let assigned: Vec<(&str, &str)> = nodes["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| (node["node"].as_str().unwrap(), node["assigned"].as_str().unwrap_or_default()))
+        .collect();
+    assert_eq!(assigned, [("c001", "web@2"), ("c005", "web@1"), ("c006", "web@1")]);
+    let _ = site.stopped();
+}

@@ -20,7 +20,11 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
+
+/// Between two readings of the site's files that requests ask for.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// What was asked of the boot server, and what became of it.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +79,8 @@ pub struct Follower {
     files: Mutex<SiteFiles>,
     known: Mutex<Arc<Known>>,
     watch: Mutex<Watch>,
+    /// When a request had the files read for the last time.
+    looked: Mutex<Option<Instant>>,
     bytes: AtomicU64,
     requests: AtomicU64,
     kept_in: Option<Utf8PathBuf>,
@@ -103,6 +109,7 @@ impl Follower {
             files: Mutex::new(files),
             known: Mutex::new(known),
             watch: Mutex::new(Watch::new(kept)),
+            looked: Mutex::new(None),
             bytes: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             kept_in,
@@ -124,6 +131,16 @@ impl Follower {
         Ok(())
     }
 
+    /// Whether a request may have the site's files read: what is nobody's can be asked for without end.
+    fn may_look_again(&self) -> bool {
+        let mut looked = locked(&self.looked);
+        let may = looked.is_none_or(|at| at.elapsed() >= BETWEEN_LOOKS);
+        if may {
+            *looked = Some(Instant::now());
+        }
+        may
+    }
+
     /// Takes note of a request.
     pub fn answered(&self, answered: &Answered<'_>) {
         self.requests.fetch_add(1, Ordering::Relaxed);
@@ -132,7 +149,8 @@ impl Follower {
         if asked == Asked::Other {
             return;
         }
-        let found = (200..300).contains(&answered.status);
+        // A part of a file tells nothing of a boot.
+        let found = answered.status == 200;
         let mut known = self.known();
         // A boot file that is there is one of a node: the record of it is new.
         let is_new = match &asked {
@@ -141,7 +159,7 @@ impl Follower {
             Asked::Blob(blob) => known.file(blob).is_none(),
             _ => false,
         };
-        if found && is_new && self.refresh().is_ok() {
+        if found && is_new && self.may_look_again() && self.refresh().is_ok() {
             known = self.known();
         }
         let fetched =
@@ -231,6 +249,10 @@ mod tests {
         assert!(text.contains("disklessset_http_bytes_total 100\n"), "{text}");
         assert!(follower.page("/", std::iter::empty()).unwrap().text.contains("<td>running</td>"));
         assert!(follower.page("/x", std::iter::empty()).is_none());
+        // Part of a file, and what is no node's, change nothing.
+        let partly = Answered { peer, path, status: 206, whole: false, bytes: 1 };
+        follower.answered(&partly);
+        assert_eq!(follower.overview().nodes[0].stage_words(), "running");
         follower.keep().unwrap();
         let again = Follower::new(SiteFiles::of(layout), Some(kept)).unwrap();
         assert_eq!(again.overview().nodes[0].stage_words(), "running");

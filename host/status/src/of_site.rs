@@ -1,13 +1,14 @@
 //! What the site's own files say, read anew where they changed.
 
 use crate::known::{FileKind, FileOfVersions, Known, NodeFacts, VersionFacts};
+use camino::Utf8Path;
 use disklessset_core::{
-    nodes::{Inventory, Node, NodeFile, PoolBoot},
+    nodes::{Inventory, Node, NodeFile, PoolBoot, node_path, pool_path},
     system::layout::Layout,
     versions::{Part, PublishedVersion, PublishedVersions, VersionReference, VersionWord, markers_in},
 };
 use disklessset_oci::names::Digest;
-use disklessset_plugin_api::Result;
+use disklessset_plugin_api::{Result, node_set::NodeName};
 use std::{
     collections::{BTreeMap, HashMap},
     os::unix::fs::MetadataExt,
@@ -47,8 +48,10 @@ impl SiteFiles {
         let empty = Inventory::default();
         let inventory = self.inventory.as_ref().map_or(&empty, |(_, inventory)| inventory);
         let assigned = Assigned { published: &published, layout: &self.layout };
-        let nodes =
-            inventory.nodes().iter().map(|(name, node)| (name.clone(), facts(inventory, node, &assigned)));
+        let nodes = inventory
+            .nodes()
+            .iter()
+            .map(|(name, node)| (name.clone(), facts(inventory, name, node, &assigned)));
         Ok(Known::new(nodes.collect(), versions(&published), files(&published)))
     }
 }
@@ -66,7 +69,7 @@ struct Assigned<'a> {
 
 impl Assigned<'_> {
     /// `boot_file` is the one that was made of the reference: where tags are is nobody's to read.
-    fn digest(&self, reference: &VersionReference, boot_file: &str) -> Option<Digest> {
+    fn digest(&self, reference: &VersionReference, boot_file: &Utf8Path) -> Option<Digest> {
         let of_image = |version: &&PublishedVersion| version.name.name() == reference.image.as_str();
         let mut versions = self.published.iter().filter(of_image);
         match &reference.version {
@@ -83,16 +86,15 @@ impl Assigned<'_> {
     }
 }
 
-fn facts(inventory: &Inventory, node: &Node, assigned: &Assigned<'_>) -> NodeFacts {
+fn facts(inventory: &Inventory, name: &NodeName, node: &Node, assigned: &Assigned<'_>) -> NodeFacts {
     let pool = inventory.pool_of(node);
-    let digest = match (pool, &node.image, node.mac.first()) {
-        (Some((_, pool)), _, _) if pool.boot == PoolBoot::Local => None,
-        (Some((name, pool)), _, _) => {
-            pool.image.as_ref().and_then(|image| assigned.digest(image, &format!("pool/{name}.ipxe")))
+    let digest = match (pool, &node.image) {
+        (Some((_, pool)), _) if pool.boot == PoolBoot::Local => None,
+        (Some((pool_name, pool)), _) => {
+            pool.image.as_ref().and_then(|image| assigned.digest(image, &pool_path(pool_name)))
         }
-        (None, Some(image), Some(mac)) => assigned.digest(image, &format!("mac/{}.ipxe", mac.with_hyphens())),
-        (None, Some(image), None) => assigned.digest(image, ""),
-        (None, None, _) => None,
+        (None, Some(image)) => assigned.digest(image, &node_path(name)),
+        (None, None) => None,
     };
     NodeFacts {
         pool: pool.map(|(name, _)| name.to_string()),

@@ -130,9 +130,14 @@ impl<'s> BootFiles<'s> {
     }
 }
 
-/// The path of the file of a pool.
-pub(super) fn pool_path(name: &PoolName) -> Utf8PathBuf {
+/// The path of the file of a pool, below the directory of boot files.
+pub fn pool_path(name: &PoolName) -> Utf8PathBuf {
     format!("{POOLS}/{name}.ipxe").into()
+}
+
+/// The path of the file of a node by its name, below the directory of boot files. Every node has one.
+pub fn node_path(name: &NodeName) -> Utf8PathBuf {
+    format!("{BY_NAME}/{name}.ipxe").into()
 }
 
 /// The kernel parameters that are a node's alone: its name, whom to tell that it is up, and its own.

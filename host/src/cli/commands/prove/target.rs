@@ -3,8 +3,11 @@
 use super::What;
 use crate::{
     cli::request::Session,
-    nodes::{PoolBoot, PoolName},
+    failure,
+    nodes::{PoolBoot, PoolName, node_path, pool_path},
     prove::NodeName,
+    records::file_names::BOOT_FILE,
+    system::atomic_file,
     versions::VersionReference,
 };
 use camino::Utf8PathBuf;
@@ -12,6 +15,9 @@ use disklessset_plugin_api::{Error, Result, node_set};
 
 /// By which a boot file leads to the tree of a node of its own.
 const OWN_TREE: &str = "${hostname}";
+
+/// The most of a boot file that is read.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// An image, and how a machine comes to it.
 pub(super) struct Target {
@@ -55,10 +61,9 @@ impl Target {
     fn of_node(name: &node_set::NodeName, session: &Session) -> Result<Self> {
         let shown = session.nodes().boot_of(name)?;
         let version = image_of(shown.image, shown.boot, &format!("node {}", shown.node))?;
-        let own = session.site.layout().boot_dir().join(format!("name/{}.ipxe", shown.node));
+        let own = session.site.layout().boot_dir().join(node_path(&shown.node));
         let of_version = shown.pool.as_ref().map_or_else(|| own.clone(), |pool| file_of_pool(pool, session));
-        let text = session.images().boot_file_of_version(&version);
-        let has_own_tree = text.is_ok_and(|text| text.contains(OWN_TREE));
+        let has_own_tree = text_of(&version, session)?.contains(OWN_TREE);
         Ok(Self {
             text_in: version.version.is_some().then_some(of_version),
             begins_at: Some(own),
@@ -81,6 +86,19 @@ fn image_of(image: Option<VersionReference>, boot: PoolBoot, who: &str) -> Resul
     }
 }
 
+/// The boot file that is reached in the end. Of a missing one the proof tells.
+fn text_of(version: &VersionReference, session: &Session) -> Result<String> {
+    if version.version.is_some() {
+        return session.images().boot_file_of_version(version);
+    }
+    let file = session.site.layout().image_dir(version.image.as_str()).join(BOOT_FILE);
+    match atomic_file::read_bounded(&file, MOST_BYTES) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.is_not_found() => Ok(String::new()),
+        Err(error) => Err(failure::of(error)),
+    }
+}
+
 fn file_of_pool(pool: &PoolName, session: &Session) -> Utf8PathBuf {
-    session.site.layout().boot_dir().join(format!("pool/{pool}.ipxe"))
+    session.site.layout().boot_dir().join(pool_path(pool))
 }

@@ -127,7 +127,7 @@ impl Observer for Following {
                 peer: report.peer.ip(),
                 path,
                 status: report.status,
-                whole: report.transfer == Transfer::Complete && report.status == 200,
+                whole: report.transfer == Transfer::Complete,
                 bytes: report.bytes,
             });
         }
