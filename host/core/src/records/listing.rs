@@ -3,6 +3,7 @@
 use super::{
     activity::Activity,
     file_names,
+    parts::in_parts,
     record::{ImageRecord, RecordError},
     refusals::no_such_image,
     status::ImageStatus,
@@ -12,7 +13,7 @@ use crate::{failure, installations::Entries, system::process};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Attributes, Error, ImageName, Level, Result};
 use serde::{Serialize, de::DeserializeOwned};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One image as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -93,7 +94,8 @@ impl Records<'_> {
                 );
             }
         }
-        listed.extend(names.iter().map(|name| self.look_at(name, &entries)));
+        let names: Vec<String> = names.into_iter().collect();
+        listed.extend(in_parts(&names, |name| self.look_at(name, &entries)));
         if listed.iter().any(|image| image.status == ImageStatus::Corrupted) {
             // Some may have ended well since the register was read: one second look for all of them.
             let now = self.entries()?;
@@ -121,6 +123,7 @@ impl Records<'_> {
             problem: Some(format!("installations.yml: {reason}")),
         }));
         listed.sort_by(|a, b| a.name.cmp(&b.name));
+        self.add_modules(&mut listed);
         self.add_activities(&mut listed);
         Ok(listed)
     }
@@ -138,8 +141,19 @@ impl Records<'_> {
         if listed.status == ImageStatus::Corrupted {
             listed = self.look_at(name.as_str(), &self.entries()?);
         }
+        self.add_modules(std::slice::from_mut(&mut listed));
         self.add_activities(std::slice::from_mut(&mut listed));
         Ok(listed)
+    }
+
+    /// Fills in the modules that have the classes of listed images.
+    fn add_modules(&self, listed: &mut [ListedImage]) {
+        let mut known: BTreeMap<String, Option<String>> = BTreeMap::new();
+        for image in listed {
+            let Some(class) = &image.image_class else { continue };
+            let module = known.entry(class.clone()).or_insert_with(|| self.site.classes.module_of(class));
+            image.module.clone_from(module);
+        }
     }
 
     /// Fills in what is being done to listed images. Nobody is told of journals they may not read.
@@ -186,7 +200,6 @@ impl Records<'_> {
                 Err(problem) => listed.problem = Some(problem),
             }
         }
-        listed.module = listed.image_class.as_deref().and_then(|class| self.site.classes.module_of(class));
         listed
     }
 

@@ -6,6 +6,7 @@ pub mod file_names;
 mod kernel_users;
 pub(crate) mod legacy_record;
 mod listing;
+mod parts;
 mod record;
 pub(crate) mod refusals;
 mod status;

@@ -75,7 +75,7 @@ impl ImageRecord {
         let mut attributes = match legacy_record::parse(text) {
             Some(attributes) => attributes,
             None => {
-                let document: Document = yaml::from_str(text)?;
+                let document: Document = yaml::from_own_str(text)?;
                 match document.format {
                     Some(newer) if newer > FORMAT => {
                         return Err(format!(

@@ -80,7 +80,7 @@ impl History {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let history: Self = yaml::from_str(text)?;
+        let history: Self = yaml::from_own_str(text)?;
         if history.format != FORMAT {
             return Err(format!("it has format {}, of a newer disklessset", history.format));
         }
