@@ -2,6 +2,7 @@
 
 mod activity;
 pub(crate) mod boot_file;
+mod directory;
 pub mod file_names;
 mod kernel_users;
 pub(crate) mod legacy_record;
