@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "what others could write is written as they would")]
+
 use super::*;
 
 fn bases() -> (tempfile::TempDir, Bases) {
