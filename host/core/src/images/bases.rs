@@ -28,7 +28,8 @@ impl ImageManager<'_> {
     /// When they cannot be read.
     pub fn bases(&self) -> Result<Vec<KeptBase>> {
         let all = of(self.site).all().map_err(failure::of)?;
-        let local = |time| jiff::Timestamp::try_from(time).unwrap_or_default().to_zoned(jiff::tz::TimeZone::system());
+        let local =
+            |time| jiff::Timestamp::try_from(time).unwrap_or_default().to_zoned(jiff::tz::TimeZone::system());
         let shown = all.into_iter().map(|base| KeptBase {
             key: base.key.to_string(),
             what: base.facts.what,

@@ -53,7 +53,8 @@ impl ImageDirectory {
 /// Whether a file is one that an image's class made: not its record, its boot file or its digests, nor the directory itself.
 fn is_of_the_image(name: &CStr) -> bool {
     let Ok(name) = name.to_str() else { return true };
-    let small = [file_names::RECORD, file_names::BOOT_FILE].contains(&name) || file_names::DIGESTS.contains(&name);
+    let small =
+        [file_names::RECORD, file_names::BOOT_FILE].contains(&name) || file_names::DIGESTS.contains(&name);
     !small && ![".", ".."].contains(&name)
 }
 

@@ -40,7 +40,10 @@ mod tests {
     fn the_order_is_kept_whatever_the_number() {
         for count in [0, 1, WORTH_A_THREAD, WORTH_A_THREAD + 1, 10 * WORTH_A_THREAD + 7] {
             let items: Vec<usize> = (0..count).collect();
-            assert_eq!(in_parts(&items, |item| item * 2), items.iter().map(|item| item * 2).collect::<Vec<_>>());
+            assert_eq!(
+                in_parts(&items, |item| item * 2),
+                items.iter().map(|item| item * 2).collect::<Vec<_>>()
+            );
         }
     }
 }

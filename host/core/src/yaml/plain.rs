@@ -134,8 +134,12 @@ mod tests {
 
     #[test]
     fn files_of_this_program_are_read_as_yaml_reads_them() {
-        agrees("format: 2\nimage_data:\n  image_class: DemoImage\n  is_mounted: false\n  size: 700\n  none: null\n");
-        agrees("# head\nformat: 1\npools: {}\nnodes:\n  c1:\n    mac: 52:54:00:12:34:56\n    address: 10.0.0.1\n  c2: {}\n");
+        agrees(
+            "format: 2\nimage_data:\n  image_class: DemoImage\n  is_mounted: false\n  size: 700\n  none: null\n",
+        );
+        agrees(
+            "# head\nformat: 1\npools: {}\nnodes:\n  c1:\n    mac: 52:54:00:12:34:56\n    address: 10.0.0.1\n  c2: {}\n",
+        );
         agrees("a:\n- x\n- '007'\n- 5\nb:\n  - /y z\n  - q\nc: 'it: is # so'\nd:\ne:\n  f:\n    g: '1:2'\n");
         agrees("line: root=live:http://x/y?z=1 quiet [a] {b} \"c\", *d &e !f\n");
     }

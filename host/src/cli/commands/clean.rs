@@ -40,7 +40,10 @@ impl Request for Clean {
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
         if self.bases {
             let bases = session.images().bases()?;
-            return Ok(bases.iter().map(|base| format!("remove the base {}, {}", base.what, Bytes(base.bytes))).collect());
+            return Ok(bases
+                .iter()
+                .map(|base| format!("remove the base {}, {}", base.what, Bytes(base.bytes)))
+                .collect());
         }
         let mut names = session.images().to_clean()?;
         for name in &self.names {

@@ -26,7 +26,9 @@ impl Bases {
     /// When it cannot be renamed or removed.
     pub fn remove(&self, key: &BaseKey) -> Result<bool, FileError> {
         let directory = self.directory.join(key.as_str());
-        let Some(_lock) = locked(&directory, FlockOperation::NonBlockingLockExclusive)? else { return Ok(false) };
+        let Some(_lock) = locked(&directory, FlockOperation::NonBlockingLockExclusive)? else {
+            return Ok(false);
+        };
         // By its name alone nobody takes what is half removed for a base.
         let going = self.directory.join(format!("{UNFINISHED}{key}-gone-{}", std::process::id()));
         durable::rename_noreplace(&directory, &going)?;

@@ -44,12 +44,18 @@ impl Base {
     pub(super) fn make(&self, tree: &Utf8Path, host: &Host<'_>) -> Result<bool> {
         let Some(held) = told(self.sound(), "begin from a base", host).flatten() else { return Ok(false) };
         let BaseFacts { what, made, .. } = held.facts();
-        host.info(format!("taking the tree that was kept on {made} ({what}): the repositories have not changed"));
+        host.info(format!(
+            "taking the tree that was kept on {made} ({what}): the repositories have not changed"
+        ));
         std::fs::remove_dir(tree)?;
         let beside = tree.parent().unwrap_or(Utf8Path::new("/"));
         let choice = trees::choose(held.tree(), beside, trees::Wanted::Auto, host)?;
         trees::copy_one_of_many(held.tree(), tree, choice.method, host)?;
-        told(held.mark_used().map_err(|cause| Error::failed(cause.to_string())), "note the use of a base", host);
+        told(
+            held.mark_used().map_err(|cause| Error::failed(cause.to_string())),
+            "note the use of a base",
+            host,
+        );
         Ok(true)
     }
 

@@ -40,7 +40,8 @@ pub(super) fn digest(wanted: &Wanted<'_>, scratch: &Utf8Path, host: &Host<'_>) -
     let expected = write_sources(wanted.sources, &place.join("sources.d"))?;
     // There may be passwords of proxies in it.
     write_private(&place.join("apt.conf"), &configuration(&wanted.settings, &place)?)?;
-    let update = Command::new("apt-get").args(["-q", "update"]).env("APT_CONFIG", place.join("apt.conf").as_str());
+    let update =
+        Command::new("apt-get").args(["-q", "update"]).env("APT_CONFIG", place.join("apt.conf").as_str());
     host.run(&with_proxies(update))?;
     let (found, digest) = hashed(&lists)?;
     if found != expected {
@@ -79,7 +80,9 @@ fn write_sources(files: &[Utf8PathBuf], directory: &Utf8Path) -> Result<usize> {
         };
         for entry in &entries {
             for uri in &entry.uris {
-                named.extend(entry.suites.iter().map(|suite| (uri.trim_end_matches('/').to_owned(), suite.clone())));
+                named.extend(
+                    entry.suites.iter().map(|suite| (uri.trim_end_matches('/').to_owned(), suite.clone())),
+                );
             }
         }
         write_private(&directory.join(format!("{number}.{ending}")), &text)?;
