@@ -33,27 +33,14 @@ pub(super) fn task(strictness: Strictness) -> Result<(), Failure> {
     for megabytes in sizes {
         say::step(&format!("an image of {megabytes} MB"));
         let site = Site::new(&installed, &format!("root-{megabytes}"))?;
-        let tree = make_image(&site, *megabytes)?;
+        make_image(&site, *megabytes)?;
         let mut mounts = Vec::new();
         let edit = || {
             mounts.push(site.takes(&["livenet", "mount", "web"])?);
             write(&site.area("web").join("mnt/etc/motd"), b"edited")?;
             site.takes(&["livenet", "unmount", "web"])
         };
-        let pack = site.root().join("packed");
-        let alone = || {
-            let mut mksquashfs = bare("mksquashfs");
-            mksquashfs.args([
-                tree.as_str(),
-                pack.as_str(),
-                "-noappend",
-                "-comp",
-                "zstd",
-                "-Xcompression-level",
-                "6",
-            ]);
-            milliseconds(mksquashfs.args(["-no-progress", "-quiet"]))
-        };
+        let alone = || pack_alone(&site);
         let (unmount, _, ratios) = by_turns(ROUNDS, edit, alone)?;
         points.push((*megabytes as f64, unmount.median()));
         let mounts = Samples::of(mounts);
@@ -67,8 +54,21 @@ pub(super) fn task(strictness: Strictness) -> Result<(), Failure> {
     demands.verdict(strictness)
 }
 
-/// Makes the image `web` of a tree, which stays.
-pub(super) fn make_image(site: &Site<'_>, megabytes: u64) -> Result<camino::Utf8PathBuf, Failure> {
+/// Milliseconds in which the same tree, read out of the same image, is packed by mksquashfs and is on disk.
+fn pack_alone(site: &Site<'_>) -> Result<f64, Failure> {
+    site.takes(&["livenet", "mount", "web"])?;
+    let (tree, file) = (site.area("web").join("mnt"), site.root().join("packed"));
+    let mut mksquashfs = bare("mksquashfs");
+    mksquashfs.args([tree.as_str(), file.as_str(), "-noappend", "-comp", "zstd", "-Xcompression-level", "6"]);
+    let packed =
+        milliseconds(mksquashfs.args(["-no-progress", "-quiet", "-one-file-system", "-mem", "256M"]))?;
+    let flushed = milliseconds(bare("sync").arg(file.as_str()))?;
+    site.takes(&["livenet", "unmount", "web", "--discard"])?;
+    Ok(packed + flushed)
+}
+
+/// Makes the image `web` of a tree.
+pub(super) fn make_image(site: &Site<'_>, megabytes: u64) -> Result<(), Failure> {
     let tree = site.root().join("tree");
     fill(&tree, Size::of_megabytes(megabytes))?;
     make_system(&tree, KERNEL)?;
@@ -76,5 +76,5 @@ pub(super) fn make_image(site: &Site<'_>, megabytes: u64) -> Result<camino::Utf8
     let create = ["livenet", "create", "web", "--kernel", KERNEL, "--source", &source, "--layout", "flat"];
     let took = site.takes(&create)?;
     say::note(&format!("made in {took:.0} ms"));
-    Ok(tree)
+    Ok(())
 }

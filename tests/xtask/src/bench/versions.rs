@@ -79,7 +79,7 @@ fn listings(installed: &Installed, demands: &mut Demands) -> Result<(), Failure>
             let name = format!("i{number}");
             site.takes(&["demo", "create", &name])?;
             for version in 1..versions {
-                site.takes(&["demo", "rewrite", &name, "--message", &format!("m{version}")])?;
+                site.takes(&["demo", "message", &name, &format!("m{version}")])?;
             }
         }
         Ok(site)
