@@ -261,7 +261,7 @@ impl Request for RemoveNodes {
         if session.nodes().is_unfinished() {
             return Ok(());
         }
-        self.plan(session).map(drop)
+        session.nodes().plan(|inventory| self.edit(inventory)).map(drop)
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
