@@ -6,7 +6,7 @@ DOCUMENTATION = r'''
 name: nodes
 short_description: Nodes on record as hosts, their pools as groups
 description:
-  - Takes nodes from the program, or from a copy of its node file.
+  - Takes nodes from the program, or from what it printed on the boot server.
   - The file of this inventory is named C(disklessset.yml) or C(*.disklessset.yml), or with C(.yaml).
   - Variables have the names that C(disklessset node import --from ansible) reads.
 author:
@@ -29,7 +29,7 @@ options:
     description: Read the configuration from this file.
     type: path
   file:
-    description: Read this file, which C(disklessset node list --format yaml) printed, instead of asking the program.
+    description: Read this file, which C(disklessset node list --format json) printed, instead of asking the program.
     type: path
   group_prefix:
     description: What the names of groups begin with, before the name of the pool.
@@ -48,17 +48,8 @@ keyed_groups:
 import json
 import subprocess
 
-import yaml
-
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
-
-
-def as_list(value):
-    """The node file has one of something as a text, several as a list."""
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable):
@@ -78,13 +69,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
 
     def _nodes(self):
         file = self.get_option('file')
-        if file is None:
-            return dict((node['name'], node) for node in self._told()['nodes'])
+        try:
+            text = self._told() if file is None else self._read(file)
+            return dict((node['name'], node) for node in json.loads(text)['nodes'])
+        except (ValueError, KeyError, TypeError) as cause:
+            raise AnsibleParserError('%s is no list of nodes: %s' % (file or 'what was printed', cause)) from cause
+
+    def _read(self, file):
         try:
             with open(file, encoding='utf-8') as opened:
-                return yaml.safe_load(opened)['nodes'] or {}
-        except (OSError, yaml.YAMLError, KeyError, TypeError) as cause:
-            raise AnsibleParserError('%s is no list of nodes: %s' % (file, cause)) from cause
+                return opened.read()
+        except OSError as cause:
+            raise AnsibleParserError('cannot read %s: %s' % (file, cause)) from cause
 
     def _told(self):
         command = [self.get_option('program'), '--format=json']
@@ -92,29 +88,27 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             if self.get_option(name) is not None:
                 command.append('--%s=%s' % (name, self.get_option(name)))
         try:
-            ended = subprocess.run(command + ['node', 'list'], check=True, capture_output=True, encoding='utf-8')
-            return json.loads(ended.stdout)
+            return subprocess.run(command + ['node', 'list'], check=True, capture_output=True, encoding='utf-8').stdout
         except OSError as cause:
             raise AnsibleParserError('cannot run %s: %s' % (command[0], cause)) from cause
-        except (subprocess.CalledProcessError, ValueError) as cause:
-            said = getattr(cause, 'stderr', None) or str(cause)
-            raise AnsibleParserError('%s node list: %s' % (command[0], said.strip())) from cause
+        except subprocess.CalledProcessError as cause:
+            raise AnsibleParserError('%s node list: %s' % (command[0], cause.stderr.strip())) from cause
 
     def _add(self, name, node):
         self.inventory.add_host(name)
         facts = dict(
-            mac=as_list(node.get('mac')),
-            disklessset_aliases=as_list(node.get('alias')),
-            disklessset_pool=node.get('pool'),
-            disklessset_image=node.get('image'),
-            disklessset_kernel_parameters=node.get('kernel_parameters') or '',
-            disklessset_variables=node.get('variables') or {},
+            mac=node['mac'],
+            disklessset_aliases=node['alias'],
+            disklessset_pool=node['pool'],
+            disklessset_image=node['image'],
+            disklessset_kernel_parameters=node['kernel_parameters'],
+            disklessset_variables=node['variables'],
         )
-        if node.get('address'):
+        if node['address']:
             facts['ansible_host'] = node['address']
         for key, value in facts.items():
             self.inventory.set_variable(name, key, value)
-        if node.get('pool'):
+        if node['pool']:
             group = self._sanitize_group_name(self.get_option('group_prefix') + node['pool'])
             self.inventory.add_child(self.inventory.add_group(group), name)
         self._construct(name)

@@ -106,15 +106,18 @@ def add(module, cli):
 
 
 def kernel_of(module, cli, name):
-    """The file of the kernel that an image boots; one that is not there yet is taken for made with this kernel."""
+    """The kernel that an image boots, or will with its newest version; one that is not there yet is taken for made with this kernel."""
     image = cli.find('image', 'show', '--', name)
-    if image is not None:
-        return image['attributes'].get('kernel')
-    missing = 'there is no image %s' % name
-    if not module.check_mode:
-        module.fail_json(msg=missing)
-    cli.assume(missing)
-    return 'vmlinuz-' + module.params['version']
+    if image is None:
+        missing = 'there is no image %s' % name
+        if not module.check_mode:
+            module.fail_json(msg=missing)
+        cli.assume(missing)
+        return module.params['version']
+    versions = cli.read('versions', 'versions', '--', name) if module.params['hold'] else []
+    if versions:
+        return max(versions, key=lambda version: version['number'])['kernel']
+    return (image['attributes'].get('kernel') or '')[len('vmlinuz-'):] or None
 
 
 def present(module, cli, kernel):
@@ -132,8 +135,8 @@ def present(module, cli, kernel):
             cli.do('kernel', 'initramfs', '--', version)
     for name in params['images']:
         boots = kernel_of(module, cli, name)
-        if boots != 'vmlinuz-' + version:
-            before['images'][name], after['images'][name] = boots, 'vmlinuz-' + version
+        if boots != version:
+            before['images'][name], after['images'][name] = boots, version
             # In check mode the kernel may not be there yet.
             if not module.check_mode:
                 hold = ['--hold'] if params['hold'] else []

@@ -20,7 +20,9 @@ options:
     choices: [present, absent]
     default: present
   mac:
-    description: All cards that the node boots from; for one node only. An empty list is none.
+    description:
+      - All cards that the node boots from; for one node only. An empty list is none.
+      - Quote an address in a playbook. YAML takes one without letters for a number.
     type: list
     elements: str
   address:
@@ -59,7 +61,7 @@ EXAMPLES = r'''
 - name: A node with its card
   disklessset.disklessset.node:
     name: c001
-    mac: 52:54:00:ab:cd:01
+    mac: "52:54:00:12:34:56"
     pool: compute
     variables:
       rack: r12
@@ -104,6 +106,13 @@ def wanted(params):
     return words
 
 
+def must_be_quoted(module):
+    """YAML has made a number of an address without letters."""
+    for mac in module.params['mac'] or []:
+        if mac.isdigit():
+            module.fail_json(msg='%s is a number to YAML: quote the MAC address' % mac)
+
+
 def present(cli, params):
     """The changes that bring the nodes to what is wanted."""
     name, words = params['name'], wanted(params)
@@ -132,6 +141,7 @@ def main():
         mutually_exclusive=[('pool', 'image')],
         supports_check_mode=True,
     )
+    must_be_quoted(module)
     cli, name = Cli(module), module.params['name']
     if module.params['state'] == 'absent':
         changes = [cli.change('node', 'remove', '--ignore-missing', '--', name)]
