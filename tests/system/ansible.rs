@@ -8,6 +8,7 @@ use std::time::Duration;
 use camino::Utf8Path;
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
+use disklessset_tests::root::TestRoot;
 use disklessset_tests::run::{Outcome, Program, SYSTEM_PATH, disklessset};
 use serde_json::Value;
 
@@ -24,10 +25,7 @@ impl Played {
         let (program, at, modules) = (disklessset(), root.path(), root.modules_dir());
         let about = format!("#!/bin/sh\nexec '{program}' --root '{at}' --modules-dir '{modules}' \"$@\"\n");
         put(&beside.join("bin/disklessset"), about.as_bytes(), 0o755);
-        let space = beside.join("collections/ansible_collections/disklessset");
-        std::fs::create_dir_all(&space).unwrap();
-        let collection = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/ansible");
-        symlink(collection.canonicalize_utf8().unwrap(), space.join("disklessset")).unwrap();
+        install_collection(root);
         Self(small)
     }
 
@@ -35,14 +33,10 @@ impl Played {
     fn tool(&self, name: &str, args: &[&str]) -> Program {
         let beside = self.0.root.beside();
         let tool = self.0.root.tool(name, args).dir(&beside);
-        tool.env("PATH", format!("{}:{SYSTEM_PATH}", beside.join("bin")))
-            .env("ANSIBLE_COLLECTIONS_PATH", beside.join("collections"))
-            .env("ANSIBLE_HOME", beside.join("ansible-home"))
-            .env("ANSIBLE_LOCALHOST_WARNING", "False")
-            .env("ANSIBLE_INVENTORY_UNPARSED_WARNING", "False")
-            // The collection lies in the source tree.
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .limit(Duration::from_secs(900))
+        let tool = tool.env("PATH", format!("{}:{SYSTEM_PATH}", beside.join("bin")));
+        let with =
+            surroundings(&self.0.root).into_iter().fold(tool, |tool, (name, value)| tool.env(name, value));
+        with.limit(Duration::from_secs(900))
     }
 
     fn play(&self, playbook: &str, args: &[&str]) -> Outcome {
@@ -63,6 +57,26 @@ impl Played {
         let _ = shows(self.play(playbook, &["--diff"]).expect_done(), &changed);
         let _ = shows(self.play(playbook, &["--diff"]).expect_done(), "changed=0 ");
     }
+}
+
+/// Has Ansible find the collection in the source tree.
+pub(crate) fn install_collection(root: &TestRoot) {
+    let space = root.beside().join("collections/ansible_collections/disklessset");
+    std::fs::create_dir_all(&space).unwrap();
+    let collection = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/ansible");
+    symlink(collection.canonicalize_utf8().unwrap(), space.join("disklessset")).unwrap();
+}
+
+/// Variables of the environment with which Ansible finds the collection, and leaves nothing elsewhere.
+pub(crate) fn surroundings(root: &TestRoot) -> [(&'static str, String); 5] {
+    [
+        ("ANSIBLE_COLLECTIONS_PATH", root.beside().join("collections").into_string()),
+        ("ANSIBLE_HOME", root.beside().join("ansible-home").into_string()),
+        ("ANSIBLE_LOCALHOST_WARNING", "False".to_owned()),
+        ("ANSIBLE_INVENTORY_UNPARSED_WARNING", "False".to_owned()),
+        // The collection lies in the source tree.
+        ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
+    ]
 }
 
 /// Asserts what Ansible shows.
