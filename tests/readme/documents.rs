@@ -95,17 +95,23 @@ fn moving_here_works_as_written() {
 
 #[test]
 fn moving_from_bluebanquise_leaves_its_menu_and_its_images_as_they_are() {
-    let root = TestRoot::with_modules(&["demo"]);
+    disklessset_tests::need!(need::root(), need::tool("mksquashfs"));
+    let small = Small::new();
+    let root = &small.root;
     let page = std::fs::read_to_string(super::source_tree().join("docs/moving-from.md")).unwrap();
     let line = "images_directory: /var/www/html/pxe/diskless\n";
     assert!(page.contains(&format!("```yaml\n{line}```")));
     put(&root.path().join("etc/disklessset/diskless_parameters.yml"), line.as_bytes(), 0o644);
-    let images = root.path().join("var/www/html/pxe/diskless");
-    put(&images.join("theirs/metadata.yaml"), b"name: theirs\ntype: live\n", 0o644);
-    let _ = root.disklessset(&["demo", "create", "web01"]).run().expect_done();
-    let boot = std::fs::read_to_string(images.join("web01/boot.ipxe")).unwrap();
+    let pxe = root.path().join("var/www/html/pxe");
+    put(&pxe.join("diskless/theirs/metadata.yaml"), b"name: theirs\ntype: live\n", 0o644);
+    std::fs::rename(crate::system::small::kernels(root), pxe.join("kernels")).unwrap();
+    let _ = small.create("web01", &[]).run().expect_done();
+    let boot = std::fs::read_to_string(pxe.join("diskless/web01/boot.ipxe")).unwrap();
     assert!(boot.contains("set diskless-base http://${next-server}/pxe\n"), "{boot}");
-    let _ = root.disklessset(&["remove", "web01", "--yes"]).run().expect_done();
-    let _ = root.disklessset(&["clean", "--yes"]).run().expect_done();
-    assert!(images.join("theirs/metadata.yaml").exists());
+    for setting in ["${eq-console}", "${eq-kernel-parameters}", "${dedicated-kernel-parameters}"] {
+        assert!(boot.contains(setting), "{boot}");
+    }
+    let _ = small.run(&["remove", "web01", "--yes"]).expect_done();
+    let _ = small.run(&["clean", "--yes"]).expect_done();
+    assert!(pxe.join("diskless/theirs/metadata.yaml").exists());
 }
