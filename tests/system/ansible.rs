@@ -233,7 +233,7 @@ fn the_example_of_ansible_changes_nothing_when_it_is_played_again() {
     played.file(
         "customise.yml",
         &format!(
-            "- ansible.builtin.raw: '{read} || {{ echo hello >/etc/motd; echo done; }}'\n  register: greeting\n  \
+            "- ansible.builtin.raw: '{read} || {{ echo hello >/etc/motd; echo done; }}; echo >/tmp/left'\n  register: greeting\n  \
              changed_when: \"'done' in greeting.stdout\"\n"
         ),
     );

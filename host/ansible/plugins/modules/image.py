@@ -17,7 +17,7 @@ options:
     description:
       - C(present) makes the image, or brings it to its definition. Without a definition the image must be there.
       - C(mounted) mounts a livenet image, to customise its tree through the connection C(community.general.chroot).
-      - C(unmounted) packs what was customised as the next version, or nothing where the tree is the one that nodes get.
+      - C(unmounted) packs what was customised as the next version, or nothing where the tree is the one that nodes get. What lies in C(/tmp) is no part of it.
       - C(absent) removes the image with all its versions.
     type: str
     choices: [present, mounted, unmounted, absent]
@@ -100,8 +100,8 @@ import tempfile
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.disklessset.disklessset.plugins.module_utils.cli import Cli, cli_options
 
-# The program mounts these itself, and they are no part of an image.
-OWN_MOUNTS = ('/dev', '/proc', '/sys', '/run')
+# What is in these directories of a tree is never packed.
+LEFT_OUT = ('boot', 'dev', 'proc', 'run', 'sys', 'tmp')
 
 
 def hide_secrets(module):
@@ -174,6 +174,11 @@ def mounted(module, cli, image):
     return dict(changed=True, diff=dict(before=dict(mounted=False), after=dict(mounted=True)))
 
 
+def packed(items):
+    """Those of them that are a part of an image."""
+    return [item for item in items if item['path'].split('/')[1] not in LEFT_OUT]
+
+
 def edits(cli, name):
     """Files that differ from what nodes get, or None where that cannot be told."""
     current = [version['number'] for version in cli.find('versions', 'versions', '--', name) or []
@@ -181,10 +186,9 @@ def edits(cli, name):
     if not current:
         return None
     diff = cli.read('diff', 'diff', '--', '%s@%d' % (name, current[0]), name)
-    unseen = [item for item in diff['skipped'] if item['path'] not in OWN_MOUNTS]
-    if unseen or diff['more_skipped'] or diff['packages']['not_compared']:
+    if packed(diff['skipped']) or diff['more_skipped'] or diff['packages']['not_compared']:
         return None
-    return diff['files']
+    return packed(diff['files'])
 
 
 def unmounted(module, cli, image):
