@@ -54,6 +54,22 @@ fn every_guide_is_run() {
     assert_eq!(there, GUIDES.map(str::to_owned).into());
 }
 
+/// Pages of a directory of documents, by their paths below `docs`.
+fn pages(directory: &str) -> impl Iterator<Item = String> {
+    let entries = source_tree().join("docs").join(directory).read_dir_utf8().unwrap();
+    let names =
+        entries.map(|entry| entry.unwrap().path().to_owned()).filter(|path| path.extension() == Some("md"));
+    names.map(|path| path.strip_prefix(source_tree().join("docs")).unwrap().to_string())
+}
+
+#[test]
+fn the_book_has_every_page() {
+    let summary = std::fs::read_to_string(source_tree().join("docs/SUMMARY.md")).unwrap();
+    let all = pages("").chain(pages("guides")).filter(|page| page != "SUMMARY.md");
+    let missing: Vec<_> = all.filter(|page| !summary.contains(&format!("({page})"))).collect();
+    assert!(missing.is_empty(), "docs/SUMMARY.md has no line for {missing:?}");
+}
+
 #[test]
 fn the_guide_to_the_first_image_works_as_written() {
     disklessset_tests::need!(need::root(), need::tool("mmdebstrap"), need::tool("qemu-system-x86_64"));
@@ -135,4 +151,9 @@ fn the_guide_to_ansible_works_as_written() {
     put(&root.beside().join("disklessset.yml"), b"plugin: disklessset.disklessset.nodes\n", 0o644);
     ansible::install_collection(&root);
     run_with("docs/guides/ansible.md", &root, &ansible::surroundings(&root));
+    if is_full() {
+        // The second time nothing was packed.
+        let versions = root.disklessset(&["versions", "web02"]).run().expect_done().stdout;
+        assert!(versions.contains("web02@2  current") && !versions.contains("web02@3"), "{versions}");
+    }
 }
