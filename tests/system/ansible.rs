@@ -143,6 +143,8 @@ fn modules_of_ansible_show_no_secret_and_one_clear_line() {
     for (module, options, said) in [
         ("image", "name: none", "there is no image none, and no definition to make it from"),
         ("release", "name: none", "there is no image none"),
+        ("image", "name: web01, file: /nonexistent", "/nonexistent"),
+        ("image", "name: web01, definition: {image_class: None}", "no module here has class None"),
         ("kernel", "version: 9.9.9", "there is no kernel 9.9.9, and nothing to add it from"),
         ("node", "name: c1, mac: nonsense", "is not the MAC address"),
         ("node", "name: c1, mac: 52:54:00:00:00:01", "quote the MAC address"),

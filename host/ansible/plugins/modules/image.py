@@ -17,7 +17,7 @@ options:
     description:
       - C(present) makes the image, or brings it to its definition. Without a definition the image must be there.
       - C(mounted) mounts a livenet image, to customise its tree through the connection C(community.general.chroot).
-      - C(unmounted) packs what was customised as the next version, or nothing where the tree is the one that nodes get. What lies in C(/tmp) is no part of it.
+      - C(unmounted) packs what was customised as the next version, or nothing where the tree is the one that nodes get. What lies in C(/tmp) is no part of it. Only edits that are packed or thrown away count as a change.
       - C(absent) removes the image with all its versions.
     type: str
     choices: [present, mounted, unmounted, absent]
@@ -131,6 +131,17 @@ def flags(params, *names):
     return ['--' + name.replace('_', '-') for name in names if params[name]]
 
 
+def applied(module, cli, path, dry):
+    """What is done about the image, or would be."""
+    words = dry + ['apply'] + flags(module.params, 'hold', 'discard_edits') + ['--', path]
+    images = cli.told('images', *words)
+    if [image['name'] for image in images] != [module.params['name']]:
+        module.fail_json(msg='%s is not the definition of image %s' % (path, module.params['name']))
+    if images[0]['problem'] is not None:
+        module.fail_json(msg=images[0]['problem'])
+    return images[0]
+
+
 def present(module, cli, image):
     """Brings the image to its definition."""
     path = definition_file(module)
@@ -138,16 +149,15 @@ def present(module, cli, image):
         if image is None:
             module.fail_json(msg='there is no image %s, and no definition to make it from' % module.params['name'])
         return dict(changed=False)
-    dry = ['--dry-run'] if module.check_mode else []
-    words = dry + ['apply'] + flags(module.params, 'hold', 'discard_edits') + ['--', path]
-    step = cli.read('images', *words)[0]
-    if step['name'] != module.params['name']:
-        module.fail_json(msg='%s is the definition of image %s' % (path, step['name']))
-    after = dict((change['key'], change.get('after')) for change in step['changes'])
-    before = dict((change['key'], change.get('before')) for change in step['changes'])
+    step = applied(module, cli, path, ['--dry-run'])
+    changed = step['step'] in ('create', 'rebuild')
+    if changed and not module.check_mode:
+        applied(module, cli, path, [])
+    before = dict((change['key'], change['old']) for change in step['changes'])
+    after = dict((change['key'], change['new']) for change in step['changes'])
     if step['step'] == 'create':
         after = dict(image=step['name'])
-    return dict(changed=step['step'] in ('create', 'rebuild'), diff=dict(before=before, after=after))
+    return dict(changed=changed, diff=dict(before=before, after=after))
 
 
 def is_mounted(image):
@@ -198,11 +208,12 @@ def unmounted(module, cli, image):
         return assumed(module, cli, False)
     if not is_mounted(image):
         return dict(changed=False)
-    files = [] if params['discard_edits'] else edits(cli, name)
-    discard = ['--discard'] if files == [] else []
+    files = edits(cli, name)
+    discard = ['--discard'] if params['discard_edits'] or files == [] else []
     cli.do('livenet', 'unmount', *(discard + flags(params, 'hold') + ['--', name]))
     shown = dict((item['path'], item['change']) for item in files or [])
-    return dict(changed=not discard, diff=dict(before={}, after=shown))
+    diff = dict(before=shown, after={}) if discard else dict(before={}, after=shown)
+    return dict(changed=files != [], diff=diff)
 
 
 def absent(module, cli, image):
