@@ -17,7 +17,8 @@ options:
     description:
       - C(present) makes the image, or brings it to its definition. Without a definition the image must be there.
       - C(mounted) mounts a livenet image, to customise its tree through the connection C(community.general.chroot).
-      - C(unmounted) packs what was customised as the next version, or nothing where the tree is the one that nodes get. What lies in C(/tmp) is no part of it. Only edits that are packed or thrown away count as a change.
+      - C(unmounted) packs what was customised as the next version, or nothing where the tree is the one that nodes get.
+        What lies in C(/tmp) is no part of it. Only edits that are packed or thrown away count as a change.
       - C(absent) removes the image with all its versions.
     type: str
     choices: [present, mounted, unmounted, absent]
