@@ -260,3 +260,37 @@ fn the_example_of_ansible_changes_nothing_when_it_is_played_again() {
     );
     assert!(!played.0.mnt("web01").exists());
 }
+
+/// Tests of `ansible-test` that fetch packages of Python first, which a hermetic test cannot: they are for developers.
+const FETCHING: [&str; 7] =
+    ["ansible-doc", "import", "pep8", "pylint", "runtime-metadata", "validate-modules", "yamllint"];
+
+#[test]
+fn the_collection_of_ansible_is_sane_and_documented() {
+    disklessset_tests::need!(need::full(), need::tool("ansible-test"), need::tool("ansible-doc"));
+    let root = TestRoot::bare();
+    let space = root.beside().join("sane/ansible_collections/disklessset");
+    std::fs::create_dir_all(&space).unwrap();
+    let source = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/ansible");
+    let collection = space.join("disklessset");
+    let _ = root.tool("cp", &["--recursive", source.as_str(), collection.as_str()]).run().expect_done();
+    let version = "import sys; print('%d.%d' % sys.version_info[:2])";
+    let python = root.tool("python3", &["-c", version]).run().expect_done().stdout;
+    let skipped = FETCHING.into_iter().flat_map(|test| ["--skip-test", test]);
+    let words: Vec<&str> = ["sanity", "--python", python.trim()].into_iter().chain(skipped).collect();
+    let sane = root.tool("ansible-test", &words).dir(&collection).limit(Duration::from_secs(300));
+    let _ = sane.run().expect_done();
+    for (kind, name) in [
+        ("module", "image"),
+        ("module", "kernel"),
+        ("module", "node"),
+        ("module", "pool"),
+        ("module", "release"),
+        ("inventory", "nodes"),
+    ] {
+        let name = format!("disklessset.disklessset.{name}");
+        let page = root.tool("ansible-doc", &["--type", kind, &name]);
+        let page = page.env("ANSIBLE_COLLECTIONS_PATH", root.beside().join("sane")).run().expect_done();
+        assert!(page.stdout.contains("EXAMPLES"), "{page}");
+    }
+}
