@@ -1,5 +1,6 @@
 //! Real OS trees, mounts and packers: needs root and the tools that `cargo xtask setup` installs.
 
+pub(crate) mod ansible;
 mod apt_repos;
 mod apt_settings;
 pub(crate) mod apt_tree;
