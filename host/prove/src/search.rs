@@ -1,5 +1,5 @@
-//! The least memory with which a machine comes up, found by booting: from what its files are expected to need down by quarters, until it
-//! does not come up any more.
+//! The memory that a machine needs to come up, found by booting: from what its files let expect down by quarters until it does not come up,
+//! then between the two. At the very edge one boot comes up and the next does not: a tenth is added, and that is booted, too.
 
 use super::request::Mebibytes;
 
@@ -15,16 +15,20 @@ const MOST_TIMES: u32 = 8;
 pub struct MemorySearch {
     next: Option<Mebibytes>,
     most: u32,
-    enough: Option<Mebibytes>,
-    too_little: Option<Mebibytes>,
+    /// The least with which it came up, and the most with which it did not.
+    up: Option<u32>,
+    down: Option<u32>,
+    /// Whether what is next is the amount with the tenth that is added.
+    with_margin: bool,
+    found: Option<FoundMemory>,
 }
 
 /// What a search found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FoundMemory {
-    /// With this much the machine came up.
+    /// With this much the machine came up, and it is not at the edge.
     pub enough: Mebibytes,
-    /// With this much, three quarters of it or little more, it did not; none where no machine can have less.
+    /// With this much it did not, which is at least three quarters of it; none where no machine can have less.
     pub too_little: Option<Mebibytes>,
 }
 
@@ -32,7 +36,7 @@ impl MemorySearch {
     /// One that begins with what is expected.
     pub fn from(expected: Mebibytes) -> Self {
         let most = expected.0.saturating_mul(MOST_TIMES);
-        Self { next: Some(expected), most, enough: None, too_little: None }
+        Self { next: Some(expected), most, up: None, down: None, with_margin: false, found: None }
     }
 
     /// The amount to try next; none when the search is over.
@@ -42,29 +46,53 @@ impl MemorySearch {
 
     /// The machine came up with the amount that was next.
     pub fn came_up(&mut self) {
-        let Some(tried) = self.next.take() else { return };
-        self.enough = Some(tried);
-        let below = tried.0 * 3 / 4 / STEP * STEP;
-        let known = self.too_little.is_some_and(|failed| failed.0 >= below);
-        if below >= LEAST && !known {
-            self.next = Some(Mebibytes(below));
+        let Some(Mebibytes(tried)) = self.next.take() else { return };
+        if self.with_margin || (self.down.is_none() && quarter_less(tried) < LEAST) {
+            self.found = Some(FoundMemory { enough: Mebibytes(tried), too_little: self.down.map(Mebibytes) });
+            return;
         }
+        self.up = Some(tried);
+        self.choose();
     }
 
     /// It did not.
     pub fn failed(&mut self) {
-        let Some(tried) = self.next.take() else { return };
-        self.too_little = Some(tried);
-        let above = (tried.0.saturating_mul(4) / 3).div_ceil(STEP).saturating_mul(STEP);
-        if self.enough.is_none() && above <= self.most {
-            self.next = Some(Mebibytes(above));
+        let Some(Mebibytes(tried)) = self.next.take() else { return };
+        if self.with_margin {
+            // Another edge than that of the boots before: the margin is added to this one.
+            self.up = Some(tried);
         }
+        self.down = Some(tried);
+        self.choose();
     }
 
-    /// What was found; nothing when the machine never came up.
-    pub fn found(&self) -> Option<FoundMemory> {
-        Some(FoundMemory { enough: self.enough?, too_little: self.too_little })
+    fn choose(&mut self) {
+        let next = match (self.up, self.down) {
+            (Some(up), None) => quarter_less(up),
+            (None, Some(down)) => rounded_up(down.saturating_mul(4) / 3),
+            // Three quarters of what is found with its margin must be no more than what was too little.
+            (Some(up), Some(down)) if up > down && up * 20 > down * 23 => (up + down) / 2 / STEP * STEP,
+            (Some(up), Some(_)) => {
+                self.with_margin = true;
+                rounded_up(up.saturating_mul(11) / 10 + 1)
+            }
+            (None, None) => return,
+        };
+        self.next = (next <= self.most).then_some(Mebibytes(next));
     }
+
+    /// What was found; nothing when the machine never came up for sure.
+    pub fn found(&self) -> Option<FoundMemory> {
+        self.found
+    }
+}
+
+fn quarter_less(mebibytes: u32) -> u32 {
+    mebibytes * 3 / 4 / STEP * STEP
+}
+
+fn rounded_up(mebibytes: u32) -> u32 {
+    mebibytes.div_ceil(STEP).saturating_mul(STEP)
 }
 
 #[cfg(test)]
@@ -83,23 +111,38 @@ mod tests {
     }
 
     #[test]
-    fn the_least_that_is_enough_is_found_within_a_quarter_wherever_the_search_begins() {
-        for needed in [70, 200, 333, 512, 700, 1024, 3000] {
+    fn what_is_found_is_enough_with_a_margin_and_three_quarters_of_it_are_not() {
+        for needed in 160..1500 {
             for expected in [448, 512, 1024] {
                 let (found, tried) = search(expected, needed);
                 let found = found.unwrap();
-                assert!(found.enough.0 >= needed, "{found:?}");
-                let too_little = found.too_little.map_or(0, |memory| memory.0);
-                assert!(too_little < needed, "{found:?}");
-                assert!(too_little * 4 + 4 * STEP >= found.enough.0 * 3 || found.enough.0 < 96, "{found:?}");
-                assert!(tried.len() <= 10, "{tried:?}");
+                assert!(found.enough.0 * 100 >= needed * 105, "{needed}: {found:?}");
+                assert!(found.too_little.unwrap().0 < needed, "{needed}: {found:?}");
+                assert!(found.enough.0 * 3 / 4 < needed, "{needed}: {found:?} {tried:?}");
+                assert!(tried.len() <= 12 && tried.last() == Some(&found.enough.0), "{tried:?}");
             }
         }
     }
 
     #[test]
     fn a_search_ends_where_no_machine_can_have_less_or_more() {
-        assert_eq!(search(512, 1).0, Some(FoundMemory { enough: Mebibytes(80), too_little: None }));
+        assert_eq!(search(512, 1).0, Some(FoundMemory { enough: Mebibytes(64), too_little: None }));
         assert_eq!(search(512, 1_000_000).0, None);
+    }
+
+    #[test]
+    fn an_edge_that_moves_is_left_behind() {
+        let mut search = MemorySearch::from(Mebibytes(288));
+        search.came_up();
+        assert_eq!(search.next(), Some(Mebibytes(216)));
+        search.failed();
+        assert_eq!(search.next(), Some(Mebibytes(248)));
+        search.failed();
+        assert_eq!(search.next(), Some(Mebibytes(320)));
+        search.failed();
+        assert_eq!(search.next(), Some(Mebibytes(360)));
+        search.came_up();
+        let found = FoundMemory { enough: Mebibytes(360), too_little: Some(Mebibytes(320)) };
+        assert_eq!(search.found(), Some(found));
     }
 }
