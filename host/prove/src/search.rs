@@ -134,12 +134,10 @@ mod tests {
     fn an_edge_that_moves_is_left_behind() {
         let mut search = MemorySearch::from(Mebibytes(288));
         search.came_up();
-        assert_eq!(search.next(), Some(Mebibytes(216)));
-        search.failed();
-        assert_eq!(search.next(), Some(Mebibytes(248)));
-        search.failed();
-        assert_eq!(search.next(), Some(Mebibytes(320)));
-        search.failed();
+        for failing in [216, 248, 264, 320] {
+            assert_eq!(search.next(), Some(Mebibytes(failing)));
+            search.failed();
+        }
         assert_eq!(search.next(), Some(Mebibytes(360)));
         search.came_up();
         let found = FoundMemory { enough: Mebibytes(360), too_little: Some(Mebibytes(320)) };
