@@ -175,6 +175,7 @@ mod tests {
             release: None,
             optimize: Optimize::default(),
             repositories: Repositories::default(),
+            lasts: crate::source::Lasts::default(),
         }
     }
 

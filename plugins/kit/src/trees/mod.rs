@@ -1,11 +1,13 @@
 //! Making one OS tree from another: a btrfs snapshot, a copy that shares its data, or a plain copy. Every way keeps all that
-//! a file has; what the target cannot hold is said.
+//! a file has; what the target cannot hold is said. For a tree that is only packed there is a fourth: it is shown through an overlay.
 
 mod choose;
 mod copy;
 mod snapshot;
+mod view;
 
 pub use choose::{Choice, choose};
+pub use view::{Shown, Watched, show};
 
 use crate::{file_error, space};
 use camino::Utf8Path;
@@ -145,6 +147,28 @@ pub struct Copied {
 /// source; when a snapshot is not possible here (see [`choose`]).
 pub fn copy_tree(source: &Utf8Path, target: &Utf8Path, method: Method, host: &Host<'_>) -> Result<Copied> {
     make(source, target, method, Reporter::All, host)
+}
+
+/// The same for a tree that dies with the action, or that the caller flushes when more was done to it: when it returns, it need not be
+/// on disk.
+///
+/// # Errors
+/// As [`copy_tree`].
+pub fn copy_tree_unflushed(
+    source: &Utf8Path,
+    target: &Utf8Path,
+    method: Method,
+    host: &Host<'_>,
+) -> Result<Copied> {
+    make(source, target, method, Reporter::Told, host)
+}
+
+/// Whether a snapshot of `source` in the directory `beside` is likely to be possible: nothing is tried.
+///
+/// # Errors
+/// When one of the two cannot be looked at.
+pub fn may_snapshot(source: &Utf8Path, beside: &Utf8Path, host: &Host<'_>) -> Result<bool> {
+    Ok(snapshot::obstacle(source, beside, host)?.is_none())
 }
 
 /// The same for one of many trees from the same source: the user hears of no progress and of nothing lost, which the caller
