@@ -156,7 +156,9 @@ mod tests {
         let place = Mounted::new();
         let [upper, work, target] = ["upper", "work", "target"].map(|name| place.path(name));
         let tree = tree(&place.path("a"));
-        let view = |upper, work, target| mount_view(&View { tree: tree.as_fd(), upper, work, target }, MountFlags::empty());
+        let view = |upper, work, target| {
+            mount_view(&View { tree: tree.as_fd(), upper, work, target }, MountFlags::empty())
+        };
         view(&upper, &work, &target).unwrap();
         let [upper, work, second] = ["target/u", "target/w", "b"].map(|name| place.path(name));
         std::fs::create_dir(&upper).unwrap();

@@ -44,8 +44,7 @@ pub(super) fn mount(operation: &Operation<'_>, wanted: Wanted) -> Result<()> {
     }
     let tree = open(&wanted)?;
     let Wanted { tree: lower, upper, work, target, .. } = wanted;
-    let mount =
-        Mount::Overlay { lower, upper: upper.clone(), work: work.clone(), target: target.clone() };
+    let mount = Mount::Overlay { lower, upper: upper.clone(), work: work.clone(), target: target.clone() };
     operation.acquire(Effect::Mount { mount }, Hold::Action, || {
         let view = mounts::View { tree: tree.as_fd(), upper: &upper, work: &work, target: &target };
         mounts::mount_view(&view, tree_mounts::WITHOUT_POWERS).map_err(failure::of)

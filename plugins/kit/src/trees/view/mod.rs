@@ -114,10 +114,9 @@ fn user_of(tree: &Utf8Path) -> Result<Option<String>> {
     let mounts = mount_table::mounts().map_err(crate::file_error::into_api_error)?;
     let overlays = mounts.iter().filter(|mount| mount.kind == "overlay");
     for mount in overlays {
-        let layers = mount
-            .options
-            .split(',')
-            .filter_map(|option| option.strip_prefix("upperdir=").or_else(|| option.strip_prefix("workdir=")));
+        let layers = mount.options.split(',').filter_map(|option| {
+            option.strip_prefix("upperdir=").or_else(|| option.strip_prefix("workdir="))
+        });
         for layer in layers {
             if tree.starts_with(layer) || Utf8Path::new(layer).starts_with(tree) {
                 return Ok(Some(format!("the overlay at {} keeps its changes in {layer}", mount.target)));

@@ -40,7 +40,8 @@ pub(super) fn leave_out(source: &Utf8Path, target: &Utf8Path, host: &Host<'_>) -
 }
 
 fn empty(files: &TreeFiles, place: &Utf8Path, mounted: &Utf8Path) -> Result<()> {
-    let fault = |cause| Error::failed(format!("cannot leave out what is mounted at {mounted}")).because(cause);
+    let fault =
+        |cause| Error::failed(format!("cannot leave out what is mounted at {mounted}")).because(cause);
     let seen = mounted.symlink_metadata().map_err(fault)?;
     let (mode, uid, gid) = (seen.mode() & 0o7777, seen.uid(), seen.gid());
     if !seen.is_dir() {

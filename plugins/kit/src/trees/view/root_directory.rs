@@ -4,7 +4,7 @@ use camino::Utf8Path;
 use disklessset_system::durable;
 use rustix::{
     fd::OwnedFd,
-    fs::{AtFlags, CWD, Gid, Timestamps, Timespec, Uid, XattrFlags},
+    fs::{AtFlags, CWD, Gid, Timespec, Timestamps, Uid, XattrFlags},
     io::Errno,
 };
 use std::{ffi::CStr, io};
@@ -29,8 +29,9 @@ pub(super) fn give_attributes(tree: &OwnedFd, upper: &Utf8Path) -> io::Result<()
         rustix::fs::lsetxattr(upper.as_std_path(), name, value, XattrFlags::empty())?;
     }
     durable::set_mode(upper, stat.st_mode & 0o7777).map_err(|error| error.source)?;
-    let time = |seconds: i64, nanoseconds: u64| {
-        Timespec { tv_sec: seconds, tv_nsec: i64::try_from(nanoseconds).unwrap_or_default() }
+    let time = |seconds: i64, nanoseconds: u64| Timespec {
+        tv_sec: seconds,
+        tv_nsec: i64::try_from(nanoseconds).unwrap_or_default(),
     };
     let times = Timestamps {
         last_access: time(stat.st_atime, stat.st_atime_nsec),

@@ -161,7 +161,12 @@ fn kind(stat: &Statx) -> FileType {
 }
 
 /// What of an entry an overlay would take for its own, as the end of a sentence about it.
-fn of_overlays(directory: BorrowedFd<'_>, name: &CStr, stat: &Statx, names: &mut [u8]) -> Option<&'static str> {
+fn of_overlays(
+    directory: BorrowedFd<'_>,
+    name: &CStr,
+    stat: &Statx,
+    names: &mut [u8],
+) -> Option<&'static str> {
     let device = (stat.stx_rdev_major, stat.stx_rdev_minor);
     match kind(stat) {
         FileType::CharacterDevice if device == (0, 0) => {
