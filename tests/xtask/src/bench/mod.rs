@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: what things cost, beside the tools that do the same. Ratios hold between machines, seconds do not.
 
 mod clean;
+mod made_tree;
 mod modules;
+mod pack;
 mod program;
 mod registries;
 mod samples;
@@ -26,6 +28,8 @@ pub(crate) enum Subject {
     Modules,
     /// Making an OS tree from another.
     Trees,
+    /// A livenet image of a tree.
+    Pack,
     /// Cleaning images whose creation crashed.
     Clean,
     /// Serving a file to many readers.
@@ -36,8 +40,8 @@ pub(crate) enum Subject {
 
 impl Subject {
     /// All, in the order they are measured.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Program, Self::Modules, Self::Trees, Self::Clean, Self::Serve, Self::Registries];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Program, Self::Modules, Self::Trees, Self::Pack, Self::Clean, Self::Serve, Self::Registries];
 
     /// The name on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -45,6 +49,7 @@ impl Subject {
             Self::Program => "program",
             Self::Modules => "modules",
             Self::Trees => "trees",
+            Self::Pack => "pack",
             Self::Clean => "clean",
             Self::Serve => "serve",
             Self::Registries => "registries",
@@ -82,6 +87,7 @@ pub(crate) fn task(subjects: &[Subject], strictness: Strictness) -> Result<(), F
         Subject::Program => program::task(),
         Subject::Modules => modules::task(strictness),
         Subject::Trees => trees::task(strictness),
+        Subject::Pack => pack::task(strictness),
         Subject::Clean => clean::task(strictness),
         Subject::Serve => serve::task(strictness),
         Subject::Registries => registries::task(strictness),
