@@ -212,3 +212,52 @@ fn a_tree_that_changes_while_it_is_packed_gives_no_image() {
     put(&small.tree.join("run/lock"), b"x", 0o644);
     let _ = running.wait().expect_done();
 }
+
+#[test]
+fn nothing_of_the_tree_is_copied_before_it_is_packed() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let noise = format!("of={}", small.tree.join("srv/noise"));
+    let _ = small.root.tool("dd", &["if=/dev/urandom", &noise, "bs=1M", "count=200"]).run().expect_done();
+    let area = small.mnt("web").parent().unwrap().to_owned();
+    let (running, _) = small.create("web", &[]).start().wait_until(|| small.root.tool_at_work("mksquashfs"));
+    // What is shown there is another file system.
+    let size = small.root.tool("du", &["--one-file-system", "-sm", area.as_str()]).run().expect_done().stdout;
+    let mebibytes: u64 = size.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(mebibytes <= 2, "{size}");
+    let _ = running.wait().expect_done();
+    assert!(!area.exists());
+}
+
+#[test]
+fn with_a_given_date_the_same_tree_archive_and_layout_give_the_same_bytes_again() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let archive = small.root.beside().join("tree.tar");
+    let _ = small
+        .root
+        .tool("tar", &["-cf", archive.as_str(), "-C", small.tree.as_str(), "."])
+        .run()
+        .expect_done();
+    let run = script(&small, "echo x >/etc/by-script\n");
+    let elsewhere = small.root.beside().join("elsewhere");
+    let _ = small.root.tool("cp", &["-aT", small.tree.as_str(), elsewhere.as_str()]).run().expect_done();
+    let made = |source: &str, date: &str| {
+        let more = ["--run", run.as_str()];
+        let create = small.create_from("web", source, &more).env("SOURCE_DATE_EPOCH", date);
+        let _ = create.run().expect_done();
+        let bytes = std::fs::read(small.squashfs("web")).unwrap();
+        let _ = small.run(&["remove", "web", "--yes"]).expect_done();
+        bytes
+    };
+    let date = "1700000000";
+    let first = made(&format!("tree:{}", small.tree), date);
+    let of_an_archive = made(&format!("tar:{archive}"), date);
+    // Later, in another directory.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    assert!(made(&format!("tree:{elsewhere}"), date) == first);
+    assert!(made(&format!("tar:{archive}"), date) == of_an_archive);
+    assert!(made(&format!("tree:{}", small.tree), "1700086400") != first, "the day stands in it");
+    let refused = small.create("web", &[]).env("SOURCE_DATE_EPOCH", "tomorrow").run();
+    let _ = refused.expect_refusal(&[2]).expect_said("SOURCE_DATE_EPOCH is \"tomorrow\"");
+}

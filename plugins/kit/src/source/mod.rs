@@ -259,8 +259,12 @@ impl Source {
             }
             Self::Tree(path) => {
                 let need = space::tree_need(path, &space::free_space(place)?)?;
-                let shared = lasts == Lasts::UntilPacked || space::may_share(path, place)?;
-                (if shared { plan } else { plan.copies(place, need)? }, Some(need))
+                let plan = match lasts {
+                    Lasts::UntilPacked => plan.certainly(place, FOR_CHANGES),
+                    Lasts::Beyond if space::may_share(path, place)? => plan,
+                    Lasts::Beyond => plan.copies(place, need)?,
+                };
+                (plan, Some(need))
             }
             Self::Tar(path) => {
                 let need = Need::bytes(import::unpacked_size(path)?);
@@ -289,6 +293,9 @@ impl Source {
         }
     }
 }
+
+/// What the changes of a tree that is shown through an overlay take at the very least.
+const FOR_CHANGES: Need = Need { bytes: space::LEAST_WORK, files: 16 };
 
 /// Variables by which a user names proxies. Tools run without the user's environment.
 const PROXIES: [&str; 8] = [

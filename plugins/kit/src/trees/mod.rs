@@ -209,8 +209,8 @@ fn make(
 }
 
 /// Copies a directory into a tree, or anywhere else, with its data shared where that is possible, and as faithfully as
-/// [`copy_tree`]. It becomes an ordinary directory, no subvolume that would be missing in snapshots of the tree. `target` is not there
-/// yet, while its parent is.
+/// [`copy_tree`]. To have it on disk is the caller's. It becomes an ordinary directory, no subvolume that would be missing in snapshots of
+/// the tree. `target` is not there yet, while its parent is.
 ///
 /// # Errors
 /// As [`copy_tree`].
@@ -220,7 +220,7 @@ pub fn copy_directory(source: &Utf8Path, target: &Utf8Path, host: &Host<'_>) -> 
         .create(target)
         .and_then(|()| Ok(inherit_nothing(target)?))
         .map_err(|cause| Error::failed(format!("cannot make the directory {target}")).because(cause))?;
-    copy::copy(source, target, copy::Sharing::WherePossible, Reporter::All, host)
+    copy::copy(source, target, copy::Sharing::WherePossible, Reporter::Told, host)
         .map_err(space::writing(target))
 }
 
