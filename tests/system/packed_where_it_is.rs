@@ -213,12 +213,30 @@ fn a_tree_that_changes_while_it_is_packed_gives_no_image() {
     let _ = running.wait().expect_done();
 }
 
+/// Has the tree label its large file as its own setfiles would.
+fn label_by_hand(small: &Small) {
+    let policy = "etc/selinux/mine/contexts/files/file_contexts";
+    put(&small.tree.join(policy), b"", 0o644);
+    put(&small.tree.join("etc/selinux/config"), b"SELINUXTYPE=mine\n", 0o644);
+    let label = "#!/bin/sh\nexec /usr/bin/setfattr -n security.selinux -v of_mine /srv/noise\n";
+    put(&small.tree.join("usr/sbin/setfiles"), label.as_bytes(), 0o755);
+    let program = need::find_tool("setfattr").unwrap();
+    let libraries = small.root.tool("ldd", &[program.as_str()]).run().expect_done().stdout;
+    let libraries = libraries.split_whitespace().filter(|word| word.starts_with('/'));
+    for (file, to) in libraries.map(|file| (file, file)).chain([(program.as_str(), "/usr/bin/setfattr")]) {
+        let to = small.tree.join(to.trim_start_matches('/'));
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(file, to).unwrap();
+    }
+}
+
 #[test]
-fn nothing_of_the_tree_is_copied_before_it_is_packed() {
-    disklessset_tests::need!(need::root());
+fn nothing_of_the_tree_is_copied_before_it_is_packed_and_labels_do_not_copy_it() {
+    disklessset_tests::need!(need::root(), need::tool("setfattr"), need::tool("getfattr"));
     let small = Small::new();
     let noise = format!("of={}", small.tree.join("srv/noise"));
     let _ = small.root.tool("dd", &["if=/dev/urandom", &noise, "bs=1M", "count=200"]).run().expect_done();
+    label_by_hand(&small);
     let area = small.mnt("web").parent().unwrap().to_owned();
     let (running, _) = small.create("web", &[]).start().wait_until(|| small.root.tool_at_work("mksquashfs"));
     // What is shown there is another file system.
@@ -227,6 +245,10 @@ fn nothing_of_the_tree_is_copied_before_it_is_packed() {
     assert!(mebibytes <= 2, "{size}");
     let _ = running.wait().expect_done();
     assert!(!area.exists());
+    let labelled = small.unpacked("web").join("srv/noise");
+    let get = ["-n", "security.selinux", "--only-values", labelled.as_str()];
+    assert_eq!(small.root.tool("getfattr", &get).run().expect_done().stdout.trim(), "of_mine");
+    assert_eq!(labelled.metadata().unwrap().len(), 200 << 20);
 }
 
 #[test]

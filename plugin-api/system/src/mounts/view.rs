@@ -28,8 +28,9 @@ pub struct View<'a> {
     pub target: &'a Utf8Path,
 }
 
-/// Mounts it with `flags`. Files with several names keep them all when one is changed. Nothing that is written there is flushed, where
-/// the kernel can do without (5.10 and later): after a power cut its layers are good for nothing.
+/// Mounts it with `flags`. Files with several names keep them all when one is changed; the data of one whose owner, mode or attributes
+/// change is not copied. Nothing that is written there is flushed, where the kernel can do without (5.10 and later): after a power cut
+/// its layers are good for nothing.
 ///
 /// # Errors
 /// What the system refuses; nothing stays mounted then. It is `INVAL` where a file system can be no layer.
@@ -62,13 +63,18 @@ impl<'a> Layers<'a> {
     }
 }
 
+/// What keeps files with several names, has attributes change without data, and is needed for the latter.
+const ON: [&str; 3] = ["index", "redirect_dir", "metacopy"];
+
 /// Linux 6.13 and later.
 fn by_descriptor(layers: &Layers<'_>, place: &File, flags: MountFlags) -> rustix::io::Result<()> {
     let made = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_fd(&made, "lowerdir+", layers.tree)?;
     fsconfig_set_fd(&made, "upperdir", &layers.upper)?;
     fsconfig_set_fd(&made, "workdir", &layers.work)?;
-    fsconfig_set_string(&made, "index", "on")?;
+    for option in ON {
+        fsconfig_set_string(&made, option, "on")?;
+    }
     fsconfig_set_flag(&made, "volatile")?;
     fsconfig_create(&made)?;
     let attributes = u32::try_from(flags::attributes(flags)).map_err(|_| Errno::INVAL)?;
@@ -81,7 +87,8 @@ fn by_descriptor(layers: &Layers<'_>, place: &File, flags: MountFlags) -> rustix
 /// By the paths that mean the open directories, which have no character that an option cannot have.
 fn by_paths(layers: &Layers<'_>, place: &File, flags: MountFlags) -> rustix::io::Result<()> {
     let (lower, upper, work) = (own_path(layers.tree), own_path(&layers.upper), own_path(&layers.work));
-    let options = format!("lowerdir={lower},upperdir={upper},workdir={work},index=on");
+    let options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
+    let options = ON.iter().fold(options, |options, option| format!("{options},{option}=on"));
     let mount = |more: &str| {
         let options = format!("{options}{more}");
         mount_file_system("overlay", &own_path(place), "overlay", flags, Some(&options))
@@ -97,6 +104,7 @@ fn by_paths(layers: &Layers<'_>, place: &File, flags: MountFlags) -> rustix::io:
 mod tests {
     use super::*;
     use crate::{
+        durable,
         mount_table::mount_at,
         mounts::{tests::Mounted, unmount},
         test_support::is_root,
@@ -108,6 +116,7 @@ mod tests {
         std::fs::create_dir(&tree).unwrap();
         std::fs::write(tree.join("file"), "old").unwrap();
         std::fs::hard_link(tree.join("file"), tree.join("again")).unwrap();
+        std::fs::write(tree.join("large"), [1; 1 << 16]).unwrap();
         rustix::fs::open(tree.as_std_path(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap()
     }
 
@@ -135,6 +144,9 @@ mod tests {
                 done => done.unwrap(),
             }
             overlay::finish(&target, &work).unwrap();
+            durable::set_mode(&target.join("large"), 0o600).unwrap();
+            assert_eq!(std::fs::read(target.join("large")).unwrap(), [1; 1 << 16]);
+            assert_eq!(upper.join("large").metadata().unwrap().blocks(), 0);
             std::fs::write(target.join("file"), "new").unwrap();
             assert_eq!(std::fs::read_to_string(target.join("again")).unwrap(), "new");
             assert_eq!(target.join("file").metadata().unwrap().nlink(), 2);

@@ -2,7 +2,6 @@
 
 use super::compression::Compression;
 use crate::{
-    packages::Selinux,
     space::{self, Plan},
     trees::{self, Choice, Shown, Wanted, Watched},
 };
@@ -83,28 +82,21 @@ pub(super) fn show(
     from: &Utf8Path,
     tree: &Utf8Path,
     scratch: &Utf8Path,
-    selinux: Selinux,
     host: &Host<'_>,
 ) -> Result<Option<Watched>> {
     must_be_tree(from)?;
     let beside = tree.parent().unwrap_or(Utf8Path::new("/"));
-    let why = if trees::may_snapshot(from, beside, host)? {
-        None
-    } else if selinux == Selinux::On {
-        Some("each file gets a label, which would copy it".to_owned())
-    } else {
-        match trees::show(from, scratch, tree, host)? {
-            Shown::View(watched) => {
-                host.info(format!("the tree {from} is shown through an overlay: nothing of it is copied"));
-                return Ok(Some(watched));
-            }
-            Shown::Not(why) => Some(why),
-        }
-    };
-    if let Some(why) = why {
-        host.info(format!("the tree {from} is not packed where it is: {why}"));
-        room_for_copy(from, beside, host)?;
+    if trees::may_snapshot(from, beside, host)? {
+        return copy(from, tree, host).map(|()| None);
     }
+    match trees::show(from, scratch, tree, host)? {
+        Shown::View(watched) => {
+            host.info(format!("the tree {from} is shown through an overlay: nothing of it is copied"));
+            return Ok(Some(watched));
+        }
+        Shown::Not(why) => host.info(format!("the tree {from} is not packed where it is: {why}")),
+    }
+    room_for_copy(from, beside, host)?;
     copy(from, tree, host).map(|()| None)
 }
 

@@ -232,7 +232,7 @@ impl Source {
             Self::Apt => apt::install(plan, tree, scratch, host),
             Self::Dnf => dnf::install(plan, tree, scratch, host),
             Self::Tree(path) if plan.lasts == Lasts::UntilPacked => {
-                import::show(path, tree, scratch, plan.extras.selinux, host).map(|seen| watched = seen)
+                import::show(path, tree, scratch, host).map(|seen| watched = seen)
             }
             Self::Tree(path) => import::copy(path, tree, host),
             Self::Tar(path) => import::extract(path, tree, host),
