@@ -203,3 +203,31 @@ fn hash(path: &[u8]) -> u64 {
     path.hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use disklessset_plugin_api::testing::TestHost;
+    use std::{fs, os::fd::AsFd};
+
+    #[test]
+    fn what_changed_is_named_by_its_directory_and_what_is_no_part_of_an_image_may_change() {
+        let test = TestHost::new();
+        let host = test.host("LivenetImage");
+        let place = tempfile::tempdir().unwrap();
+        let at = |path: &str| place.path().join(path);
+        for directory in ["etc/deep", "run", "srv"] {
+            fs::create_dir_all(at(directory)).unwrap();
+        }
+        fs::write(at("srv/file"), "old").unwrap();
+        let tree = fs::File::open(place.path()).unwrap();
+        let Fitness::Fit(facts) = look(tree.as_fd(), &host).unwrap() else { panic!("it is fit") };
+        fs::write(at("run/new"), "").unwrap();
+        assert_eq!(facts.changed(tree.as_fd(), &host).unwrap(), [""; 0]);
+        fs::write(at("srv/file"), "new").unwrap();
+        fs::remove_dir(at("etc/deep")).unwrap();
+        let mut changed = facts.changed(tree.as_fd(), &host).unwrap();
+        changed.sort();
+        assert_eq!(changed, ["/etc", "/srv"]);
+    }
+}
