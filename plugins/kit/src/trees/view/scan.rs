@@ -78,6 +78,16 @@ struct Level {
     number: u64,
 }
 
+/// The way through a tree.
+struct Walk {
+    purpose: Purpose,
+    levels: Vec<Level>,
+    /// Of the directory that is looked at, below the tree.
+    path: Vec<u8>,
+    /// Room for names of attributes.
+    names: Vec<u8>,
+}
+
 /// Tells each directory, by its path below the tree, when all below it was seen. Ends early with the reason when the tree can be no layer.
 fn walk(
     tree: BorrowedFd<'_>,
@@ -85,61 +95,75 @@ fn walk(
     host: &Host<'_>,
     each: &mut dyn FnMut(&[u8], u64),
 ) -> Result<Option<String>> {
-    let fault = |path: &[u8], cause: Errno| {
-        let path = String::from_utf8_lossy(path);
-        Error::failed(format!("cannot look at /{path} of the tree")).because(cause)
-    };
-    let mut path = Vec::new();
-    let mut names = vec![0; NAMES];
-    let top = open(tree, c".").and_then(Dir::new).map_err(|cause| fault(&path, cause))?;
-    let mut levels = vec![Level { entries: top, above: 0, number: 0 }];
-    while let Some(level) = levels.last_mut() {
+    let mut walk = Walk { purpose, levels: Vec::new(), path: Vec::new(), names: vec![0; NAMES] };
+    let entries = open(tree, c".").and_then(Dir::new).map_err(|cause| walk.fault(cause))?;
+    walk.levels.push(Level { entries, above: 0, number: 0 });
+    while let Some(level) = walk.levels.last_mut() {
         let Some(entry) = level.entries.read() else {
-            each(&path, level.number);
-            path.truncate(level.above);
-            levels.pop();
+            each(&walk.path, level.number);
+            walk.path.truncate(level.above);
+            walk.levels.pop();
             host.checkpoint()?;
             continue;
         };
-        let entry = entry.map_err(|cause| fault(&path, cause))?;
-        let name = entry.file_name();
-        let is_left_out = path.is_empty() && LEFT_OUT.iter().any(|out| out.as_bytes() == name.to_bytes());
-        if name == c".." || is_left_out {
-            continue;
-        }
-        let directory = level.entries.fd().map_err(|cause| fault(&path, cause))?;
-        let stat = match stat(directory, name) {
-            Ok(stat) => stat,
-            // It went meanwhile, which the directory's own time tells.
-            Err(Errno::NOENT) => continue,
-            Err(cause) => return Err(fault(&path, cause)),
-        };
-        level.number = level.number.wrapping_add(number_of(name, &stat));
-        if purpose == Purpose::Layer
-            && let Some(what) = of_overlays(directory, name, &stat, &mut names)
-        {
-            let inside = [path.as_slice(), name.to_bytes()].join(&b"/"[..]);
-            return Ok(Some(format!("/{} {what}", String::from_utf8_lossy(&inside).trim_start_matches('/'))));
-        }
-        if name == c"." || kind(&stat) != FileType::Directory {
-            continue;
-        }
-        match open(directory, name).and_then(Dir::new) {
-            Ok(entries) if levels.len() < DEEPEST => {
-                let above = path.len();
-                if above > 0 {
-                    path.push(b'/');
-                }
-                path.extend_from_slice(name.to_bytes());
-                levels.push(Level { entries, above, number: 0 });
-            }
-            Ok(_) => return Ok(Some(format!("it has directories more than {DEEPEST} deep in each other"))),
-            // What is mounted there is no part of the tree.
-            Err(Errno::XDEV | Errno::NOENT) => {}
-            Err(cause) => return Err(fault(&path, cause)),
+        let entry = entry.map_err(|cause| walk.fault(cause))?;
+        let unfit = walk.see(entry.file_name()).map_err(|cause| walk.fault(cause))?;
+        if unfit.is_some() {
+            return Ok(unfit);
         }
     }
     Ok(None)
+}
+
+impl Walk {
+    fn fault(&self, cause: Errno) -> Error {
+        let path = String::from_utf8_lossy(&self.path);
+        Error::failed(format!("cannot look at /{path} of the tree")).because(cause)
+    }
+
+    /// Looks at an entry of the directory, and goes down into one that is a directory.
+    fn see(&mut self, name: &CStr) -> rustix::io::Result<Option<String>> {
+        let is_left_out =
+            self.path.is_empty() && LEFT_OUT.iter().any(|out| out.as_bytes() == name.to_bytes());
+        let Some(level) = self.levels.last_mut().filter(|_| name != c".." && !is_left_out) else {
+            return Ok(None);
+        };
+        let directory = level.entries.fd()?;
+        let stat = match stat(directory, name) {
+            // It went meanwhile, which the directory's own time tells.
+            Err(Errno::NOENT) => return Ok(None),
+            found => found?,
+        };
+        level.number = level.number.wrapping_add(number_of(name, &stat));
+        if self.purpose == Purpose::Layer
+            && let Some(what) = of_overlays(directory, name, &stat, &mut self.names)
+        {
+            let inside = [self.path.as_slice(), name.to_bytes()].join(&b"/"[..]);
+            return Ok(Some(format!("/{} {what}", String::from_utf8_lossy(&inside).trim_start_matches('/'))));
+        }
+        if name == c"." || kind(&stat) != FileType::Directory {
+            return Ok(None);
+        }
+        match open(directory, name).and_then(Dir::new) {
+            Ok(entries) => Ok(self.go_down(name, entries)),
+            // What is mounted there is no part of the tree.
+            Err(Errno::XDEV | Errno::NOENT) => Ok(None),
+            Err(cause) => Err(cause),
+        }
+    }
+
+    fn go_down(&mut self, name: &CStr, entries: Dir) -> Option<String> {
+        if self.levels.len() >= DEEPEST {
+            return Some(format!("it has directories more than {DEEPEST} deep in each other"));
+        }
+        let above = self.path.len();
+        if above > 0 {
+            self.path.push(b'/');
+        }
+        self.path.extend_from_slice(name.to_bytes());
+        self.levels.push(Level { entries, above, number: 0 });
+        None
+    }
 }
 
 /// Opens a directory in another. Its access time stays, where the system lets us: it is always so for root.
