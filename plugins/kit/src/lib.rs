@@ -3,7 +3,7 @@
 //! # Rooms
 //!
 //! Rooms, from the bottom: [`tree_files`] is the only one that reads and writes single files inside an OS tree;
-//! [`accounts`], [`ssh_keys`], [`os_release`], [`anonymise`] and [`first_boot`], [`selinux`] say what goes into them; [`source`] makes trees;
+//! [`accounts`], [`ssh_keys`], [`os_release`], [`anonymise`] and [`first_boot`], [`selinux`] say what goes into them; [`source`] makes trees, [`source_date`] the same ones again;
 //! [`trees`] makes one from another; [`space`] says beforehand whether there is room; [`os_tree`] makes a user's image; [`content`] measures them; [`squashfs`] packs them; [`live`] is for images that run from RAM;
 //! [`node_set`] names nodes; [`file_error`] tells what the system refused; [`places_of_1x`] are put on record for 1.x; [`initramfs_facts`] look around, and
 //! [`verification`] says what is wrong; [`exit_code`] says how a command of the user ended.
@@ -32,6 +32,7 @@ pub mod places_of_1x;
 pub mod report_unit;
 pub mod selinux;
 pub mod source;
+pub mod source_date;
 pub mod space;
 pub mod squashfs;
 pub mod ssh_keys;

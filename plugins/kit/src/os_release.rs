@@ -1,6 +1,10 @@
 //! The lines about an image in its `etc/os-release`.
 
-use crate::tree_files::{NewFile, TreeFileError, TreeFiles};
+use crate::{
+    source_date::SourceDate,
+    tree_files::{NewFile, TreeFileError, TreeFiles},
+};
+use disklessset_plugin_api::Result;
 
 /// What an image says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,9 +17,12 @@ pub struct ImageFacts<'a> {
     pub date: &'a str,
 }
 
-/// Today on this server, `YYYY-MM-DD`.
-pub fn today() -> String {
-    jiff::Zoned::now().date().to_string()
+/// The day that an image is said to be of, `YYYY-MM-DD`: today on this server, unless a date is given ([`SourceDate`]).
+///
+/// # Errors
+/// When what is given is no date.
+pub fn day_of_image() -> Result<String> {
+    Ok(SourceDate::given()?.map_or_else(|| jiff::Zoned::now().date().to_string(), SourceDate::day))
 }
 
 /// The time on this server, `YYYY-MM-DD HH:MM`.
@@ -31,7 +38,7 @@ pub(crate) fn now() -> String {
 ///
 /// # Errors
 /// When the file cannot be read or written.
-pub fn describe_image(files: &TreeFiles, facts: &ImageFacts<'_>) -> Result<(), TreeFileError> {
+pub fn describe_image(files: &TreeFiles, facts: &ImageFacts<'_>) -> std::result::Result<(), TreeFileError> {
     let file = "etc/os-release";
     files.make_directory("etc", 0o755)?;
     let old = match files.read_text(file)? {

@@ -30,16 +30,17 @@ pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> R
     compression::check_wanted(image, registered.as_ref(), wanted.compression, &area, host)?;
     os_tree::make_directory(&tree, 0o755)?;
     os_tree::make_directory(&scratch, 0o700)?;
-    let made = os_tree::make(image.name().as_str(), &wanted.tree, &tree, &scratch, host)?;
+    let made = os_tree::make_to_pack(image.name().as_str(), &wanted.tree, &tree, &scratch, host)?;
     let root = Root::of(image, host)?;
-    needs::check_drivers(image, &root.format.drivers, &made, &tree, host)?;
-    let layout = choose_layout(&root, wanted.layout, needs::boots_flat(&made, &tree, host)?, host)?;
+    needs::check_drivers(image, &root.format.drivers, &made.kernel, &tree, host)?;
+    let layout = choose_layout(&root, wanted.layout, needs::boots_flat(&made.kernel, &tree, host)?, host)?;
 
     let of_one_machine = anonymise::identities(&TreeFiles::open(&tree)?)?;
     if !of_one_machine.is_empty() {
         image.set(unmount::OF_ONE_MACHINE, of_one_machine);
     }
-    let compression = compression::for_new(image, &made.kernel, &tree, wanted.compression, &area, host)?;
+    let kernel = &made.kernel.kernel;
+    let compression = compression::for_new(image, kernel, &tree, wanted.compression, &area, host)?;
     os_tree::make_directory(&staging, 0o700)?;
     let packing = Packing {
         tree: &tree,
@@ -50,10 +51,12 @@ pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> R
         compression,
         before: None,
     };
-    let packed = pack::pack(image, &packing, host)?;
-    packed.record(image);
+    let packed = pack::pack(image, &packing, host);
+    // Told before what a packer says that met it.
+    made.source_must_be_unchanged(host)?;
+    packed?.record(image);
     host.info(format!("what a node can write: {}", show::WRITABLE));
-    image.set_kernel(&made.kernel);
+    image.set_kernel(kernel);
     wanted.tree.record(image);
     image.set("livenet_type", wanted.tree.set.to_string());
     image.set("is_mounted", false);
@@ -64,7 +67,7 @@ pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> R
 fn room_for(image: &Image, wanted: &Creation, host: &Host<'_>) -> Result<()> {
     let work = host.paths()?.work;
     let plan = Plan::of(format!("making image {}", image.name()));
-    let (mut plan, tree) = os_tree::plan_space(plan, &wanted.tree, &work)?;
+    let (mut plan, tree) = os_tree::plan_space_to_pack(plan, &wanted.tree, &work)?;
     if let Some(tree) = tree {
         plan = plan.about(image.directory(), pack::about(tree.bytes, None));
         if wanted.layout == Some(Layout::Classic) {

@@ -33,7 +33,7 @@ pub fn change(place: &str, set: MountFlags, clear: MountFlags, depth: Depth) -> 
 }
 
 /// The kernel has other numbers for the same in its newer calls.
-fn attributes(flags: MountFlags) -> u64 {
+pub(super) fn attributes(flags: MountFlags) -> u64 {
     let all =
         [(MountFlags::RDONLY, 1), (MountFlags::NOSUID, 2), (MountFlags::NODEV, 4), (MountFlags::NOEXEC, 8)];
     all.iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, attribute)| attribute).sum()

@@ -8,6 +8,7 @@ mod image;
 mod overlay;
 mod setattr;
 mod unmounting;
+mod view;
 
 pub use bind::{Submounts, bind};
 pub use busy::{BusyProcess, processes_in};
@@ -17,6 +18,7 @@ pub use image::mount_loop;
 pub use overlay::mount_overlay;
 pub use rustix::mount::MountFlags;
 pub use unmounting::{unmount, unmount_all_below, unmount_read_only, unmount_written};
+pub use view::{View, mount_view};
 
 use crate::FileError;
 use camino::Utf8Path;

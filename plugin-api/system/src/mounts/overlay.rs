@@ -37,8 +37,12 @@ pub fn mount_overlay(
     let place = open_place(target)?;
     mount_file_system("overlay", &own_path(&place), "overlay", flags, Some(&options))
         .map_err(FileError::of("mount", target))?;
+    finish(target, work)
+}
+
+/// Cuts a new overlay off from others, as with bind, and looks whether it is what was asked for; it is unmounted where not.
+pub(super) fn finish(target: &Utf8Path, work: &Utf8Path) -> Result<(), MountError> {
     passed(Step::OverlayShared, &target);
-    // As with bind: others must not follow what happens below.
     let finished = mount_change(target.as_str(), MountPropagationFlags::PRIVATE)
         .map_err(FileError::of("mount", target))
         .and_then(|()| must_be_writable(target, work));

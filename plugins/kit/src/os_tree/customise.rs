@@ -4,7 +4,7 @@ use super::OsTreeRequest;
 use crate::{
     accounts::{Root, RootPassword, set_root_password},
     anonymise, first_boot,
-    os_release::{ImageFacts, describe_image, today},
+    os_release::{ImageFacts, day_of_image, describe_image},
     packages::Selinux,
     report_unit::report_when_up,
     selinux,
@@ -41,7 +41,7 @@ pub(super) fn customise(
         }
     }
     tell_of_shell(&Root::of(&files)?, host);
-    describe_image(&files, &ImageFacts { image, kernel: kernel.as_str(), date: &today() })?;
+    describe_image(&files, &ImageFacts { image, kernel: kernel.as_str(), date: &day_of_image()? })?;
     warn_of_local_disks(&files, host)?;
     first_boot::make_host_keys_at_boot(&files)?;
     report_when_up(&files)?;

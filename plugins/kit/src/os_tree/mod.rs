@@ -18,8 +18,9 @@ pub use request::{KernelChoice, OsTreeRequest, check, check_given};
 
 use crate::{
     packages::Extras,
-    source::TreePlan,
+    source::{Lasts, TreePlan},
     space::{self, Need, Plan},
+    trees::Watched,
 };
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Host, Result};
@@ -39,19 +40,63 @@ pub fn make(
     scratch: &Utf8Path,
     host: &Host<'_>,
 ) -> Result<TreesKernel> {
+    make_for(Lasts::Beyond, name, request, tree, scratch, host).map(|made| made.kernel)
+}
+
+/// A tree that dies with the action: it is packed before that.
+#[derive(Debug)]
+pub struct ToPack {
+    /// The kernel it boots with.
+    pub kernel: TreesKernel,
+    source: Option<Watched>,
+}
+
+impl ToPack {
+    /// To be asked when the tree was packed: looks whether the source that it was shown from is as it was.
+    ///
+    /// # Errors
+    /// When it was changed meanwhile.
+    pub fn source_must_be_unchanged(&self, host: &Host<'_>) -> Result<()> {
+        self.source.as_ref().map_or(Ok(()), |source| source.must_be_unchanged(host))
+    }
+}
+
+/// The same for a tree that is packed in the action and then gone. One from a directory is shown through an overlay, where that can be, and
+/// not copied; `scratch` has what is changed in it.
+///
+/// # Errors
+/// As [`make`].
+pub fn make_to_pack(
+    name: &str,
+    request: &OsTreeRequest,
+    tree: &Utf8Path,
+    scratch: &Utf8Path,
+    host: &Host<'_>,
+) -> Result<ToPack> {
+    make_for(Lasts::UntilPacked, name, request, tree, scratch, host)
+}
+
+fn make_for(
+    lasts: Lasts,
+    name: &str,
+    request: &OsTreeRequest,
+    tree: &Utf8Path,
+    scratch: &Utf8Path,
+    host: &Host<'_>,
+) -> Result<ToPack> {
     host.info(format!("making the tree of image {name} from {}", request.source));
     customise::tell_ways_in(request, host);
-    request.source.build(&plan(request), tree, scratch, host)?;
+    let source = request.source.build(&TreePlan { lasts, ..plan(request) }, tree, scratch, host)?;
     open_root_directory(tree, host)?;
     tell_what_means_nothing(request, host);
     init::tell_of_lack(tree, request, host)?;
-    let made = match &request.kernel {
+    let kernel = match &request.kernel {
         KernelChoice::FromImage => kernel::of_tree(tree, host),
         KernelChoice::Version(version) => kernel::registered(version, tree, host),
     };
-    let made = made.map_err(space::writing(tree))?;
-    customise::customise(name, tree, &made.kernel.version, request, host).map_err(space::writing(tree))?;
-    Ok(made)
+    let kernel = kernel.map_err(space::writing(tree))?;
+    customise::customise(name, tree, &kernel.kernel.version, request, host).map_err(space::writing(tree))?;
+    Ok(ToPack { kernel, source })
 }
 
 /// What making the tree of an image below `place` is known to take, added to the plan of a work; and what the tree itself takes, where that
@@ -60,7 +105,19 @@ pub fn make(
 /// # Errors
 /// When the source or the place cannot be looked at.
 pub fn plan_space(work: Plan, request: &OsTreeRequest, place: &Utf8Path) -> Result<(Plan, Option<Need>)> {
-    request.source.plan_space(work, place)
+    request.source.plan_space(work, place, Lasts::Beyond)
+}
+
+/// The same for [`make_to_pack`].
+///
+/// # Errors
+/// As [`plan_space`].
+pub fn plan_space_to_pack(
+    work: Plan,
+    request: &OsTreeRequest,
+    place: &Utf8Path,
+) -> Result<(Plan, Option<Need>)> {
+    request.source.plan_space(work, place, Lasts::UntilPacked)
 }
 
 /// The directory above a tree is of the user's making, or of whoever packed an archive: with 0700 on it nobody but root gets anywhere on the
@@ -98,6 +155,7 @@ fn plan(request: &OsTreeRequest) -> TreePlan {
         release: request.release.clone(),
         optimize: request.optimize,
         repositories: request.repositories.clone(),
+        lasts: Lasts::Beyond,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     boot_line,
     packages::{PackageSet, Purpose, Selinux, must_be_for_apt, must_be_for_dnf},
     source::{Optimize, Repositories, Source},
+    source_date::SourceDate,
     ssh_keys::PublicKeys,
 };
 use camino::Utf8PathBuf;
@@ -61,6 +62,8 @@ impl OsTreeRequest {
     /// When a value cannot be used, a file of the user's cannot be read, or the source is not there.
     pub fn from_arguments(purpose: Purpose, args: &Arguments, host: &Host<'_>) -> Result<Self> {
         let kernel: String = args.need("kernel")?;
+        // What the image will be dated with, refused before anything is made.
+        SourceDate::given()?;
         let source = Source::of_arguments(args, host)?;
         source.check()?;
         if let Some(error) = Refusal::error_of(&source.refusals(true, host)?) {

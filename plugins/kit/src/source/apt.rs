@@ -245,6 +245,7 @@ mod tests {
             release: None,
             optimize: Optimize::AsTheSetSays,
             repositories: super::super::Repositories::default(),
+            lasts: crate::source::Lasts::default(),
         };
         let given = Given { files: vec!["/s".into()], ..Given::default() };
         let packages = ["bash".to_owned(), "vim;reboot".to_owned()];

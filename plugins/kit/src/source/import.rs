@@ -1,7 +1,10 @@
 //! An OS tree that is there already: a directory, or a tar archive.
 
 use super::compression::Compression;
-use crate::trees::{self, Choice, Wanted};
+use crate::{
+    space::{self, Plan},
+    trees::{self, Choice, Shown, Wanted, Watched},
+};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Command, Error, Host, Result};
 use std::{io::Read, os::unix::fs::MetadataExt};
@@ -69,8 +72,41 @@ pub(super) fn copy(from: &Utf8Path, tree: &Utf8Path, host: &Host<'_>) -> Result<
     let beside = tree.parent().unwrap_or(Utf8Path::new("/"));
     let Choice { method, why } = trees::choose(from, beside, Wanted::Auto, host).map_err(fault)?;
     host.info(format!("the tree {from} is taken by {method}: {why}"));
-    trees::copy_tree(from, tree, method, host).map_err(fault)?;
+    trees::copy_tree_unflushed(from, tree, method, host).map_err(fault)?;
     Ok(())
+}
+
+/// Makes the tree for packing: shows the other through an overlay, so that nothing of it is copied. Where that cannot be, it is copied.
+/// What comes back tells whether the other was changed meanwhile.
+pub(super) fn show(
+    from: &Utf8Path,
+    tree: &Utf8Path,
+    scratch: &Utf8Path,
+    host: &Host<'_>,
+) -> Result<Option<Watched>> {
+    must_be_tree(from)?;
+    let beside = tree.parent().unwrap_or(Utf8Path::new("/"));
+    if trees::may_snapshot(from, beside, host)? {
+        return copy(from, tree, host).map(|()| None);
+    }
+    match trees::show(from, scratch, tree, host)? {
+        Shown::View(watched) => {
+            host.info(format!("the tree {from} is shown through an overlay: nothing of it is copied"));
+            return Ok(Some(watched));
+        }
+        Shown::Not(why) => host.info(format!("the tree {from} is not packed where it is: {why}")),
+    }
+    room_for_copy(from, beside, host)?;
+    copy(from, tree, host).map(|()| None)
+}
+
+/// Whether a copy fits, which was not to be made when the action began.
+fn room_for_copy(from: &Utf8Path, beside: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    if space::may_share(from, beside)? {
+        return Ok(());
+    }
+    let need = space::tree_need(from, &space::free_space(beside)?)?;
+    Plan::of(format!("copying the tree {from}")).copies(beside, need)?.check(host)
 }
 
 /// GNU tar has other programs decompress; of one that is missing it says little, and the host names its package.

@@ -25,6 +25,7 @@ use crate::{
     packages::{Extras, KERNEL_OF_DNF, PackageSet, default_kernel_package},
     space::{self, Need, Plan},
     tools,
+    trees::Watched,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, Host, Result};
@@ -139,6 +140,18 @@ pub struct TreePlan {
     pub optimize: Optimize,
     /// Where packages come from.
     pub repositories: Repositories,
+    /// How long it is wanted.
+    pub lasts: Lasts,
+}
+
+/// How long a tree is wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Lasts {
+    /// It stays: it is a directory of its own.
+    #[default]
+    Beyond,
+    /// Until it is packed, in this action. It may be a view of the source, then.
+    UntilPacked,
 }
 
 /// Whether an image is trimmed as far as its source allows.
@@ -203,14 +216,25 @@ impl Source {
         }
     }
 
-    /// Makes the tree in the directory `tree`, which exists and is empty. `scratch` is a private directory for files beside it.
+    /// Makes the tree in the directory `tree`, which exists and is empty. `scratch` is a private directory for files beside it. What is
+    /// given back tells, of a tree that is the source's own, whether that was changed since.
     ///
     /// # Errors
     /// When the source cannot be read, a package cannot be installed, or a tool fails; with its last lines.
-    pub fn build(&self, plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    pub fn build(
+        &self,
+        plan: &TreePlan,
+        tree: &Utf8Path,
+        scratch: &Utf8Path,
+        host: &Host<'_>,
+    ) -> Result<Option<Watched>> {
+        let mut watched = None;
         let built = match self {
             Self::Apt => apt::install(plan, tree, scratch, host),
             Self::Dnf => dnf::install(plan, tree, scratch, host),
+            Self::Tree(path) if plan.lasts == Lasts::UntilPacked => {
+                import::show(path, tree, scratch, host).map(|seen| watched = seen)
+            }
             Self::Tree(path) => import::copy(path, tree, host),
             Self::Tar(path) => import::extract(path, tree, host),
             Self::Oci { path, reference } => oci::unpack(path, reference.as_deref(), tree, scratch, host),
@@ -218,26 +242,30 @@ impl Source {
             Self::Module(module) => module.build(plan, tree, scratch, host),
         };
         built.map_err(space::writing(tree))?;
-        match self {
-            Self::Apt | Self::Dnf => Ok(()),
-            given => import::must_belong_to_root(tree, &given.to_string()),
+        if !matches!(self, Self::Apt | Self::Dnf) {
+            import::must_belong_to_root(tree, &self.to_string())?;
         }
+        Ok(watched)
     }
 
     /// What making the tree below `place` is known to take, added to the plan of a work; and what the tree itself takes, where that is
-    /// known.
+    /// known. A tree that is shown through an overlay takes next to nothing.
     ///
     /// # Errors
     /// When source or place cannot be looked at.
-    pub fn plan_space(&self, plan: Plan, place: &Utf8Path) -> Result<(Plan, Option<Need>)> {
+    pub fn plan_space(&self, plan: Plan, place: &Utf8Path, lasts: Lasts) -> Result<(Plan, Option<Need>)> {
         Ok(match self {
             packages if packages.installs_packages() => {
                 (plan.certainly(place, Need::bytes(space::LEAST_SYSTEM)), None)
             }
             Self::Tree(path) => {
                 let need = space::tree_need(path, &space::free_space(place)?)?;
-                let shared = space::may_share(path, place)?;
-                (if shared { plan } else { plan.copies(place, need)? }, Some(need))
+                let plan = match lasts {
+                    Lasts::UntilPacked => plan.certainly(place, FOR_CHANGES),
+                    Lasts::Beyond if space::may_share(path, place)? => plan,
+                    Lasts::Beyond => plan.copies(place, need)?,
+                };
+                (plan, Some(need))
             }
             Self::Tar(path) => {
                 let need = Need::bytes(import::unpacked_size(path)?);
@@ -266,6 +294,9 @@ impl Source {
         }
     }
 }
+
+/// What the changes of a tree that is shown through an overlay take at the very least.
+const FOR_CHANGES: Need = Need { bytes: space::LEAST_WORK, files: 16 };
 
 /// Variables by which a user names proxies. Tools run without the user's environment.
 const PROXIES: [&str; 8] = [

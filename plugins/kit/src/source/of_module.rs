@@ -175,6 +175,7 @@ mod tests {
             release: None,
             optimize: Optimize::default(),
             repositories: Repositories::default(),
+            lasts: crate::source::Lasts::default(),
         }
     }
 
@@ -211,7 +212,7 @@ mod tests {
             let source = Source::of_arguments(&arguments(file), &host).unwrap();
             let (tree, scratch) = (test.root().join(name), test.root().join("scratch"));
             std::fs::create_dir(&tree).unwrap();
-            source.build(&plan(), &tree, &scratch, &host).map(|()| source)
+            source.build(&plan(), &tree, &scratch, &host).map(|_| source)
         };
         let none = build("/etc/group", "one").unwrap_err();
         assert!(none.message.contains("the source copied made no operating system"), "{none}");

@@ -53,9 +53,9 @@ impl AddAssign for Need {
 /// # Errors
 /// When the tree itself cannot be opened.
 pub fn tree_need(tree: &Utf8Path, space: &FreeSpace) -> Result<Need> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fault = |cause: Errno| Error::failed(format!("cannot measure the tree {tree}")).because(cause);
-    let top = rustix::fs::open(tree.as_std_path(), flags, Mode::empty()).map_err(fault)?;
+    let open = |flags| rustix::fs::open(tree.as_std_path(), flags, Mode::empty());
+    let top = quietly(OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, open).map_err(fault)?;
     let mut need = Need { bytes: fits::directory(space), files: 1 };
     let mut links = HashSet::new();
     let mut levels = vec![Dir::new(top).map_err(fault)?];
@@ -107,7 +107,15 @@ pub fn tree_need(tree: &Utf8Path, space: &FreeSpace) -> Result<Need> {
 /// A directory in another, unless something is mounted there.
 fn below(above: impl AsFd, name: &std::ffi::CStr) -> Option<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    beneath::child(above, name, flags).ok()
+    quietly(flags, |flags| beneath::child(&above, name, flags)).ok()
+}
+
+/// Opens something so that its access time stays, where the system lets us: it is always so for root.
+fn quietly<T>(flags: OFlags, open: impl Fn(OFlags) -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+    match open(flags | OFlags::NOATIME) {
+        Err(Errno::PERM) => open(flags),
+        opened => opened,
+    }
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ pub fn pack_classic(
     host.run(&mkfs).map_err(space::writing(&inner))?;
     must_hold(&inner, size, content.inodes)?;
     host.progress("packing", 0, 0);
-    host.run(&mksquashfs(scratch, file, compression)).map_err(space::writing(file))?;
+    host.run(&mksquashfs(scratch, file, compression)?).map_err(space::writing(file))?;
     for_nodes(file)?;
     Superblock::read(file)?.must_hold(CLASSIC_INODES, file)?;
     std::fs::remove_file(&inner)

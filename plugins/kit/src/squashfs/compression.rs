@@ -1,5 +1,6 @@
 //! How squashfs files are compressed.
 
+use crate::source_date::SourceDate;
 use camino::Utf8Path;
 use disklessset_plugin_api::{Command, Error, Host, Result};
 use serde::{Deserialize, Serialize};
@@ -65,7 +66,7 @@ impl Compression {
         let (tree, file) = (scratch.join("nothing"), scratch.join("nothing.img"));
         std::fs::create_dir(&tree)
             .map_err(|cause| Error::failed(format!("cannot make {tree}")).because(cause))?;
-        let tried = host.run(&super::mksquashfs(&tree, &file, self));
+        let tried = host.run(&super::mksquashfs(&tree, &file, self)?);
         host.remove(&tree)?;
         let outcome = match tried {
             Ok(_) => super::Superblock::read(&file)
@@ -104,12 +105,16 @@ impl FromStr for Compression {
 }
 
 /// What packs a directory. Blocks that random reads of a node can bear, and a third of the memory that it would take unasked.
-/// Only options that squashfs-tools 4.3 have.
-pub(super) fn mksquashfs(source: &Utf8Path, file: &Utf8Path, compression: Compression) -> Command {
-    Command::new("mksquashfs")
+/// Only options that squashfs-tools 4.3 have. With a given date (from 4.4 on) no time in the file is later.
+///
+/// # Errors
+/// When what is given is no date.
+pub(super) fn mksquashfs(source: &Utf8Path, file: &Utf8Path, compression: Compression) -> Result<Command> {
+    let command = Command::new("mksquashfs")
         .args([source.as_str(), file.as_str(), "-noappend", "-no-progress", "-exit-on-error"])
         .args(compression.options())
-        .args(["-b", "128K", "-mem", "256M"])
+        .args(["-b", "128K", "-mem", "256M"]);
+    Ok(SourceDate::hand_to(SourceDate::given()?, command))
 }
 
 #[cfg(test)]

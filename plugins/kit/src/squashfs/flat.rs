@@ -22,7 +22,7 @@ pub fn pack_flat(
     host.progress("packing", 0, 0);
     // Patterns match from the top of the tree; a star leaves out names that start with a dot, so those need their own.
     let left_out = LEFT_OUT.iter().flat_map(|dir| [format!("{dir}/*"), format!("{dir}/.*")]);
-    host.run(&mksquashfs(tree, file, compression).args(["-wildcards", "-e"]).args(left_out))
+    host.run(&mksquashfs(tree, file, compression)?.args(["-wildcards", "-e"]).args(left_out))
         .map_err(space::writing(file))?;
     Superblock::read(file)?.must_hold_all_of(content, file)?;
     tell_lost_acls(content, host);

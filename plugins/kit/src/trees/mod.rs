@@ -1,11 +1,13 @@
 //! Making one OS tree from another: a btrfs snapshot, a copy that shares its data, or a plain copy. Every way keeps all that
-//! a file has; what the target cannot hold is said.
+//! a file has; what the target cannot hold is said. For a tree that is only packed there is a fourth: it is shown through an overlay.
 
 mod choose;
 mod copy;
 mod snapshot;
+mod view;
 
 pub use choose::{Choice, choose};
+pub use view::{Shown, Watched, show};
 
 use crate::{file_error, space};
 use camino::Utf8Path;
@@ -147,6 +149,28 @@ pub fn copy_tree(source: &Utf8Path, target: &Utf8Path, method: Method, host: &Ho
     make(source, target, method, Reporter::All, host)
 }
 
+/// The same for a tree that dies with the action, or that the caller flushes when more was done to it: when it returns, it need not be
+/// on disk.
+///
+/// # Errors
+/// As [`copy_tree`].
+pub fn copy_tree_unflushed(
+    source: &Utf8Path,
+    target: &Utf8Path,
+    method: Method,
+    host: &Host<'_>,
+) -> Result<Copied> {
+    make(source, target, method, Reporter::Told, host)
+}
+
+/// Whether a snapshot of `source` in the directory `beside` is likely to be possible: nothing is tried.
+///
+/// # Errors
+/// When one of the two cannot be looked at.
+pub fn may_snapshot(source: &Utf8Path, beside: &Utf8Path, host: &Host<'_>) -> Result<bool> {
+    Ok(snapshot::obstacle(source, beside, host)?.is_none())
+}
+
 /// The same for one of many trees from the same source: the user hears of no progress and of nothing lost, which the caller
 /// tells once for all of them. When it returns, a tree that is no snapshot is not on disk: that is [`flush`]'s, for several at once.
 ///
@@ -185,8 +209,8 @@ fn make(
 }
 
 /// Copies a directory into a tree, or anywhere else, with its data shared where that is possible, and as faithfully as
-/// [`copy_tree`]. It becomes an ordinary directory, no subvolume that would be missing in snapshots of the tree. `target` is not there
-/// yet, while its parent is.
+/// [`copy_tree`]. To have it on disk is the caller's. It becomes an ordinary directory, no subvolume that would be missing in snapshots of
+/// the tree. `target` is not there yet, while its parent is.
 ///
 /// # Errors
 /// As [`copy_tree`].
@@ -196,7 +220,7 @@ pub fn copy_directory(source: &Utf8Path, target: &Utf8Path, host: &Host<'_>) -> 
         .create(target)
         .and_then(|()| Ok(inherit_nothing(target)?))
         .map_err(|cause| Error::failed(format!("cannot make the directory {target}")).because(cause))?;
-    copy::copy(source, target, copy::Sharing::WherePossible, Reporter::All, host)
+    copy::copy(source, target, copy::Sharing::WherePossible, Reporter::Told, host)
         .map_err(space::writing(target))
 }
 

@@ -5,9 +5,11 @@ mod clean;
 mod create;
 mod demands;
 mod list;
+mod made_tree;
 mod modules;
 mod mount;
 mod nodes;
+mod pack;
 mod plots;
 mod registries;
 mod report;
@@ -17,7 +19,6 @@ mod serve;
 mod site;
 mod start;
 mod timing;
-mod tree_of_files;
 mod trees;
 mod versions;
 
@@ -42,6 +43,8 @@ pub(crate) enum Subject {
     Create,
     /// Making an OS tree from another.
     Trees,
+    /// A livenet image of a tree.
+    Pack,
     /// Editing an image.
     Mount,
     /// Another size for an image.
@@ -64,10 +67,11 @@ pub(crate) enum Subject {
 
 impl Subject {
     /// All, in the order they are measured.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::List,
         Self::Start,
         Self::Create,
+        Self::Pack,
         Self::Trees,
         Self::Mount,
         Self::Resize,
@@ -86,6 +90,7 @@ impl Subject {
             Self::List => "list",
             Self::Start => "start",
             Self::Create => "create",
+            Self::Pack => "pack",
             Self::Trees => "trees",
             Self::Mount => "mount",
             Self::Resize => "resize",
@@ -104,6 +109,7 @@ impl Subject {
             Self::List => list::task(strictness),
             Self::Start => start::task(strictness),
             Self::Create => create::task(strictness),
+            Self::Pack => pack::task(strictness),
             Self::Trees => trees::task(strictness),
             Self::Mount => mount::task(strictness),
             Self::Resize => resize::task(strictness),

@@ -5,6 +5,7 @@ mod os_image;
 mod publish;
 mod run;
 mod source;
+mod view;
 
 use crate::{
     exports::{self, ExportLine},
@@ -60,7 +61,7 @@ pub(super) fn source_step(reading: &Reading<'_>, call: messages::SourceCall) -> 
 
 /// The services that change something: what a module does by itself lies between its calls of these.
 #[cfg(feature = "failpoints")]
-const CHANGING: [&str; 10] = [
+const CHANGING: [&str; 11] = [
     services::RUN,
     services::ACQUIRE,
     services::RELEASE,
@@ -71,6 +72,7 @@ const CHANGING: [&str; 10] = [
     services::ENSURE_OVERLAYS,
     services::TAKE_DOWN_OVERLAYS,
     os_image::FETCH,
+    view::MOUNT,
 ];
 
 impl<'a, 's> Host<'a, 's> {
@@ -153,6 +155,7 @@ impl<'a, 's> Host<'a, 's> {
             services::EXPORTS => answer(self.exports()),
             os_image::FIND => answer(os_image::find(self, &read(request)?)),
             os_image::FETCH => answer(os_image::fetch(self.changing()?, &read(request)?)),
+            view::MOUNT => answer(view::mount(self.changing()?, read(request)?)),
             other => {
                 Err(Error::new(ErrorKind::UNSUPPORTED, format!("this disklessset has no service {other}"))
                     .hint("the module was made for a newer one"))

@@ -187,6 +187,7 @@ mod tests {
             release: None,
             optimize,
             repositories: Repositories::default(),
+            lasts: crate::source::Lasts::default(),
         }
     }
 

@@ -55,6 +55,8 @@ pub(super) enum Sharing {
 pub(super) enum Reporter {
     /// The user hears how far it is, what is odd, what is lost; in the end it is on disk.
     All,
+    /// The same, and the caller flushes, if it is to last.
+    Told,
     /// Nothing: it is one of many that are alike, and the caller tells, and flushes.
     Nothing,
 }
@@ -102,7 +104,7 @@ pub(super) fn copy(
     }
     let (entries, bytes) = (task.entries.load(Ordering::Relaxed), task.bytes.load(Ordering::Relaxed));
     host.debug(format!("copied {entries} entries with {bytes} bytes from {source} to {target}"));
-    if telling == Reporter::All {
+    if telling != Reporter::Nothing {
         for line in task.lost.remarks() {
             host.info(format!("{source}: {line}"));
         }
@@ -110,7 +112,7 @@ pub(super) fn copy(
     let shared = sharing == Sharing::Always && task.has_shared.load(Ordering::Relaxed);
     let method = if shared { Method::Reflink } else { Method::Copy };
     let lost = task.lost.losses();
-    if telling == Reporter::All {
+    if telling != Reporter::Nothing {
         for line in &lost {
             host.warn(format!("the copy of {source} loses {line}"));
         }
@@ -120,7 +122,7 @@ pub(super) fn copy(
 
 /// A copy inside its original would be copied too, and again, until the disk is full. Directories are compared, not paths: one can be
 /// bound somewhere else. What is mounted inside the original is none of it.
-fn refuse_itself(source: &Utf8Path, target: &Utf8Path) -> Result<()> {
+pub(super) fn refuse_itself(source: &Utf8Path, target: &Utf8Path) -> Result<()> {
     let look = |path: &Utf8Path| {
         let wanted = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
         rustix::fs::statx(CWD, path.as_std_path(), AtFlags::empty(), wanted)
@@ -153,7 +155,7 @@ fn supervise(task: &Task<'_>, telling: Reporter, host: &Host<'_>) -> Result<()> 
             task.queue.stop();
             return Err(stop);
         }
-        if telling == Reporter::All && told.elapsed() >= TELL {
+        if telling != Reporter::Nothing && told.elapsed() >= TELL {
             told = Instant::now();
             host.progress("copying the tree", task.entries.load(Ordering::Relaxed), 0);
         }
