@@ -130,6 +130,14 @@ impl<'s> BootFiles<'s> {
     }
 }
 
+/// The script that waits for a boot server which starts after its nodes, and leads to where every node begins.
+///
+/// # Errors
+/// When nodes cannot get to the directory of boot files or of images.
+pub fn waiting_script(site: &Site) -> Result<String> {
+    Ok(BootFiles::of(site)?.lines.waiting())
+}
+
 /// The path of the file of a pool, below the directory of boot files.
 pub fn pool_path(name: &PoolName) -> Utf8PathBuf {
     format!("{POOLS}/{name}.ipxe").into()
