@@ -36,6 +36,7 @@ fn nfs_boot_text() -> String {
 fn asked(path: &str, agent: &str, status: u16) -> RequestReport {
     RequestReport {
         peer: ([127, 0, 0, 1], 1).into(),
+        via: None,
         method: "GET".into(),
         path: path.into(),
         file: path.into(),

@@ -359,6 +359,7 @@ mod tests {
     fn uefi_fetches_ipxe_before_ipxe_fetches_anything() {
         let get = |path: &str, agent: &str| RequestReport {
             peer: ([10, 0, 2, 15], 1).into(),
+            via: None,
             method: "GET".to_owned(),
             path: path.to_owned(),
             file: path.to_owned(),
