@@ -107,7 +107,8 @@ mod tests {
         }
         let none = configuration(&example(), &Loaders::default(), None);
         assert!(!none.contains("dhcp-match") && !none.contains("pxe-service="), "{none}");
-        let entry = "\ndhcp-boot=tag:ipxe,http://10.0.0.1/preboot_execution_environment/diskless/boot/entry.ipxe\n";
+        let entry =
+            "\ndhcp-boot=tag:ipxe,http://10.0.0.1/preboot_execution_environment/diskless/boot/entry.ipxe\n";
         assert!(none.contains(entry), "without the script that waits: {none}");
     }
 

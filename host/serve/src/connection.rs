@@ -219,12 +219,7 @@ impl Client {
     }
 }
 
-fn report(
-    client: SocketAddr,
-    peer: SocketAddr,
-    request: Option<&Request>,
-    answer: &Answer,
-) -> RequestReport {
+fn report(client: SocketAddr, peer: SocketAddr, request: Option<&Request>, answer: &Answer) -> RequestReport {
     let target = request.map(|request| &request.target);
     RequestReport {
         peer: client,

@@ -23,12 +23,7 @@ pub(super) struct Portion {
 }
 
 /// Has so many readers get their portion of a file, all at once; the seconds until the last one has it.
-pub(super) fn read(
-    server: SocketAddr,
-    path: &str,
-    readers: usize,
-    portion: Portion,
-) -> Result<f64, Failure> {
+pub(super) fn read(server: SocketAddr, path: &str, readers: usize, portion: Portion) -> Result<f64, Failure> {
     let ready = Arc::new(Barrier::new(readers + 1));
     let threads: Vec<_> = (0..readers)
         .map(|_| {
