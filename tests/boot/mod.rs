@@ -7,7 +7,11 @@ mod fleet;
 mod interrupted;
 mod late;
 mod livenet;
+<<<<<<< HEAD
 mod network;
+=======
+mod memory;
+>>>>>>> main
 mod nfs;
 mod nfs_nodes;
 mod os_images;

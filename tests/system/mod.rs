@@ -8,6 +8,7 @@ mod author_oci;
 mod author_ramdisk;
 mod author_sources;
 mod base_classes;
+mod bases;
 pub(crate) mod boot_configs;
 mod cleaning_many;
 mod comparing;

@@ -18,6 +18,11 @@ pub fn today() -> String {
     jiff::Zoned::now().date().to_string()
 }
 
+/// The time on this server, `YYYY-MM-DD HH:MM`.
+pub(crate) fn now() -> String {
+    jiff::Zoned::now().strftime("%Y-%m-%d %H:%M").to_string()
+}
+
 /// Writes name, kernel and date of the image into `etc/os-release`, as a file of its own: commonly it is a link to one of
 /// the distribution's packages. Lines of an earlier image are replaced.
 ///

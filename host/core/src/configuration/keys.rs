@@ -110,6 +110,13 @@ pub const KEYS: [Key; 26] = [
         "true",
         "Whether an action that makes a version prunes those of the same image",
     ),
+    key(
+        "keep_bases",
+        "number from 0",
+        "2",
+        "How many trees of packages are kept in the work area, so that the next image of the same packages begins from one. \
+         0 keeps none",
+    ),
     key("hold_versions", "true or false", "false", "Whether new versions wait for `release`, as with --hold"),
     key(
         "require_module_signatures",

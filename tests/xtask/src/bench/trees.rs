@@ -2,8 +2,6 @@
 //!
 //! Both take turns on the same tree, so that what else the machine does meets both; a ratio is of two neighbours in time.
 
-use std::fs::File;
-use std::io::Write;
 use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -11,10 +9,13 @@ use disklessset_tests::loop_disk::{Disk, LoopDisk, tool};
 use disklessset_tests::need;
 use serde_json::Value;
 
-use super::samples::{Demands, Samples, Strictness};
+use super::demands::Demands;
+use super::samples::{Samples, Strictness};
+use super::site::make_dir;
+use super::tree_of_files::{self, Size};
 use crate::command::{Output, Tool};
 use crate::dist;
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::say;
 use crate::source_tree::{SourceTree, cargo};
 
@@ -42,7 +43,7 @@ pub(super) fn task(strictness: Strictness) -> Result<(), Failure> {
         .tempdir_in("/var/tmp")
         .map_err(|cause| Failure::Plain(format!("cannot make a directory in /var/tmp: {cause}")))?;
     let place = Utf8Path::from_path(place.path()).expect("the prefix is plain text");
-    let mut demands = Demands::default();
+    let mut demands = Demands::of("trees");
     // One disk at a time: each takes 1.5 GB.
     for kind in Disk::ALL {
         say::step(&format!("{FILES} files with {} MB on {kind}", BYTES / 1_000_000));
@@ -99,31 +100,7 @@ impl Bench<'_> {
         } else {
             make_dir(&self.source)?;
         }
-        let mut random = Random(0x9e37_79b9_7f4a_7c15);
-        let directories: Vec<Utf8PathBuf> = (0..DIRECTORIES)
-            .map(|number| self.source.join(format!("usr/{}/{}/{number}", number % 12, number / 12 % 10)))
-            .collect();
-        directories.iter().try_for_each(make_dir)?;
-        let noise: Vec<u8> = (0..1 << 21).flat_map(|_| random.next().to_le_bytes()).collect();
-        // Half of the files are small, and each doubling of the size is half as frequent: up to some 10 MB.
-        let weight =
-            |random: &mut Random| (1000 + random.below(1000)) << random.next().trailing_zeros().min(11);
-        let weights: Vec<u64> = (0..FILES).map(|_| weight(&mut random)).collect();
-        let all: u64 = weights.iter().sum();
-        for (number, weight) in weights.into_iter().enumerate() {
-            let size = (weight * BYTES / all) as usize;
-            let begin = random.below((noise.len() - size) as u64) as usize;
-            let directory = &directories[random.below(DIRECTORIES) as usize];
-            let path = directory.join(format!("file{number}"));
-            let written =
-                File::create_new(&path).and_then(|mut file| file.write_all(&noise[begin..begin + size]));
-            written.map_err(failure::file("write", &path))?;
-            if number % 10 == 0 {
-                let link = directory.join(format!("link{number}"));
-                std::os::unix::fs::symlink(format!("file{number}"), &link)
-                    .map_err(failure::file("make the link", &link))?;
-            }
-        }
+        tree_of_files::fill(&self.source, Size { files: FILES, directories: DIRECTORIES, bytes: BYTES })?;
         self.sync()
     }
 
@@ -184,8 +161,7 @@ impl Bench<'_> {
             Ok(mine / cp)
         })?;
         say::note(&format!("{method}: {} s; cp -a and sync: {} s", Samples::of(ours), Samples::of(theirs)));
-        let holds = ratios.median() <= most;
-        demands.check(&format!("{method} to cp -a"), &ratios, &format!("at most {most}"), holds);
+        demands.at_most(&format!("{method} to cp -a"), &ratios, most);
         Ok(())
     }
 
@@ -222,26 +198,6 @@ impl Bench<'_> {
 fn is_piece(line: &str) -> bool {
     let number = line.split(':').next().unwrap_or_default();
     number.starts_with(' ') && number.trim().parse::<u32>().is_ok()
-}
-
-fn make_dir(path: &Utf8PathBuf) -> Result<(), Failure> {
-    std::fs::create_dir_all(path).map_err(failure::file("make", path))
-}
-
-/// Numbers that look random and are the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
 }
 
 #[cfg(test)]

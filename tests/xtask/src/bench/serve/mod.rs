@@ -6,7 +6,8 @@ mod servers;
 use camino::Utf8Path;
 
 use super::Installed;
-use super::samples::{Demands, Samples, Strictness};
+use super::demands::Demands;
+use super::samples::{Samples, Strictness};
 use crate::failure::{self, Failure};
 use crate::say;
 use readers::{Portion, read};
@@ -46,7 +47,7 @@ pub(super) fn task(strictness: Strictness) -> Result<(), Failure> {
     servers::place_file(&root, file_mib).map_err(failure::file("write the file in", &root))?;
     let ours = Served::start(Kind::Ours, &installed.built.program, &root)?;
     let nginx = Served::start(Kind::Nginx, &installed.built.program, &root)?;
-    let mut demands = Demands::default();
+    let mut demands = Demands::of("serve");
     for count in READERS {
         say::step(&format!("{count} readers of a file of {file_mib} MiB"));
         let least = if strictness == Strictness::Fails { LEAST_MIB << 20 } else { 0 };
@@ -77,10 +78,9 @@ fn compare(
     }
     let (speed, processor, chance) = (Samples::of(speed), Samples::of(processor), Samples::of(chance));
     let least = SPEED - chance.median().min(MOST_CHANCE);
-    let demanded = format!("at least {least:.3}: {SPEED} less what nginx differs from itself");
-    demands.check("speed, of nginx's", &speed, &demanded, speed.median() >= least);
-    let holds = processor.median() <= PROCESSOR;
-    demands.check("processor time, of nginx's", &processor, &format!("at most {PROCESSOR}"), holds);
+    say::note(&format!("nginx differs from itself by {chance}: so much less may be chance"));
+    demands.at_least(&format!("{readers} readers: speed, of nginx's"), &speed, least);
+    demands.at_most(&format!("{readers} readers: processor time, of nginx's"), &processor, PROCESSOR);
     Ok(())
 }
 
