@@ -7,11 +7,8 @@ mod fleet;
 mod interrupted;
 mod late;
 mod livenet;
-<<<<<<< HEAD
-mod network;
-=======
 mod memory;
->>>>>>> main
+mod network;
 mod nfs;
 mod nfs_nodes;
 mod os_images;
