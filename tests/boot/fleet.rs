@@ -6,91 +6,17 @@ use std::time::{Duration, Instant};
 
 use disklessset_tests::need;
 use disklessset_tests::root::TestRoot;
-use disklessset_tests::run::{Program, Running};
+use disklessset_tests::run::Running;
 use serde_json::Value;
 
 use super::livenet::{PATIENCE, world};
+use super::network::{BOOT, Network, SERVER, mac};
 use crate::system::registry::server::{Server, Setup};
 use crate::system::small::put;
 
-/// Three machines share two processors.
-const BOOT: Duration = Duration::from_secs(25 * 60);
-const SERVER: &str = "10.77.0.1";
 /// Node, pool, and the image of the pool.
 const NODES: [(&str, &str, &str); 3] =
     [("c001", "compute", "web"), ("c002", "compute", "web"), ("login1", "login", "desk")];
-
-fn mac(number: usize) -> String {
-    format!("52:54:00:77:00:{number:02}")
-}
-
-/// A network namespace with a bridge and a tap for each machine. The root's HTTP directory lies where it does on a server.
-struct Network<'r> {
-    root: &'r TestRoot,
-    holder: Running,
-}
-
-impl<'r> Network<'r> {
-    fn new(root: &'r TestRoot) -> Self {
-        let script = format!(
-            "set -e\nmount --make-rprivate /\nmount --bind {html} /var/www/html\nip link set lo up\nip link add br0 type bridge forward_delay 0\n\
-             ip addr add {SERVER}/24 dev br0\nip link set br0 up\n\
-             for n in 1 2 3; do ip tuntap add tap$n mode tap; ip link set tap$n master br0; ip link set tap$n up; done\n\
-             touch up\nexec sleep 7200\n",
-            html = root.path().join("var/www/html"),
-        );
-        put(&root.beside().join("network.sh"), script.as_bytes(), 0o644);
-        let words = ["--net", "--mount", "bash", "network.sh"];
-        let program = root.tool("unshare", &words).dir(&root.beside()).limit(BOOT * 3);
-        let is_up = || root.beside().join("up").exists().then_some(());
-        Self { root, holder: program.start().wait_until(is_up).0 }
-    }
-
-    /// A program in the network.
-    fn within(&self, program: Program) -> Program {
-        let pid = self.holder.pid().to_string();
-        program.behind("/usr/bin/nsenter", &["--target", &pid, "--net", "--mount", "--"]).limit(BOOT * 3)
-    }
-
-    fn dnsmasq(&self) -> Running {
-        let words = ["serve", "config", "dnsmasq", "--hosts"];
-        let printed = self.within(self.root.disklessset(&words)).run().expect_done().stdout;
-        assert!(printed.contains(&format!("dhcp-host={},10.77.0.11,c001\n", mac(1))), "{printed}");
-        let file = self.root.beside().join("dnsmasq.conf");
-        put(&file, printed.as_bytes(), 0o644);
-        let words = ["--no-daemon", "--leasefile-ro", &format!("--conf-file={file}")];
-        self.within(self.root.tool("dnsmasq", &words)).start()
-    }
-
-    fn machine(&self, number: usize) -> Running {
-        let console = self.root.beside().join(format!("console-{number}"));
-        let words = [
-            "-accel",
-            "tcg,thread=multi,tb-size=256",
-            "-m",
-            "1024",
-            "-no-user-config",
-            "-nodefaults",
-            "-no-reboot",
-            "-nographic",
-            "-serial",
-            &format!("file:{console}"),
-            "-netdev",
-            &format!("tap,id=n0,ifname=tap{number},script=no,downscript=no"),
-            "-device",
-            &format!("virtio-net-pci,netdev=n0,bootindex=0,mac={}", mac(number)),
-            "-device",
-            "virtio-rng-pci",
-        ]
-        .map(str::to_owned);
-        self.within(self.root.tool("qemu-system-x86_64", &words)).start()
-    }
-
-    fn console(&self, number: usize) -> String {
-        let text = std::fs::read(self.root.beside().join(format!("console-{number}"))).unwrap_or_default();
-        String::from_utf8_lossy(&text[text.len().saturating_sub(3000)..]).into_owned()
-    }
-}
 
 /// The status of all nodes, once `wanted` holds for it.
 fn status(root: &TestRoot, network: &Network<'_>, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
@@ -152,16 +78,9 @@ fn nodes_of_two_pools_come_up_with_their_images_and_are_followed_until_they_need
     }
 
     let network = Network::new(&root);
-    let dnsmasq = network.dnsmasq();
-    let listen = format!("{SERVER}:80");
-    let server = network.within(root.disklessset(&["serve", "--listen", &listen])).start();
-    let asks = format!("exec 3<>/dev/tcp/{SERVER}/80");
-    let answers = || network.within(root.tool("bash", &["-c", &asks])).run();
-    let begun = Instant::now();
-    while !answers().status.success() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "the boot server does not answer");
-    }
-    let mut machines = [1, 2, 3].map(|number| Some(network.machine(number)));
+    let dnsmasq = network.dnsmasq(&format!("dhcp-host={},10.77.0.11,c001\n", mac(1)));
+    let server = network.boot_server();
+    let mut machines = [1, 2, 3].map(|number| Some(network.machine(number, &["-no-reboot"])));
     let up = |nodes: &[Value]| nodes.iter().all(|node| node["stage"] == "running");
     let nodes = status(&root, &network, up);
     for (node, pool, image) in NODES {
@@ -192,7 +111,7 @@ fn nodes_of_two_pools_come_up_with_their_images_and_are_followed_until_they_need
     for machine in &mut machines {
         let _ = machine.take().map(Running::kill_group);
     }
-    let again = network.machine(1);
+    let again = network.machine(1, &["-no-reboot"]);
     let nodes = status(&root, &network, |nodes| {
         let node = of(nodes, "c001");
         node["stage"] == "running" && node["version"] == "web@2"

@@ -71,6 +71,12 @@ impl Site {
         self.ask(&self.address, from, &request).0
     }
 
+    /// Asks as a proxy does that says for whom.
+    fn get_for(&self, from: Ipv4Addr, path: &str, forwarded: &str) -> u16 {
+        let head = format!("Host: x\r\n{forwarded}\r\nConnection: close");
+        self.ask(&self.address, from, &format!("GET {BASE}/{path} HTTP/1.1\r\n{head}\r\n\r\n")).0
+    }
+
     fn report(&self, from: Ipv4Addr, path: &str, body: &str) -> u16 {
         let length = body.len();
         let request = format!(
@@ -282,5 +288,31 @@ fn node_status_knows_what_a_tag_means_for_pools_and_for_nodes_without_a_card() {
         .map(|node| (node["node"].as_str().unwrap(), node["assigned"].as_str().unwrap_or_default()))
         .collect();
     assert_eq!(assigned, [("c001", "web@2"), ("c005", "web@1"), ("c006", "web@1")]);
+    let _ = site.stopped();
+}
+
+#[test]
+fn node_status_believes_a_trusted_proxy_about_the_node_it_asks_for_and_nobody_else() {
+    let proxy = Ipv4Addr::new(127, 0, 0, 50);
+    let site = Site::new().stopped();
+    let file = site.root.path().join("etc/disklessset/diskless_parameters.yml");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, "trusted_proxies: [127.0.0.50]\n").unwrap();
+    let site = site.served();
+    // A machine that is no proxy says that it is another one.
+    assert_eq!(site.get_for(STRANGER, BOOT_FILE, "X-Forwarded-For: 127.0.0.21"), 200);
+    let node = site.node(|node| node["address"] == "127.0.0.99");
+    assert_eq!(node["address"], "127.0.0.99", "{node}");
+    // What a node says itself stands before what the proxy adds.
+    assert_eq!(site.get_for(proxy, BOOT_FILE, "X-Forwarded-For: 127.0.0.99, 127.0.0.21"), 200);
+    let node = site.node(|node| node["address"] == "127.0.0.21");
+    assert_eq!(node["address"], "127.0.0.21", "{node}");
+    let hostile = "X-Forwarded-For: 127.0.0.99\r\nX-Forwarded-For: <script>, unknown";
+    assert_eq!(site.get_for(proxy, BOOT_FILE, hostile), 200);
+    let node = site.node(|node| node["address"] == "127.0.0.50");
+    assert_eq!(node["address"], "127.0.0.50", "{node}");
+    assert_eq!(site.get_for(proxy, BOOT_FILE, "X-Forwarded-For: 127.0.0.21"), 200);
+    assert_eq!(site.report(proxy, &format!("{BASE}/report"), "node=c001"), 403, "it is the proxy's own word");
+    assert_eq!(site.report(FIRST, &format!("{BASE}/report"), "node=c001"), 200);
     let _ = site.stopped();
 }

@@ -125,3 +125,30 @@ fn initramfs_of_nodes(small: &Small, name: &str) -> Vec<u8> {
     std::fs::read(small.root.oci_dir().join("blobs/sha256").join(address.rsplit('/').next().unwrap()))
         .unwrap()
 }
+
+#[test]
+fn a_release_of_a_version_whose_kernel_line_is_too_long_for_a_pool_is_refused() {
+    disklessset_tests::need!(need::root());
+    let small = Small::new();
+    let longer = "6.1.0-small-with-a-longer-name";
+    register_kernel(&small.root, longer);
+    let _ = small.create("web", &[]).run().expect_done();
+    let _ = small.run(&["kernel", "set", "web", longer]).expect_done();
+    let _ = small.run(&["rollback", "web", "1"]).expect_done();
+    let _ = small.run(&["pool", "set", "compute", "--image", "web", "--nodes", "c1"]).expect_done();
+    let words = |length: usize| format!("x={}", "y".repeat(length - 2));
+    let _ = small.run(&["node", "set", "c1", "--kernel-parameters", &words(1000)]).expect_done();
+    // As many as there is room for with this kernel.
+    let told = small.run(&["pool", "set", "compute", "--kernel-parameters", &words(1000)]).expect_code(5);
+    let bytes = told.stderr.split_once("would have ").unwrap().1.split(' ').next().unwrap();
+    let fitting = words(1000 + 2048 - bytes.parse::<usize>().unwrap());
+    let _ = small.run(&["pool", "set", "compute", "--kernel-parameters", &fitting]).expect_done();
+    for words in [&["release", "web@2"][..], &["rollback", "web", "2"], &["--dry-run", "release", "web"]] {
+        let told = small.run(words).expect_code(5).expect_said("at most 2048 are allowed");
+        assert!(told.stderr.contains("pool compute"), "{told}");
+        assert_eq!(number(&small, "web"), 1);
+    }
+    let _ = small.run(&["pool", "set", "compute", "--kernel-parameters", "quiet"]).expect_done();
+    let _ = small.run(&["release", "web@2"]).expect_done();
+    assert_eq!(number(&small, "web"), 2);
+}

@@ -90,9 +90,13 @@ fn in_packages(packages: &[Utf8PathBuf]) -> Result<Vec<(Loader, Utf8PathBuf)>, C
 /// What is to be written; nothing where the same is there, as a file of its own.
 fn content_to_write(from: &Utf8Path, to: &Utf8Path) -> Result<Option<Vec<u8>>, FileError> {
     let content = read_bounded(from, MOST_BYTES)?;
-    let is_file = to.symlink_metadata().is_ok_and(|facts| facts.is_file());
-    let same = is_file && read_bounded(to, MOST_BYTES).is_ok_and(|there| there == content);
-    Ok((!same).then_some(content))
+    Ok((!is_there(&content, to)).then_some(content))
+}
+
+/// Whether a file of its own has this content.
+pub(crate) fn is_there(content: &[u8], file: &Utf8Path) -> bool {
+    let is_file = file.symlink_metadata().is_ok_and(|facts| facts.is_file());
+    is_file && read_bounded(file, MOST_BYTES).is_ok_and(|there| there == content)
 }
 
 #[cfg(test)]

@@ -13,10 +13,10 @@ pub(crate) fn configuration(place: &Place, loaders: &Loaders, nodes: Option<&[Re
     addresses(&mut text, place, nodes);
     let _ = write!(
         text,
-        "\n# Loaders for firmware.\nenable-tftp\ntftp-root={}\n\n# iPXE asks a second time, and gets the boot file.\n\
+        "\n# Loaders for firmware.\nenable-tftp\ntftp-root={}\n\n# iPXE asks a second time, and gets its script.\n\
          dhcp-userclass=set:ipxe,iPXE\ndhcp-boot=tag:ipxe,{}\n",
         place.directories().loaders,
-        place.entry()
+        place.first_for_ipxe(loaders)
     );
     firmware(&mut text, place, loaders);
     proxy(&mut text, place, loaders);
@@ -101,12 +101,15 @@ mod tests {
             "dhcp-boot=tag:arch9,tag:!ipxe,snponly.efi",
             "dhcp-option-force=tag:arch16,tag:!ipxe,60,HTTPClient",
             "dhcp-boot=tag:arch16,tag:!ipxe,http://10.0.0.1/preboot_execution_environment/diskless/loaders/snponly.efi",
-            "dhcp-boot=tag:ipxe,http://10.0.0.1/preboot_execution_environment/diskless/boot/entry.ipxe",
+            "dhcp-boot=tag:ipxe,tftp://10.0.0.1/wait.ipxe",
         ] {
             assert!(text.lines().any(|known| known == line), "{line} in:\n{text}");
         }
         let none = configuration(&example(), &Loaders::default(), None);
         assert!(!none.contains("dhcp-match") && !none.contains("pxe-service="), "{none}");
+        let entry =
+            "\ndhcp-boot=tag:ipxe,http://10.0.0.1/preboot_execution_environment/diskless/boot/entry.ipxe\n";
+        assert!(none.contains(entry), "without the script that waits: {none}");
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn classes(place: &Place, loaders: &Loaders) -> Vec<Value> {
     let mut classes = vec![json!({
         "name": "ipxe",
         "test": "substring(option[77].hex,0,4) == 'iPXE'",
-        "boot-file-name": place.entry(),
+        "boot-file-name": place.first_for_ipxe(loaders),
         "next-server": place.address().to_string(),
     })];
     for (architecture, file) in loaders.by_architecture() {

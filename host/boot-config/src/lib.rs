@@ -14,12 +14,14 @@ mod nginx_cache;
 mod own_address;
 mod place;
 mod reservation;
+mod waiting;
 
 pub use copy::{Copied, CopyError, copy, lacking, packages};
 pub use loader::{Architecture, Loader, Loaders};
 pub use own_address::own_address;
 pub use place::{Directories, Place, PlaceError};
 pub use reservation::Reservation;
+pub use waiting::WaitingScript;
 
 /// A server that a configuration is printed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

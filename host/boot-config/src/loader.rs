@@ -1,5 +1,6 @@
 //! Boot loaders, and which firmware takes which.
 
+use crate::waiting;
 use camino::Utf8Path;
 
 /// What firmware says that it is, as option 93 of DHCP has it.
@@ -36,25 +37,34 @@ impl Loader {
     ];
 }
 
-/// The loaders that a boot server has.
+/// The loaders that a boot server has, and whether iPXE is to wait for the web server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Loaders(Vec<Loader>);
+pub struct Loaders {
+    files: Vec<Loader>,
+    wait: bool,
+}
 
 impl Loaders {
     /// Those in a directory. One that is not there has none.
     pub fn in_directory(directory: &Utf8Path) -> Self {
-        Self(Loader::ALL.into_iter().filter(|loader| directory.join(loader.file).is_file()).collect())
+        let files = Loader::ALL.into_iter().filter(|loader| directory.join(loader.file).is_file()).collect();
+        Self { files, wait: waiting::is_in(directory) }
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.files.is_empty()
+    }
+
+    /// Whether the script that waits is beside them.
+    pub fn wait(&self) -> bool {
+        self.wait
     }
 
     /// The file for each architecture that one is there for, by its number.
     pub fn by_architecture(&self) -> Vec<(Architecture, &'static str)> {
         let mut found: Vec<(Architecture, &'static str)> = Vec::new();
-        for loader in &self.0 {
+        for loader in &self.files {
             for architecture in loader.architectures {
                 if !found.iter().any(|(known, _)| known == architecture) {
                     found.push((*architecture, loader.file));
@@ -71,7 +81,7 @@ impl Loaders {
 impl Loaders {
     /// All that are known.
     pub(crate) fn all() -> Self {
-        Self(Loader::ALL.to_vec())
+        Self { files: Loader::ALL.to_vec(), wait: true }
     }
 }
 

@@ -31,6 +31,7 @@ server {{
         proxy_cache_lock_timeout 60s;
         # Each boot server has ETags of its own.
         proxy_hide_header ETag;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
         proxy_pass http://boot_servers;
     }}
 
@@ -39,6 +40,7 @@ server {{
         proxy_cache_key $uri;
         proxy_cache_valid 200 3650d;
         proxy_cache_bypass always;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
         proxy_pass http://boot_servers;
         error_page 502 504 = @last;
     }}
@@ -47,6 +49,7 @@ server {{
     location @last {{
         proxy_cache_key $uri;
         proxy_cache_valid 200 3650d;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
         proxy_pass http://boot_servers;
     }}
 }}

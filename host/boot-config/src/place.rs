@@ -1,5 +1,6 @@
 //! Where a boot server has what nodes fetch.
 
+use crate::{loader::Loaders, waiting};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::net::Ipv4Addr;
 
@@ -100,8 +101,13 @@ impl Place {
         format!("{}{}/{file}", self.url, self.path(directory))
     }
 
-    /// The first file that iPXE fetches.
-    pub(crate) fn entry(&self) -> String {
+    /// The first file that iPXE fetches: the script that waits where it is there.
+    pub(crate) fn first_for_ipxe(&self, loaders: &Loaders) -> String {
+        if loaders.wait() { waiting::address(self.address) } else { self.entry() }
+    }
+
+    /// Where every node begins.
+    fn entry(&self) -> String {
         self.url_of(&self.directories.boot, "entry.ipxe")
     }
 

@@ -19,14 +19,14 @@ pub(super) const BOOT_FILE_ENDED: &str = "disklessset: the boot file ended witho
 /// of kernel lines (product of a site's iPXE menu) and to hand over to the image.
 ///
 /// It only adds what makes a failure visible and quick: the console on the serial line, no
-/// shell that waits for someone, and systemd telling what it does. It tells the kernel's log too:
+/// shell that waits for someone, no machine that starts over, and systemd telling what it does. It tells the kernel's log too:
 /// a login prompt that starts hangs up the console, and what systemd writes to it just then is lost
 /// (seen with "Reached target multi-user.target"); the kernel's own lines always arrive.
 pub(super) fn entry_script(boot_path: &str) -> String {
     format!(
         "#!ipxe\n\
          set eq-console console=ttyS0,115200\n\
-         set eq-kernel-parameters rd.shell=0 systemd.show_status=1 systemd.log_target=kmsg printk.devkmsg=on\n\
+         set eq-kernel-parameters rd.shell=0 rd.emergency=halt systemd.show_status=1 systemd.log_target=kmsg printk.devkmsg=on\n\
          set diskless-once 1\n\
          chain http://${{next-server}}/{boot_path} || goto failed\n\
          echo {BOOT_FILE_ENDED}\n\

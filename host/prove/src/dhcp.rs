@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::boot_file::LOADER_PATH;
 use super::child::{LastWords, dies_with_this_thread};
-use super::node::NodeName;
 use super::report::ProveError;
 use super::subnet::{Subnet, dotted};
 use camino::Utf8Path;
+use disklessset_plugin_api::node_set::NodeName;
 
 /// It answers after some hundredths of a second; a busy machine takes longer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -120,7 +120,7 @@ mod tests {
         let Some(dnsmasq) = needs::found(&needs::DNSMASQ) else {
             return eprintln!("SKIPPED dnsmasq_takes_the_arguments: dnsmasq is not installed");
         };
-        let node = NodeName::parse("login-1.site").unwrap();
+        let node = "login-1.site".parse::<NodeName>().unwrap();
         let machines: Vec<_> =
             (0..Subnet::MOST).map(|machine| (&node, Subnet::of(machine).unwrap())).collect();
         #[allow(clippy::disallowed_methods, reason = "this room owns the server's process")]
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_server_that_does_not_start_says_why() {
-        let node = NodeName::made_up();
+        let node = crate::node::made_up().unwrap();
         let subnet = Subnet::of(0).unwrap();
         // It knows none of the options.
         let error = DhcpServer::start("/bin/sleep".into(), &[(&node, subnet)]).unwrap_err().to_string();

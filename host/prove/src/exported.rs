@@ -3,8 +3,9 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::nfs_root::NfsRoot;
-use super::node::NodeName;
+use super::node::made_up;
 use super::report::ProveError;
+use disklessset_plugin_api::node_set::NodeName;
 
 /// What the machines do to a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub(super) fn exported(
         return Err(ProveError::NodesNotNamed);
     }
     let real = |published: &Utf8Path| system_root.join(published.strip_prefix("/").unwrap_or(published));
-    let nobody = NodeName::made_up();
+    let nobody = made_up()?;
     let mut exported = Vec::new();
     for node in nodes {
         let path = root.of(node);
@@ -83,7 +84,7 @@ mod tests {
     }
 
     fn node(name: &str) -> NodeName {
-        NodeName::parse(name).unwrap()
+        name.parse().unwrap()
     }
 
     fn site(directories: &[&str]) -> (tempfile::TempDir, Utf8PathBuf) {

@@ -53,9 +53,9 @@ use std::io::Write;
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use cause::{Cause, FlatOverlay, NeededFile};
+pub use disklessset_plugin_api::node_set::NodeName;
 pub use firmware::{Firmware, UnknownFirmware};
 pub use memory::NeededMemory;
-pub use node::{BadNodeName, NodeName};
 pub use report::{
     FailedMachine, Failure, Proof, ProveError, ProveEvent, ProvenMachine, Stage, Timeline, UsedAccelerator,
 };
@@ -269,12 +269,13 @@ fn served(
 }
 
 fn candidates(request: &ProveRequest) -> Result<Vec<Candidate>, ProveError> {
-    let made_up = [NodeName::made_up()];
+    let made_up = [node::made_up()?];
     let nodes = if request.nodes.is_empty() { &made_up[..] } else { &request.nodes };
     if nodes.len() > Subnet::MOST {
         return Err(ProveError::TooManyNodes { most: Subnet::MOST });
     }
     let open = |node: &NodeName| {
+        node::must_be_host_name(node)?;
         let log_path = request.log_of(node);
         Ok(Candidate { node: node.clone(), log: open_log(&log_path)?, log_path })
     };

@@ -11,11 +11,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use nix::sys::signal::Signal;
 
 use super::child::{LastWords, dies_with_this_thread};
-use super::node::NodeName;
 use super::report::UsedAccelerator;
 use super::request::Mebibytes;
 use super::subnet::{Subnet, dotted};
 use super::tools::{FirmwareTools, UefiTools};
+use disklessset_plugin_api::node_set::NodeName;
 
 /// The machine to start.
 #[derive(Debug, Clone)]

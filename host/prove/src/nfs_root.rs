@@ -2,7 +2,7 @@
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
-use super::node::NodeName;
+use disklessset_plugin_api::node_set::NodeName;
 
 /// What iPXE puts the node's name in for.
 const HOSTNAME: &str = "${hostname}";
@@ -100,7 +100,7 @@ mod tests {
             format!("nfs:{path},rw"),
         ] {
             let found = parsed(&root);
-            assert_eq!(found.of(&NodeName::made_up()), path, "{root}");
+            assert_eq!(found.of(&crate::node::made_up().unwrap()), path, "{root}");
             assert!(!found.names_node() && found.golden().is_none());
         }
         assert_eq!(NfsRoot::parse("live:http://${next-server}/a/squashfs.img"), Ok(None));
@@ -110,7 +110,7 @@ mod tests {
     fn a_golden_root_has_a_tree_a_node_and_one_they_come_from() {
         let found = parsed("nfs:${next-server}:/d/golden/g/nodes/${hostname},vers=4.2,rw");
         assert!(found.names_node());
-        assert_eq!(found.of(&NodeName::parse("c001").unwrap()), "/d/golden/g/nodes/c001");
+        assert_eq!(found.of(&"c001".parse().unwrap()), "/d/golden/g/nodes/c001");
         assert_eq!(found.golden().unwrap(), "/d/golden/g/image");
         assert_eq!(parsed("nfs:/d/${hostname}/root").golden(), None);
         assert_eq!(parsed("nfs:/d/${hostname}/nodes/${hostname}").golden(), None);

@@ -8,7 +8,6 @@ use std::time::Duration;
 use super::boot_file::BootFile;
 use super::cause::{Cause, FlatOverlay, NeededFile};
 use super::evidence::End;
-use super::node::NodeName;
 use super::report::{ProveEvent, Stage};
 use super::request::Mebibytes;
 use super::watch::{Verdict, Watch};
@@ -36,6 +35,7 @@ fn nfs_boot_text() -> String {
 fn asked(path: &str, agent: &str, status: u16) -> RequestReport {
     RequestReport {
         peer: ([127, 0, 0, 1], 1).into(),
+        via: None,
         method: "GET".into(),
         path: path.into(),
         file: path.into(),
@@ -69,7 +69,7 @@ fn replay(console: &[u8], parameters: &str, requests: Vec<RequestReport>) -> (Wa
 }
 
 fn replay_of(console: &[u8], boot_text: &str, requests: Vec<RequestReport>) -> (Watch, Vec<ProveEvent>) {
-    let mut watch = Watch::new(BootFile::parse(BOOT, boot_text), NodeName::made_up());
+    let mut watch = Watch::new(BootFile::parse(BOOT, boot_text), crate::node::made_up().unwrap());
     let mut events = Vec::new();
     let mut at = Duration::ZERO;
     let (early, late): (Vec<_>, Vec<_>) =
@@ -255,7 +255,7 @@ fn a_kernel_without_usable_initramfs_tells_why() {
 #[test]
 fn a_machine_that_dies_and_one_that_is_silent_are_told_apart() {
     let text = boot_text("").replace(" ${eq-console}", "");
-    let mut watch = Watch::new(BootFile::parse(BOOT, &text), NodeName::made_up());
+    let mut watch = Watch::new(BootFile::parse(BOOT, &text), crate::node::made_up().unwrap());
     for request in served(Some(initramfs(ROOT, 200))) {
         watch.request(Duration::ZERO, &request);
     }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
 use super::firmware::Firmware;
-use super::node::NodeName;
 use super::request::Mebibytes;
+use disklessset_plugin_api::node_set::{NodeName, NodeSetError};
 
 /// A point a booting node passes, in this order: a root is fetched or mounted, the others are for all.
 ///
@@ -239,6 +239,19 @@ pub enum ProveError {
         tool: &'static str,
         /// The package that has it.
         package: &'static str,
+    },
+    /// A name of a node that is none.
+    #[error(transparent)]
+    NodeName(#[from] NodeSetError),
+    /// A host name that Linux would cut.
+    #[error(
+        "node {node} cannot be proven: its name has more than {most} characters, the longest host name there is"
+    )]
+    LongNodeName {
+        /// The node.
+        node: NodeName,
+        /// The most characters.
+        most: usize,
     },
     /// The kernel lets no program carry a network.
     #[error("cannot start a virtual machine: {device} is missing (the kernel module tun makes it)")]

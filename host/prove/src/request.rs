@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use super::{boot_file::OTHER_BOOT_FILE, firmware::Firmware, node::NodeName};
+use super::{boot_file::OTHER_BOOT_FILE, firmware::Firmware};
+use disklessset_plugin_api::node_set::NodeName;
 
 /// What to boot and how.
 #[derive(Debug, Clone)]

@@ -14,10 +14,10 @@ use super::exported::Exported;
 use super::machine::{Boot, Machine, MachineEnd, MachineSpec};
 use super::network;
 use super::nfs_server::{Ganesha, NfsServer, ServerEnd};
-use super::node::NodeName;
 use super::report::ProveError;
 use super::subnet::Subnet;
 use super::tools::FirmwareTools;
+use disklessset_plugin_api::node_set::NodeName;
 use disklessset_serve::{Observer, RequestReport, ServedTree, serve};
 
 /// What is served in the network.

@@ -6,8 +6,8 @@ use std::process::ChildStdin;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::node::NodeName;
 use super::site::SiteEvent;
+use disklessset_plugin_api::node_set::NodeName;
 
 /// Somebody who may stay as long as they like. When they go, the machine goes.
 pub type Visitor<'a> = dyn FnMut(&mut VisitedConsole<'_>) -> io::Result<()> + 'a;
@@ -102,7 +102,7 @@ mod tests {
         let mut input = deaf.stdin.take().unwrap();
         rustix::io::ioctl_fionbio(&input, true).unwrap();
         let (tell, told) = channel();
-        let (node, mut log) = (NodeName::made_up(), tempfile::tempfile().unwrap());
+        let (node, mut log) = (crate::node::made_up().unwrap(), tempfile::tempfile().unwrap());
         let mut console = VisitedConsole {
             node: &node,
             login_line: "prove login:",

@@ -8,8 +8,8 @@ use camino::Utf8Path;
 use super::boot_file::{BOOT_FILE_ENDED, BOOT_FILE_FAILED, BootFile, ENTRY_PATH, LOADER_PATH};
 use super::console::Console;
 use super::evidence::Evidence;
-use super::node::NodeName;
 use super::report::{ProveEvent, Stage, Timeline};
+use disklessset_plugin_api::node_set::NodeName;
 use disklessset_serve::{RequestReport, Transfer};
 
 /// How many lines of the console go into a failure's report.
@@ -359,6 +359,7 @@ mod tests {
     fn uefi_fetches_ipxe_before_ipxe_fetches_anything() {
         let get = |path: &str, agent: &str| RequestReport {
             peer: ([10, 0, 2, 15], 1).into(),
+            via: None,
             method: "GET".to_owned(),
             path: path.to_owned(),
             file: path.to_owned(),
@@ -370,7 +371,7 @@ mod tests {
             took: Duration::ZERO,
             problem: None,
         };
-        let mut watch = Watch::new(BootFile::parse("boot.ipxe", "#!ipxe\n"), NodeName::made_up());
+        let mut watch = Watch::new(BootFile::parse("boot.ipxe", "#!ipxe\n"), crate::node::made_up().unwrap());
         let asked = [(LOADER_PATH, "UefiHttpBoot/1.0"), (ENTRY_PATH, "iPXE/1.0"), ("boot.ipxe", "iPXE/1.0")];
         for (second, (path, agent)) in (1..).zip(asked) {
             watch.request(Duration::from_secs(second), &get(path, agent));

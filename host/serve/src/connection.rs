@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::answer::{Answer, Piece, answer, page};
 use crate::desk::Desk;
 use crate::limits::Limits;
+use crate::proxies::TrustedProxies;
 use crate::report::{Observer, RequestReport, Transfer, Underway};
 use crate::request::{self, MOST_BYTES, Method, Refusal, Request, end_of_head};
 use crate::send;
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) content: Content,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) limits: Limits,
+    pub(crate) proxies: TrustedProxies,
 }
 
 /// What is there to be asked for.
@@ -107,14 +109,20 @@ impl Client {
                 _ => return Ok(Some(answer(tree, request))),
             },
         };
-        let path = request.target.path().as_str();
+        let (path, client) = (request.target.path().as_str(), self.client(Some(request)));
         if !desk.takes(path) {
             return Ok(Some(Answer::no_such_method()));
         }
         Ok(match timeout(shared.limits.head, self.hear_body(request.body)).await {
             Err(_) => Some(Answer::too_slow()),
-            Ok(body) => body?.map(|body| Answer::said(desk.take(self.peer, path, &body))),
+            Ok(body) => body?.map(|body| Answer::said(desk.take(client, path, &body))),
         })
+    }
+
+    /// Who asks: the peer, or whom a proxy asks for.
+    fn client(&self, request: Option<&Request>) -> SocketAddr {
+        let forwarded = request.and_then(|request| request.forwarded.as_deref());
+        self.shared.proxies.client(self.peer, forwarded)
     }
 
     /// The body of a request; nothing where the client went away before its end.
@@ -172,7 +180,7 @@ impl Client {
     async fn say(&mut self, request: Option<&Request>, answer: Answer, keep_alive: bool) -> io::Result<()> {
         let with_body = request.is_none_or(|request| request.method != Method::Head);
         let announced = if with_body { answer.length() } else { 0 };
-        let report = report(self.peer, request, &answer);
+        let report = report(self.client(request), self.peer, request, &answer);
         let mut underway = Underway::new(Arc::clone(&self.shared.observer), report, announced);
         let stall = self.shared.limits.stall;
         send::memory(&self.stream, &answer.head(keep_alive), announced > 0, stall, |_| {}).await?;
@@ -211,10 +219,11 @@ impl Client {
     }
 }
 
-fn report(peer: SocketAddr, request: Option<&Request>, answer: &Answer) -> RequestReport {
+fn report(client: SocketAddr, peer: SocketAddr, request: Option<&Request>, answer: &Answer) -> RequestReport {
     let target = request.map(|request| &request.target);
     RequestReport {
-        peer,
+        peer: client,
+        via: (client.ip() != peer.ip()).then_some(peer.ip()),
         method: request.map(|request| request.method.as_str().to_owned()).unwrap_or_default(),
         path: target.map(|target| target.asked().to_owned()).unwrap_or_default(),
         file: target.map(|target| target.path().to_string()).unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! What became of each request, for whoever wants to know.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,10 @@ pub trait Observer: Send + Sync + 'static {
 /// One request and what became of it.
 #[derive(Debug, Clone)]
 pub struct RequestReport {
-    /// Who asked.
+    /// Who asked; behind a trusted proxy, whom it asked for.
     pub peer: SocketAddr,
+    /// The proxy that asked for another.
+    pub via: Option<IpAddr>,
     /// `GET`, `HEAD`, …; empty when the request could not be understood.
     pub method: String,
     /// The path as asked for, without leading slashes and query.

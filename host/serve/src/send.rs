@@ -5,13 +5,13 @@ use std::io;
 use std::ops::Range;
 use std::time::Duration;
 
-use rustix::net::SendFlags;
+use rustix::net::{SendFlags, sockopt};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// The most of a file that one call sends: another connection wants its turn.
-const PIECE: u64 = 1 << 20;
+/// The most of a file that one call sends: a socket holds no more by itself, and another connection wants its turn.
+const PIECE: u64 = 4 << 20;
 
 /// Sends all of `bytes`, telling how many went out each time. With `more`, the last packet waits for what follows.
 pub(crate) async fn memory(
@@ -32,8 +32,25 @@ pub(crate) async fn memory(
     Ok(())
 }
 
-/// Sends a range of a file from the page cache, without the bytes passing through this process.
+/// Sends a range of a file from the page cache, without the bytes passing through this process. What needs several calls leaves in whole
+/// packets: each packet that is not filled would wake the reader for less, which costs a fifth of the time of a single reader.
 pub(crate) async fn file(
+    stream: &TcpStream,
+    file: &File,
+    range: Range<u64>,
+    stall: Duration,
+    sent: impl FnMut(u64),
+) -> io::Result<()> {
+    if range.end - range.start <= PIECE {
+        return pieces(stream, file, range, stall, sent).await;
+    }
+    sockopt::set_tcp_cork(stream, true)?;
+    let outcome = pieces(stream, file, range, stall, sent).await;
+    sockopt::set_tcp_cork(stream, false)?;
+    outcome
+}
+
+async fn pieces(
     stream: &TcpStream,
     file: &File,
     range: Range<u64>,

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use crate::connection::{Content, Shared, talk, told_to_stop};
 use crate::desk::Desk;
 use crate::limits::Limits;
+use crate::proxies::TrustedProxies;
 use crate::report::Observer;
 use crate::tree::ServedTree;
 
@@ -21,7 +22,7 @@ const REST: Duration = Duration::from_millis(50);
 
 /// What serves a tree to whoever connects.
 pub struct Server {
-    shared: Arc<Shared>,
+    shared: Shared,
     room: Arc<Semaphore>,
 }
 
@@ -51,7 +52,15 @@ impl Server {
 
     fn of(content: Content, observer: Arc<dyn Observer>, limits: Limits) -> Self {
         let room = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
-        Self { shared: Arc::new(Shared { content, observer, limits }), room }
+        let proxies = TrustedProxies::default();
+        Self { shared: Shared { content, observer, limits, proxies }, room }
+    }
+
+    /// Believes these proxies about whom they ask for.
+    #[must_use]
+    pub fn trusting(mut self, proxies: TrustedProxies) -> Self {
+        self.shared.proxies = proxies;
+        self
     }
 
     /// Serves on `listeners` until `stop` resolves; answers that are under way then have the grace of the limits.
@@ -66,11 +75,12 @@ impl Server {
         stop: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let (tell, stopped) = watch::channel(false);
+        let shared = Arc::new(self.shared);
         let mut accepting = JoinSet::new();
         for listener in listeners {
             listener.set_nonblocking(true)?;
             let listener = TcpListener::from_std(listener)?;
-            let (shared, room) = (Arc::clone(&self.shared), Arc::clone(&self.room));
+            let (shared, room) = (Arc::clone(&shared), Arc::clone(&self.room));
             accepting.spawn(accept(listener, shared, room, stopped.clone()));
         }
         tokio::pin!(stop);

@@ -9,6 +9,7 @@ use tokio::net::unix::pipe;
 
 use crate::desk::Desk;
 use crate::limits::Limits;
+use crate::proxies::TrustedProxies;
 use crate::report::{Observer, RequestReport};
 use crate::server::Server;
 use crate::sockets::Sockets;
@@ -16,7 +17,7 @@ use crate::tftp;
 use crate::tree::ServedTree;
 
 /// Serves `tree` on `sockets` until `stop`, a pipe, is readable. systemd is told when it begins and ends, if it wants to know. `desk` takes
-/// what nodes report, and has the pages.
+/// what nodes report, and has the pages; `proxies` are believed about whom they ask for.
 ///
 /// # Errors
 /// When there can be no threads, or a socket fails for good.
@@ -25,6 +26,7 @@ pub fn run(
     tree: ServedTree,
     observer: Arc<dyn Observer>,
     desk: Arc<dyn Desk>,
+    proxies: TrustedProxies,
     stop: BorrowedFd<'_>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_io().enable_time().build()?;
@@ -42,7 +44,7 @@ pub fn run(
         let pages = Server::of_pages(Arc::clone(&desk), Arc::new(Nobody), Limits::default());
         // They end with the runtime.
         tokio::spawn(pages.run(sockets.status, std::future::pending()));
-        let server = Server::with_desk(tree, desk, observer, Limits::of_this_process());
+        let server = Server::with_desk(tree, desk, observer, Limits::of_this_process()).trusting(proxies);
         tell_systemd(&[NotifyState::Ready]);
         server.run(sockets.http, stopped).await
     })

@@ -58,7 +58,7 @@ fn judge(answers: &[String]) {
         ("7", "snponly.efi".to_owned()),
         ("9", "snponly.efi".to_owned()),
         ("16", format!("{url}/loaders/snponly.efi")),
-        ("ipxe", format!("{url}/boot/entry.ipxe")),
+        ("ipxe", "tftp://10.0.0.1/wait.ipxe".to_owned()),
     ] {
         let answer = answers.iter().find(|line| line.starts_with(&format!("{who}: "))).unwrap();
         assert!(answer.contains("10.0.0.11") && answer.contains(&file), "{answer} in {answers:#?}");

@@ -16,10 +16,20 @@ fn loaders_are_copied_once_and_a_dry_run_says_so() {
     let package = ["/usr/lib/ipxe/undionly.kpxe", "/usr/share/ipxe/undionly.kpxe"];
     let of_package = package.iter().find_map(|path| std::fs::read(path).ok()).unwrap();
     assert!(std::fs::read(&copied).unwrap() == of_package);
+    let script = html(&root).join(BASE).join("loaders/wait.ipxe");
+    let text = std::fs::read_to_string(&script).unwrap();
+    assert!(text.contains("chain --replace ${diskless-base}/boot/entry.ipxe ||\n"), "{text}");
     let again = root.disklessset(&["serve", "loaders"]).run().expect_done();
     assert!(again.stderr.contains("is there already") && !again.stderr.contains("copied"), "{again}");
     let dry = root.disklessset(&["--dry-run", "serve", "loaders"]).run().expect_done();
     assert_eq!(dry.stdout, "");
+    // It leads where the configuration says.
+    assert!(printed(&root, &["dnsmasq"]).contains("/wait.ipxe\n"));
+    put(&root.path().join("etc/disklessset/diskless_parameters.yml"), "http_base_url: http://10.0.0.9\n");
+    let stale = root.disklessset(&["serve", "config", "dnsmasq"]).run().expect_done();
+    assert!(stale.stderr.contains("for another address: disklessset serve loaders"), "{stale}");
+    let _ = root.disklessset(&["serve", "loaders"]).run().expect_done().expect_said("wrote ");
+    assert!(std::fs::read_to_string(&script).unwrap().contains("http://10.0.0.9/"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ const fn key(name: &'static str, value: &'static str, default: &'static str, hel
 }
 
 /// All keys, in the order of the page.
-pub const KEYS: [Key; 26] = [
+pub const KEYS: [Key; 27] = [
     key(
         "images_directory",
         "directory",
@@ -149,6 +149,12 @@ pub const KEYS: [Key; 26] = [
         "list of repositories",
         "empty: the server is no mirror",
         "Repositories, as HOST/REPOSITORY, that `mirror` brings. Each has the versions of one image",
+    ),
+    key(
+        "trusted_proxies",
+        "list of addresses and networks",
+        "empty: nobody is",
+        "Proxies and caches that `serve` believes about the node they ask for (X-Forwarded-For)",
     ),
     key("modules.NAME", "mapping", "empty", "A section for the module NAME, which reads it as it is"),
 ];

@@ -2,6 +2,7 @@
 
 mod http_base_url;
 mod keys;
+mod proxy_network;
 mod registries;
 
 use crate::{
@@ -12,7 +13,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_oci::names::RegistryReference;
 use disklessset_plugin_api::node_set::NodeName;
 use http_base_url::HttpBaseUrl;
+use ipnet::IpNet;
 pub use keys::KEYS;
+use proxy_network::ProxyNetwork;
 use registries::MirroredRepository;
 pub use registries::Registries;
 use serde::Deserialize;
@@ -92,6 +95,9 @@ pub struct Configuration {
     /// The repositories that `mirror` brings.
     #[serde(default)]
     mirror: Vec<MirroredRepository>,
+    /// Proxies that the boot server believes about whom they ask for.
+    #[serde(default)]
+    trusted_proxies: Vec<ProxyNetwork>,
     /// A section for each module, handed to it as it is.
     #[serde(default)]
     modules: BTreeMap<String, Map<String, Value>>,
@@ -196,6 +202,11 @@ impl Configuration {
     /// The repositories that `mirror` brings where none are named.
     pub fn mirror(&self) -> Vec<RegistryReference> {
         self.mirror.iter().map(|repository| repository.0.clone()).collect()
+    }
+
+    /// The networks of proxies that are believed about whom they ask for.
+    pub fn trusted_proxies(&self) -> impl Iterator<Item = IpNet> {
+        self.trusted_proxies.iter().map(|proxy| proxy.0)
     }
 
     /// The section of a module.

@@ -6,7 +6,7 @@ use super::{
     pending,
 };
 use crate::{Site, integrity::Fault, system::lock::Lock};
-use disklessset_plugin_api::Result;
+use disklessset_plugin_api::{ImageName, Result};
 
 /// The nodes and pools of a site.
 #[derive(Clone, Copy)]
@@ -100,6 +100,15 @@ impl<'s> NodeManager<'s> {
         drop(lock);
         self.note_unnamed(&change);
         Ok(change)
+    }
+
+    /// Refuses to have nodes get a version, by its boot file, with which the kernel line of one that follows the image gets too long.
+    pub(crate) fn check_release(&self, image: &ImageName, boot_file: &str) -> Result<()> {
+        if !self.has_any() {
+            return Ok(());
+        }
+        let faults = boot_files::faults_of_release(self.site, &self.inventory()?, image, boot_file)?;
+        faults.into_values().next().map_or(Ok(()), Err)
     }
 
     /// Keeps pools and nodes from naming anything else until it is dropped, for who takes away what nobody names.

@@ -19,7 +19,7 @@ mod shown;
 
 pub use address::{NodeAddress, NodeAddressError};
 pub use altered::Altered;
-pub use boot_files::{REPORT, node_path, pool_path};
+pub use boot_files::{REPORT, node_path, pool_path, waiting_script};
 pub use boot_words::{BootWordsError, KernelParameters, VariableName, VariableValue};
 pub use edits::{NodeEdit, PoolEdit};
 pub use file::NodeFile;

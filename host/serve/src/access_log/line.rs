@@ -15,6 +15,9 @@ pub(super) fn of(report: &RequestReport, image: Option<String>) -> String {
         // Writing to a text does not fail.
         let _ = write!(line, " {key}={value}");
     };
+    if let Some(proxy) = report.via {
+        add("via", &proxy.to_string());
+    }
     add("method", if report.method.is_empty() { "-" } else { &report.method });
     add("path", &quoted(&format!("/{}", report.path)));
     add("status", &report.status.to_string());
@@ -62,6 +65,9 @@ mod tests {
             "peer=10.0.0.5 method=GET path=\"/images/web/boot.ipxe\" status=200 bytes=10 whole=yes seconds=0.012 \
              image=web@7 agent=\"iPXE/1.0\""
         );
+        let behind = RequestReport { via: Some([10, 0, 0, 250].into()), ..report("x") };
+        let line = of(&behind, None);
+        assert!(line.starts_with("peer=10.0.0.5 via=10.0.0.250 method=GET "), "{line}");
         let cut =
             RequestReport { transfer: Transfer::CutShort, problem: Some("it went".into()), ..report("x") };
         let line = of(&cut, None);

@@ -147,6 +147,7 @@ mod tests {
     pub(super) fn report(file: &str) -> RequestReport {
         RequestReport {
             peer: ([10, 0, 0, 5], 1024).into(),
+            via: None,
             method: "GET".into(),
             path: file.into(),
             file: file.into(),

@@ -46,6 +46,8 @@ pub(crate) struct Request {
     pub(crate) keep_alive: bool,
     pub(crate) agent: String,
     pub(crate) host: String,
+    /// Whom a proxy asks for, by its word (`X-Forwarded-For`).
+    pub(crate) forwarded: Option<String>,
     pub(crate) conditions: Conditions,
 }
 
@@ -125,6 +127,7 @@ pub(crate) fn parse(head: &[u8]) -> Result<Request, Refusal> {
         keep_alive,
         agent: headers.text("user-agent").unwrap_or_default(),
         host: host.unwrap_or_default(),
+        forwarded: headers.text("x-forwarded-for"),
         conditions: conditions(&headers)?,
     })
 }

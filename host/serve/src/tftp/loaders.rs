@@ -104,6 +104,7 @@ fn report(
 ) -> RequestReport {
     RequestReport {
         peer: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
+        via: None,
         method: method.to_owned(),
         file: path.clone(),
         path,

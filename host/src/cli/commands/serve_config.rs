@@ -1,6 +1,6 @@
 //! `serve config`: the configuration of a server of others, for nodes of this one.
 
-use super::text;
+use super::{serve_loaders::waiting, text};
 use crate::{
     boot_config::{self, Directories, Loaders, Place, Reservation, Server},
     cli::request::{Effect, Request, Session},
@@ -74,6 +74,9 @@ impl Request for PrintConfiguration {
                 "there are no loaders in {}: disklessset serve loaders",
                 layout.loaders_dir()
             ));
+        }
+        if self.server.is_for_dhcp() && loaders.wait() && !waiting(&session.site)?.is_written() {
+            session.output.warn("the script that waits is for another address: disklessset serve loaders");
         }
         let inventory = self.hosts.then(|| NodeManager::new(&session.site).inventory()).transpose()?;
         let nodes = inventory.as_ref().map(reservations);

@@ -1,10 +1,12 @@
 //! `serve loaders`: iPXE as files that firmware fetches.
 
 use crate::{
-    boot_config::{self, CopyError},
+    Site,
+    boot_config::{self, CopyError, WaitingScript},
     cli::request::{Effect, Request, Session},
     failure,
     needs::{self, Family},
+    nodes,
 };
 use clap::Command;
 use disklessset_plugin_api::{Error, Result};
@@ -14,7 +16,8 @@ pub(crate) fn command() -> Command {
         .about("Copy iPXE out of the distribution's package to where nodes fetch it")
         .long_about(
             "Copy iPXE out of the distribution's package to where nodes fetch it: undionly.kpxe for BIOS, snponly.efi and ipxe.efi for \
-             UEFI. Nothing is done when they are there. Run it again when the package is updated.",
+             UEFI. Beside them it writes wait.ipxe, by which iPXE waits for the boot server. Nothing is done when they are there. Run it \
+             again when the package is updated, or http_base_url changes.",
         )
 }
 
@@ -34,7 +37,12 @@ impl Request for CopyLoaders {
         let to = session.site.layout().loaders_dir();
         let found = boot_config::lacking(&boot_config::packages(), &to).map_err(explained)?;
         let new = found.into_iter().filter(|loader| loader.new);
-        Ok(new.map(|loader| format!("copy {} to {to}", loader.from)).collect())
+        let mut plan: Vec<_> = new.map(|loader| format!("copy {} to {to}", loader.from)).collect();
+        let script = waiting(&session.site)?;
+        if !script.is_written() {
+            plan.push(format!("write {}", script.path()));
+        }
+        Ok(plan)
     }
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
@@ -47,8 +55,21 @@ impl Request for CopyLoaders {
             };
             session.output.say(&text);
         }
+        let script = waiting(&session.site)?;
+        let text = if script.is_written() {
+            format!("{} is there already", script.path())
+        } else {
+            script.write().map_err(failure::of)?;
+            format!("wrote {}, by which iPXE waits for the boot server", script.path())
+        };
+        session.output.say(&text);
         Ok(())
     }
+}
+
+/// The script that waits for the boot server, as this site wants it.
+pub(super) fn waiting(site: &Site) -> Result<WaitingScript> {
+    Ok(WaitingScript::new(&site.layout().loaders_dir(), nodes::waiting_script(site)?))
 }
 
 fn explained(error: CopyError) -> Error {

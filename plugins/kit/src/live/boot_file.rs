@@ -18,6 +18,10 @@ pub struct Booted<'a> {
     pub layout: Layout,
 }
 
+/// What a node does that cannot mount its root image: dracut takes one that was cut short for a whole one, and would wait for somebody at its
+/// shell. Who wants that shell adds `rd.shell=1 rd.emergency=halt`: the last word counts.
+const START_OVER: &str = "rd.shell=0 rd.emergency=reboot";
+
 /// Writes the boot file: says what is booted, then kernel and initramfs as a pair.
 ///
 /// The root image is fetched by dracut's livenet part. A flat image needs its overlayfs part; for a classic one the same word would
@@ -44,6 +48,7 @@ pub fn boot_file(image: &Image, boot: &BootContext, booted: &Booted<'_>) -> Resu
     }
     line.push(selinux.to_owned());
     line.push(PATIENCE.to_owned());
+    line.push(START_OVER.to_owned());
     let own = boot_line::check(&boot.kernel_parameters)?;
     if !own.is_empty() {
         line.push(own);
@@ -97,7 +102,8 @@ mod tests {
             lines[4],
             "kernel http://${next-server}/x/kernels/vmlinuz-6.1.0-1-amd64 initrd=initramfs-kernel-6.1.0-1-amd64 \
              root=live:http://${next-server}/x/images/web/squashfs.img rd.neednet=1 rd.live.overlay.overlayfs=1 \
-             selinux=1 security=selinux rd.net.timeout.carrier=30 rd.net.timeout.ifup=60 rd.net.dhcp.retry=4 quiet ${eq-console} \
+             selinux=1 security=selinux rd.net.timeout.carrier=30 rd.net.timeout.ifup=60 rd.net.dhcp.retry=4 rd.shell=0 \
+             rd.emergency=reboot quiet ${eq-console} \
              ${eq-kernel-parameters} ${dedicated-kernel-parameters}"
         );
         assert_eq!(

@@ -6,6 +6,7 @@ use crate::{
     images::{actions::kept_text, host_action::HostAction, manager::ImageManager},
     installations::Effect,
     integrity::{Digests, Manifest},
+    nodes::NodeManager,
     operation::{Operation, StagedKernel},
     records::{ImageRecord, file_names},
     system::{files, mounts},
@@ -54,6 +55,7 @@ impl ImageManager<'_> {
             self.must_not_be_edited(&reference.image)?;
             self.must_be_of_class(&image, &found.version)?;
             self.must_be_whole(&reference.image, &found.version)?;
+            self.must_fit_nodes(&reference.image, &found.version)?;
         }
         name_of(&reference.image, found.version.number)
     }
@@ -122,6 +124,12 @@ impl ImageManager<'_> {
         )))
     }
 
+    /// A version with a longer kernel line leaves less room for the parameters of pools and nodes.
+    fn must_fit_nodes(&self, name: &ImageName, version: &Version) -> Result<()> {
+        let (_, text) = self.store().read(&version.digest)?;
+        NodeManager::new(self.site).check_release(name, &text)
+    }
+
     fn change_current(
         &self,
         action: HostAction,
@@ -140,6 +148,7 @@ impl ImageManager<'_> {
             self.must_not_be_edited(name)?;
             // The kernel's files, too: they may be other names of what somebody wrote to.
             self.must_be_whole(&reference.image, &found.version)?;
+            self.must_fit_nodes(name, &found.version)?;
             let operation = Operation::begin(self.site, name, lock, action.name(), image.class())?;
             match self.bring_into_service(&operation, &image, &found).and_then(|()| operation.commit()) {
                 Ok(()) => {

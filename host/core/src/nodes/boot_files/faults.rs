@@ -12,7 +12,7 @@ use crate::{
     system::atomic_file,
     versions::{self, BOOT_FILE, VersionReference},
 };
-use disklessset_plugin_api::{Error, ErrorKind, Result, node_set::NodeName};
+use disklessset_plugin_api::{Error, ErrorKind, ImageName, Result, node_set::NodeName};
 use std::collections::BTreeMap;
 
 /// The most bytes that the kernel reads of its line.
@@ -25,6 +25,34 @@ const MOST_BYTES: u64 = 1 << 20;
 /// # Errors
 /// When what is on record of images cannot be read.
 pub(in crate::nodes) fn faults(site: &Site, inventory: &Inventory) -> Result<BTreeMap<String, Error>> {
+    faults_with(site, inventory, BTreeMap::new())
+}
+
+/// The same, should the current version of an image be the one with this boot file: what is wrong then and is not now, of those that follow
+/// the image.
+///
+/// # Errors
+/// As for [`faults`].
+pub(in crate::nodes) fn faults_of_release(
+    site: &Site,
+    inventory: &Inventory,
+    image: &ImageName,
+    text: &str,
+) -> Result<BTreeMap<String, Error>> {
+    let known = faults(site, inventory)?;
+    let released = VersionReference::from(image.clone()).to_string();
+    let mut found =
+        faults_with(site, inventory, [(released, Ok(longest_line(site, &with_head(text, ""))))].into())?;
+    found.retain(|who, _| !known.contains_key(who));
+    Ok(found)
+}
+
+/// With the kernel lines of images that are known already.
+fn faults_with(
+    site: &Site,
+    inventory: &Inventory,
+    mut lengths: BTreeMap<String, Result<usize>>,
+) -> Result<BTreeMap<String, Error>> {
     let mut longest: BTreeMap<Option<&str>, usize> = BTreeMap::new();
     for (name, node) in inventory.nodes().iter().filter(|(_, node)| node.image.is_none()) {
         let pool = inventory.pool_of(node).map(|(pool, _)| pool.as_str());
@@ -32,7 +60,6 @@ pub(in crate::nodes) fn faults(site: &Site, inventory: &Inventory) -> Result<BTr
         let most = longest.entry(pool).or_default();
         *most = words.max(*most);
     }
-    let mut lengths: BTreeMap<String, Result<usize>> = BTreeMap::new();
     let mut faults = BTreeMap::new();
     for (name, pool) in inventory.pools() {
         let Some(image) = &pool.image else { continue };
@@ -105,10 +132,15 @@ fn kernel_line(site: &Site, reference: &VersionReference) -> Result<usize> {
             }
         }
     };
-    let text = versions::expanded(&text, &site.layout, &site.configuration);
+    Ok(longest_line(site, &text))
+}
+
+/// The bytes of the longest kernel line of a boot file.
+fn longest_line(site: &Site, text: &str) -> usize {
+    let text = versions::expanded(text, &site.layout, &site.configuration);
     let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("kernel "));
     let longest = lines.map(|line| without_ours(line).len()).max();
-    Ok(longest.map(|bytes| bytes + versions::LONGEST_VERSION).unwrap_or_default())
+    longest.map(|bytes| bytes + versions::LONGEST_VERSION).unwrap_or_default()
 }
 
 /// A kernel line without the setting that more parameters come by, and without what iPXE looks at itself.

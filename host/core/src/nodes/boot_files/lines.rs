@@ -1,11 +1,17 @@
 //! The texts of boot files.
 
+use super::ENTRY;
 use crate::{
     configuration::Configuration,
     nodes::KernelParameters,
     system::layout::Layout,
     versions::{self, ONCE_SETTING, WAIT},
 };
+
+/// Seconds before the boot server is asked for a second time, and what each further pause has more.
+const FIRST_PAUSE: u32 = 5;
+/// The longest pause: a multiple of the first.
+const LONGEST_PAUSE: u32 = 30;
 
 /// What the texts of one site have in common.
 pub(super) struct Lines {
@@ -55,6 +61,24 @@ impl Lines {
              {}\
              goto disklessset_begin\n",
             wait()
+        )
+    }
+
+    /// What TFTP gives to iPXE before the boot server is there: it asks for the entry until it has it. The loader itself would give up. Settings
+    /// hold numbers alone as numbers with a type.
+    pub(super) fn waiting(&self) -> String {
+        let Self { base, boot, .. } = self;
+        format!(
+            "#!ipxe\n\
+             # disklessset: waits for the boot server\n\
+             {base}\
+             set diskless-pause:int32 {FIRST_PAUSE}\n\
+             :disklessset_begin\n\
+             chain --replace {boot}/{ENTRY} ||\n\
+             echo Waiting for {boot}/{ENTRY}: ${{errno}}. Trying again in ${{diskless-pause:int32}} seconds\n\
+             sleep ${{diskless-pause:int32}}\n\
+             iseq ${{diskless-pause:int32}} {LONGEST_PAUSE} || inc diskless-pause {FIRST_PAUSE} ||\n\
+             goto disklessset_begin\n"
         )
     }
 
@@ -165,6 +189,14 @@ mod tests {
         assert!(at("boot/name/${hostname}.ipxe ||") < at("imgfetch"));
         assert!(at("boot/missing ||") < at(&format!("{boot}/pool/default.ipxe ||")));
         assert!(text.ends_with("sleep 20\ngoto disklessset_begin\n"), "{text}");
+    }
+
+    #[test]
+    fn who_waits_asks_for_the_entry_until_it_is_there() {
+        let text = lines().waiting();
+        assert!(text.contains("chain --replace ${diskless-base}/boot/entry.ipxe ||\n"), "{text}");
+        assert!(text.ends_with("goto disklessset_begin\n"), "{text}");
+        assert_eq!(LONGEST_PAUSE % FIRST_PAUSE, 0, "it is met exactly");
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod names;
 mod pinned;
 
 pub(super) use disk::{BootFilesOnDisk, bring, has_entry};
-pub(super) use faults::faults;
+pub(super) use faults::{faults, faults_of_release};
 pub(super) use pinned::{Chosen, named_versions, uses};
 
 use super::{Inventory, KernelParameters, Node, Pool, PoolBoot, PoolName};
@@ -128,6 +128,14 @@ impl<'s> BootFiles<'s> {
             }
         })
     }
+}
+
+/// The script that waits for a boot server which starts after its nodes, and leads to where every node begins.
+///
+/// # Errors
+/// When nodes cannot get to the directory of boot files or of images.
+pub fn waiting_script(site: &Site) -> Result<String> {
+    Ok(BootFiles::of(site)?.lines.waiting())
 }
 
 /// The path of the file of a pool, below the directory of boot files.

@@ -81,8 +81,8 @@ pub(crate) fn request(matches: &ArgMatches) -> Result<Prove> {
     let timeout = matches.get_one::<u64>("timeout").map(|seconds| Duration::from_secs(*seconds));
     let mut nodes = Vec::new();
     for text in matches.get_many::<String>("node").into_iter().flatten() {
-        let node =
-            NodeName::parse(text).map_err(|cause| failure::usage(cause).context("--node cannot be used"))?;
+        let named = text.parse::<NodeName>();
+        let node = named.map_err(|cause| failure::usage(cause).context("--node cannot be used"))?;
         if !nodes.contains(&node) {
             nodes.push(node);
         }
@@ -104,7 +104,7 @@ enum What {
     /// What the nodes of a pool boot.
     Pool(PoolName),
     /// What a node on record boots.
-    Node(disklessset_plugin_api::node_set::NodeName),
+    Node(NodeName),
 }
 
 fn what(matches: &ArgMatches) -> Result<What> {
@@ -189,7 +189,11 @@ impl Request for Prove {
                 Err(Error::new(ErrorKind::INTERRUPTED, signal))
             }
             Err(error @ ProveError::NotRoot) => Err(failure::refused(error)),
-            Err(error @ (ProveError::NodesNotNamed | ProveError::TooManyNodes { .. })) => {
+            Err(
+                error @ (ProveError::NodesNotNamed
+                | ProveError::TooManyNodes { .. }
+                | ProveError::LongNodeName { .. }),
+            ) => {
                 let image = &target.version.image;
                 Err(failure::usage(error).context(format!("--node cannot be used with image {image}")))
             }

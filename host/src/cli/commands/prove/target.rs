@@ -11,7 +11,7 @@ use crate::{
     versions::VersionReference,
 };
 use camino::Utf8PathBuf;
-use disklessset_plugin_api::{Error, Result, node_set};
+use disklessset_plugin_api::{Error, Result};
 
 /// By which a boot file leads to the tree of a node of its own.
 const OWN_TREE: &str = "${hostname}";
@@ -58,7 +58,7 @@ impl Target {
         })
     }
 
-    fn of_node(name: &node_set::NodeName, session: &Session) -> Result<Self> {
+    fn of_node(name: &NodeName, session: &Session) -> Result<Self> {
         let shown = session.nodes().boot_of(name)?;
         let version = image_of(shown.image, shown.boot, &format!("node {}", shown.node))?;
         let own = session.site.layout().boot_dir().join(node_path(&shown.node));
@@ -68,10 +68,7 @@ impl Target {
             text_in: version.version.is_some().then_some(of_version),
             begins_at: Some(own),
             version,
-            own_tree: has_own_tree
-                .then(|| NodeName::parse(shown.node.as_str()))
-                .transpose()
-                .map_err(|cause| Error::usage(cause.to_string()))?,
+            own_tree: has_own_tree.then_some(shown.node),
         })
     }
 }

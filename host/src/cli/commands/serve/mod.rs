@@ -8,7 +8,7 @@ use super::{boxed, serve_config, serve_loaders};
 use crate::{
     cli::request::{Effect, Request, Session},
     failure,
-    serve::{self, AccessLog, ListenError, ServedPlaces, ServedTree, Sockets},
+    serve::{self, AccessLog, ListenError, ServedPlaces, ServedTree, Sockets, TrustedProxies},
     system::{atomic_file, interrupt, layout::Layout},
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -104,8 +104,9 @@ impl Request for Serve {
         let keeping_up = following.keep_up(move |line| output.warn(line))?;
         let addresses: Vec<String> = sockets.http_addresses().iter().map(SocketAddr::to_string).collect();
         session.output.say(&format!("serving {root} on {}", addresses.join(", ")));
+        let proxies = TrustedProxies::new(session.site.configuration().trusted_proxies().collect());
         let (observer, desk) = (Arc::clone(&following), Arc::clone(&following));
-        let served = serve::run(sockets, tree, observer, desk, stop);
+        let served = serve::run(sockets, tree, observer, desk, proxies, stop);
         keeping_up.end();
         drop(following);
         writing.end();
