@@ -5,6 +5,7 @@ mod dnf;
 mod erofs;
 mod fleet;
 mod livenet;
+mod memory;
 mod nfs;
 mod nfs_nodes;
 mod os_images;

@@ -32,7 +32,7 @@ fn an_image_boots_under_uefi_through_its_boot_file() {
     disklessset_tests::need!(needs(), need::tool("mmdebstrap"), need::full());
     let root = world();
     let before = (Snapshot::of(root), interfaces());
-    let prove = ["prove", "node", "--firmware", "uefi", "--memory", "auto", "--format", "json"];
+    let prove = ["prove", "node", "--firmware", "uefi", "--memory", "512M", "--format", "json"];
     let proof = root.disklessset(&prove).limit(PATIENCE).run().expect_done().expect_said("booting with UEFI");
     before.0.assert_same_as_now(root);
     Snapshot::assert_nothing_held(root);

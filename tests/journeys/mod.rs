@@ -9,6 +9,7 @@ mod inheritance;
 mod inventories;
 mod menu;
 mod names;
+mod node_changes;
 mod node_status;
 mod nodes;
 mod reference;

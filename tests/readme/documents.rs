@@ -14,6 +14,12 @@ use crate::system::small::{KERNEL, Small, put, register_kernel};
 /// Runs what a document has to type.
 #[track_caller]
 fn run_as_written(name: &'static str, root: &TestRoot) {
+    run_with(name, root, &[]);
+}
+
+/// The same with variables in the environment.
+#[track_caller]
+pub(super) fn run_with(name: &'static str, root: &TestRoot, environment: &[(&str, String)]) {
     let document = Document::read(name);
     let bin = root.beside().join("bin");
     std::fs::create_dir(&bin).unwrap();
@@ -23,6 +29,7 @@ fn run_as_written(name: &'static str, root: &TestRoot) {
     let file = root.beside().join("commands.sh");
     put_script(&file, &format!("set -euo pipefail\n{}", document.script()), 0o600);
     let run = root.tool("bash", &[file.as_str()]).env("PATH", format!("{bin}:{SYSTEM_PATH}"));
+    let run = environment.iter().fold(run, |run, (name, value)| run.env(name, value));
     document.must_have_been_run(&run.limit(Duration::from_secs(1800)).run().expect_done());
 }
 
@@ -78,4 +85,33 @@ fn the_way_from_1x_works_as_written() {
     }
     site.reboot("web04");
     run_as_written("docs/upgrade-from-1x.md", &site.0.root);
+}
+
+#[test]
+fn moving_here_works_as_written() {
+    disklessset_tests::need!(need::root());
+    run_as_written("docs/moving-from.md", &TestRoot::with_modules(&["demo"]));
+}
+
+#[test]
+fn moving_from_bluebanquise_leaves_its_menu_and_its_images_as_they_are() {
+    disklessset_tests::need!(need::root(), need::tool("mksquashfs"));
+    let small = Small::new();
+    let root = &small.root;
+    let page = std::fs::read_to_string(super::source_tree().join("docs/moving-from.md")).unwrap();
+    let line = "images_directory: /var/www/html/pxe/diskless\n";
+    assert!(page.contains(&format!("```yaml\n{line}```")));
+    put(&root.path().join("etc/disklessset/diskless_parameters.yml"), line.as_bytes(), 0o644);
+    let pxe = root.path().join("var/www/html/pxe");
+    put(&pxe.join("diskless/theirs/metadata.yaml"), b"name: theirs\ntype: live\n", 0o644);
+    std::fs::rename(crate::system::small::kernels(root), pxe.join("kernels")).unwrap();
+    let _ = small.create("web01", &[]).run().expect_done();
+    let boot = std::fs::read_to_string(pxe.join("diskless/web01/boot.ipxe")).unwrap();
+    assert!(boot.contains("set diskless-base http://${next-server}/pxe\n"), "{boot}");
+    for setting in ["${eq-console}", "${eq-kernel-parameters}", "${dedicated-kernel-parameters}"] {
+        assert!(boot.contains(setting), "{boot}");
+    }
+    let _ = small.run(&["remove", "web01", "--yes"]).expect_done();
+    let _ = small.run(&["clean", "--yes"]).expect_done();
+    assert!(pxe.join("diskless/theirs/metadata.yaml").exists());
 }

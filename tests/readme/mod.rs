@@ -1,6 +1,7 @@
 //! Documents keep their word: their commands are run as they are written, in their order.
 
 mod documents;
+mod guides;
 mod outside_author;
 
 use std::io::Write;

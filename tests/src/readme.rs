@@ -66,13 +66,15 @@ pub fn blocks(markdown: &str) -> Result<Vec<Block>, Unclear> {
             }
             continue;
         };
+        // Within a list a block is indented as its fence is; what is indented more is so by its own meaning.
+        let indent = &text[..text.len() - text.trim_start().len()];
         let mut inside = Vec::new();
         loop {
             let (_, text) = lines.next().ok_or(Unclear::Open(line))?;
             if text.trim() == "```" {
                 break;
             }
-            inside.push(text.trim_start_matches("   "));
+            inside.push(text.strip_prefix(indent).unwrap_or(text));
         }
         let marker = std::mem::take(&mut before);
         let commands: Vec<String> = match language.trim() {
@@ -118,6 +120,12 @@ mod tests {
         let run = Block { line: 4, when: When::Always, commands: vec!["make it".into(), "look".into()] };
         let full = Block { line: 14, when: When::Full, commands: vec!["one".into(), "two".into()] };
         assert_eq!(blocks(text).unwrap(), [run, full]);
+    }
+
+    #[test]
+    fn commands_are_indented_as_they_are_written() {
+        let text = "- a\n\n  <!-- test: run -->\n  ```sh\n  cat <<END\n    b:\n          c\n  END\n  ```\n";
+        assert_eq!(blocks(text).unwrap()[0].commands, ["cat <<END", "  b:", "        c", "END"]);
     }
 
     #[test]

@@ -53,6 +53,7 @@ fn state(root: &TestRoot) -> (String, String) {
 #[test]
 fn all_of_a_tree_is_in_its_image_and_an_edit_is_packed() {
     disklessset_tests::need!(
+        need::full(),
         need::root(),
         need::tool("mkfs.erofs"),
         need::tool("setcap"),

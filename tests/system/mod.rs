@@ -1,5 +1,6 @@
 //! Real OS trees, mounts and packers: needs root and the tools that `cargo xtask setup` installs.
 
+pub(crate) mod ansible;
 mod apt_repos;
 mod apt_settings;
 pub(crate) mod apt_tree;
@@ -8,6 +9,7 @@ mod author_oci;
 mod author_ramdisk;
 mod author_sources;
 mod base_classes;
+mod bases;
 pub(crate) mod boot_configs;
 mod cleaning_many;
 mod comparing;

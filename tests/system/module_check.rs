@@ -115,7 +115,7 @@ fn a_clean_that_panics() {
 
 #[test]
 fn a_clean_that_needs_the_module() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let root = configured("modules:\n  faulty:\n    clean: by-name\n");
     let more = ["--set", "fault=forgets-a-file-in-clean"];
     caught_with(&root, &more, "kill and clean: create", "cleaned without the module: file ");
@@ -123,13 +123,14 @@ fn a_clean_that_needs_the_module() {
 
 #[test]
 fn a_clean_that_takes_too_much() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let root = configured("modules:\n  faulty:\n    clean: takes-too-much\n");
     caught_with(&root, &[], "clean of nothing", " is gone");
 }
 
 #[test]
 fn a_note_that_lies() {
+    disklessset_tests::need!(need::full());
     let root = TestRoot::bare();
     let mut bytes = std::fs::read(run::built_module("faulty")).unwrap();
     // The same length: the note says another class than the code has.
@@ -163,7 +164,7 @@ fn passes(outcome: &Outcome, not_exercised: &[&str]) {
 
 #[test]
 fn the_faulty_module_without_a_fault_passes() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let root = TestRoot::bare();
     let outcome = check(&root, "faulty", &[]).run().expect_done();
     passes(&outcome, &[]);
@@ -180,7 +181,7 @@ fn the_demo_module_passes() {
 
 #[test]
 fn the_livenet_module_passes() {
-    disklessset_tests::need!(need::root(), need::tool("mksquashfs"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("mksquashfs"));
     let root = TestRoot::bare();
     let tree = root.beside().join("small tree");
     small::make_tree(&root, &tree);
@@ -233,7 +234,7 @@ fn a_class_of_which_no_image_can_be_made_does_not_pass() {
 
 #[test]
 fn a_class_without_a_creation_does_not_pass_unless_others_are_built_on_it() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let outcome = check(&TestRoot::bare(), "lacking", &[]).run().expect_code(1);
     let lines: Vec<String> = findings(&outcome).iter().map(line).collect();
     let barren = "failed: contract of BarrenImage: it can create no image, and no class here is built on it";
@@ -245,7 +246,7 @@ fn a_class_without_a_creation_does_not_pass_unless_others_are_built_on_it() {
 
 #[test]
 fn a_class_that_another_module_brings_is_exercised_all_the_same_with_a_warning() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let root = TestRoot::bare();
     // Its file comes first by name: of two that are installed it would be the one that is used.
     root.drop_in("faulty");
@@ -319,7 +320,7 @@ fn a_derived_class_is_exercised_on_its_base_and_waits_without_it() {
 
 #[test]
 fn what_a_killed_check_left_goes_with_the_next_and_what_is_another_s_stays() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let root = TestRoot::bare();
     let tmp = root.beside().join("tmp");
     let there = || -> BTreeSet<Utf8PathBuf> {
@@ -351,7 +352,7 @@ fn what_a_killed_check_left_goes_with_the_next_and_what_is_another_s_stays() {
 
 #[test]
 fn a_class_that_refines_its_base_s_actions_is_exercised_as_it_has_them() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let root = TestRoot::bare();
     root.drop_in("ground");
     let outcome = check(&root, "refined", &[]).run().expect_code(1);

@@ -163,7 +163,7 @@ fn a_version_goes_to_another_site_byte_for_byte_and_comes_back_changed() {
 
 #[test]
 fn a_version_that_is_pulled_with_hold_waits_for_its_release() {
-    disklessset_tests::need!(need::root(), need::tool("docker-registry"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("docker-registry"));
     let small = Small::new();
     let server = Server::start(&small.root, &Setup::Plain);
     let repository = repository(&server, "web");
@@ -190,7 +190,7 @@ fn a_version_that_is_pulled_with_hold_waits_for_its_release() {
 
 #[test]
 fn a_damaged_blob_is_mended_by_pulling_its_version_again() {
-    disklessset_tests::need!(need::root(), need::tool("docker-registry"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("docker-registry"));
     use std::os::unix::fs::FileExt;
     let small = Small::new();
     let server = Server::start(&small.root, &Setup::Plain);

@@ -100,7 +100,7 @@ impl Small {
 }
 
 /// Where kernels lie.
-pub(super) fn kernels(root: &TestRoot) -> Utf8PathBuf {
+pub(crate) fn kernels(root: &TestRoot) -> Utf8PathBuf {
     root.path().join("var/www/html/preboot_execution_environment/diskless/kernels")
 }
 

@@ -34,6 +34,11 @@ pub fn image_record(text: &str, name: &ImageName) -> Result<Result<String, Strin
     ImageRecord::parse(text).map(|record| record.kept_text(name))
 }
 
+/// What the quick reader takes a text for that this program may have written; nothing where it leaves it to the real one.
+pub fn own_yaml(text: &str) -> Option<serde_json::Value> {
+    crate::yaml::plain::parse(text)
+}
+
 /// What the content of a journal comes to.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Journal(JournalState);

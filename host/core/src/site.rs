@@ -18,6 +18,7 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Error, ImageName, Level, Result};
+use disklessset_system::bases::Bases;
 use std::sync::Arc;
 
 /// How to open a site. The default is the server's own, silently.
@@ -264,7 +265,8 @@ impl Site {
     fn make_work_directory(&self) -> Result<()> {
         let directory = self.layout.workdir();
         if self.configuration.work_directory.is_none() {
-            return self.make_private(&directory);
+            self.make_private(&directory)?;
+            return self.make_place_of_bases(&directory);
         }
         self.make(&directory, 0o700).map_err(|cause| not_reliable(&self.layout, &directory, cause))?;
         for entry in directory.read_dir_utf8().into_iter().flatten().flatten() {
@@ -275,7 +277,17 @@ impl Site {
                 self.close(entry.path())?;
             }
         }
-        Ok(())
+        self.make_place_of_bases(&directory)
+    }
+
+    /// Where classes keep trees of packages, if they are to.
+    fn make_place_of_bases(&self, workdir: &Utf8Path) -> Result<()> {
+        if self.configuration.keep_bases() == 0 {
+            return Ok(());
+        }
+        let directory = Bases::of_work_area(workdir).directory().to_owned();
+        self.make(&directory, 0o700).map_err(|cause| not_reliable(&self.layout, &directory, cause))?;
+        self.close(&directory)
     }
 
     /// Makes a directory on a way that was judged, and tells what of others was in the way.

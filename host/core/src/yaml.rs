@@ -4,6 +4,8 @@
 //! hours; what opens too many is refused before. Depth and aliases are bounded by serde_yaml itself, sizes by who reads
 //! the file.
 
+pub(crate) mod plain;
+
 use serde::de::DeserializeOwned;
 
 /// The most lists and mappings in brackets that a file may open. Ours have one or two; those that people write, some dozens.
@@ -18,6 +20,18 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, String> {
         return Err(format!("more than {MOST_OPENED} brackets are opened up to line {line}"));
     }
     serde_yaml::from_str(text).map_err(|cause| reason(&cause))
+}
+
+/// The same for a file that this program writes, and people change now and then: quick where it is as it was written.
+///
+/// # Errors
+/// What is wrong with it, in one line, with line and column where that can be told.
+pub(crate) fn from_own_str<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    // What the type refuses is read again by the reader that knows line and column.
+    match plain::parse(text).map(T::deserialize) {
+        Some(Ok(document)) => Ok(document),
+        _ => from_str(text),
+    }
 }
 
 /// What is wrong, in one line: the cause quotes keys and values as they are, line breaks included.

@@ -40,6 +40,7 @@ mod probe;
 mod replay;
 mod report;
 mod request;
+mod search;
 mod site;
 mod subnet;
 mod tools;
@@ -59,6 +60,7 @@ pub use report::{
     FailedMachine, Failure, Proof, ProveError, ProveEvent, ProvenMachine, Stage, Timeline, UsedAccelerator,
 };
 pub use request::{Accelerator, Mebibytes, ProveRequest};
+pub use search::{FoundMemory, MemorySearch};
 pub use visit::{FromConsole, VisitedConsole, Visitor};
 
 use attempt::Trial;

@@ -7,7 +7,7 @@ use crate::{
     mirror,
     nodes::{BootFilesChange, NodeManager},
     out_of_space,
-    output::{Output, unanswered},
+    output::{Format, Output, unanswered},
     site::Site,
     system::interrupt,
 };
@@ -228,12 +228,21 @@ impl Session {
         if names.is_empty() { Ok(CleanReport::default()) } else { self.images().clean(&names) }
     }
 
+    /// Says it beside the data where that is one document for a program.
+    fn tell_cleaning(&self, name: &ImageName) {
+        let line = format!("would clean image {name}");
+        match self.output.format() {
+            Format::Table => self.output.data(&format!("{line}\n")),
+            Format::Json | Format::Yaml => self.output.say(&line),
+        }
+    }
+
     fn tell(&self, request: &dyn Request, effect: &Effect) -> Result<()> {
         let wanted = self.site.configuration().autoclean();
         if wanted && matches!(effect, Effect::Changes | Effect::ChangesSparing(_)) {
             for name in self.images().to_clean()? {
                 if *effect != Effect::ChangesSparing(name.clone()) {
-                    self.output.data(&format!("would clean image {name}\n"));
+                    self.tell_cleaning(&name);
                 }
             }
         }

@@ -34,7 +34,7 @@ impl Menu {
         self.session.clean_first(&Effect::Changes)?;
         match chosen {
             0 => self.modules(),
-            1 => Ok(self.session.perform(&commands::list::List)?),
+            1 => Ok(self.session.perform(&commands::list::List::default())?),
             6 => Ok(self.session.perform(&commands::kernel::ListKernels)?),
             2 => self.remove(),
             3 => self.clone_image(),

@@ -6,8 +6,9 @@
 //! lies on; [`mounts`] makes and undoes mounts, with [`loop_device`]. [`trusted_path`] judges who could change what lies on a path; [`durable`] makes, replaces, renames and removes files for good,
 //! with [`own_directory`] where other users may have been before and [`remove_tree`] for whole trees, and [`steps`] tells tests how far it is. [`beneath`] opens what lies in
 //! a directory and [`tree_files`] works on the files of an OS tree, so that no link leads out of it, with [`file_flags`]. [`programs`]
-//! finds tools, [`bytes`] writes sizes for people, and [`initramfs`] walks through the archives that kernels unpack, with [`unpacking`].
+//! finds tools, [`bases`] keeps trees of packages, [`bytes`] writes sizes for people, and [`initramfs`] walks through the archives that kernels unpack, with [`unpacking`].
 
+pub mod bases;
 pub mod beneath;
 pub mod bytes;
 pub mod durable;

@@ -25,6 +25,11 @@ pub fn day_of_image() -> Result<String> {
     Ok(SourceDate::given()?.map_or_else(|| jiff::Zoned::now().date().to_string(), SourceDate::day))
 }
 
+/// The time on this server, `YYYY-MM-DD HH:MM`.
+pub(crate) fn now() -> String {
+    jiff::Zoned::now().strftime("%Y-%m-%d %H:%M").to_string()
+}
+
 /// Writes name, kernel and date of the image into `etc/os-release`, as a file of its own: commonly it is a link to one of
 /// the distribution's packages. Lines of an earlier image are replaced.
 ///

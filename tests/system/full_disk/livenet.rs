@@ -101,7 +101,7 @@ fn a_creation() {
 
 #[test]
 fn a_classic_creation() {
-    disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("mkfs.ext4"));
     creations("", Disk::Ext4, "classic").at(&["mkfs.ext"]);
 }
 
@@ -119,7 +119,7 @@ fn unmounting() {
 
 #[test]
 fn classic_unmounting() {
-    disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("mkfs.ext4"));
     changes("", "classic", &["livenet", "unmount", "web"], &edited).at(&["mkfs.ext", "mksquashfs"]);
 }
 
@@ -131,7 +131,7 @@ fn resizing() {
 
 #[test]
 fn a_command_inside() {
-    disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("mkfs.ext4"));
     let exec = ["livenet", "exec", "web", "--", "/bin/sh", "-c", "printf edited >/etc/motd"];
     changes("", "flat", &exec, &nothing).at(&["mksquashfs"]);
 }
@@ -144,7 +144,7 @@ fn a_rebuild() {
 
 #[test]
 fn a_clone() {
-    disklessset_tests::need!(need::root(), need::tool("mkfs.ext4"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("mkfs.ext4"));
     let gone = |livenet: &small::Small| {
         if livenet.root.status("copy").is_some() {
             let _ = livenet.run(&["remove", "copy", "--yes"]).expect_done();

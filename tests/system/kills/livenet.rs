@@ -48,6 +48,7 @@ fn a_creation_of_a_flat_image() {
 
 #[test]
 fn a_creation_of_a_classic_image() {
+    disklessset_tests::need!(need::full());
     creation("classic");
 }
 
@@ -67,6 +68,7 @@ fn a_mount_of_a_flat_image() {
 
 #[test]
 fn a_mount_of_a_classic_image() {
+    disklessset_tests::need!(need::full());
     mounting("classic");
 }
 
@@ -89,6 +91,7 @@ fn a_resizing_of_a_flat_image() {
 
 #[test]
 fn a_resizing_of_a_classic_image() {
+    disklessset_tests::need!(need::full());
     on_image("livenet resize, classic", "classic", &["livenet", "resize", "web", "500M"]);
 }
 

@@ -102,7 +102,7 @@ fn a_command_runs_in_the_image_or_in_one_node_s_tree() {
 
 #[test]
 fn an_image_that_another_is_made_from_is_locked_meanwhile() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let nfs = Nfs::with_golden();
     let busy = nfs.root.disklessset(&["nfs", "exec", "st", "--", "sleep", "30"]).start();
     let (_busy, ()) = busy.wait_until(|| nfs.root.tool_at_work("sleep").map(|_| ()));

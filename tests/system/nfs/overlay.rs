@@ -113,7 +113,7 @@ fn the_image_is_not_changed_under_its_overlays() {
 
 #[test]
 fn after_a_reboot_without_systemd_adding_mounts_again() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let nfs = Nfs::for_overlays();
     nfs.add_overlays("c[1-2]");
     write(&nfs.node("g", "c1").join("etc/own"));
@@ -218,7 +218,7 @@ fn an_image_that_goes_takes_its_overlays_along_with_or_without_its_module() {
 
 #[test]
 fn a_clone_has_copies_of_what_nodes_see() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let nfs = Nfs::for_overlays();
     nfs.add_overlays("c1");
     nfs.done(&["nfs", "nodes", "add", "g", "c2"]);
@@ -265,7 +265,7 @@ fn a_unit_of_somebody_else_is_left_alone() {
 
 #[test]
 fn a_copy_of_a_golden_tree_is_not_mounted_under_what_was_written_over_another() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::full(), need::root());
     let nfs = Nfs::for_overlays();
     nfs.add_overlays("c[1-2]");
     write(&nfs.node("g", "c1").join("etc/own"));

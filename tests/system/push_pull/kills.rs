@@ -10,7 +10,7 @@ const FULL: u32 = 50;
 
 #[test]
 fn a_push_that_is_killed_leaves_no_tag_of_half_a_version() {
-    disklessset_tests::need!(need::root(), need::tool("docker-registry"), need::tool("skopeo"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("docker-registry"), need::tool("skopeo"));
     let small = Small::new();
     let root = &small.root;
     let server = Server::start(root, &Setup::Plain);

@@ -27,7 +27,12 @@ fn is_whole(root: &TestRoot, boot: &str) {
 
 #[test]
 fn a_mirror_of_a_private_registry_needs_its_login_and_its_certificate() {
-    disklessset_tests::need!(need::root(), need::tool("docker-registry"), need::tool("openssl"));
+    disklessset_tests::need!(
+        need::full(),
+        need::root(),
+        need::tool("docker-registry"),
+        need::tool("openssl")
+    );
     let small = Small::new();
     let server = Server::start(&small.root, &Setup::Private);
     let repository = repository(&server, "web");

@@ -91,7 +91,7 @@ fn what_is_no_version_of_ours_is_told_by_what_it_is() {
 
 #[test]
 fn a_class_without_a_module_and_an_image_of_another_class_are_refused() {
-    disklessset_tests::need!(need::root(), need::tool("docker-registry"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("docker-registry"));
     let small = Small::new();
     let server = Server::start(&small.root, &Setup::Plain);
     let repository = repository(&server, "web");

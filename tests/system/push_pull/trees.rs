@@ -121,7 +121,7 @@ fn an_nfs_image_with_its_tree_is_the_same_image_on_another_server() {
 
 #[test]
 fn an_image_that_is_more_than_its_tree_is_refused_and_so_is_a_mirror_of_one() {
-    disklessset_tests::need!(need::root(), need::tool("docker-registry"), need::tool("zstd"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("docker-registry"), need::tool("zstd"));
     let nfs = Nfs::with_golden();
     let server = Server::start(&nfs.root, &Setup::Plain);
     let to = repository(&server, "g");

@@ -77,6 +77,7 @@ fn an_os_image_of_a_registry_becomes_an_image() {
 #[test]
 fn what_is_no_os_image_for_this_server_is_refused_before_anything_is_made() {
     disklessset_tests::need!(
+        need::full(),
         need::root(),
         need::tool("docker-registry"),
         need::tool("umoci"),

@@ -111,7 +111,7 @@ fn case_08_actions_on_livenet_images_and_kernels() {
 
 #[test]
 fn case_08_actions_on_nfs_images_and_nodes() {
-    disklessset_tests::need!(need::root(), need::tool("strace"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("strace"));
     let nfs = Nfs::with_golden();
     nfs.done(&["nfs", "nodes", "add", "g", "c[1-2]"]);
     nfs.done(&["nfs", "export", "st", "--client", "*"]);
@@ -147,7 +147,7 @@ fn case_08_actions_on_nfs_images_and_nodes() {
 
 #[test]
 fn case_08_changes_of_modules() {
-    disklessset_tests::need!(need::root(), need::tool("strace"));
+    disklessset_tests::need!(need::full(), need::root(), need::tool("strace"));
     let root = TestRoot::with_modules(&["demo"]);
     let _ = root.disklessset(&["demo", "create", "a"]).run().expect_done();
     let built = run::built_module("tuned");

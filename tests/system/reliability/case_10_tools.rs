@@ -192,6 +192,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "of a tree: case_10_tools_of_a_tree; of the server: what it is told stands in files, a failure is a warning",
     ),
     ("rpm", "of a tree: dnf_faults::a_tree_whose_rpm_does_not_see_its_packages_is_told"),
+    (
+        "apt-get",
+        "asks whether repositories changed; without an answer the tree is made anew: system::bases::",
+    ),
     ("setfiles", "of a tree: ends the creation when it fails; what it labelled it alone knows"),
     ("mount", "plays back the journal of a file system that 1.x was writing to: system::of_1x::"),
     ("exportfs", "what it is told stands in a file, a failure is a warning"),

@@ -10,6 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset::modules::{LoadError, ModuleState, load};
 use disklessset_plugin_api::API_VERSION;
 use disklessset_plugin_api::messages::steps;
+use disklessset_tests::need;
 use serde_json::json;
 
 use crate::forge::{Place, replace_in_note};
@@ -178,6 +179,7 @@ fn place() -> Place {
 
 #[test]
 fn a_module_of_a_later_minor_works_in_this_host_and_takes_defaults_for_what_the_host_lacks() {
+    disklessset_tests::need!(need::full());
     let lab = Lab::at(place());
     let shown = lab.run("LaterImage", steps::SHOW).unwrap().value;
     assert_eq!(shown, json!({ "era": LATER, "newer": "the default of the module" }));
@@ -189,6 +191,7 @@ fn a_module_of_a_later_minor_works_in_this_host_and_takes_defaults_for_what_the_
 
 #[test]
 fn modules_of_two_minor_versions_are_loaded_side_by_side() {
+    disklessset_tests::need!(need::full());
     let place = place();
     // abi_stable remembers what it saw: the order must not matter.
     for file in ["later_module.so", "demo_module.so"] {
@@ -226,6 +229,7 @@ fn a_module_of_the_released_api_works_in_this_host() {
 
 #[test]
 fn a_module_of_the_released_api_is_taken_by_a_host_of_a_later_minor() {
+    disklessset_tests::need!(need::full());
     let place = Place::new();
     let file = place.put("released_module.so", module_of_the_released_api());
     let output = Command::new(&later().host).arg(file).output().unwrap();
@@ -237,6 +241,7 @@ fn a_module_of_the_released_api_is_taken_by_a_host_of_a_later_minor() {
 
 #[test]
 fn a_host_of_a_later_minor_takes_defaults_for_what_older_modules_lack() {
+    disklessset_tests::need!(need::full());
     let place = place();
     let said = |file: &str| {
         let output = Command::new(&later().host).arg(place.path().join(file)).output().unwrap();
@@ -264,6 +269,7 @@ fn a_host_of_a_later_minor_takes_defaults_for_what_older_modules_lack() {
 
 #[test]
 fn a_minor_version_that_changed_what_is_frozen_is_refused_before_it_runs() {
+    disklessset_tests::need!(need::full());
     // A field more in a plain structure, which every error of a module is.
     let module = module_of(
         "broken",
@@ -286,6 +292,7 @@ fn a_minor_version_that_changed_what_is_frozen_is_refused_before_it_runs() {
 
 #[test]
 fn a_module_of_the_next_major_version_is_refused_by_its_note_and_by_its_code() {
+    disklessset_tests::need!(need::full());
     let place = Place::new();
     let module = module_of("next", "2.0.0", &[]);
     let file = place.put("next_module.so", &module);

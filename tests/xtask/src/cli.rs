@@ -41,9 +41,7 @@ fn tree() -> Command {
         .subcommand(Command::new("quickstart").about("Make a first image below quickstart-root/ and boot it"))
         .subcommand(
             Command::new("bench")
-                .about(
-                    "Measure what a listing costs, our share of making an image, modules, trees made from others, and registries",
-                )
+                .about("Measure what things cost, beside the tools that do the same; tables and plots are in target/bench/")
                 .arg(subjects),
         )
         .subcommand(

@@ -22,6 +22,10 @@ const UNITS: [&str; 4] = [
     "disklessset-serve.service",
     "disklessset-serve.socket",
 ];
+/// Where Ansible looks for collections of the system.
+const COLLECTION_DIR: &str = "usr/share/ansible/collections/ansible_collections/disklessset/disklessset";
+/// What a collection has when it is installed.
+const COLLECTION: [&str; 3] = ["meta", "playbooks", "plugins"];
 /// The variable that lets a test install what it has built already: `dev` for a debug build.
 const PROFILE: &str = "DISKLESSSET_DIST_PROFILE";
 
@@ -58,6 +62,7 @@ pub(crate) fn task(dest: &Utf8Path) -> Result<(), Failure> {
         install::file(&tree.root.join("host/systemd").join(unit), &to, 0o644)?;
         say::note(to.as_str());
     }
+    say::note(install_collection(&tree, dest)?.as_str());
     // Man pages (usr/share/man/man8) and completions (usr/share/...) follow here once the program can write them.
     Ok(())
 }
@@ -101,6 +106,37 @@ pub(crate) fn artifact(line: &str) -> Option<(String, Utf8PathBuf)> {
         message["filenames"].as_array()?.iter().filter_map(Value::as_str).find(|file| file.ends_with(".so"))
     };
     Some((name, program.or_else(library)?.into()))
+}
+
+/// Installs the collection for Ansible.
+fn install_collection(tree: &SourceTree, dest: &Utf8Path) -> Result<Utf8PathBuf, Failure> {
+    let from = tree.root.join("host/ansible");
+    for part in COLLECTION {
+        copy(&from.join(part), dest, &format!("{COLLECTION_DIR}/{part}"))?;
+    }
+    let to = dest.join(COLLECTION_DIR);
+    for file in ["README.md", "galaxy.yml"] {
+        install::file(&from.join(file), &to.join(file), 0o644)?;
+    }
+    Ok(to)
+}
+
+/// Installs all files of a directory. What Python leaves beside its sources is none of them.
+pub(crate) fn copy(from: &Utf8Path, dest: &Utf8Path, to: &str) -> Result<(), Failure> {
+    make_dirs(dest, to)?;
+    for entry in from.read_dir_utf8().map_err(failure::file("read", from))? {
+        let entry = entry.map_err(failure::file("read", from))?;
+        let below = format!("{to}/{}", entry.file_name());
+        if entry.file_name() == "__pycache__" {
+            continue;
+        }
+        if entry.path().is_dir() {
+            copy(entry.path(), dest, &below)?;
+        } else {
+            install::file(entry.path(), &dest.join(below), 0o644)?;
+        }
+    }
+    Ok(())
 }
 
 /// Installs the modules into a directory, under the names modules are dropped in by.

@@ -5,7 +5,7 @@ use disklessset_tests::install;
 use serde_json::Value;
 
 use crate::command::{Output, Tool};
-use crate::dist::make_dirs;
+use crate::dist::{copy, make_dirs};
 use crate::failure::{self, Failure};
 use crate::source_tree::{SourceTree, cargo};
 
@@ -49,20 +49,6 @@ pub(crate) fn install(tree: &SourceTree, dest: &Utf8Path) -> Result<Utf8PathBuf,
         write(&versions(tree, &share, named)?, &share.join(to).join("Cargo.lock"))?;
     }
     Ok(share)
-}
-
-fn copy(from: &Utf8Path, dest: &Utf8Path, to: &str) -> Result<(), Failure> {
-    make_dirs(dest, to)?;
-    for entry in from.read_dir_utf8().map_err(failure::file("read", from))? {
-        let entry = entry.map_err(failure::file("read", from))?;
-        let below = format!("{to}/{}", entry.file_name());
-        if entry.path().is_dir() {
-            copy(entry.path(), dest, &below)?;
-        } else {
-            install::file(entry.path(), &dest.join(below), 0o644)?;
-        }
-    }
-    Ok(())
 }
 
 fn write(text: &str, to: &Utf8Path) -> Result<(), Failure> {

@@ -104,10 +104,11 @@ const PACKAGES: &[Package] = &[
     both(Purpose::LongTests, "apache2-bin", "httpd"),  // no service of the system
     both(Purpose::LongTests, "kea-dhcp4-server", "kea"),
     both(Purpose::LongTests, "isc-dhcp-client", "dhcp-client"), // asks them
-    both(Purpose::LongTests, "ansible-core", "ansible-core"),   // the reference for inventories
-    both(Purpose::LongTests, "nginx-light", "nginx"),           // 2 MB: the cache in a rack
-    both(Purpose::LongTests, "curl", "curl"),                   // asks it
-    debian(Purpose::Tests, "zypper"),                           // sources that modules of other authors bring
+    both(Purpose::Tests, "ansible-core", "ansible-core"), // plays the collection; the reference for inventories
+    both(Purpose::LongTests, "ansible", "ansible-collection-community-general"), // its connection into trees
+    both(Purpose::LongTests, "nginx-light", "nginx"),     // 2 MB: the cache in a rack
+    both(Purpose::LongTests, "curl", "curl"),             // asks it
+    debian(Purpose::Tests, "zypper"),                     // sources that modules of other authors bring
     debian(Purpose::Tests, "pacman-package-manager"),
     both(Purpose::LongTests, "g++", "gcc-c++"),       // libFuzzer
     debian(Purpose::LongTests, "mmdebstrap"),         // a clean root, on every family

@@ -18,7 +18,7 @@ const fn key(name: &'static str, value: &'static str, default: &'static str, hel
 }
 
 /// All keys, in the order of the page.
-pub const KEYS: [Key; 25] = [
+pub const KEYS: [Key; 26] = [
     key(
         "images_directory",
         "directory",
@@ -109,6 +109,13 @@ pub const KEYS: [Key; 25] = [
         "true or false",
         "true",
         "Whether an action that makes a version prunes those of the same image",
+    ),
+    key(
+        "keep_bases",
+        "number from 0",
+        "2",
+        "How many trees of packages are kept in the work area, so that the next image of the same packages begins from one. \
+         0 keeps none",
     ),
     key("hold_versions", "true or false", "false", "Whether new versions wait for `release`, as with --hold"),
     key(

@@ -74,6 +74,9 @@ pub struct Configuration {
     /// Whether a new version has older ones pruned.
     #[serde(default)]
     autoprune: Option<bool>,
+    /// How many bases are kept.
+    #[serde(default)]
+    keep_bases: Option<usize>,
     /// Whether new versions wait for their release.
     #[serde(default)]
     hold_versions: Option<bool>,
@@ -173,6 +176,11 @@ impl Configuration {
     /// Whether an action that makes a version prunes those of its image; yes unless told otherwise.
     pub fn autoprune(&self) -> bool {
         self.autoprune.unwrap_or(true)
+    }
+
+    /// How many trees of packages are kept for the next images of the same packages; two unless told otherwise.
+    pub fn keep_bases(&self) -> usize {
+        self.keep_bases.unwrap_or(2)
     }
 
     /// Whether new versions wait for their release; no unless told otherwise.

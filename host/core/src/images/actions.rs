@@ -192,6 +192,7 @@ impl ImageManager<'_> {
         if let Some(name) = subject.image() {
             self.look_at_blobs_again(name);
         }
+        self.bound_bases();
     }
 
     /// Runs a changing action of a class, and saves what it changed.

@@ -124,6 +124,7 @@ impl ImageManager<'_> {
             self.clean_some(names, &mut report)?;
         }
         self.sweep();
+        self.bound_bases();
         Ok(report)
     }
 

@@ -2,6 +2,7 @@
 
 mod action_checks;
 mod actions;
+mod bases;
 mod classes;
 mod cleaning;
 mod clearing;
@@ -24,6 +25,7 @@ mod verification;
 mod versioned;
 mod versions;
 
+pub use bases::KeptBase;
 pub use classes::ListedClass;
 pub use cleaning::CleanReport;
 pub use cleaning::MODULES;

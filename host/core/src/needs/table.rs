@@ -68,6 +68,7 @@ const fn file(at: &'static [&'static str], tool: Tool) -> Tool {
 
 const MMDEBSTRAP: Tool = Tool { enterprise: None, ..program("mmdebstrap", "mmdebstrap", "") };
 const APT_CONFIG: Tool = Tool { enterprise: None, ..program("apt-config", "apt", "") };
+const APT_GET: Tool = Tool { enterprise: None, ..program("apt-get", "apt", "") };
 const DNF: Tool = program("dnf", "dnf", "dnf");
 const RPM: Tool = program("rpm", "rpm", "rpm");
 const MKSQUASHFS: Tool = program("mksquashfs", "squashfs-tools", "squashfs-tools");
@@ -184,7 +185,7 @@ pub const ACTIONS: &[Action] = &[
         what: "--source apt: trees from packages of Debian and Ubuntu",
         sites: Sites::Of(Family::Debian),
         needs: &[MMDEBSTRAP, APT_CONFIG],
-        helps: &[],
+        helps: &[(APT_GET, "the trees of packages that are kept")],
     },
     Action {
         name: "dnf",

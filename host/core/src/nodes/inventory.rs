@@ -88,7 +88,7 @@ impl Inventory {
     /// # Errors
     /// What is wrong with it, in one line; with the line where that can be told.
     pub fn parse(text: &str) -> Result<Self, InventoryError> {
-        let document: Document = yaml::from_str(text).map_err(InventoryError::Text)?;
+        let document: Document = yaml::from_own_str(text).map_err(InventoryError::Text)?;
         if document.format != FORMAT {
             let text = format!("it has format {}, and this disklessset reads {FORMAT}", document.format);
             return Err(InventoryError::Text(text));

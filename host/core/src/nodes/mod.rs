@@ -1,6 +1,7 @@
 //! Nodes and pools: who boots what. One file has them all; what nodes fetch is made from it.
 
 mod address;
+mod altered;
 mod boot_files;
 mod boot_words;
 mod edits;
@@ -17,6 +18,7 @@ mod settings;
 mod shown;
 
 pub use address::{NodeAddress, NodeAddressError};
+pub use altered::Altered;
 pub use boot_files::{REPORT, node_path, pool_path};
 pub use boot_words::{BootWordsError, KernelParameters, VariableName, VariableValue};
 pub use edits::{NodeEdit, PoolEdit};

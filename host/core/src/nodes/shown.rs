@@ -158,12 +158,12 @@ impl NodeManager<'_> {
     }
 }
 
-fn listed_node(name: &NodeName, node: &Node) -> ListedNode {
+pub(super) fn listed_node(name: &NodeName, node: &Node) -> ListedNode {
     let Node { mac, address, alias, pool, image, kernel_parameters, variables } = node.clone();
     ListedNode { name: name.clone(), mac, address, alias, pool, image, kernel_parameters, variables }
 }
 
-fn listed_pool(inventory: &Inventory, name: &PoolName, pool: &Pool) -> ListedPool {
+pub(super) fn listed_pool(inventory: &Inventory, name: &PoolName, pool: &Pool) -> ListedPool {
     let nodes = inventory.members(name);
     ListedPool {
         name: name.clone(),

@@ -2,17 +2,21 @@
 
 use super::{
     activity::Activity,
-    file_names,
+    directory::{self, ImageDirectory},
+    parts::in_parts,
     record::{ImageRecord, RecordError},
     refusals::no_such_image,
     status::ImageStatus,
     store::Records,
 };
 use crate::{failure, installations::Entries, system::process};
-use camino::Utf8Path;
+use camino::Utf8PathBuf;
 use disklessset_plugin_api::{Attributes, Error, ImageName, Level, Result};
 use serde::{Serialize, de::DeserializeOwned};
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    os::fd::{AsFd, BorrowedFd},
+};
 
 /// One image as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -93,12 +97,15 @@ impl Records<'_> {
                 );
             }
         }
-        listed.extend(names.iter().map(|name| self.look_at(name, &entries)));
+        let names: Vec<String> = names.into_iter().collect();
+        let opened = directory::images(&directory).ok();
+        let images = opened.as_ref().map(AsFd::as_fd);
+        listed.extend(in_parts(&names, |name| self.look_at(name, &entries, images)));
         if listed.iter().any(|image| image.status == ImageStatus::Corrupted) {
             // Some may have ended well since the register was read: one second look for all of them.
             let now = self.entries()?;
             for image in listed.iter_mut().filter(|image| image.status == ImageStatus::Corrupted) {
-                *image = self.look_at(&image.name.clone(), &now);
+                *image = self.look_at(&image.name.clone(), &now, images);
             }
         }
         // What was removed since the directory was read is no problem, it is gone.
@@ -121,6 +128,7 @@ impl Records<'_> {
             problem: Some(format!("installations.yml: {reason}")),
         }));
         listed.sort_by(|a, b| a.name.cmp(&b.name));
+        self.add_modules(&mut listed);
         self.add_activities(&mut listed);
         Ok(listed)
     }
@@ -134,12 +142,25 @@ impl Records<'_> {
         if !self.exists(name) && !entries.images.contains_key(name) {
             return Err(no_such_image(name));
         }
-        let mut listed = self.look_at(name.as_str(), &entries);
+        let opened = directory::images(&self.site.layout.images_dir()).ok();
+        let images = opened.as_ref().map(AsFd::as_fd);
+        let mut listed = self.look_at(name.as_str(), &entries, images);
         if listed.status == ImageStatus::Corrupted {
-            listed = self.look_at(name.as_str(), &self.entries()?);
+            listed = self.look_at(name.as_str(), &self.entries()?, images);
         }
+        self.add_modules(std::slice::from_mut(&mut listed));
         self.add_activities(std::slice::from_mut(&mut listed));
         Ok(listed)
+    }
+
+    /// Fills in the modules that have the classes of listed images.
+    fn add_modules(&self, listed: &mut [ListedImage]) {
+        let mut known: BTreeMap<String, Option<String>> = BTreeMap::new();
+        for image in listed {
+            let Some(class) = &image.image_class else { continue };
+            let module = known.entry(class.clone()).or_insert_with(|| self.site.classes.module_of(class));
+            image.module.clone_from(module);
+        }
     }
 
     /// Fills in what is being done to listed images. Nobody is told of journals they may not read.
@@ -154,7 +175,7 @@ impl Records<'_> {
         }
     }
 
-    fn look_at(&self, text: &str, entries: &Entries) -> ListedImage {
+    fn look_at(&self, text: &str, entries: &Entries, images: Option<BorrowedFd<'_>>) -> ListedImage {
         let name = ImageName::parse(text);
         let entry = name.as_ref().ok().and_then(|name| entries.images.get(name));
         let status =
@@ -175,44 +196,48 @@ impl Records<'_> {
             problem: name.as_ref().err().map(ToString::to_string),
         };
         if entry.is_none() && listed.problem.is_none() {
-            match self.record_in(text) {
-                Ok(record) => {
-                    listed.image_class = Some(record.image_class);
-                    listed.attributes = record.attributes;
-                    // A hash is for the image's own shadow file, not for screens and logs.
-                    listed.attributes.remove("password");
-                    listed.size_bytes = size_in(&self.site.layout.image_dir(text));
-                }
-                Err(problem) => listed.problem = Some(problem),
-            }
+            self.read_into(&mut listed, images);
         }
-        listed.module = listed.image_class.as_deref().and_then(|class| self.site.classes.module_of(class));
         listed
     }
 
-    /// The record in a directory of that name, or why there is none. Links are not followed.
-    fn record_in(&self, name: &str) -> Result<ImageRecord, String> {
-        let directory = self.site.layout.image_dir(name);
-        match directory.symlink_metadata() {
-            Ok(meta) if meta.is_dir() => {}
-            Ok(meta) if meta.is_symlink() => return Err("is a link, which is never followed".to_owned()),
-            Ok(_) => return Err("is a file, not an image".to_owned()),
-            Err(cause) => return Err(cause.to_string()),
+    /// Fills in what the files of an image tell.
+    fn read_into(&self, listed: &mut ListedImage, images: Option<BorrowedFd<'_>>) {
+        let path = self.site.layout.image_dir(&listed.name);
+        let opened = images.and_then(|images| ImageDirectory::open(images, &listed.name, path));
+        match self.record_in(&listed.name, opened.as_ref()) {
+            Ok(record) => {
+                listed.image_class = Some(record.image_class);
+                listed.attributes = record.attributes;
+                // A hash is for the image's own shadow file, not for screens and logs.
+                listed.attributes.remove("password");
+                listed.size_bytes = opened.and_then(ImageDirectory::size);
+            }
+            Err(problem) => listed.problem = Some(problem),
         }
-        ImageRecord::load(&directory).map_err(|error| match error {
+    }
+
+    /// The record in a directory of that name, or why there is none. Links are not followed.
+    fn record_in(&self, name: &str, opened: Option<&ImageDirectory>) -> Result<ImageRecord, String> {
+        let read = match opened {
+            Some(directory) => directory.record(),
+            None => ImageRecord::load(&self.no_file_or_link(name)?),
+        };
+        read.map_err(|error| match error {
             RecordError::File(cause) if cause.is_not_found() => "has no image_data.yml".to_owned(),
             RecordError::File(cause) => failure::of(cause).causes.pop().unwrap_or_default(),
             RecordError::Unreadable { reason, .. } => format!("image_data.yml: {reason}"),
         })
     }
-}
 
-/// The bytes of the files in an image's directory that are its own; a listing does not fail for one that it cannot see.
-fn size_in(directory: &Utf8Path) -> Option<u64> {
-    let small = |name: &str| {
-        [file_names::RECORD, file_names::BOOT_FILE].contains(&name) || file_names::DIGESTS.contains(&name)
-    };
-    let files = directory.read_dir_utf8().ok()?.flatten().filter(|entry| !small(entry.file_name()));
-    let sizes = files.filter_map(|entry| entry.metadata().ok()).filter(std::fs::Metadata::is_file);
-    sizes.map(|file| file.len()).reduce(|sum, bytes| sum + bytes)
+    /// Where the image of that name has its files, or what lies there instead.
+    fn no_file_or_link(&self, name: &str) -> Result<Utf8PathBuf, String> {
+        let directory = self.site.layout.image_dir(name);
+        match directory.symlink_metadata() {
+            Ok(meta) if meta.is_dir() => Ok(directory),
+            Ok(meta) if meta.is_symlink() => Err("is a link, which is never followed".to_owned()),
+            Ok(_) => Err("is a file, not an image".to_owned()),
+            Err(cause) => Err(cause.to_string()),
+        }
+    }
 }

@@ -2,10 +2,12 @@
 
 mod activity;
 pub(crate) mod boot_file;
+mod directory;
 pub mod file_names;
 mod kernel_users;
 pub(crate) mod legacy_record;
 mod listing;
+mod parts;
 mod record;
 pub(crate) mod refusals;
 mod status;

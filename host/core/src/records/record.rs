@@ -61,8 +61,16 @@ impl ImageRecord {
     pub(crate) fn load(directory: &Utf8Path) -> Result<Self, RecordError> {
         let path = directory.join(file_names::RECORD);
         let bytes = atomic_file::read_bounded(&path, MOST_BYTES)?;
+        Self::of_bytes(path, &bytes)
+    }
+
+    /// Reads the content of a record.
+    ///
+    /// # Errors
+    /// When it cannot be understood; the message names the line.
+    pub(super) fn of_bytes(path: Utf8PathBuf, bytes: &[u8]) -> Result<Self, RecordError> {
         // Not read with replacement characters, which the next saving would make the truth.
-        let text = std::str::from_utf8(&bytes).map_err(|cause| format!("it is not UTF-8 text: {cause}"));
+        let text = std::str::from_utf8(bytes).map_err(|cause| format!("it is not UTF-8 text: {cause}"));
         text.and_then(Self::parse).map_err(|reason| RecordError::Unreadable { path, reason })
     }
 
@@ -75,7 +83,7 @@ impl ImageRecord {
         let mut attributes = match legacy_record::parse(text) {
             Some(attributes) => attributes,
             None => {
-                let document: Document = yaml::from_str(text)?;
+                let document: Document = yaml::from_own_str(text)?;
                 match document.format {
                     Some(newer) if newer > FORMAT => {
                         return Err(format!(

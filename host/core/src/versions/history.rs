@@ -41,6 +41,9 @@ pub struct Version {
     /// When a pool or a node named it for the last time, and does so no more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) unnamed: Option<jiff::Timestamp>,
+    /// The memory that a machine needs to boot it, in mebibytes, where that was found out by booting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mebibytes: Option<u32>,
     /// The text of the image's record.
     pub(crate) record: String,
     /// What it was made from, where that is known.
@@ -80,7 +83,7 @@ impl History {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let history: Self = yaml::from_str(text)?;
+        let history: Self = yaml::from_own_str(text)?;
         if history.format != FORMAT {
             return Err(format!("it has format {}, of a newer disklessset", history.format));
         }
@@ -185,6 +188,7 @@ pub(super) mod tests {
             new_bytes: 5,
             withdrawn: None,
             unnamed: None,
+            memory_mebibytes: None,
             record: "image_data: {}\n".to_owned(),
             made_from: None,
         }

@@ -244,6 +244,7 @@ impl<'l> Store<'l> {
             new_bytes,
             withdrawn: None,
             unnamed: None,
+            memory_mebibytes: None,
             record: draft.record.to_owned(),
             made_from: draft.made_from.cloned(),
         };
@@ -299,6 +300,18 @@ impl<'l> Store<'l> {
             _ => return Ok(()),
         }
         history.save(&path)
+    }
+
+    /// Notes the memory that a version was found to need, in mebibytes. Who does it holds the image's lock.
+    ///
+    /// # Errors
+    /// When the history cannot be read or written.
+    pub(crate) fn note_memory(&self, name: &ImageName, number: VersionNumber, mebibytes: u32) -> Result<()> {
+        let mut history = self.history(name)?;
+        if let Some(version) = history.get_mut(number) {
+            version.memory_mebibytes = Some(mebibytes);
+        }
+        self.save(name, &history)
     }
 
     /// Notes when pools and nodes named versions for the last time. Who does it holds the image's lock.

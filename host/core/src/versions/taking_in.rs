@@ -118,6 +118,7 @@ impl Store<'_> {
             new_bytes,
             withdrawn: None,
             unnamed: None,
+            memory_mebibytes: None,
             record: record.to_owned(),
             made_from: None,
         };

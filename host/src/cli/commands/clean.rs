@@ -5,24 +5,31 @@ use crate::{
     cli::request::{Effect, Request, Session, subject},
     nodes::BootFilesChange,
 };
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use disklessset_plugin_api::{Error, ImageName, Result};
+use disklessset_system::bytes::Bytes;
 
 pub(crate) fn command() -> Command {
-    Command::new("clean").about("Clean up after actions that were interrupted").arg(words(
-        "names",
-        "NAME",
-        "Images to clean [default: all that need cleaning]",
-    ))
+    Command::new("clean")
+        .about("Clean up after actions that were interrupted")
+        .arg(words("names", "NAME", "Images to clean [default: all that need cleaning]"))
+        .arg(
+            Arg::new("bases")
+                .long("bases")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("names")
+                .help("Remove the trees of packages that are kept for the next images"),
+        )
 }
 
 pub(crate) fn request(matches: &ArgMatches) -> Result<Clean> {
-    Ok(Clean { names: image_names(matches, "names")? })
+    Ok(Clean { names: image_names(matches, "names")?, bases: matches.get_flag("bases") })
 }
 
 /// Cleans images, or all that need it.
 pub(crate) struct Clean {
     names: Vec<ImageName>,
+    bases: bool,
 }
 
 impl Request for Clean {
@@ -31,6 +38,13 @@ impl Request for Clean {
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
+        if self.bases {
+            let bases = session.images().bases()?;
+            return Ok(bases
+                .iter()
+                .map(|base| format!("remove the base {}, {}", base.what, Bytes(base.bytes)))
+                .collect());
+        }
         let mut names = session.images().to_clean()?;
         for name in &self.names {
             if !names.contains(name) {
@@ -53,6 +67,9 @@ impl Request for Clean {
     }
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
+        if self.bases {
+            return remove_bases(session);
+        }
         let report = session.images().clean(&self.names)?;
         for name in &report.cleaned {
             session.output.say(&format!("cleaned {}", subject(name)));
@@ -77,6 +94,17 @@ impl Request for Clean {
         }
         Err(in_context(&name, first))
     }
+}
+
+fn remove_bases(session: &Session) -> Result<()> {
+    let gone = session.images().remove_bases()?;
+    if gone.is_empty() {
+        session.output.say("There is no base that could be removed.");
+    }
+    for base in gone {
+        session.output.say(&format!("removed the base {}, {}", base.what, Bytes(base.bytes)));
+    }
+    Ok(())
 }
 
 /// Creations of 1.x that seem to be under way, and by whom: only people can tell a process that is back at its menu.

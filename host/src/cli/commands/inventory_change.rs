@@ -2,10 +2,19 @@
 
 use crate::{
     cli::request::Session,
-    nodes::{Inventory, InventoryChange, PoolName},
+    nodes::{Altered, Inventory, InventoryChange, ListedNode, ListedPool, PoolName},
+    output::Format,
 };
 use disklessset_plugin_api::{Result, node_set::NodeSet};
+use serde::Serialize;
 use std::collections::BTreeMap;
+
+/// A change for programs: what is another one after it.
+#[derive(Serialize)]
+struct Told {
+    pools: Vec<Altered<ListedPool>>,
+    nodes: Vec<Altered<ListedNode>>,
+}
 
 /// What a change would do, a line each.
 pub(super) fn plan(
@@ -13,6 +22,9 @@ pub(super) fn plan(
     edit: impl FnOnce(Inventory) -> Result<Inventory>,
 ) -> Result<Vec<String>> {
     let change = session.nodes().plan(edit)?;
+    if tell_programs(session, &change) {
+        return Ok(Vec::new());
+    }
     let lines = lines(&change, &["make", "change", "remove", "move"]);
     if lines.is_empty() {
         session.output.say(AS_IT_IS);
@@ -27,12 +39,23 @@ pub(super) fn run(
     edit: impl FnOnce(Inventory) -> Result<Inventory>,
 ) -> Result<()> {
     let change = session.nodes().change(operation, edit)?;
+    tell_programs(session, &change);
     let lines = lines(&change, &["made", "changed", "removed", "moved"]);
     if lines.is_empty() {
         session.output.say(AS_IT_IS);
     }
     lines.iter().for_each(|line| session.output.say(line));
     Ok(())
+}
+
+/// Whether data is for a program; then the change is told as such.
+fn tell_programs(session: &Session, change: &InventoryChange) -> bool {
+    let wanted = session.output.format() != Format::Table;
+    if wanted {
+        let told = Told { pools: change.altered_pools(), nodes: change.altered_nodes() };
+        session.output.document("change", &told, |_| String::new());
+    }
+    wanted
 }
 
 const AS_IT_IS: &str = "Nothing changes: it is so already.";

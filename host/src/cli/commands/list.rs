@@ -3,18 +3,32 @@
 use crate::{
     ImageStatus, ListedImage,
     cli::request::{Effect, Request, Session},
+    images::KeptBase,
     mirror::{MirrorManager, MirrorState, MirroredImage},
     output::{CellStyle, Field, Output},
 };
-use clap::Command;
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use disklessset_plugin_api::Result;
+use disklessset_system::bytes::Bytes;
 
 pub(crate) fn command() -> Command {
-    Command::new("list").about("List the images with their statuses")
+    Command::new("list").about("List the images with their statuses").arg(
+        Arg::new("bases")
+            .long("bases")
+            .action(ArgAction::SetTrue)
+            .help("List the trees of packages that are kept for the next images"),
+    )
 }
 
-/// Lists the images.
-pub(crate) struct List;
+pub(crate) fn request(matches: &ArgMatches) -> List {
+    List { bases: matches.get_flag("bases") }
+}
+
+/// Lists the images, or the bases.
+#[derive(Default)]
+pub(crate) struct List {
+    bases: bool,
+}
 
 impl Request for List {
     fn effect(&self) -> Effect {
@@ -26,6 +40,9 @@ impl Request for List {
     }
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
+        if self.bases {
+            return bases(session);
+        }
         if let Some(state) = MirrorManager::new(&session.site).state()? {
             session.output.say(&state.in_words());
             print(&session.output, &of_mirror(&state));
@@ -39,6 +56,24 @@ impl Request for List {
         print(&session.output, &images);
         Ok(())
     }
+}
+
+fn bases(session: &Session) -> Result<()> {
+    let bases = session.images().bases()?;
+    if bases.is_empty() {
+        session.output.say("No trees of packages are kept.");
+    }
+    session.output.document("bases", &bases, |output| {
+        let row = |base: &KeptBase| {
+            let size = Bytes(base.bytes).to_string();
+            [&base.what, &size, &base.made, &base.used].map(Field::from).to_vec()
+        };
+        if bases.is_empty() {
+            return String::new();
+        }
+        output.table(&["BASE", "SIZE", "MADE", "USED"], bases.iter().map(row).collect())
+    });
+    Ok(())
 }
 
 /// The images of a mirror, of which it knows what everybody may know.

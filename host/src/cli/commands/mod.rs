@@ -87,7 +87,7 @@ pub(crate) fn all() -> Vec<Command> {
 /// When a name breaks the rules of names.
 pub(crate) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn Request>>> {
     Some(match word {
-        "list" => boxed(Ok(list::List)),
+        "list" => boxed(Ok(list::request(matches))),
         "show" => show::request(matches),
         "diff" => boxed(diff::request(matches)),
         "log" => boxed(log::request(matches)),

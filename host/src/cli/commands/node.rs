@@ -3,7 +3,7 @@
 use super::{boxed, inventory_change, node_import, node_status, text, word};
 use crate::{
     cli::request::{Effect, Request, Session},
-    nodes::{ListedNode, NodeEdit, VariableName, VariableValue},
+    nodes::{Inventory, ListedNode, NodeEdit, VariableName, VariableValue},
     output::{Field, Output},
 };
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -30,8 +30,18 @@ pub(crate) fn command() -> Command {
         .subcommand(node_status::command())
         .subcommand(set_command().arg(nodes()))
         .subcommand(node_import::command())
-        .subcommand(Command::new("remove").about("Forget nodes").arg(nodes()))
+        .subcommand(
+            Command::new("remove").about("Forget nodes").arg(nodes()).arg(
+                Arg::new(IGNORE_MISSING)
+                    .long(IGNORE_MISSING)
+                    .action(ArgAction::SetTrue)
+                    .help("Pass over nodes that are not on record"),
+            ),
+        )
 }
+
+/// The option by which nodes that are gone already are no error.
+const IGNORE_MISSING: &str = "ignore-missing";
 
 fn set_command() -> Command {
     let option = |name: &'static str, value: &'static str, help: &'static str| {
@@ -70,7 +80,10 @@ pub(crate) fn request(matches: &ArgMatches) -> Result<Box<dyn Request>> {
         Some(("status", matches)) => boxed(node_status::request(matches)),
         Some(("set", matches)) => boxed(set(matches)),
         Some(("import", matches)) => boxed(node_import::request(matches)),
-        Some(("remove", matches)) => boxed(nodes(matches).map(|nodes| RemoveNodes { nodes })),
+        Some(("remove", matches)) => {
+            let ignore_missing = matches.get_flag(IGNORE_MISSING);
+            boxed(nodes(matches).map(|nodes| RemoveNodes { nodes, ignore_missing }))
+        }
         Some((_, matches)) => boxed(list(matches)),
         None => boxed(Ok(ListNodes { nodes: None })),
     }
@@ -218,6 +231,18 @@ impl Request for SetNodes {
 /// Forgets nodes.
 struct RemoveNodes {
     nodes: NodeSet,
+    /// Whether nodes that are not on record are passed over.
+    ignore_missing: bool,
+}
+
+impl RemoveNodes {
+    fn edit(&self, inventory: Inventory) -> Result<Inventory> {
+        if !self.ignore_missing {
+            return inventory.without_nodes(&self.nodes);
+        }
+        let there = self.nodes.iter().filter(|name| inventory.nodes().contains_key(name)).collect();
+        inventory.without_nodes(&there)
+    }
 }
 
 impl Request for RemoveNodes {
@@ -236,14 +261,14 @@ impl Request for RemoveNodes {
         if session.nodes().is_unfinished() {
             return Ok(());
         }
-        self.plan(session).map(drop)
+        session.nodes().plan(|inventory| self.edit(inventory)).map(drop)
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {
-        inventory_change::plan(session, |inventory| inventory.without_nodes(&self.nodes))
+        inventory_change::plan(session, |inventory| self.edit(inventory))
     }
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
-        inventory_change::run(session, "node remove", |inventory| inventory.without_nodes(&self.nodes))
+        inventory_change::run(session, "node remove", |inventory| self.edit(inventory))
     }
 }

@@ -179,7 +179,7 @@ impl Request for RemovePool {
         if session.nodes().is_unfinished() {
             return Ok(());
         }
-        self.plan(session).map(drop)
+        session.nodes().plan(|inventory| inventory.without_pool(&self.name)).map(drop)
     }
 
     fn plan(&self, session: &Session) -> Result<Vec<String>> {

@@ -53,6 +53,10 @@ fn table(output: &Output, versions: &[ListedVersion]) -> String {
     if some_tag {
         heading.push("TAGS");
     }
+    let some_memory = versions.iter().any(|version| version.memory_mebibytes.is_some());
+    if some_memory {
+        heading.push("NEEDS");
+    }
     let rows = versions.iter().map(|version| {
         let mut row = vec![
             Field::from(&format!("{}@{}", version.image, version.number)),
@@ -67,6 +71,10 @@ fn table(output: &Output, versions: &[ListedVersion]) -> String {
         ];
         if some_tag {
             row.push(Field::from(&version.tags.join(", ")));
+        }
+        if some_memory {
+            let needs = version.memory_mebibytes.map(|memory| format!("{memory} MiB")).unwrap_or_default();
+            row.push(Field::from(&needs));
         }
         row
     });

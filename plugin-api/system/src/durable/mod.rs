@@ -17,7 +17,7 @@ pub use append::{open_append, open_log, reserve_space};
 pub use create::{create_dir, create_dir_all, create_dir_in, create_dir_unflushed, create_new};
 pub use flush::{Together, sync_all_of, sync_dir, sync_files, sync_path};
 pub use mode::set_mode;
-pub use read::read_bounded;
+pub use read::{read_bounded, read_bounded_in};
 pub use remove::{remove_file, remove_file_together};
 pub use rename::{exchange, rename_noreplace, rename_replacing};
 pub use replace::{replace, replace_together};

@@ -5,6 +5,7 @@ use super::{
     apt_given::{self, Given},
     apt_settings::{self, From},
     apt_sources::{self, AptEntry},
+    bases::{Base, Ingredients, Wanted},
     field, repositories, servers_os_release,
 };
 use crate::{
@@ -91,20 +92,43 @@ pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host
     given.options.insert(0, format!("--aptopt={}", settings.write(from, scratch)?));
 
     let packages = for_apt(plan.set, &plan.extras);
-    host.info(format!("installing {} packages of {release} with mmdebstrap", packages.len()));
-    host.progress("installing packages", 0, 0);
     // Its temporary files go with the work area; in /tmp they would stay when we are killed.
     let command = mmdebstrap(plan, release, &packages, tree, &given)
         .env("TMPDIR", scratch.as_str())
         .installing_into(tree.as_str())
         .may_write(scratch.as_str());
     let command = super::with_proxies(command);
+    let base = || {
+        let files = ["Dir::Etc::preferences", "Dir::Etc::preferencesparts"].map(|name| settings.file(name));
+        let files = files.into_iter().flatten().chain(given.files.iter().cloned()).collect();
+        let ingredients = Ingredients { command: &command, places: [tree, scratch], files };
+        let settings = given.options.iter().filter_map(|option| option.strip_prefix("--aptopt=")).collect();
+        Base::of(&ingredients, &Wanted { sources: &given.files, settings }, scratch, host)
+    };
+    let before = base();
+    if let Some(kept) = &before
+        && kept.make(tree, host)?
+    {
+        return Ok(());
+    }
+    host.info(format!("installing {} packages of {release} with mmdebstrap", packages.len()));
+    host.progress("installing packages", 0, 0);
     super::dnf::make_mount_points(tree)?;
     host.run(&command).map_err(|error| {
         let error = error.context(format!("cannot install the packages of {release}"));
         repositories::with_hint(error, &plan.repositories)
     })?;
-    finish_tree(plan, tree, host)
+    finish_tree(plan, tree, host)?;
+    if let Some(before) = before {
+        before.keep(base(), tree, format!("{release}, {} packages", installed(tree)?), host);
+    }
+    Ok(())
+}
+
+/// How many packages a tree has.
+fn installed(tree: &Utf8Path) -> Result<usize> {
+    let lists = TreeFiles::open(tree)?.list(PACKAGES)?;
+    Ok(lists.iter().filter(|name| name.ends_with(".list")).count())
 }
 
 fn mmdebstrap(

@@ -5,6 +5,7 @@ mod apt;
 mod apt_given;
 mod apt_settings;
 pub(crate) mod apt_sources;
+mod bases;
 mod compression;
 mod dnf;
 mod import;

@@ -21,6 +21,7 @@ mod oci_artifact;
 mod oci_layer;
 mod oci_layout;
 mod oci_names;
+mod own_yaml;
 mod parameters;
 mod repo_file;
 mod size;
@@ -66,6 +67,7 @@ pub const TARGETS: &[Target] = &[
     Target { longest: 16384, memory: 256, ..target("oci_layer", oci_layer::run) },
     Target { longest: 16384, ..target("oci_layout", oci_layout::run) },
     Target { longest: 512, ..target("oci_names", oci_names::run) },
+    target("own_yaml", own_yaml::run),
     target("parameters", parameters::run),
     target("repo_file", repo_file::run),
     target("size", size::run),

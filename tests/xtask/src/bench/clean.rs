@@ -10,7 +10,8 @@ use std::time::Instant;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Installed;
-use super::samples::{Demands, Samples, Strictness};
+use super::demands::Demands;
+use super::samples::{Samples, Strictness};
 use crate::failure::{self, Failure};
 use crate::say;
 
@@ -31,7 +32,7 @@ pub(super) fn task(strictness: Strictness) -> Result<(), Failure> {
     std::fs::write(&config, "autoclean: false\n").map_err(failure::file("write", &config))?;
     say::step(&format!("clean of {IMAGES} images whose creation crashed"));
     let beyond = Samples::take(RUNS, |run| one(&installed, &config, run))?;
-    let mut demands = Demands::default();
+    let mut demands = Demands::of("clean");
     let holds = beyond.median() <= MOST;
     let demanded = format!("{MOST} ms");
     demands.check("an image costs beyond removing its files, in ms", &beyond, &demanded, holds);

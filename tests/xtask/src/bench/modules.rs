@@ -15,7 +15,8 @@ use disklessset_tests::need;
 use nix::sys::resource::{UsageWho, getrusage};
 use serde_json::Value;
 
-use super::samples::{Demands, Strictness};
+use super::demands::Demands;
+use super::samples::Strictness;
 use crate::command::{Output, Tool};
 use crate::dist;
 use crate::failure::{self, Failure};
@@ -42,7 +43,7 @@ pub(super) fn task(strictness: Strictness) -> Result<(), Failure> {
     let bench = Bench { built: &built, place, root };
     bench.fill()?;
     go_first();
-    let mut demands = Demands::default();
+    let mut demands = Demands::of("modules");
     let scan = bench.listing(&mut demands)?;
     bench.action(scan, &mut demands)?;
     bench.calls(&mut demands)?;

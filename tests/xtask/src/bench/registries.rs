@@ -15,7 +15,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_tests::need;
 
 use super::Installed;
-use super::samples::{Demands, Samples, Strictness};
+use super::demands::Demands;
+use super::samples::{Samples, Strictness};
 use crate::failure::{self, Failure};
 use crate::say;
 
@@ -40,7 +41,7 @@ pub(super) fn task(strictness: Strictness) -> Result<(), Failure> {
     for round in 0..ROUNDS {
         bench.round(round, &mut all)?;
     }
-    let mut demands = Demands::default();
+    let mut demands = Demands::of("registries");
     all.judge(&mut demands);
     demands.verdict(strictness)
 }

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use crate::failure::Failure;
-use crate::say;
 
 /// Values of one measurement, at least one.
 #[derive(Debug, Clone)]
@@ -45,31 +44,6 @@ pub(crate) enum Strictness {
     Told,
 }
 
-/// Demands, and how many do not hold.
-#[derive(Debug, Default)]
-pub(super) struct Demands {
-    missed: usize,
-}
-
-impl Demands {
-    /// Says what was measured, what was demanded, and whether that holds.
-    pub(super) fn check(&mut self, what: &str, measured: &dyn fmt::Display, demanded: &str, holds: bool) {
-        let verdict = if holds { "holds" } else { "DOES NOT HOLD" };
-        say::note(&format!("{what}: {measured}; demanded {demanded}: {verdict}"));
-        self.missed += usize::from(!holds);
-    }
-
-    /// Fails when one did not hold and they count.
-    pub(super) fn verdict(&self, strictness: Strictness) -> Result<(), Failure> {
-        match self.missed {
-            _ if strictness == Strictness::Told => Ok(()),
-            0 => Ok(()),
-            1 => Err(Failure::Plain("a demand does not hold".to_owned())),
-            many => Err(Failure::Plain(format!("{many} demands do not hold"))),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,15 +52,5 @@ mod tests {
     fn the_median_is_told_with_the_spread() {
         let samples = Samples::of(vec![3.0, 1.0, 2.0]);
         assert_eq!(samples.to_string(), "2.000 (1.000 to 3.000, 3 runs)");
-    }
-
-    #[test]
-    fn one_that_does_not_hold_is_a_failure() {
-        let mut demands = Demands::default();
-        demands.check("speed", &1, "2", true);
-        assert!(demands.verdict(Strictness::Fails).is_ok());
-        demands.check("speed", &1, "2", false);
-        assert!(demands.verdict(Strictness::Fails).is_err());
-        assert!(demands.verdict(Strictness::Told).is_ok());
     }
 }

@@ -2,6 +2,7 @@
 
 mod current;
 mod giving;
+mod memory;
 mod of_kernels;
 mod pruning;
 mod signatures;
@@ -56,6 +57,9 @@ pub struct ListedVersion {
     pub size_bytes: u64,
     /// Bytes of the files that no version had before.
     pub new_bytes: u64,
+    /// The memory that a machine needs to boot it, in mebibytes, as `prove --memory auto` found it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_mebibytes: Option<u32>,
     /// Its tags.
     pub tags: Vec<String>,
 }
@@ -238,6 +242,7 @@ fn listed_version(
         kernel: version.kernel.clone(),
         size_bytes: version.size_bytes,
         new_bytes: version.new_bytes,
+        memory_mebibytes: version.memory_mebibytes,
         tags: history.tags_of(version.number),
     }
 }

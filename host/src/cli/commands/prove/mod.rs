@@ -1,5 +1,6 @@
 //! `prove`: boots an image in a throw-away machine and tells whether it comes up.
 
+mod memory;
 mod report;
 mod target;
 mod visit;
@@ -10,7 +11,7 @@ use crate::{
     failure,
     nodes::PoolName,
     prove::{
-        self, FailedMachine, Failure, Firmware, Mebibytes, NodeName, ProveError, ProveRequest,
+        self, Cause, FailedMachine, Failure, Firmware, Mebibytes, NodeName, ProveError, ProveRequest,
         VisitedConsole, Visitor,
     },
     system::interrupt,
@@ -45,7 +46,7 @@ pub(crate) fn command() -> Command {
             Arg::new("memory")
                 .long("memory")
                 .value_name("SIZE")
-                .help("Memory of each machine. auto = what the image's files need [default: 1G]"),
+                .help("Memory of each machine. auto = find out how much the image needs, by several boots [default: 1G]"),
         )
         .arg(
             Arg::new("firmware")
@@ -159,7 +160,7 @@ impl Request for Prove {
             return Err(Error::refused("prove --console needs a terminal"));
         }
         let target = Target::of(&self.what, session)?;
-        let request = self.proof_of(session, &target)?;
+        let mut request = self.proof_of(session, &target)?;
         // The machine and its network go away in an orderly way on CTRL+C.
         interrupt::install()?;
         let stop = || interrupt::check().is_err();
@@ -172,12 +173,17 @@ impl Request for Prove {
         let mut visit = |console: &mut VisitedConsole<'_>| visit::visit(&session.output, console);
         let visitor = self.console.then_some(&mut visit as &mut Visitor<'_>);
         let on_event = &mut |event| tell(session, several, event);
-        match prove::prove_and_visit(&request, visitor, &stop, on_event) {
-            Ok(proof) => {
-                print(session, &proof);
-                Ok(())
+        let proven = if self.searches_memory() {
+            memory::search(session, &mut request, &stop).map(|(proof, found)| (proof, Some(found)))
+        } else {
+            prove::prove_and_visit(&request, visitor, &stop, on_event).map(|proof| (proof, None))
+        };
+        match proven {
+            Ok((proof, found)) => {
+                print(session, &proof, found);
+                found.map_or(Ok(()), |found| memory::keep(session, &target, found))
             }
-            Err(ProveError::Failed(failure)) => Err(Self::failed(session, &target, &failure)),
+            Err(ProveError::Failed(failure)) => Err(Self::failed(session, &target, request.memory, &failure)),
             Err(ProveError::Interrupted) => {
                 let signal = interrupt::check().err().map(|signal| signal.to_string()).unwrap_or_default();
                 Err(Error::new(ErrorKind::INTERRUPTED, signal))
@@ -196,6 +202,11 @@ impl Request for Prove {
 }
 
 impl Prove {
+    /// Whether more than one boot tells how much memory is needed. Nodes with trees of their own, and machines with a visitor, boot once.
+    fn searches_memory(&self) -> bool {
+        self.memory == Some(Memory::Auto) && self.nodes.is_empty() && !self.console
+    }
+
     fn proof_of(&self, session: &Session, target: &Target) -> Result<ProveRequest> {
         let name = &target.version.image;
         session.images().get_created_image(name)?;
@@ -238,7 +249,7 @@ impl Prove {
         Ok(request)
     }
 
-    fn failed(session: &Session, target: &Target, failure: &Failure) -> Error {
+    fn failed(session: &Session, target: &Target, memory: Mebibytes, failure: &Failure) -> Error {
         let several = failure.machines.len() + failure.came_up.len() > 1;
         for machine in &failure.machines {
             let who = if several { format!("{} ", machine.node) } else { String::new() };
@@ -261,6 +272,9 @@ impl Prove {
         for machine in &failure.machines {
             error = explained(error, machine, several);
         }
+        if let Some(needed) = memory::on_record(session, target).filter(|needed| *needed > memory) {
+            error = error.because(format!("it was found to need {needed}, and had {memory}"));
+        }
         if !failure.came_up.is_empty() {
             error = error.because(format!("these nodes came up: {}", names(&failure.came_up)));
         }
@@ -270,6 +284,11 @@ impl Prove {
         let logs: Vec<_> = failure.machines.iter().map(|machine| machine.console_log.as_str()).collect();
         error.hint(format!("the whole console is in {}", logs.join(", ")))
     }
+}
+
+/// Whether more memory may help.
+fn failed_by_memory(failure: &Failure) -> bool {
+    failure.machines.iter().any(|machine| matches!(machine.cause, Cause::OutOfMemory { .. }))
 }
 
 /// The causes of one machine's failure below `error`.

@@ -3,7 +3,7 @@
 use crate::{
     cli::request::Session,
     output::Format,
-    prove::{NodeName, Proof, ProveEvent, ProvenMachine, Timeline},
+    prove::{FoundMemory, NodeName, Proof, ProveEvent, ProvenMachine, Timeline},
 };
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ pub(super) fn tell(session: &Session, several: bool, event: ProveEvent) {
 }
 
 /// The first machine's facts stand in the document's top level too, where they stood when there was one.
-pub(super) fn print(session: &Session, proof: &Proof) {
+pub(super) fn print(session: &Session, proof: &Proof, found: Option<FoundMemory>) {
     let mut document = proof.machines.first().map(machine).unwrap_or_default();
     let common = json!({
         "boots": true,
@@ -62,6 +62,11 @@ pub(super) fn print(session: &Session, proof: &Proof) {
     });
     if let (Value::Object(document), Value::Object(common)) = (&mut document, common) {
         document.extend(common);
+        if let Some(found) = found {
+            document.insert("needed_mebibytes".to_owned(), found.enough.0.into());
+            document
+                .insert("too_little_mebibytes".to_owned(), found.too_little.map(|memory| memory.0).into());
+        }
     }
     session.output.document("proof", &document, |_| {
         let mut text = String::new();

@@ -6,7 +6,8 @@ mod servers;
 use camino::Utf8Path;
 
 use super::Installed;
-use super::samples::{Demands, Samples, Strictness};
+use super::demands::Demands;
+use super::samples::{Samples, Strictness};
 use crate::failure::{self, Failure};
 use crate::say;
 use readers::read;
@@ -42,7 +43,7 @@ pub(super) fn task(strictness: Strictness) -> Result<(), Failure> {
     servers::place_file(&root, file_mib).map_err(failure::file("write the file in", &root))?;
     let ours = Served::start(Kind::Ours, &installed.built.program, &root)?;
     let nginx = Served::start(Kind::Nginx, &installed.built.program, &root)?;
-    let mut demands = Demands::default();
+    let mut demands = Demands::of("serve");
     for count in READERS {
         say::step(&format!("{count} readers of a file of {file_mib} MiB"));
         let each = (round_mib << 20) / count as u64;
@@ -55,10 +56,8 @@ pub(super) fn task(strictness: Strictness) -> Result<(), Failure> {
             processor.push(own.processor / theirs.processor);
         }
         let (speed, processor) = (Samples::of(speed), Samples::of(processor));
-        let holds = speed.median() >= SPEED;
-        demands.check("speed, of nginx's", &speed, &format!("at least {SPEED}"), holds);
-        let holds = processor.median() <= PROCESSOR;
-        demands.check("processor time, of nginx's", &processor, &format!("at most {PROCESSOR}"), holds);
+        demands.at_least(&format!("{count} readers: speed, of nginx's"), &speed, SPEED);
+        demands.at_most(&format!("{count} readers: processor time, of nginx's"), &processor, PROCESSOR);
     }
     let memory = ours.peak_mib()?;
     demands.check("memory in MiB", &memory, &format!("at most {MEMORY_MIB}"), memory <= MEMORY_MIB);

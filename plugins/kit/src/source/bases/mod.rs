@@ -1,0 +1,102 @@
+//! Trees of packages that are kept: the next image of the same packages, from repositories that have not changed, begins from one.
+//!
+//! What decides is the content of the repositories' release files of now, beside all that the package manager is told. Where that cannot be
+//! found out, the tree is made from packages, as ever.
+
+mod key;
+mod releases;
+mod stamp;
+
+pub(super) use key::Ingredients;
+pub(super) use releases::Wanted;
+
+use crate::{os_release, trees};
+use camino::Utf8Path;
+use disklessset_plugin_api::{Error, Host, Result};
+use disklessset_system::bases::{BaseFacts, BaseKey, Bases, HeldBase};
+
+/// The base that a tree could be made from, and is kept as.
+pub(super) struct Base {
+    bases: Bases,
+    key: BaseKey,
+}
+
+impl Base {
+    /// That of these ingredients; none where no bases are kept, or nobody can tell what the repositories have now.
+    pub(super) fn of(
+        ingredients: &Ingredients<'_>,
+        wanted: &Wanted<'_>,
+        scratch: &Utf8Path,
+        host: &Host<'_>,
+    ) -> Option<Self> {
+        let bases = Bases::of_work_area(&host.paths().ok()?.work);
+        if !bases.are_kept() {
+            return None;
+        }
+        let releases = told(releases::digest(wanted, scratch, host), "begin from a base", host)?;
+        Some(Self { bases, key: ingredients.key(&releases) })
+    }
+
+    /// Makes the tree from the base, where there is one; whether it did. `tree` is a directory that exists and is empty.
+    ///
+    /// # Errors
+    /// When the base is there and cannot be copied.
+    pub(super) fn make(&self, tree: &Utf8Path, host: &Host<'_>) -> Result<bool> {
+        let Some(held) = told(self.sound(), "begin from a base", host).flatten() else { return Ok(false) };
+        let BaseFacts { what, made, .. } = held.facts();
+        host.info(format!(
+            "taking the tree that was kept on {made} ({what}): the repositories have not changed"
+        ));
+        std::fs::remove_dir(tree)?;
+        let beside = tree.parent().unwrap_or(Utf8Path::new("/"));
+        let choice = trees::choose(held.tree(), beside, trees::Wanted::Auto, host)?;
+        trees::copy_one_of_many(held.tree(), tree, choice.method, host)?;
+        told(
+            held.mark_used().map_err(|cause| Error::failed(cause.to_string())),
+            "note the use of a base",
+            host,
+        );
+        Ok(true)
+    }
+
+    /// The base, when its tree is what was kept.
+    fn sound(&self) -> Result<Option<HeldBase>> {
+        let held = self.bases.hold(&self.key).map_err(|cause| Error::failed(cause.to_string()))?;
+        let Some(held) = held else { return Ok(None) };
+        if stamp::of(held.tree())?.digest == held.facts().stamp {
+            return Ok(Some(held));
+        }
+        drop(held);
+        let removed = self.bases.remove(&self.key);
+        removed.map_err(|cause| Error::failed(cause.to_string()))?;
+        Err(Error::failed("the base of these packages was changed since it was kept: it is removed"))
+    }
+
+    /// Keeps a tree as the base, when its repositories still have what they had before. A tree that cannot be kept is as good as any: the
+    /// user hears why.
+    pub(super) fn keep(&self, now: Option<Self>, tree: &Utf8Path, what: String, host: &Host<'_>) {
+        if now.is_some_and(|now| now.key == self.key) {
+            told(self.kept(tree, what, host), "keep the tree as a base", host);
+        } else {
+            host.debug("the repositories changed meanwhile: the tree is not kept as a base");
+        }
+    }
+
+    fn kept(&self, tree: &Utf8Path, what: String, host: &Host<'_>) -> Result<()> {
+        let fault = |cause: disklessset_system::FileError| Error::failed(cause.to_string());
+        let new = self.bases.begin(&self.key).map_err(fault)?;
+        let own = new.tree();
+        let beside = own.parent().unwrap_or(Utf8Path::new("/"));
+        let choice = trees::choose(tree, beside, trees::Wanted::Auto, host)?;
+        trees::copy_one_of_many(tree, &own, choice.method, host)?;
+        trees::flush(&own)?;
+        let stamp = stamp::of(&own)?;
+        let facts = BaseFacts { what, made: os_release::now(), stamp: stamp.digest, bytes: stamp.bytes };
+        self.bases.publish(new, &self.key, &facts).map_err(fault)
+    }
+}
+
+/// What came of something that the user's work goes on without; why not is told in a line.
+fn told<T>(outcome: Result<T>, what: &str, host: &Host<'_>) -> Option<T> {
+    outcome.map_err(|error| host.info(format!("cannot {what}: {error}"))).ok()
+}
