@@ -2,8 +2,9 @@
 
 use super::Installed;
 use super::demands::Demands;
+use super::made_tree::make_dir;
 use super::samples::{Samples, Strictness};
-use super::site::{Site, make_dir, write};
+use super::site::{Site, write};
 use super::timing::{bare, by_turns, milliseconds, peak_mib};
 use crate::failure::Failure;
 use crate::say;

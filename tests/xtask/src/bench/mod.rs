@@ -5,6 +5,7 @@ mod clean;
 mod create;
 mod demands;
 mod list;
+mod made_tree;
 mod modules;
 mod mount;
 mod nodes;
@@ -18,7 +19,6 @@ mod serve;
 mod site;
 mod start;
 mod timing;
-mod tree_of_files;
 mod trees;
 mod versions;
 
@@ -71,8 +71,8 @@ impl Subject {
         Self::List,
         Self::Start,
         Self::Create,
-        Self::Trees,
         Self::Pack,
+        Self::Trees,
         Self::Mount,
         Self::Resize,
         Self::Clean,
@@ -90,8 +90,8 @@ impl Subject {
             Self::List => "list",
             Self::Start => "start",
             Self::Create => "create",
-            Self::Trees => "trees",
             Self::Pack => "pack",
+            Self::Trees => "trees",
             Self::Mount => "mount",
             Self::Resize => "resize",
             Self::Clean => "clean",
@@ -109,8 +109,8 @@ impl Subject {
             Self::List => list::task(strictness),
             Self::Start => start::task(strictness),
             Self::Create => create::task(strictness),
-            Self::Trees => trees::task(strictness),
             Self::Pack => pack::task(strictness),
+            Self::Trees => trees::task(strictness),
             Self::Mount => mount::task(strictness),
             Self::Resize => resize::task(strictness),
             Self::Clean => clean::task(strictness),

@@ -2,10 +2,10 @@
 
 use super::Installed;
 use super::demands::Demands;
+use super::made_tree::{Data, Size, fill, make_system};
 use super::samples::{Samples, Strictness};
 use super::site::{KERNEL, Site, write};
 use super::timing::{bare, by_turns, milliseconds};
-use super::tree_of_files::{Size, fill, make_system};
 use crate::failure::Failure;
 use crate::say;
 
@@ -70,7 +70,7 @@ fn pack_alone(site: &Site<'_>) -> Result<f64, Failure> {
 /// Makes the image `web` of a tree.
 pub(super) fn make_image(site: &Site<'_>, megabytes: u64) -> Result<(), Failure> {
     let tree = site.root().join("tree");
-    fill(&tree, Size::of_megabytes(megabytes))?;
+    fill(&tree, Size::of_megabytes(megabytes), Data::Programs)?;
     make_system(&tree, KERNEL)?;
     let source = format!("tree:{tree}");
     let create = ["livenet", "create", "web", "--kernel", KERNEL, "--source", &source, "--layout", "flat"];

@@ -6,10 +6,10 @@ use disklessset_tests::need;
 
 use super::Installed;
 use super::demands::Demands;
+use super::made_tree::{Data, Size, fill, make_dir, make_system, put};
 use super::samples::{Samples, Strictness};
-use super::site::{KERNEL, Site, make_dir, write};
+use super::site::{KERNEL, Site};
 use super::timing::{bare, by_turns, milliseconds};
-use super::tree_of_files::{Size, fill, make_system};
 use crate::failure::Failure;
 use crate::say;
 
@@ -67,7 +67,7 @@ struct Bench<'a> {
 impl Bench<'_> {
     /// A tree that passes for an operating system, for LTSP too.
     fn prepare(&self, megabytes: u64) -> Result<(), Failure> {
-        fill(&self.tree, Size::of_megabytes(megabytes))?;
+        fill(&self.tree, Size::of_megabytes(megabytes), Data::Programs)?;
         make_system(&self.tree, KERNEL)?;
         make_dir(&self.tree.join("boot"))?;
         for (file, text) in [
@@ -76,7 +76,7 @@ impl Bench<'_> {
             (format!("boot/vmlinuz-{KERNEL}"), "kernel"),
             (format!("boot/initrd.img-{KERNEL}"), "initramfs"),
         ] {
-            write(&self.tree.join(file), text.as_bytes())?;
+            put(&self.tree.join(file), text.as_bytes())?;
         }
         self.settle()
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use camino::Utf8PathBuf;
 
 use super::demands::Demands;
-use super::{plots, site};
+use super::{made_tree, plots, site};
 use crate::command::{Output, Tool};
 use crate::failure::Failure;
 use crate::say;
@@ -26,7 +26,7 @@ const PEERS: [(&str, &str); 8] = [
 /// Writes the files of a subject.
 pub(super) fn write(subject: &str, demands: &Demands) -> Result<(), Failure> {
     let directory = SourceTree::find()?.root.join("target/bench");
-    site::make_dir(&directory)?;
+    made_tree::make_dir(&directory)?;
     let table = directory.join(format!("{subject}.md"));
     site::write(&table, text(subject, demands).as_bytes())?;
     let plot = directory.join(format!("{subject}.svg"));

@@ -5,6 +5,7 @@ use std::process::Command;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Installed;
+use super::made_tree::make_dir;
 use super::timing;
 use crate::failure::{self, Failure};
 
@@ -57,10 +58,6 @@ impl<'i> Site<'i> {
     pub(super) fn takes(&self, args: &[&str]) -> Result<f64, Failure> {
         timing::milliseconds(&mut self.command(args))
     }
-}
-
-pub(super) fn make_dir(path: &Utf8Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(path).map_err(failure::file("make", path))
 }
 
 #[allow(clippy::disallowed_methods, reason = "what is measured need not outlast a power cut")]

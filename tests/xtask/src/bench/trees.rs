@@ -10,9 +10,8 @@ use disklessset_tests::need;
 use serde_json::Value;
 
 use super::demands::Demands;
+use super::made_tree::{Data, Size, fill, make_dir};
 use super::samples::{Samples, Strictness};
-use super::site::make_dir;
-use super::tree_of_files::{self, Size};
 use crate::command::{Output, Tool};
 use crate::dist;
 use crate::failure::Failure;
@@ -20,9 +19,7 @@ use crate::say;
 use crate::source_tree::{SourceTree, cargo};
 
 /// The tree.
-const FILES: u64 = 15_000;
-const DIRECTORIES: u64 = 1_500;
-const BYTES: u64 = 500_000_000;
+const TREE: Size = Size { files: 15_000, directories: 1_500, bytes: 500_000_000 };
 /// Pairs of runs of which the median counts.
 const ROUNDS: usize = 9;
 const SNAPSHOTS: usize = 20;
@@ -46,7 +43,7 @@ pub(super) fn task(strictness: Strictness) -> Result<(), Failure> {
     let mut demands = Demands::of("trees");
     // One disk at a time: each takes 1.5 GB.
     for kind in Disk::ALL {
-        say::step(&format!("{FILES} files with {} MB on {kind}", BYTES / 1_000_000));
+        say::step(&format!("{} files with {} MB on {kind}", TREE.files, TREE.bytes / 1_000_000));
         let disk = LoopDisk::new(place, kind, 4 << 10).map_err(said)?;
         let bench = Bench { copier: &copier, disk: &disk, source: disk.path().join("tree") };
         bench.fill()?;
@@ -100,7 +97,7 @@ impl Bench<'_> {
         } else {
             make_dir(&self.source)?;
         }
-        tree_of_files::fill(&self.source, Size { files: FILES, directories: DIRECTORIES, bytes: BYTES })?;
+        fill(&self.source, TREE, Data::Noise)?;
         self.sync()
     }
 
@@ -176,7 +173,7 @@ impl Bench<'_> {
         let (shared, own): (Vec<&str>, Vec<&str>) =
             pieces.partition(|line| line.contains("shared") || line.contains("inline"));
         let measured = format!("{} pieces shared, {} of its own", shared.len(), own.len());
-        let holds = own.is_empty() && shared.len() as u64 >= FILES * 9 / 10;
+        let holds = own.is_empty() && shared.len() as u64 >= TREE.files * 9 / 10;
         demands.check("data blocks of a reflink", &measured, "none of its own", holds);
         self.remove(&target)
     }

@@ -1,14 +1,13 @@
-//! Trees with files as an operating system has them, the same in every run.
+//! Trees to measure with: the same in every run.
 
 use std::fs::File;
 use std::io::Write;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::site::{make_dir, write};
 use crate::failure::{self, Failure};
 
-/// How large a tree is.
+/// How much is in a tree.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Size {
     pub(super) files: u64,
@@ -23,28 +22,34 @@ impl Size {
     }
 }
 
-/// Fills a directory: sizes as in an operating system, many small files and few large ones.
-pub(super) fn fill(tree: &Utf8Path, size: Size) -> Result<(), Failure> {
+/// What is in its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Data {
+    /// Nothing that compresses.
+    Noise,
+    /// What compresses to two thirds.
+    Programs,
+}
+
+/// Fills the directory `top`: sizes as in an operating system, many small files and few large ones.
+pub(super) fn fill(top: &Utf8Path, size: Size, data: Data) -> Result<(), Failure> {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let directories: Vec<Utf8PathBuf> = (0..size.directories)
-        .map(|number| tree.join(format!("usr/{}/{}/{number}", number % 12, number / 12 % 10)))
+        .map(|number| top.join(format!("usr/{}/{}/{number}", number % 12, number / 12 % 10)))
         .collect();
     directories.iter().try_for_each(|directory| make_dir(directory))?;
-    // Three bits a byte: it packs to some two fifths, as operating systems do.
-    let letters = |word: u64| word.to_le_bytes().map(|byte| b'a' + byte % 8);
-    let noise: Vec<u8> = (0..1 << 21).flat_map(|_| letters(random.next())).collect();
+    let mask = if data == Data::Noise { 0xff } else { 0x1f };
+    let bytes = (0..1 << 21).flat_map(|_| random.next().to_le_bytes());
+    let bytes: Vec<u8> = bytes.map(|byte| byte & mask).collect();
     // Half of the files are small, and each doubling of the size is half as frequent: up to some 10 MB.
     let weight = |random: &mut Random| (1000 + random.below(1000)) << random.next().trailing_zeros().min(11);
     let weights: Vec<u64> = (0..size.files).map(|_| weight(&mut random)).collect();
     let all: u64 = weights.iter().sum();
     for (number, weight) in weights.into_iter().enumerate() {
-        let length = ((weight * size.bytes / all) as usize).min(noise.len() - 1);
-        let begin = random.below((noise.len() - length) as u64) as usize;
+        let length = ((weight * size.bytes / all) as usize).min(bytes.len() - 1);
+        let begin = random.below((bytes.len() - length) as u64) as usize;
         let directory = &directories[random.below(size.directories) as usize];
-        let path = directory.join(format!("file{number}"));
-        let written =
-            File::create_new(&path).and_then(|mut file| file.write_all(&noise[begin..begin + length]));
-        written.map_err(failure::file("write", &path))?;
+        put(&directory.join(format!("file{number}")), &bytes[begin..begin + length])?;
         if number % 10 == 0 {
             let link = directory.join(format!("link{number}"));
             std::os::unix::fs::symlink(format!("file{number}"), &link)
@@ -61,9 +66,20 @@ pub(super) fn make_system(tree: &Utf8Path, kernel: &str) -> Result<(), Failure> 
     }
     let modules = tree.join("usr/lib/modules").join(kernel);
     make_dir(&modules)?;
-    write(&modules.join("modules.dep"), b"")?;
-    write(&tree.join("etc/passwd"), b"root:x:0:0:root:/root:/bin/sh\n")?;
-    write(&tree.join("etc/shadow"), b"root:!locked:19000:0:99999:7:::\n")
+    put(&modules.join("modules.dep"), b"")?;
+    put(&tree.join("etc/passwd"), b"root:x:0:0:root:/root:/bin/sh\n")?;
+    put(&tree.join("etc/shadow"), b"root:!locked:19000:0:99999:7:::\n")
+}
+
+/// Writes a new file.
+pub(super) fn put(path: &Utf8Path, bytes: &[u8]) -> Result<(), Failure> {
+    let written = File::create_new(path).and_then(|mut file| file.write_all(bytes));
+    written.map_err(failure::file("write", path))
+}
+
+/// Makes a directory with those above it.
+pub(super) fn make_dir(path: &Utf8Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(path).map_err(failure::file("make", path))
 }
 
 /// Numbers that look random and are the same in every run.
