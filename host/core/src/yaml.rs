@@ -4,7 +4,10 @@
 //! hours; what opens too many is refused before. Depth and aliases are bounded by serde_yaml itself, sizes by who reads
 //! the file.
 
+mod older;
 pub(crate) mod plain;
+
+pub use older::for_older_readers;
 
 use serde::de::DeserializeOwned;
 

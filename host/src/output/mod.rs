@@ -218,7 +218,8 @@ impl Output {
                     + "\n"
             }
             Format::Yaml => {
-                serde_yaml::to_string(&document).expect("keys are text and values are plain data")
+                let text = serde_yaml::to_string(&document).expect("keys are text and values are plain data");
+                disklessset_core::yaml::for_older_readers(&text)
             }
         };
         // JSON escapes only some of what a terminal would act on.

@@ -102,7 +102,9 @@ impl Inventory {
     /// When YAML cannot say it, which does not happen.
     pub fn to_text(&self) -> Result<String, InventoryError> {
         let document = Document { format: FORMAT, pools: self.pools.clone(), nodes: self.nodes.clone() };
-        serde_yaml::to_string(&document).map_err(|cause| InventoryError::Text(yaml::reason(&cause)))
+        let text =
+            serde_yaml::to_string(&document).map_err(|cause| InventoryError::Text(yaml::reason(&cause)));
+        text.map(|text| yaml::for_older_readers(&text))
     }
 
     /// The nodes, in natural order.

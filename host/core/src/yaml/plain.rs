@@ -141,6 +141,7 @@ mod tests {
             "# head\nformat: 1\npools: {}\nnodes:\n  c1:\n    mac: 52:54:00:12:34:56\n    address: 10.0.0.1\n  c2: {}\n",
         );
         agrees("a:\n- x\n- '007'\n- 5\nb:\n  - /y z\n  - q\nc: 'it: is # so'\nd:\ne:\n  f:\n    g: '1:2'\n");
+        agrees("mac: '52:54:00:00:00:01'\nflag: 'yes'\n");
         agrees("line: root=live:http://x/y?z=1 quiet [a] {b} \"c\", *d &e !f\n");
     }
 

@@ -37,7 +37,7 @@ impl ImageManager<'_> {
         }
         let yaml = serde_yaml::to_string(&mapping)
             .map_err(|cause| Error::failed("cannot write the definition").because(cause))?;
-        Ok(text + &yaml)
+        Ok(text + &crate::yaml::for_older_readers(&yaml))
     }
 }
 

@@ -235,6 +235,7 @@ mod tests {
     use std::{fs, os::fd::AsFd};
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "somebody else writes to the tree")]
     fn what_changed_is_named_by_its_directory_and_what_is_no_part_of_an_image_may_change() {
         let test = TestHost::new();
         let host = test.host("LivenetImage");
