@@ -292,6 +292,7 @@ fn node_status_knows_what_a_tag_means_for_pools_and_for_nodes_without_a_card() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "a configuration as people write one")]
 fn node_status_believes_a_trusted_proxy_about_the_node_it_asks_for_and_nobody_else() {
     let proxy = Ipv4Addr::new(127, 0, 0, 50);
     let site = Site::new().stopped();
