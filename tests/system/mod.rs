@@ -48,6 +48,7 @@ mod of_1x_mounted;
 mod old_kernel;
 mod other_users;
 mod package_scripts;
+mod packages;
 mod push_pull;
 pub(crate) mod registry;
 mod reliability;
