@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use disklessset_tests::need::{self, tool};
+use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::run::{SYSTEM_PATH, disklessset};
@@ -95,7 +95,7 @@ fn typed(root: &TestRoot, words: &str) -> String {
 
 #[test]
 fn completion_in_bash_goes_on_behind_an_at_sign() {
-    need!(tool("bash"));
+    disklessset_tests::need!(need::tool("bash"));
     let root = world();
     let mut bash = shell(&root, "bash", &["--norc", "-i"], "source <(disklessset completion bash)");
     // TAB, and the end of the line: what was completed is done.
@@ -108,7 +108,7 @@ fn completion_in_bash_goes_on_behind_an_at_sign() {
 
 #[test]
 fn completion_in_zsh_goes_on_behind_an_at_sign() {
-    need!(tool("zsh"));
+    disklessset_tests::need!(need::tool("zsh"));
     let root = world();
     let read = "autoload -Uz compinit && compinit -D -u; source <(disklessset completion zsh)";
     let mut zsh = shell(&root, "zsh", &["-f", "-i"], read);
@@ -118,7 +118,7 @@ fn completion_in_zsh_goes_on_behind_an_at_sign() {
 
 #[test]
 fn completion_in_fish_says_what_values_are() {
-    need!(tool("fish"));
+    disklessset_tests::need!(need::tool("fish"));
     let root = world();
     let dir = disklessset().parent().map(ToString::to_string).unwrap_or_default();
     let ask =
@@ -130,7 +130,7 @@ fn completion_in_fish_says_what_values_are() {
 
 #[test]
 fn completion_has_the_nodes_of_a_golden_image() {
-    need!(need::root());
+    disklessset_tests::need!(need::root());
     let root = world();
     let record = root.image_dir("pool");
     std::fs::create_dir_all(&record).unwrap();
@@ -145,7 +145,7 @@ fn completion_has_the_nodes_of_a_golden_image() {
 
 #[test]
 fn manual_pages_are_there_for_each_command_and_man_has_nothing_to_say_of_them() {
-    need!(tool("mandoc"));
+    disklessset_tests::need!(need::tool("mandoc"));
     let root = TestRoot::with_modules(&["demo", "livenet", "nfs"]);
     let said = root.disklessset(&["manual", "2026-11-30"]).run().expect_done();
     let pages: std::collections::BTreeMap<String, String> = serde_json::from_str(&said.stdout).unwrap();
