@@ -122,8 +122,7 @@ fn control(staged: &Staged, package: &Package, architecture: &str, kibibytes: u6
     let (major, minor) = staged.glibc;
     let own = package.is_native.then(|| format!("libc6 (>= {major}.{minor}), libgcc-s1 (>= 4.2)"));
     let tools = |weight| package.tools(Family::Debian, weight).into_iter().map(str::to_owned);
-    let depends =
-        own.into_iter().chain(package.with.iter().map(|name| ours(&name))).chain(tools(Weight::Depends));
+    let depends = own.into_iter().chain(package.with.iter().map(ours)).chain(tools(Weight::Depends));
     let recommends =
         package.recommends.iter().map(|name| (*name).to_owned()).chain(tools(Weight::Recommends));
     let section = match package.name.rsplit('-').next() {
