@@ -1,6 +1,7 @@
 //! A user's ways through the program, with the `demo` module and no privileges.
 
 mod commands;
+mod completion;
 mod crash;
 mod demo;
 mod doctor;

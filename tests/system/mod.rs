@@ -50,6 +50,7 @@ mod of_1x_mounted;
 mod old_kernel;
 mod other_users;
 mod package_scripts;
+mod packages;
 mod packed_where_it_is;
 mod push_pull;
 pub(crate) mod registry;

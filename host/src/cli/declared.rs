@@ -1,6 +1,6 @@
 //! From a module's declaration of an action to its subcommand, and from what was typed to raw parameters.
 
-use super::{globals::absolute, secret};
+use super::{completion::Names, globals::absolute, secret};
 use crate::{modules::OfferedAction, modules::action_rules::command_line_flag, output::Output};
 use camino::Utf8PathBuf;
 use clap::{
@@ -61,8 +61,19 @@ fn action_command(word: &str, offered: &OfferedAction) -> Command {
         _ => "The image",
     };
     let name = Arg::new(NAME).value_name("NAME").required(true).help(name_help);
+    let name = match spec.role {
+        Role::Create => name.add(Names::New),
+        _ => name.add(Names::Images(offered.classes.clone())),
+    };
     let name = (spec.role != Role::Overview).then_some(name);
-    command.about(spec.help.clone()).args(name).args(spec.params.iter().flat_map(arguments))
+    let params = spec.params.iter().flat_map(|param| {
+        let names = Names::of_parameter(param, spec);
+        arguments(param).into_iter().map(move |arg| match &names {
+            Some(names) => arg.add(names.clone()),
+            None => arg,
+        })
+    });
+    command.about(spec.help.clone()).args(name).args(params)
 }
 
 /// A parameter on the command line: none, one, or for what is on unless switched off, two arguments.

@@ -3,9 +3,11 @@
 //! Of the modules only the one that the first word names is loaded; everything else about modules comes from their notes.
 
 pub(crate) mod commands;
+mod completion;
 mod declared;
 pub(crate) mod defaults;
 pub(crate) mod globals;
+mod manual;
 pub(crate) mod request;
 pub(crate) mod secret;
 
@@ -85,6 +87,10 @@ fn code_of(error: &Error) -> u8 {
 fn run_with(arguments: &[OsString], output: &Arc<Output>, menu: Menu) -> Result<u8> {
     if let Some(done) = commands::module_change::as_child(arguments, output) {
         return done.map(|()| 0);
+    }
+    if let Some(words) = completion::words(arguments) {
+        output.data(&completion::answer(words));
+        return Ok(0);
     }
     let peeked = Peeked::at(arguments);
     if let Some(topic) = peeked.topic {

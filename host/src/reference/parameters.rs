@@ -5,7 +5,8 @@ use crate::{modules::OfferedAction, site::Site};
 use disklessset_plugin_api::{ParamKind, ParamSpec, Result, Role};
 use serde_json::Value;
 
-const HEAD: &str = "# Parameters files\n\n\
+/// What holds for every class.
+pub(super) const HEAD: &str = "# Parameters files\n\n\
     A parameters file describes one image. `disklessset create --from FILE` makes it, and asks nothing. It is YAML, one mapping\n\
     `image_data`. `name` and `image_class` are always there; the class decides about the others. What is wrong with a file is\n\
     told at once, before anything is made; `--dry-run` tells it without making the image.\n\n\

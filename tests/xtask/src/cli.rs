@@ -9,13 +9,16 @@ use crate::bench::Subject;
 use crate::failure::Failure;
 use crate::packages::Extent;
 use crate::test::tier::Tier;
-use crate::{bench, dist, docs, fuzz, quickstart, setup, test};
+use crate::{bench, dist, docs, fuzz, package, quickstart, setup, test};
 
 fn tree() -> Command {
     let dest = Arg::new("dest").long("dest").value_name("DIR").required(true);
     let dest = dest
         .value_parser(value_parser!(Utf8PathBuf))
         .help("Install below this directory (/ for the system itself)");
+    let packages = Arg::new("dest").long("dest").value_name("DIR").required(true);
+    let packages =
+        packages.value_parser(value_parser!(Utf8PathBuf)).help("Write the packages to this directory");
     let full = Arg::new("full").long("full").action(ArgAction::SetTrue).help("Run the long tests too");
     let tiers = Arg::new("tier").value_name("TIER").action(ArgAction::Append);
     let tiers =
@@ -37,6 +40,7 @@ fn tree() -> Command {
             Command::new("setup").about("Install the system packages that building and using the program need").arg(for_),
         )
         .subcommand(Command::new("dist").about("Build and install the program and its modules").arg(dest))
+        .subcommand(Command::new("package").about("Build packages for Debian and Enterprise Linux").arg(packages))
         .subcommand(Command::new("docs").about("Write the pages of docs/ that the program prints"))
         .subcommand(Command::new("quickstart").about("Make a first image below quickstart-root/ and boot it"))
         .subcommand(
@@ -81,6 +85,9 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
     match tree().get_matches().subcommand() {
         Some(("setup", args)) => setup::task(extent(args)),
         Some(("dist", args)) => dist::task(args.get_one::<Utf8PathBuf>("dest").expect("clap requires it")),
+        Some(("package", args)) => {
+            package::task(args.get_one::<Utf8PathBuf>("dest").expect("clap requires it"))
+        }
         Some(("bench", args)) => bench::task(&subjects(args), bench::Strictness::Fails),
         Some(("peak", args)) => {
             let words: Vec<String> = args.get_many("words").into_iter().flatten().cloned().collect();

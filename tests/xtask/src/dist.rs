@@ -4,15 +4,23 @@ use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_tests::{install, place};
 use serde_json::Value;
 
-use crate::command::Tool;
+use crate::command::{Output, Tool};
 use crate::failure::{self, Failure};
 use crate::source_tree::{SourceTree, cargo};
-use crate::{for_authors, say};
+use crate::{for_authors, manual, say};
 
 /// Where the modules of an installed program lie, below `--dest`.
 const MODULES_DIR: &str = "usr/lib/disklessset/modules.d";
 /// Where systemd looks for what it must not clean away.
 const TMPFILES_DIR: &str = "usr/lib/tmpfiles.d";
+/// Where logrotate looks for what packages bring.
+const LOGROTATE_DIR: &str = "etc/logrotate.d";
+/// The shells whose completions are installed, with the directories and names by which they find them.
+const COMPLETIONS: [(&str, &str, &str); 3] = [
+    ("bash", "usr/share/bash-completion/completions", "disklessset"),
+    ("zsh", "usr/share/zsh/vendor-completions", "_disklessset"),
+    ("fish", "usr/share/fish/vendor_completions.d", "disklessset.fish"),
+];
 /// Where systemd looks for units of programs.
 const UNITS_DIR: &str = "usr/lib/systemd/system";
 /// The units. None is started by being there.
@@ -29,6 +37,11 @@ const COLLECTION: [&str; 3] = ["meta", "playbooks", "plugins"];
 /// The variable that lets a test install what it has built already: `dev` for a debug build.
 const PROFILE: &str = "DISKLESSSET_DIST_PROFILE";
 
+/// Whether a test installs what it has built already: it is large, and nobody keeps it.
+pub(crate) fn is_for_a_test() -> bool {
+    std::env::var(PROFILE).is_ok_and(|profile| profile == "dev")
+}
+
 /// What was built.
 #[derive(Debug)]
 pub(crate) struct Built {
@@ -41,17 +54,21 @@ pub(crate) struct Built {
 /// Builds and installs below `dest`.
 pub(crate) fn task(dest: &Utf8Path) -> Result<(), Failure> {
     let tree = SourceTree::find()?;
-    let built = build(&tree)?;
+    install_all(&tree, &build(&tree)?, dest)
+}
+
+/// Installs all that was built, and what goes with it.
+pub(crate) fn install_all(tree: &SourceTree, built: &Built, dest: &Utf8Path) -> Result<(), Failure> {
     say::step("install");
     let program = dest.join("usr/bin/disklessset");
     make_dirs(dest, "usr/bin")?;
     install::file(&built.program, &program, 0o755)?;
     say::note(program.as_str());
     make_dirs(dest, MODULES_DIR)?;
-    for file in install_modules(&built, &dest.join(MODULES_DIR))? {
+    for file in install_modules(built, &dest.join(MODULES_DIR))? {
         say::note(file.as_str());
     }
-    say::note(for_authors::install(&tree, dest)?.as_str());
+    say::note(for_authors::install(tree, dest)?.as_str());
     let rules = dest.join(TMPFILES_DIR).join("disklessset.conf");
     make_dirs(dest, TMPFILES_DIR)?;
     install::file(&tree.root.join("host/tmpfiles.d/disklessset.conf"), &rules, 0o644)?;
@@ -62,9 +79,46 @@ pub(crate) fn task(dest: &Utf8Path) -> Result<(), Failure> {
         install::file(&tree.root.join("host/systemd").join(unit), &to, 0o644)?;
         say::note(to.as_str());
     }
-    say::note(install_collection(&tree, dest)?.as_str());
-    // Man pages (usr/share/man/man8) and completions (usr/share/...) follow here once the program can write them.
+    say::note(install_collection(tree, dest)?.as_str());
+    for (shell, dir, name) in COMPLETIONS {
+        let script = ask(&program, dest, &["completion", shell])?;
+        write_file(&script, dest, &format!("{dir}/{name}"))?;
+    }
+    say::note(&format!("{dest}: completions for bash, zsh and fish"));
+    let pages = manual::install(&program, dest, &date_of(tree, "%cs", "1970-01-01"))?;
+    say::note(&format!("{pages} man pages in {}", dest.join(manual::DIR)));
+    let logs = dest.join(LOGROTATE_DIR).join("disklessset");
+    make_dirs(dest, LOGROTATE_DIR)?;
+    install::file(&tree.root.join("host/logrotate.d/disklessset"), &logs, 0o644)?;
+    say::note(logs.as_str());
     Ok(())
+}
+
+/// The day of the last commit, in a format of git; another one for sources that git knows nothing of.
+pub(crate) fn date_of(tree: &SourceTree, format: &str, unknown: &str) -> String {
+    let ask = Tool::new("git").args(["log", "-1", &format!("--format={format}")]).dir(&tree.root);
+    let date = ask.output(Output::Kept).run().map(|done| done.stdout.trim().to_owned()).unwrap_or_default();
+    if date.is_empty() { unknown.to_owned() } else { date }
+}
+
+/// What the installed program prints, with the modules that were installed with it.
+pub(crate) fn ask(program: &Utf8Path, dest: &Utf8Path, words: &[&str]) -> Result<String, Failure> {
+    let modules = dest.join(MODULES_DIR);
+    let own = ["--root", dest.as_str(), "--modules-dir", modules.as_str()];
+    Ok(Tool::new(program.as_str()).args(words.iter().copied()).args(own).output(Output::Kept).run()?.stdout)
+}
+
+/// Writes a file below a directory, readable by everybody.
+pub(crate) fn write_file(text: &str, dest: &Utf8Path, below: &str) -> Result<(), Failure> {
+    let to = dest.join(below);
+    if let Some(dir) = Utf8Path::new(below).parent() {
+        make_dirs(dest, dir.as_str())?;
+    }
+    let file = tempfile::NamedTempFile::new().map_err(|cause| Failure::Plain(cause.to_string()))?;
+    let path =
+        Utf8Path::from_path(file.path()).ok_or_else(|| Failure::Plain("TMPDIR is not UTF-8".to_owned()))?;
+    std::io::Write::write_all(&mut file.as_file(), text.as_bytes()).map_err(failure::file("write", path))?;
+    install::file(path, &to, 0o644).map_err(Failure::from)
 }
 
 /// Builds the program and the shipped modules with optimisation and asks cargo where they are.
@@ -94,7 +148,7 @@ fn build_command<'a>(tree: &SourceTree, packages: impl Iterator<Item = &'a str>)
         .args(["--package", "disklessset"])
         .args(packages)
         .minutes(30)
-        .output(crate::command::Output::Messages)
+        .output(Output::Messages)
 }
 
 /// The target name and the file of a message of cargo's that tells of a program or a shared library.

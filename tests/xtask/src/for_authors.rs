@@ -5,7 +5,7 @@ use disklessset_tests::install;
 use serde_json::Value;
 
 use crate::command::{Output, Tool};
-use crate::dist::{copy, make_dirs};
+use crate::dist::{copy, make_dirs, write_file};
 use crate::failure::{self, Failure};
 use crate::source_tree::{SourceTree, cargo};
 
@@ -42,21 +42,13 @@ pub(crate) fn install(tree: &SourceTree, dest: &Utf8Path) -> Result<Utf8PathBuf,
         for file in BESIDE.iter().map(|name| from.join(name)).filter(|file| file.is_file()) {
             install::file(&file, &dest.join(&place).join(file.file_name().unwrap_or_default()), 0o644)?;
         }
-        write(&manifest(package), &dest.join(&place).join("Cargo.toml"))?;
+        write_file(&manifest(package), dest, &format!("{place}/Cargo.toml"))?;
     }
     let share = dest.join(SHARE);
     for (to, named) in [("plugin-api", &["plugin-api"][..]), ("kit", &["plugin-api", "kit"])] {
-        write(&versions(tree, &share, named)?, &share.join(to).join("Cargo.lock"))?;
+        write_file(&versions(tree, &share, named)?, dest, &format!("{SHARE}/{to}/Cargo.lock"))?;
     }
     Ok(share)
-}
-
-fn write(text: &str, to: &Utf8Path) -> Result<(), Failure> {
-    let file = tempfile::NamedTempFile::new().map_err(|cause| Failure::Plain(cause.to_string()))?;
-    let path =
-        Utf8Path::from_path(file.path()).ok_or_else(|| Failure::Plain("TMPDIR is not UTF-8".to_owned()))?;
-    std::io::Write::write_all(&mut file.as_file(), text.as_bytes()).map_err(failure::file("write", path))?;
-    install::file(path, to, 0o644).map_err(Failure::from)
 }
 
 /// A manifest that needs no workspace: what it took from ours is written out, and packages of ours lie beside it.
@@ -109,8 +101,8 @@ fn versions(tree: &SourceTree, share: &Utf8Path, named: &[&str]) -> Result<Strin
     for shipped in SHIPPED.iter().filter(|shipped| named.contains(&shipped.to)) {
         text.push_str(&format!("{} = {{ path = \"{}\" }}\n", shipped.package, share.join(shipped.to)));
     }
-    write(&text, &place.join("Cargo.toml"))?;
-    write("", &place.join("src/lib.rs"))?;
+    write_file(&text, place, "Cargo.toml")?;
+    write_file("", place, "src/lib.rs")?;
     let lock = place.join("Cargo.lock");
     install::file(&tree.root.join("Cargo.lock"), &lock, 0o644)?;
     // Only what this machine builds with has been downloaded for certain: nothing of other systems.

@@ -8,6 +8,8 @@ mod docs;
 mod failure;
 mod for_authors;
 mod fuzz;
+mod manual;
+mod package;
 mod packages;
 mod quickstart;
 mod say;

@@ -93,6 +93,11 @@ const PACKAGES: &[Package] = &[
     both(Purpose::Tests, "xz-utils", "xz"),
     both(Purpose::Tests, "bzip2", "bzip2"),
     both(Purpose::Tests, "bsdutils", "util-linux"), // script
+    both(Purpose::Tests, "zsh", "zsh"),             // shells that complete commands; bash is there
+    both(Purpose::Tests, "fish", "fish"),
+    both(Purpose::Tests, "mandoc", "mandoc"), // judges man pages
+    debian(Purpose::LongTests, "lintian"),    // judges packages
+    both(Purpose::LongTests, "rpmlint", "rpmlint"),
     both(Purpose::Tests, "python3-minimal", "python3"),
     both(Purpose::Tests, "xfsprogs", "xfsprogs"),
     both(Purpose::Tests, "nfs-kernel-server", "nfs-utils"), // exportfs, the judge of export lines; nothing is started
@@ -171,6 +176,50 @@ pub(crate) fn names(family: Family, extent: Extent) -> Vec<(Purpose, &'static st
     for (purpose, name) in of_actions.chain(own) {
         if purpose.extent(family) as u8 <= extent as u8 && !names.iter().any(|(_, known)| *known == name) {
             names.push((purpose, name));
+        }
+    }
+    names
+}
+
+/// How much a package needs another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Weight {
+    /// Nothing can be done without.
+    Depends,
+    /// Every site of the family does what it is for.
+    Recommends,
+    /// Some sites do, or it helps.
+    Suggests,
+}
+
+/// What every system of each family has, and no package names.
+const ESSENTIAL: [&str; 6] = ["coreutils", "tar", "gzip", "util-linux", "apt", "systemd"];
+
+/// The packages with the tools of these actions that are needed with this weight, each once, by the weightiest of its uses. The tools
+/// of a module's own actions are those without which it can do nothing.
+pub(crate) fn of_actions(
+    actions: &[&str],
+    of_module: bool,
+    family: Family,
+    weight: Weight,
+) -> Vec<&'static str> {
+    let mut found: Vec<(Weight, &'static str)> = Vec::new();
+    for action in ACTIONS.iter().filter(|action| actions.contains(&action.name)) {
+        let needed = match (is_expected(action, family), of_module) {
+            (true, true) => Weight::Depends,
+            (true, false) => Weight::Recommends,
+            (false, _) => Weight::Suggests,
+        };
+        let needs = action.needs.iter().map(|tool| (needed, tool));
+        let helps = action.helps.iter().map(|(tool, _)| (Weight::Suggests, tool));
+        let named = needs.chain(helps).filter_map(|(weight, tool)| Some((weight, tool.package(family)?)));
+        found.extend(named.filter(|(_, name)| !ESSENTIAL.contains(name)));
+    }
+    let mut names: Vec<&'static str> = Vec::new();
+    for (_, name) in found.iter().filter(|(of, _)| *of == weight) {
+        let is_weightier = found.iter().any(|(of, other)| other == name && *of < weight);
+        if !is_weightier && !names.contains(name) {
+            names.push(name);
         }
     }
     names

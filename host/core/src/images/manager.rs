@@ -48,6 +48,26 @@ impl<'s> ImageManager<'s> {
         Ok(listed)
     }
 
+    /// The names of all images, without a look at any: of what lies in their directory, those that an image can have. Sorted; empty where
+    /// the directory cannot be read.
+    #[doc(hidden)]
+    pub fn names(&self) -> Vec<ImageName> {
+        let entries = self.site.layout.images_dir().read_dir_utf8().into_iter().flatten().flatten();
+        let mut names: Vec<_> =
+            entries.filter_map(|entry| ImageName::parse(entry.file_name()).ok()).collect();
+        names.sort();
+        names
+    }
+
+    /// What is on record of an image, whatever its status.
+    ///
+    /// # Errors
+    /// When there is none of that name, or its record cannot be read.
+    #[doc(hidden)]
+    pub fn recorded(&self, name: &ImageName) -> Result<Image> {
+        self.records.load(name)
+    }
+
     /// Runs a step of an image's class; the image takes over what the step changed.
     pub(super) fn step(
         &self,

@@ -99,6 +99,16 @@ impl<'s> KernelManager<'s> {
         Ok(kernels)
     }
 
+    /// The versions of all kernels, without a look at who uses them. Sorted; empty where their directory cannot be read.
+    #[doc(hidden)]
+    pub fn versions(&self) -> Vec<KernelVersion> {
+        let entries = self.site.layout.kernels_dir().read_dir_utf8().into_iter().flatten().flatten();
+        let kernels = entries.filter_map(|entry| Kernel::from_file_name(entry.file_name()));
+        let mut versions: Vec<_> = kernels.map(|kernel| kernel.version).collect();
+        versions.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        versions
+    }
+
     /// A kernel that an image can boot: both files of the pair are there.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use disklessset_plugin_api::BUILT_IN_SOURCES;
 use serde::Serialize;
 
 /// First words of the command line that belong to the host; no module may be named like one of them.
-pub const HOST_COMMANDS: [&str; 31] = [
+pub const HOST_COMMANDS: [&str; 32] = [
     "list",
     "show",
     "diff",
@@ -37,22 +37,28 @@ pub const HOST_COMMANDS: [&str; 31] = [
     "doctor",
     "serve",
     "completion",
+    "manual",
     "help",
 ];
 
 /// Words that no module may be named like, as the host is going to have commands or pages of help of these names.
-const RESERVED: [&str; 11] = [
+const RESERVED: [&str; 16] = [
+    "booting",
     "config",
     "configuration",
     "export",
     "files",
     "import",
+    "installations",
     "login",
     "logout",
+    "modules",
+    "nodes",
     "parameters",
     "report",
     "status",
     "untag",
+    "words",
 ];
 
 /// The source of trees for which the kit asks the host. The API was frozen before there was one.

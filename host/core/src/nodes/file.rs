@@ -1,6 +1,6 @@
 //! The node file: read by anybody, changed under its lock, written whole.
 
-use super::inventory::Inventory;
+use super::{glance::NamesAtAGlance, inventory::Inventory};
 use crate::{
     failure,
     system::{
@@ -46,15 +46,29 @@ impl NodeFile {
     /// # Errors
     /// When it cannot be read, or is no node file; file, line and reason are named.
     pub fn load(&self) -> Result<Inventory> {
-        let bytes = match atomic_file::read_bounded(&self.path, MOST_BYTES) {
-            Err(error) if error.is_not_found() => return Ok(Inventory::default()),
-            read => read.map_err(failure::of)?,
-        };
+        let Some(bytes) = self.read()? else { return Ok(Inventory::default()) };
         let understood = match std::str::from_utf8(&bytes) {
             Ok(text) => Inventory::parse(text).map_err(|error| error.to_string()),
             Err(cause) => Err(cause.to_string()),
         };
         understood.map_err(|reason| Error::failed(format!("cannot understand {}: {reason}", self.path)))
+    }
+
+    /// The names on record alone, taken from the text where that can be done.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn names(&self) -> Result<NamesAtAGlance> {
+        let bytes = self.read()?.unwrap_or_default();
+        let glance = std::str::from_utf8(&bytes).ok().and_then(NamesAtAGlance::of);
+        glance.map_or_else(|| self.load().map(|inventory| NamesAtAGlance::of_inventory(&inventory)), Ok)
+    }
+
+    fn read(&self) -> Result<Option<Vec<u8>>> {
+        match atomic_file::read_bounded(&self.path, MOST_BYTES) {
+            Err(error) if error.is_not_found() => Ok(None),
+            read => read.map(Some).map_err(failure::of),
+        }
     }
 
     /// Takes the lock under which it is changed; waits for who has it.

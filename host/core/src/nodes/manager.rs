@@ -1,7 +1,7 @@
 //! Reads and changes the nodes and pools of a site.
 
 use super::{
-    Inventory, NodeFile,
+    Inventory, NamesAtAGlance, NodeFile,
     boot_files::{self, BootFiles, BootFilesOnDisk},
     pending,
 };
@@ -57,6 +57,14 @@ impl<'s> NodeManager<'s> {
     /// When the node file cannot be read or understood.
     pub fn inventory(&self) -> Result<Inventory> {
         NodeFile::of(&self.site.layout).load()
+    }
+
+    /// The names on record, and nothing else of it.
+    ///
+    /// # Errors
+    /// When the node file cannot be read.
+    pub fn names(&self) -> Result<NamesAtAGlance> {
+        NodeFile::of(&self.site.layout).names()
     }
 
     /// Finds out what a change would do: all that [`Self::change`] checks is checked. Nothing is changed.

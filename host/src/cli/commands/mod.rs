@@ -1,6 +1,4 @@
 //! The commands of the host, one a file: each has its part of the clap tree and its request, which the menu makes too.
-//!
-//! Completions and man pages have their place here once they are there.
 
 pub(crate) mod action;
 pub(crate) mod apply;
@@ -9,6 +7,7 @@ pub(crate) mod boot;
 pub(crate) mod clean;
 pub(crate) mod clear;
 pub(crate) mod clone;
+pub(crate) mod completion;
 pub(crate) mod create;
 pub(crate) mod diff;
 pub(crate) mod doctor;
@@ -16,6 +15,7 @@ mod inventory_change;
 pub(crate) mod kernel;
 pub(crate) mod list;
 pub(crate) mod log;
+pub(crate) mod manual;
 pub(crate) mod mirror;
 pub(crate) mod module;
 pub(crate) mod module_change;
@@ -78,6 +78,8 @@ pub(crate) fn all() -> Vec<Command> {
         boot::command(),
         module::command(),
         doctor::command(),
+        completion::command(),
+        manual::command(),
     ]
 }
 
@@ -116,6 +118,8 @@ pub(crate) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
         "boot" => boot::request(matches),
         "module" => module::request(matches),
         "doctor" => boxed(Ok(doctor::request(matches))),
+        "completion" => completion::request(matches)?,
+        manual::NAME => boxed(Ok(manual::request(matches))),
         _ => return None,
     })
 }

@@ -19,7 +19,7 @@ pub(crate) fn command() -> Command {
         .subcommand(Command::new("list").about("List the modules, and why a module is not used"))
         .subcommand(Command::new("info").about("Show a module with its classes and actions").arg(word(
             "name",
-            "NAME",
+            "MODULE",
             "The module",
         )))
         .subcommands(module_change::commands())

@@ -5,6 +5,7 @@
 use super::{boxed, text};
 use crate::{
     cli::{
+        completion::Names,
         globals::absolute,
         request::{Effect, Request, Session},
     },
@@ -66,10 +67,10 @@ pub(super) fn commands() -> [Command; 4] {
         ),
         Command::new("remove")
             .about("Remove a module from the modules directory; its images stay")
-            .arg(super::word("name", "NAME", "The module")),
+            .arg(super::word("name", "MODULE", "The module")),
         Command::new("new")
             .about("Create the source of a new module in ./NAME-module")
-            .arg(super::word("name", "NAME", "The module"))
+            .arg(super::word("name", "NAME", "The module").add(Names::New))
             .arg(
                 Arg::new("on")
                     .long("on")

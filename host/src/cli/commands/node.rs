@@ -59,7 +59,7 @@ fn set_command() -> Command {
         )
         .arg(option("address", "IP", "Its address, for one node; '' for none"))
         .arg(
-            option("alias", "NAME", "Another name, for one node; may be given several times; '' for none")
+            option("alias", "ALIAS", "Another name, for one node; may be given several times; '' for none")
                 .action(ArgAction::Append),
         )
         .arg(option("pool", "POOL", "The pool; '' takes the nodes out of theirs"))
