@@ -62,9 +62,10 @@ fn the_image_is_the_one_that_a_copy_gives_and_not_even_an_access_time_of_the_tre
     let links_before = accessed();
     let _ = create(&small, "first", &small.tree, &[]).expect_done();
     assert_eq!(accessed(), links_before);
-    let _ = TreeFacts::of(&small.tree).unwrap();
-    let before = TreeFacts::of(&small.tree).unwrap();
     for layout in ["flat", "classic"] {
+        // A copy, to compare with, reads some of the tree.
+        let _ = TreeFacts::of(&small.tree).unwrap();
+        let before = TreeFacts::of(&small.tree).unwrap();
         let more = ["--layout", layout, "--run", run.as_str()];
         let shown = format!("shown-{layout}");
         let created = create(&small, &shown, &small.tree, &more).expect_done();
@@ -96,6 +97,8 @@ fn may_differ(line: &str) -> bool {
     let made = ["", "etc", "srv", "etc/by-script", "srv/first", "srv/second", "etc/machine-id", "etc/passwd"];
     let made = made.into_iter().chain(["etc/os-release", "etc/shadow", "etc/hostname", "usr/lib/os-release"]);
     line.contains(": accessed was ")
+        // A link to the modules, where modprobe looks.
+        || line.starts_with("\"lib") && line.contains("modified was ")
         || line.contains(": data was ")
         // Whether a link with two names is packed once or twice depends on what else there is of it.
         || line.starts_with("\"etc/dangling-again\"")
@@ -238,7 +241,8 @@ fn nothing_of_the_tree_is_copied_before_it_is_packed_and_labels_do_not_copy_it()
     let _ = small.root.tool("dd", &["if=/dev/urandom", &noise, "bs=1M", "count=200"]).run().expect_done();
     label_by_hand(&small);
     let area = small.mnt("web").parent().unwrap().to_owned();
-    let (running, _) = small.create("web", &[]).start().wait_until(|| small.root.tool_at_work("mksquashfs"));
+    let create = small.create("web", &["--selinux"]).start();
+    let (running, _) = create.wait_until(|| small.root.tool_at_work("mksquashfs"));
     // What is shown there is another file system.
     let size = small.root.tool("du", &["--one-file-system", "-sm", area.as_str()]).run().expect_done().stdout;
     let mebibytes: u64 = size.split_whitespace().next().unwrap().parse().unwrap();
