@@ -7,9 +7,9 @@ use disklessset_plugin_api::node_set::NodeName;
 /// The names that a node file has, in its order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NamesAtAGlance {
-    /// Nodes.
+    /// The names of nodes.
     pub nodes: Vec<NodeName>,
-    /// Pools.
+    /// The names of pools.
     pub pools: Vec<PoolName>,
 }
 

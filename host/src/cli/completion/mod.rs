@@ -182,6 +182,7 @@ mod tests {
             "REGISTRY/REPOSITORY[:TAG]",
             "SECONDS",
             "SERVER",
+            "DATE",
             "SHELL",
             "SIZE",
             "TEXT",

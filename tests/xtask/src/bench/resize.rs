@@ -11,7 +11,7 @@ use crate::say;
 const ROUNDS: usize = 7;
 /// Megabytes of the tree, and for a bench among tests.
 const SIZE: (u64, u64) = (500, 30);
-/// Milliseconds.
+/// Milliseconds that another size may take.
 const MOST: f64 = 150.0;
 
 /// Builds with optimisation, measures, prints, compares with what was demanded.
