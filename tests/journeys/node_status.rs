@@ -10,6 +10,8 @@ use disklessset_tests::run::Running;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use crate::system::small::put;
+
 const BASE: &str = "/preboot_execution_environment/diskless";
 const FIRST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 21);
 const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 99);
@@ -297,8 +299,7 @@ fn node_status_believes_a_trusted_proxy_about_the_node_it_asks_for_and_nobody_el
     let proxy = Ipv4Addr::new(127, 0, 0, 50);
     let site = Site::new().stopped();
     let file = site.root.path().join("etc/disklessset/diskless_parameters.yml");
-    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-    std::fs::write(&file, "trusted_proxies: [127.0.0.50]\n").unwrap();
+    put(&file, b"trusted_proxies: [127.0.0.50]\n", 0o644);
     let site = site.served();
     // A machine that is no proxy says that it is another one.
     assert_eq!(site.get_for(STRANGER, BOOT_FILE, "X-Forwarded-For: 127.0.0.21"), 200);
