@@ -42,23 +42,18 @@ pub const HOST_COMMANDS: [&str; 32] = [
 ];
 
 /// Words that no module may be named like, as the host is going to have commands or pages of help of these names.
-const RESERVED: [&str; 16] = [
-    "booting",
+const RESERVED: [&str; 11] = [
     "config",
     "configuration",
     "export",
     "files",
     "import",
-    "installations",
     "login",
     "logout",
-    "modules",
-    "nodes",
     "parameters",
     "report",
     "status",
     "untag",
-    "words",
 ];
 
 /// The source of trees for which the kit asks the host. The API was frozen before there was one.
