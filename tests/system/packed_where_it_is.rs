@@ -86,8 +86,9 @@ fn the_image_is_the_one_that_a_copy_gives_and_not_even_an_access_time_of_the_tre
         drop((on_overlay.1, on_overlay.0));
         let of_a_copy = TreeFacts::of(&small.unpacked(&copied)).unwrap();
         let of_a_view = TreeFacts::of(&made).unwrap();
-        let differ: Vec<String> =
-            of_a_copy.differences(&of_a_view).into_iter().filter(|line| !may_differ(line)).collect();
+        let mut differ = of_a_copy.differences(&of_a_view);
+        // What unpacks a classic image gives links the time of that, and packing empties directories.
+        differ.retain(|line| !may_differ(line) && (layout == "flat" || !line.contains(": modified was ")));
         assert!(differ.is_empty(), "{layout}: {differ:#?}");
     }
 }

@@ -229,6 +229,7 @@ fn hash(path: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests write to what is made for them")]
 mod tests {
     use super::*;
     use disklessset_plugin_api::testing::TestHost;
