@@ -9,6 +9,7 @@ use disklessset_tests::run::Outcome;
 use disklessset_tests::tree_facts::TreeFacts;
 
 use super::livenet_sources::{add_oddities, must_have_oddities};
+use super::oci;
 use super::small::{KERNEL, Small, put};
 
 const SHOWN: &str = "is shown through an overlay: nothing of it is copied";
@@ -258,8 +259,9 @@ fn nothing_of_the_tree_is_copied_before_it_is_packed_and_labels_do_not_copy_it()
 
 #[test]
 fn with_a_given_date_the_same_tree_archive_and_layout_give_the_same_bytes_again() {
-    disklessset_tests::need!(need::root());
+    disklessset_tests::need!(need::root(), need::tool("umoci"));
     let small = Small::new();
+    let layout = oci::layout(&small);
     let archive = small.root.beside().join("tree.tar");
     let _ = small
         .root
@@ -280,10 +282,12 @@ fn with_a_given_date_the_same_tree_archive_and_layout_give_the_same_bytes_again(
     let date = "1700000000";
     let first = made(&format!("tree:{}", small.tree), date);
     let of_an_archive = made(&format!("tar:{archive}"), date);
+    let of_a_layout = made(&format!("oci:{layout}"), date);
     // Later, in another directory.
     std::thread::sleep(std::time::Duration::from_millis(1100));
     assert!(made(&format!("tree:{elsewhere}"), date) == first);
     assert!(made(&format!("tar:{archive}"), date) == of_an_archive);
+    assert!(made(&format!("oci:{layout}"), date) == of_a_layout);
     assert!(made(&format!("tree:{}", small.tree), "1700086400") != first, "the day stands in it");
     let refused = small.create("web", &[]).env("SOURCE_DATE_EPOCH", "tomorrow").run();
     let _ = refused.expect_refusal(&[2]).expect_said("SOURCE_DATE_EPOCH is \"tomorrow\"");
