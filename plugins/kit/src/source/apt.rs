@@ -153,6 +153,8 @@ fn mmdebstrap(
         .env("DEBIAN_FRONTEND", "noninteractive")
         .makes_links_of_dev()
         .arg("--mode=root")
+        // What apt and dpkg say tells how far they are.
+        .arg("--verbose")
         // The host has made /proc, /sys and /dev for the tree; mmdebstrap has no right to.
         .arg("--skip=check/empty,chroot/mount")
         .arg(format!("--variant={variant}"))

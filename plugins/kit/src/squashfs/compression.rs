@@ -111,7 +111,7 @@ impl FromStr for Compression {
 /// When what is given is no date.
 pub(super) fn mksquashfs(source: &Utf8Path, file: &Utf8Path, compression: Compression) -> Result<Command> {
     let command = Command::new("mksquashfs")
-        .args([source.as_str(), file.as_str(), "-noappend", "-no-progress", "-exit-on-error"])
+        .args([source.as_str(), file.as_str(), "-noappend", "-progress", "-exit-on-error"])
         .args(compression.options())
         .args(["-b", "128K", "-mem", "256M"]);
     Ok(SourceDate::hand_to(SourceDate::given()?, command))

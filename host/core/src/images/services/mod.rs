@@ -1,6 +1,7 @@
 //! What a class asks of the host while it is at work.
 
 mod acquire;
+mod figures;
 mod os_image;
 mod publish;
 mod run;

@@ -1,5 +1,6 @@
 //! Programs that a class runs.
 
+use super::figures::{Figure, Figures};
 use crate::{
     failure,
     operation::Reading,
@@ -10,6 +11,7 @@ use crate::{
 };
 use disklessset_plugin_api::{Command, Error, Finished, Result};
 use std::{
+    cell::RefCell,
     fs::File,
     io::{BufRead, BufReader, PipeReader},
     os::fd::OwnedFd,
@@ -58,8 +60,16 @@ pub(super) fn run(reading: &Reading<'_>, is_on_record: bool, command: &Command) 
         opened => Some(opened.map_err(failure::of)?),
     };
     let observer = &reading.site().observer;
+    let figures = RefCell::new(Figures::of(&name));
+    let tell = |figure: Option<Figure>| {
+        if let Some((label, done, total)) = figure {
+            observer.progress(label, done, total);
+        }
+    };
+    let mut on_display = |shown: &str| tell(figures.borrow().in_display(shown));
     let mut found = Vec::new();
     let mut on_line = |line: &str| {
+        tell(figures.borrow_mut().in_line(line));
         if found.len() < MOST_FOUND && command.looked_for().iter().any(|text| line.contains(text)) {
             found.push(line.to_owned());
         }
@@ -68,7 +78,7 @@ pub(super) fn run(reading: &Reading<'_>, is_on_record: bool, command: &Command) 
             false => observer.tool_line(&name, line),
         }
     };
-    let mut tool = tool.accept(command.accepted()).on_line(&mut on_line);
+    let mut tool = tool.accept(command.accepted()).on_line(&mut on_line).on_display(&mut on_display);
     if let Some(log) = &log {
         tool = tool.log_to(log);
     }

@@ -16,6 +16,8 @@ pub(super) struct LineCutter {
     line: Vec<u8>,
     /// A carriage return was seen; the next byte tells whether it ends the line (CR LF) or starts it again.
     returned: bool,
+    /// Whether the line stands where another stood before: a display that is renewed.
+    renewed: bool,
 }
 
 impl LineCutter {
@@ -34,6 +36,7 @@ impl LineCutter {
                 _ if self.returned => {
                     self.line.clear();
                     self.returned = false;
+                    self.renewed = true;
                 }
                 _ => {}
             }
@@ -44,6 +47,11 @@ impl LineCutter {
         }
     }
 
+    /// What a display shows now that is renewed again and again; nothing when the line is an ordinary one.
+    pub(super) fn shown(&self) -> Option<String> {
+        (self.renewed && !self.line.is_empty()).then(|| printable(&self.line))
+    }
+
     /// The stream has ended: what is left is a line.
     pub(super) fn finish(&mut self, mut sink: impl FnMut(&str)) {
         if !self.line.is_empty() {
@@ -52,7 +60,7 @@ impl LineCutter {
     }
 
     fn finish_line(&mut self, sink: &mut impl FnMut(&str)) {
-        self.returned = false;
+        (self.returned, self.renewed) = (false, false);
         sink(&printable(&self.line));
         self.line.clear();
     }
@@ -121,6 +129,19 @@ mod tests {
         assert_eq!(lines(&[b"10%\r20%\r", b"100%\r\ndone"]), ["100%", "done"]);
         assert_eq!(lines(&[b"10%\r20%"]), ["20%"]);
         assert_eq!(lines(&[b"error: full\r"]), ["error: full"]);
+    }
+
+    #[test]
+    fn what_a_display_shows_is_told_while_it_is_renewed() {
+        let mut cutter = LineCutter::default();
+        let mut shown = |bytes: &[u8]| {
+            cutter.feed(bytes, |_| ());
+            cutter.shown()
+        };
+        assert_eq!(shown(b"plain"), None);
+        assert_eq!(shown(b"\n\r[=  ] 10%").as_deref(), Some("[=  ] 10%"));
+        assert_eq!(shown(b"\r[== ] 20%").as_deref(), Some("[== ] 20%"));
+        assert_eq!(shown(b"\r\nover"), None);
     }
 
     #[test]

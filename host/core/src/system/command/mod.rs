@@ -48,6 +48,7 @@ pub struct Tool<'a> {
     stdout: Stdout,
     log: Option<&'a File>,
     on_line: Option<&'a mut dyn FnMut(&str)>,
+    on_display: Option<&'a mut dyn FnMut(&str)>,
     accepted: Vec<i32>,
     limits: Limits,
 }
@@ -102,6 +103,7 @@ impl<'a> Tool<'a> {
             stdout: Stdout::Lines,
             log: None,
             on_line: None,
+            on_display: None,
             accepted: Vec::new(),
             limits: Limits { time: None, signals: true },
         }
@@ -164,6 +166,12 @@ impl<'a> Tool<'a> {
     /// Appends the command line and what it prints to a log, at most 16 MiB of it and in any case the last lines.
     pub fn log_to(mut self, log: &'a File) -> Self {
         self.log = Some(log);
+        self
+    }
+
+    /// Hands over what a progress display shows that draws over itself, each time that something is read of it.
+    pub fn on_display(mut self, sink: &'a mut dyn FnMut(&str)) -> Self {
+        self.on_display = Some(sink);
         self
     }
 

@@ -15,17 +15,23 @@ pub(super) struct Output<'a> {
     log: Option<&'a File>,
     logged: usize,
     on_line: Option<&'a mut dyn FnMut(&str)>,
+    on_display: Option<&'a mut dyn FnMut(&str)>,
     last: LastLines,
     cutters: [LineCutter; 2],
     captured: Vec<u8>,
 }
 
 impl<'a> Output<'a> {
-    pub(super) fn new(log: Option<&'a File>, on_line: Option<&'a mut dyn FnMut(&str)>) -> Self {
+    pub(super) fn new(
+        log: Option<&'a File>,
+        on_line: Option<&'a mut dyn FnMut(&str)>,
+        on_display: Option<&'a mut dyn FnMut(&str)>,
+    ) -> Self {
         Output {
             log,
             logged: 0,
             on_line,
+            on_display,
             last: LastLines::default(),
             cutters: <[LineCutter; 2]>::default(),
             captured: Vec::new(),
@@ -40,6 +46,10 @@ impl<'a> Output<'a> {
     /// Takes bytes of one of the two streams. The log is written once for all lines in them.
     pub(super) fn feed(&mut self, stream: usize, bytes: &[u8]) {
         self.pass(stream, |cutter, sink| cutter.feed(bytes, sink));
+        let shown = self.cutters.get(stream).and_then(LineCutter::shown);
+        if let (Some(sink), Some(shown)) = (&mut self.on_display, shown) {
+            sink(&shown);
+        }
     }
 
     /// A stream has ended.

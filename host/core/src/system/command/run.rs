@@ -57,7 +57,7 @@ impl Tool<'_> {
         }
         failpoint!("tool: about to begin", self.plan.name());
         let begun = Instant::now();
-        let mut output = Output::new(self.log, self.on_line.take());
+        let mut output = Output::new(self.log, self.on_line.take(), self.on_display.take());
         output.begin(&self.plan.command_line());
         let data = match std::mem::replace(&mut self.stdin, Stdin::Empty) {
             Stdin::Data(data) => Some((Stdio::piped(), data)),
