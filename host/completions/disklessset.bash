@@ -19,6 +19,8 @@ _disklessset() {
     local word=${words[-1]} breaks=${COMP_WORDBREAKS//[^@=:]/}
     if [[ -n $breaks && $word == *["$breaks"]* ]]; then
         head=${word%"${word##*["$breaks"]}"}
+        # An @ belongs to what bash replaces.
+        head=${head%@}
     fi
     mapfile -t COMPREPLY < <("${words[0]}" completion answer -- "${words[@]:1}" 2>/dev/null)
     COMPREPLY=("${COMPREPLY[@]%%$'\t'*}")
