@@ -34,6 +34,7 @@ mod kill_points;
 mod kills;
 mod library;
 mod livenet;
+mod livenet_blocks;
 mod livenet_edit;
 mod livenet_faults;
 mod livenet_image;

@@ -1,7 +1,7 @@
 //! Making an image.
 
 use crate::{
-    compression,
+    block, compression,
     existing::{Root, record_places},
     pack::{self, Packing},
     parameters::Creation,
@@ -28,6 +28,7 @@ pub(crate) fn create(image: &mut Image, wanted: &Creation, host: &Host<'_>) -> R
         KernelChoice::FromImage => None,
     };
     compression::check_wanted(image, registered.as_ref(), wanted.compression, &area, host)?;
+    block::choose(image, wanted.block_size, host)?;
     os_tree::make_directory(&tree, 0o755)?;
     os_tree::make_directory(&scratch, 0o700)?;
     let made = os_tree::make_to_pack(image.name().as_str(), &wanted.tree, &tree, &scratch, host)?;

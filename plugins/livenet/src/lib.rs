@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod actions;
+mod block;
 mod clone;
 mod compression;
 mod create;

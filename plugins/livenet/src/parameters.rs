@@ -3,7 +3,7 @@
 use crate::compression::Word;
 use disklessset_kit::{
     os_tree::{OsTreeRequest, Purpose, params},
-    squashfs::{Compression, Layout},
+    squashfs::{BlockSize, Compression, Layout},
 };
 use disklessset_plugin_api::{ActionSpec, Arguments, Choice, Host, Parameters, Result, SizeOrAuto};
 
@@ -16,6 +16,8 @@ pub(crate) struct Creation {
     pub(crate) layout: Option<Layout>,
     /// What the user asked for; without it the kernel decides.
     pub(crate) compression: Option<Compression>,
+    /// What the user asked for.
+    pub(crate) block_size: Option<BlockSize>,
 }
 
 impl Creation {
@@ -26,6 +28,7 @@ impl Creation {
             size: args.get("livenet_size")?.unwrap_or(SizeOrAuto::Auto),
             layout: packing.layout,
             compression: Word::of(packing.compression),
+            block_size: packing.block_size,
         })
     }
 }
@@ -39,6 +42,9 @@ struct Packing {
     /// Compression of the image (default: zstd if its kernel can read it, else what it can read)
     #[parameter(not_asked)]
     compression: Option<Word>,
+    /// Size of the blocks that are compressed (default: 128K); larger ones cost random reads
+    #[parameter(not_asked)]
+    block_size: Option<BlockSize>,
 }
 
 /// The declaration of the creation: what the kit asks about a tree, and how it is packed.
@@ -69,6 +75,7 @@ mod tests {
                 "livenet_size",
                 "layout",
                 "compression",
+                "block_size",
                 "ssh_pub_key",
                 "additional_packages",
                 "release_version",

@@ -1,13 +1,17 @@
 //! Changing the size of an image.
 
 use crate::{
+    block,
     compression::{self, Word},
     exec::check_unmounted,
     existing::{Places, Root, recorded_layout},
     mount, of_1x, pack,
     unmount::{RepackOptions, repack, staging_path},
 };
-use disklessset_kit::{os_tree::params, squashfs::Layout};
+use disklessset_kit::{
+    os_tree::params,
+    squashfs::{BlockSize, Layout},
+};
 use disklessset_plugin_api::{Error, Hold, Host, Image, Parameters, Result, Size, SizeOrAuto};
 use serde_json::{Value, json};
 
@@ -20,6 +24,16 @@ pub(crate) struct Resize {
     /// Pack the image with this compression, whatever its size; as it was by default
     #[parameter(not_asked)]
     compression: Option<Word>,
+    /// Pack the image with blocks of this size; as it was by default
+    #[parameter(not_asked)]
+    block_size: Option<BlockSize>,
+}
+
+impl Resize {
+    /// Whether the image is to be packed in another way than it is.
+    fn packs(&self) -> bool {
+        self.compression.is_some() || self.block_size.is_some()
+    }
 }
 
 /// A flat image has no size of its own: the record changes and nothing else. A classic one is packed again with a file system of
@@ -33,16 +47,19 @@ pub(crate) fn resize(image: &mut Image, asked: &Resize, host: &Host<'_>) -> Resu
         return record(image, wanted, needed, false);
     }
     let layout = Root::of(image, host)?.layout(image, host)?;
-    if let (Layout::Flat, None, Ok(Some(content))) = (layout, compression, image.get::<u64>("content_size")) {
+    if let (Layout::Flat, false, Ok(Some(content))) =
+        (layout, asked.packs(), image.get::<u64>("content_size"))
+    {
         return record(image, wanted, Size::mebibytes(content), false);
     }
     check_unmounted(image, &places, &format!("resizing image {}", image.name()), host)?;
     mount::work_area(image, &places, Hold::Action, host)?;
     let packed_with = compression::for_repack(image, compression, &places.area, host)?;
+    block::choose(image, asked.block_size, host)?;
     mount::attach(image, &places, Hold::Action, host)?;
     let needed = pack::needed(&pack::measure(&places.tree)?, layout);
     let size = pack::fit(wanted, needed)?;
-    if layout == Layout::Flat && compression.is_none() {
+    if layout == Layout::Flat && !asked.packs() {
         return record(image, wanted, needed, false);
     }
     let lower = mount::lower(&places, layout).to_owned();
@@ -59,6 +76,7 @@ pub(crate) fn check(image: &Image, asked: &Resize, host: &Host<'_>) -> Result<()
     let root = Root::of(image, host)?;
     if mount::is_live(&places)? {
         compression::refuse_while_mounted(image, compression)?;
+        block::refuse_while_mounted(image, asked.block_size)?;
         if recorded_layout(image) == Layout::Classic {
             let (name, module) = (image.name(), root.format.module);
             let wanted = match asked.livenet_size {
@@ -76,7 +94,8 @@ pub(crate) fn check(image: &Image, asked: &Resize, host: &Host<'_>) -> Result<()
         return Err(root.lost_mount(image));
     }
     // A flat image whose content is known changes its record alone.
-    if recorded_layout(image) == Layout::Classic || compression.is_some() {
+    block::check(image, asked.block_size, host)?;
+    if recorded_layout(image) == Layout::Classic || asked.packs() {
         check_unmounted(image, &places, &format!("resizing image {}", image.name()), host)?;
     }
     Ok(())

@@ -1,9 +1,10 @@
 //! The root image of the class itself: squashfs. Classes built on it make another (see [`disklessset_kit::live::root_image`]).
 
+use crate::block;
 use camino::Utf8Path;
 use disklessset_kit::{
     live::root_image::{Format, RootFile, RootImage, Whole, Write},
-    squashfs::{Compression, Layout, Superblock, names_in, pack_classic, pack_flat},
+    squashfs::{Compression, Layout, Squash, Superblock, names_in, pack_classic, pack_flat},
 };
 use disklessset_plugin_api::{Host, Image, Result};
 
@@ -28,12 +29,12 @@ impl RootImage for Squashfs {
         Compression::ALL.to_vec()
     }
 
-    fn write(&self, _image: &mut Image, write: &Write, host: &Host<'_>) -> Result<()> {
+    fn write(&self, image: &mut Image, write: &Write, host: &Host<'_>) -> Result<()> {
         let Write { tree, file, layout, size, content, scratch, compression } = write;
-        let compression = compression.unwrap_or(Compression::USUAL);
+        let how = Squash { compression: compression.unwrap_or(Compression::USUAL), block: block::of(image)? };
         match layout {
-            Layout::Flat => pack_flat(tree, file, compression, content, host),
-            Layout::Classic => pack_classic(tree, file, compression, *size, content, scratch, host),
+            Layout::Flat => pack_flat(tree, file, how, content, host),
+            Layout::Classic => pack_classic(tree, file, how, *size, content, scratch, host),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Packing a file system image that holds the tree, the layout of 1.x.
 
-use super::{CLASSIC_INODES, Compression, INNER_IMAGE, Superblock, for_nodes, inner::must_hold, mksquashfs};
+use super::{CLASSIC_INODES, INNER_IMAGE, Squash, Superblock, for_nodes, inner::must_hold, mksquashfs};
 use crate::{content::Content, space, tree_files::TreeFiles};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Command, Error, Host, Result, Size};
@@ -38,7 +38,7 @@ pub fn classic_needs(content: &Content) -> Size {
 pub fn pack_classic(
     tree: &Utf8Path,
     file: &Utf8Path,
-    compression: Compression,
+    how: impl Into<Squash>,
     size: Size,
     content: &Content,
     scratch: &Utf8Path,
@@ -70,7 +70,7 @@ pub fn pack_classic(
     host.run(&mkfs).map_err(space::writing(&inner))?;
     must_hold(&inner, size, content.inodes)?;
     host.progress("packing", 0, 0);
-    host.run(&mksquashfs(scratch, file, compression)?).map_err(space::writing(file))?;
+    host.run(&mksquashfs(scratch, file, how.into())?).map_err(space::writing(file))?;
     for_nodes(file)?;
     Superblock::read(file)?.must_hold(CLASSIC_INODES, file)?;
     std::fs::remove_file(&inner)

@@ -1,5 +1,6 @@
 //! How squashfs files are compressed.
 
+use super::Squash;
 use crate::source_date::SourceDate;
 use camino::Utf8Path;
 use disklessset_plugin_api::{Command, Error, Host, Result};
@@ -66,7 +67,7 @@ impl Compression {
         let (tree, file) = (scratch.join("nothing"), scratch.join("nothing.img"));
         std::fs::create_dir(&tree)
             .map_err(|cause| Error::failed(format!("cannot make {tree}")).because(cause))?;
-        let tried = host.run(&super::mksquashfs(&tree, &file, self)?);
+        let tried = host.run(&super::mksquashfs(&tree, &file, self.into())?);
         host.remove(&tree)?;
         let outcome = match tried {
             Ok(_) => super::Superblock::read(&file)
@@ -109,11 +110,11 @@ impl FromStr for Compression {
 ///
 /// # Errors
 /// When what is given is no date.
-pub(super) fn mksquashfs(source: &Utf8Path, file: &Utf8Path, compression: Compression) -> Result<Command> {
+pub(super) fn mksquashfs(source: &Utf8Path, file: &Utf8Path, how: Squash) -> Result<Command> {
     let command = Command::new("mksquashfs")
         .args([source.as_str(), file.as_str(), "-noappend", "-progress", "-exit-on-error"])
-        .args(compression.options())
-        .args(["-b", "128K", "-mem", "256M"]);
+        .args(how.compression.options())
+        .args(["-b", &how.block.to_string(), "-mem", "256M"]);
     Ok(SourceDate::hand_to(SourceDate::given()?, command))
 }
 

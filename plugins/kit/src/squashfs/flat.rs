@@ -1,6 +1,6 @@
 //! Packing the tree itself.
 
-use super::{Compression, Superblock, for_nodes, mksquashfs};
+use super::{Squash, Superblock, for_nodes, mksquashfs};
 use crate::{
     content::{Content, LEFT_OUT},
     space,
@@ -15,14 +15,14 @@ use disklessset_plugin_api::{Host, Result};
 pub fn pack_flat(
     tree: &Utf8Path,
     file: &Utf8Path,
-    compression: Compression,
+    how: impl Into<Squash>,
     content: &Content,
     host: &Host<'_>,
 ) -> Result<()> {
     host.progress("packing", 0, 0);
     // Patterns match from the top of the tree; a star leaves out names that start with a dot, so those need their own.
     let left_out = LEFT_OUT.iter().flat_map(|dir| [format!("{dir}/*"), format!("{dir}/.*")]);
-    host.run(&mksquashfs(tree, file, compression)?.args(["-wildcards", "-e"]).args(left_out))
+    host.run(&mksquashfs(tree, file, how.into())?.args(["-wildcards", "-e"]).args(left_out))
         .map_err(space::writing(file))?;
     Superblock::read(file)?.must_hold_all_of(content, file)?;
     tell_lost_acls(content, host);

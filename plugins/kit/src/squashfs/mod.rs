@@ -1,11 +1,13 @@
 //! Root images: packing a tree, checking the result, telling the two layouts apart.
 
+mod block;
 mod classic;
 mod compression;
 mod flat;
 mod inner;
 mod superblock;
 
+pub use block::{BlockSize, Squash};
 pub use classic::{classic_needs, pack_classic};
 pub use compression::Compression;
 pub use flat::pack_flat;
