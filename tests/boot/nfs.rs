@@ -231,7 +231,7 @@ fn what_cannot_be_booted_is_said_before_anything_starts() {
     };
     refused(&["pool", "--node", "c001", "--node", "c009"], 3, "c009 has no tree");
     refused(&["base", "--node", "c001"], 2, "--node");
-    refused(&["pool", "--node", "../c001"], 2, "no name of a node");
+    refused(&["pool", "--node", "../c001"], 2, "is not the name of a node");
     // No node is named, and the tree the nodes' trees come from is not there.
     refused(&["pool"], 1, "golden/pool/image");
     std::fs::remove_dir(root.path().join(TREES).join("staging/base/proc")).unwrap();
