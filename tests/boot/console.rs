@@ -75,7 +75,10 @@ fn a_person_logs_in_looks_around_and_leaves_and_the_machine_is_gone() {
     log_in(&mut terminal);
     // CTRL+C is the machine's.
     terminal.answer("sleep 1000");
+    terminal.see("sleep 1000");
     terminal.interrupt();
+    // What is typed before the shell is back is lost with what it interrupted.
+    terminal.see("prove:~# ");
     terminal.answer("echo still-$((1 + 1))");
     terminal.see("still-2");
     terminal.press_control(']');
