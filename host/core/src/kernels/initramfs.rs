@@ -1,5 +1,6 @@
 //! Makes initramfs files with dracut: the server's own, or the one inside an OS tree.
 
+use super::starting_over;
 use crate::{
     failure,
     operation::Operation,
@@ -76,6 +77,7 @@ pub(super) fn make(
     }
     let mut add: Vec<&str> = NEEDED.into_iter().chain(WANTED).filter(|part| parts.contains(*part)).collect();
     let made = out.join("initramfs");
+    starting_over::write(out)?;
     loop {
         operation.say(
             Level::Info,
@@ -136,7 +138,8 @@ fn run(
         // One thread a core; level 3 takes a fifth of the time of 1.x's xz for a third more size.
         .args(["--compress", "zstd -T0 -3 -q"])
         .args(["--add", &add.join(" "), "--add-drivers", DRIVERS])
-        .args(["--tmpdir", inside.as_str(), "--kver", version.as_str()]);
+        .args(["--tmpdir", inside.as_str(), "--kver", version.as_str()])
+        .args(starting_over::options(&inside));
     if parts.contains("systemd-networkd") {
         // With networkd in it, dracut's livenet never fetches its root.
         tool = tool.args(["--omit", "systemd-networkd"]);

@@ -7,6 +7,7 @@ mod in_tree;
 mod initramfs;
 mod linked;
 mod manager;
+mod starting_over;
 mod sums;
 mod verification;
 mod vmlinuz;
