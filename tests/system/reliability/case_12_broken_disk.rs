@@ -29,7 +29,7 @@ fn fail(root: &TestRoot, image: &str, command: &[&str], lasting: Lasting) {
     for kind in NOTICED {
         let all: Vec<&Call> = points.iter().filter(|call| call.name == kind).collect();
         // The first, the last, and some between.
-        let most = if full { 12 } else { 2 };
+        let most = if full { 12 } else { 4 };
         let every = all.len().div_ceil(most).max(1);
         for point in all.iter().rev().step_by(every) {
             stage.restore();
@@ -60,7 +60,7 @@ fn fail(root: &TestRoot, image: &str, command: &[&str], lasting: Lasting) {
             }
         }
     }
-    assert!(failures > 1, "only {failures} runs met a broken disk");
+    assert!(failures > 2, "only {failures} runs met a broken disk");
     stage.restore();
     stage.forget();
 }

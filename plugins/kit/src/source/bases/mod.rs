@@ -10,7 +10,7 @@ mod stamp;
 pub(super) use key::Ingredients;
 pub(super) use releases::Wanted;
 
-use crate::{os_release, trees};
+use crate::{os_release, space, trees};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Host, Result};
 use disklessset_system::bases::{BaseFacts, BaseKey, Bases, HeldBase};
@@ -76,7 +76,11 @@ impl Base {
     /// user hears why.
     pub(super) fn keep(&self, now: Option<Self>, tree: &Utf8Path, what: String, host: &Host<'_>) {
         if now.is_some_and(|now| now.key == self.key) {
-            told(self.kept(tree, what, host), "keep the tree as a base", host);
+            if told(self.kept(tree, what, host), "keep the tree as a base", host).is_none() {
+                // The room that half of it takes is needed for the image itself.
+                let swept = self.bases.sweep().map_err(|cause| Error::failed(cause.to_string()));
+                told(swept, "remove what there is of it", host);
+            }
         } else {
             host.debug("the repositories changed meanwhile: the tree is not kept as a base");
         }
@@ -84,6 +88,11 @@ impl Base {
 
     fn kept(&self, tree: &Utf8Path, what: String, host: &Host<'_>) -> Result<()> {
         let fault = |cause: disklessset_system::FileError| Error::failed(cause.to_string());
+        let room = space::free_space(self.bases.directory())?;
+        // The image itself is packed after this, and goes before what the next one could begin from.
+        if room.free / 2 < space::tree_need(tree, &room)?.bytes {
+            return Err(Error::failed("there is room for the image alone"));
+        }
         let new = self.bases.begin(&self.key).map_err(fault)?;
         let own = new.tree();
         let beside = own.parent().unwrap_or(Utf8Path::new("/"));
