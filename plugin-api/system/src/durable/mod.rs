@@ -12,6 +12,7 @@ mod remove;
 mod rename;
 mod replace;
 mod temporary;
+mod write_behind;
 
 pub use append::{open_append, open_log, reserve_space};
 pub use create::{create_dir, create_dir_all, create_dir_in, create_dir_unflushed, create_new};
@@ -22,6 +23,7 @@ pub use remove::{remove_file, remove_file_together};
 pub use rename::{exchange, rename_noreplace, rename_replacing};
 pub use replace::{replace, replace_together};
 pub use temporary::{create_temporary, has_temporaries, sweep_temporaries, sweep_temporaries_of};
+pub use write_behind::WriteBehind;
 
 use crate::FileError;
 use camino::Utf8Path;

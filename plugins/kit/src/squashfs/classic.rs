@@ -1,6 +1,8 @@
 //! Packing a file system image that holds the tree, the layout of 1.x.
 
-use super::{CLASSIC_INODES, INNER_IMAGE, Squash, Superblock, for_nodes, inner::must_hold, mksquashfs};
+use super::{
+    CLASSIC_INODES, INNER_IMAGE, Squash, Superblock, for_nodes, inner::must_hold, mksquashfs, write,
+};
 use crate::{content::Content, space, tree_files::TreeFiles};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Command, Error, Host, Result, Size};
@@ -70,7 +72,7 @@ pub fn pack_classic(
     host.run(&mkfs).map_err(space::writing(&inner))?;
     must_hold(&inner, size, content.inodes)?;
     host.progress("packing", 0, 0);
-    host.run(&mksquashfs(scratch, file, how.into())?).map_err(space::writing(file))?;
+    write(&mksquashfs(scratch, file, how.into())?, file, host)?;
     for_nodes(file)?;
     Superblock::read(file)?.must_hold(CLASSIC_INODES, file)?;
     std::fs::remove_file(&inner)

@@ -1,10 +1,7 @@
 //! Packing the tree itself.
 
-use super::{Squash, Superblock, for_nodes, mksquashfs};
-use crate::{
-    content::{Content, LEFT_OUT},
-    space,
-};
+use super::{Squash, Superblock, for_nodes, mksquashfs, write};
+use crate::content::{Content, LEFT_OUT};
 use camino::Utf8Path;
 use disklessset_plugin_api::{Host, Result};
 
@@ -22,8 +19,8 @@ pub fn pack_flat(
     host.progress("packing", 0, 0);
     // Patterns match from the top of the tree; a star leaves out names that start with a dot, so those need their own.
     let left_out = LEFT_OUT.iter().flat_map(|dir| [format!("{dir}/*"), format!("{dir}/.*")]);
-    host.run(&mksquashfs(tree, file, how.into())?.args(["-wildcards", "-e"]).args(left_out))
-        .map_err(space::writing(file))?;
+    let pack = mksquashfs(tree, file, how.into())?.args(["-wildcards", "-e"]).args(left_out);
+    write(&pack, file, host)?;
     Superblock::read(file)?.must_hold_all_of(content, file)?;
     tell_lost_acls(content, host);
     for_nodes(file)

@@ -13,9 +13,11 @@ pub use compression::Compression;
 pub use flat::pack_flat;
 pub use superblock::{Superblock, SuperblockError};
 
+use crate::{file_error::into_api_error, space};
 use camino::Utf8Path;
 use compression::mksquashfs;
 use disklessset_plugin_api::{Choice, Command, Error, Host, Result};
+use disklessset_system::durable::WriteBehind;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -49,12 +51,19 @@ impl FromStr for Layout {
 /// The inodes of a classic image: the root directory, LiveOS and the image in it.
 const CLASSIC_INODES: u64 = 3;
 
+/// Has mksquashfs write `file`, which goes to disk meanwhile: it is hundreds of megabytes, and is flushed before it is published.
+fn write(pack: &Command, file: &Utf8Path, host: &Host<'_>) -> Result<()> {
+    let behind = WriteBehind::begin(file);
+    host.run(pack).map_err(space::writing(file))?;
+    behind.end().map_err(into_api_error).map_err(space::writing(file))
+}
+
 /// Lets nodes fetch a file, whatever the umask of the server.
 ///
 /// # Errors
 /// When it is a link, and what the system refuses.
 pub fn for_nodes(file: &Utf8Path) -> Result<()> {
-    disklessset_system::durable::set_mode(file, 0o644).map_err(crate::file_error::into_api_error)
+    disklessset_system::durable::set_mode(file, 0o644).map_err(into_api_error)
 }
 
 /// Finds out which layout a root image has, without unpacking it.
