@@ -4,6 +4,7 @@ mod console;
 mod dnf;
 mod erofs;
 mod fleet;
+mod installed;
 mod interrupted;
 mod late;
 mod livenet;

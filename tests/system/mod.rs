@@ -51,7 +51,7 @@ mod of_1x_mounted;
 mod old_kernel;
 mod other_users;
 mod package_scripts;
-mod packages;
+pub(crate) mod packages;
 mod packed_where_it_is;
 mod push_pull;
 pub(crate) mod registry;

@@ -9,10 +9,10 @@ use disklessset_tests::root::TestRoot;
 use disklessset_tests::run::Outcome;
 
 /// As long as building, or fetching a small Debian, may take.
-const PATIENCE: Duration = Duration::from_secs(30 * 60);
-/// Nothing may be started; a second file system would hide what is left behind.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30 * 60);
+/// Nothing may be started. Of what is below `/` only kernel's and runtime's file systems are others: one more would hide what is left behind.
 const ENTER: &str = "set -eu; root=$1; shift; mount --bind \"$root\" \"$root\"; mount -t proc proc \"$root/proc\"; \
-    mount --rbind /dev \"$root/dev\"; exec chroot \"$root\" /usr/bin/env -i HOME=/root LANG=C.UTF-8 \
+    mount -t sysfs sys \"$root/sys\"; mount --rbind /dev \"$root/dev\"; mount -t tmpfs tmpfs \"$root/run\"; exec chroot \"$root\" /usr/bin/env -i HOME=/root LANG=C.UTF-8 \
     DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin \"$@\"";
 
 fn source_tree() -> Utf8PathBuf {
@@ -20,7 +20,7 @@ fn source_tree() -> Utf8PathBuf {
 }
 
 /// The packages of a debug build, which is there.
-fn packages(root: &TestRoot) -> Utf8PathBuf {
+pub(crate) fn packages(root: &TestRoot) -> Utf8PathBuf {
     let dest = root.beside().join("packages");
     let build = root.tool("cargo", &["xtask", "package", "--dest", dest.as_str()]).dir(&source_tree());
     let mut build = build.env("DISKLESSSET_DIST_PROFILE", "dev");
@@ -34,7 +34,7 @@ fn packages(root: &TestRoot) -> Utf8PathBuf {
 }
 
 /// Runs a command in a root.
-fn inside(test: &TestRoot, root: &Utf8Path, command: &[&str]) -> Outcome {
+pub(crate) fn inside(test: &TestRoot, root: &Utf8Path, command: &[&str]) -> Outcome {
     let own =
         ["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "sh", "-c", ENTER, "sh"];
     let all = [&own[..], &[root.as_str()], command].concat();
@@ -42,7 +42,7 @@ fn inside(test: &TestRoot, root: &Utf8Path, command: &[&str]) -> Outcome {
 }
 
 /// A package of an older version: the same, with another number.
-fn older(test: &TestRoot, deb: &Utf8Path) -> Utf8PathBuf {
+pub(crate) fn older(test: &TestRoot, deb: &Utf8Path) -> Utf8PathBuf {
     let (tree, old) = (test.beside().join("older"), test.beside().join("older.deb"));
     let _ = test.tool("dpkg-deb", &["-R", deb.as_str(), tree.as_str()]).run().expect_done();
     let control = tree.join("DEBIAN/control");
@@ -52,6 +52,22 @@ fn older(test: &TestRoot, deb: &Utf8Path) -> Utf8PathBuf {
         .unwrap();
     let _ = test.tool("dpkg-deb", &["-Znone", "-b", tree.as_str(), old.as_str()]).run().expect_done();
     old
+}
+
+/// The file of a package for Debian.
+pub(crate) fn deb_of(debs: &Utf8Path, name: &str) -> Utf8PathBuf {
+    let mut found = debs.read_dir_utf8().unwrap().map(|entry| entry.unwrap().path().to_owned());
+    found.find(|path| path.file_name().unwrap().starts_with(&format!("{name}_"))).unwrap()
+}
+
+/// What is left of the program in a root, on record of dpkg or not.
+pub(crate) fn left_in(test: &TestRoot, root: &Utf8Path) -> Vec<String> {
+    let find = ["find", "/usr", "/etc", "/var", "/run", "-name", "*diskless*", "-prune"];
+    let found = inside(test, root, &find).expect_done();
+    let left = found.stdout.lines().filter(|line| !line.starts_with("/var/lib/dpkg"));
+    let mut left: Vec<String> = left.map(str::to_owned).collect();
+    left.sort_unstable();
+    left
 }
 
 #[test]
@@ -74,10 +90,7 @@ fn packages_for_debian_are_installed_upgraded_removed_and_purged() {
         std::fs::copy(from, root.join(name)).unwrap();
         format!("/{name}")
     };
-    let of = |name: &str| {
-        let mut found = debs.read_dir_utf8().unwrap().map(|entry| entry.unwrap().path().to_owned());
-        found.find(|path| path.file_name().unwrap().starts_with(&format!("{name}_"))).unwrap()
-    };
+    let of = |name: &str| deb_of(&debs, name);
     let (program, demo) =
         (put(&of("disklessset"), "new.deb"), put(&of("disklessset-module-demo"), "demo.deb"));
     let old = put(&older(&test, &of("disklessset")), "old.deb");
@@ -100,9 +113,7 @@ fn packages_for_debian_are_installed_upgraded_removed_and_purged() {
     assert!(!root.join("etc/systemd/system/sockets.target.wants/disklessset-serve.socket").exists());
     let _ = run(&["dpkg", "--remove", "disklessset-module-demo", "disklessset"]).expect_done();
     let _ = run(&["dpkg", "--purge", "disklessset-module-demo", "disklessset"]).expect_done();
-    let left = run(&["find", "/usr", "/etc", "/var", "/run", "-name", "*diskless*", "-prune"]).expect_done();
-    let mut left: Vec<&str> = left.stdout.lines().filter(|line| !line.starts_with("/var/lib/dpkg")).collect();
-    left.sort_unstable();
+    let left = left_in(&test, &root);
     assert_eq!(left, ["/var/lib/diskless", "/var/www/html/preboot_execution_environment/diskless"]);
 }
 
