@@ -32,6 +32,7 @@ pub(crate) const HOST: [HostCrate; 9] = [
             "exports",
             "units",
             "failure",
+            "logs",
             "configuration",
             "versions",
             "integrity",

@@ -8,6 +8,7 @@ mod doctor;
 mod empty;
 mod inheritance;
 mod inventories;
+mod log;
 mod menu;
 mod names;
 mod node_changes;

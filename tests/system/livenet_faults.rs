@@ -26,6 +26,13 @@ fn a_package_nobody_has_is_the_reason_and_nothing_is_left() {
     before.assert_same_as_now(&small.root);
     let log = small.run(&["log", "web"]).expect_done();
     assert!(log.stdout.contains("Unable to locate package"), "{log}");
+    let log = small.run(&["log", "web", "--last", "--format", "json"]).expect_done().json();
+    let operation = &log["log"][0];
+    assert_eq!(operation["result"], "failed", "{operation}");
+    let tools = operation["tools"].as_array().unwrap();
+    let apt = tools.iter().find(|tool| tool["command"].as_str().unwrap().starts_with("mmdebstrap ")).unwrap();
+    assert!(apt["printed"].to_string().contains("Unable to locate package"), "{apt}");
+    assert_eq!(apt["ended"].as_str().unwrap().split(',').next(), Some("exit status 1"), "{apt}");
 }
 
 #[test]

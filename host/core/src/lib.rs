@@ -29,6 +29,7 @@
 //! - `versions`: published states of images that never change, in an OCI image layout;
 //! - `integrity`: digests and signatures of what nodes fetch; `configuration`: what the site's file says;
 //! - `os_images`: what brings images of operating systems from registries, if anything does;
+//! - `logs`: what operations did, and what their tools printed;
 //! - `units`: what systemd mounts again after a reboot; `exports`: what NFS clients may mount;
 //! - `system`: files, locks, mounts and tools; knows no images.
 
@@ -74,6 +75,8 @@ pub mod yaml;
 
 mod exports;
 mod kernels;
+#[doc(hidden)]
+pub mod logs;
 mod module_files;
 mod os_images;
 mod units;

@@ -16,7 +16,6 @@ use crate::{
         lock::{Lock, LockProbe, Wait},
     },
 };
-use camino::Utf8PathBuf;
 use disklessset_plugin_api::{Error, ImageName, Result};
 use std::collections::BTreeSet;
 
@@ -222,10 +221,5 @@ impl ImageManager<'_> {
                 drop(Lock::for_a_moment(&locks, name));
             }
         }
-    }
-
-    /// Where the log of an image's actions lies.
-    pub fn log_path(&self, name: &ImageName) -> Utf8PathBuf {
-        self.site.layout.logs_dir().join(format!("{name}.log"))
     }
 }

@@ -11,6 +11,7 @@ mod creation;
 mod definitions;
 mod host_action;
 mod kernel;
+mod logs;
 mod manager;
 mod parameters;
 mod recovery;

@@ -4,7 +4,7 @@ use super::{Reading, StagedKernel, Subject, exports::Wanted, lock};
 use crate::{
     failure,
     installations::{Journal, journal},
-    mirror,
+    logs, mirror,
     site::Site,
     system::{limits::Spare, lock::Lock},
     versions::MadeFrom,
@@ -59,7 +59,9 @@ impl<'s> Operation<'s> {
         class: &str,
     ) -> Result<Self> {
         let journal = undone.go_on(action, class).map_err(failure::of)?;
-        Ok(Self::with(Reading::of(site, name, class), journal, Spare::default(), lock))
+        let reading = Reading::of(site, name, class);
+        logs::begins(reading.log(), action);
+        Ok(Self::with(reading, journal, Spare::default(), lock))
     }
 
     /// Begins a change of kernels: the caller has their lock.
@@ -88,6 +90,7 @@ impl<'s> Operation<'s> {
         }
         let spare = Spare::keep().map_err(failure::of)?;
         let journal = Journal::begin(&path, left, action, class).map_err(failure::of)?;
+        logs::begins(reading.log(), action);
         reading.say(Level::Info, &format!("{subject}: {action} begins; its log is {}", reading.log()));
         Ok(Self::with(reading, journal, spare, lock))
     }

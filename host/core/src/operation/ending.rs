@@ -7,7 +7,7 @@ use super::{
 use crate::{
     failure,
     installations::Journal,
-    out_of_space, records,
+    logs, out_of_space, records,
     system::{flush::Together, lock::Lock},
 };
 use disklessset_plugin_api::{Error, Level, Result};
@@ -32,11 +32,13 @@ impl<'s> Operation<'s> {
         self.let_go();
         self.offer()?;
         self.end_offering()?;
+        let action = self.action();
         let (reading, mut journal, _lock) = self.into_parts();
         // Best effort where nobody asked for it before: without the line an end in the middle of this undoes what is held.
         let _ = journal.commit();
         undo(&reading, &mut journal, UndoScope::HeldForAction)?;
         journal.end().map_err(failure::of)?;
+        logs::ends_well(reading.log(), &action);
         reading.say(Level::Info, &format!("{}: done", reading.subject()));
         Ok(())
     }
@@ -46,20 +48,24 @@ impl<'s> Operation<'s> {
         self.let_go();
         self.offer()?;
         self.end_offering()?;
+        let action = self.action();
         let (reading, mut journal, lock) = self.into_parts();
         let in_use = in_use_by_others(&reading);
         undo::undo_together(&mut journal, &reading.site().layout, UndoScope::HeldForAction, &in_use, others)
             .map_err(undo::UndoError::into_api_error)?;
+        logs::ends_well(reading.log(), &action);
         Ok((lock, journal))
     }
 
     /// Ends an action after which nothing is left of its subject: all that is on record is undone. Gives back the lock.
     pub(crate) fn undo_everything(self) -> Result<Lock> {
         self.let_go();
+        let action = self.action();
         let (reading, mut journal, lock) = self.into_parts();
         undo(&reading, &mut journal, UndoScope::Everything)?;
         journal.recovered().map_err(failure::of)?;
         journal.end().map_err(failure::of)?;
+        logs::ends_well(reading.log(), &action);
         Ok(lock)
     }
 
@@ -80,13 +86,16 @@ impl<'s> Operation<'s> {
 
     fn undo_failed(self, error: Error) -> (Error, Lock, Option<Journal>) {
         self.let_go();
+        let action = self.action();
         let (reading, mut journal, lock) = self.into_parts();
         // Before anything is taken back: then there is room again.
         let error = out_of_space::explained(error, &reading.site().layout, &journal.places());
-        match undo(&reading, &mut journal, UndoScope::WholeAction) {
-            Ok(()) => (error, lock, Some(journal)),
-            Err(left) => (with_left(error, &left), lock, None),
-        }
+        let (error, undone) = match undo(&reading, &mut journal, UndoScope::WholeAction) {
+            Ok(()) => (error, Some(journal)),
+            Err(left) => (with_left(error, &left), None),
+        };
+        logs::ends_badly(reading.log(), &action, &error);
+        (error, lock, undone)
     }
 
     /// What comes first at every end.

@@ -1,29 +1,29 @@
-//! `log`: what the tools said while an image was made and changed.
+//! `log`: what was done to an image, and what the tools said meanwhile.
 
 use super::{image_name, word};
 use crate::{
     cli::request::{Effect, Request, Session},
     failure,
+    output::Format,
 };
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use disklessset_plugin_api::{Error, ErrorKind, ImageName, Result};
-use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind as IoErrorKind, Read};
-
-/// Longer lines of a log are printed in pieces, so that memory stays small whatever a tool wrote.
-const PIECE: u64 = 64 * 1024;
 
 pub(crate) fn command() -> Command {
-    Command::new("log").about("Print the log of an image").arg(word("name", "NAME", "The image"))
+    Command::new("log")
+        .about("Print the log of an image")
+        .arg(word("name", "NAME", "The image"))
+        .arg(Arg::new("last").long("last").action(ArgAction::SetTrue).help("Print only the last operation"))
 }
 
 pub(crate) fn request(matches: &ArgMatches) -> Result<Log> {
-    Ok(Log { name: image_name(matches, "name")? })
+    Ok(Log { name: image_name(matches, "name")?, last: matches.get_flag("last") })
 }
 
 /// Prints the log of an image, one that is gone included.
 pub(crate) struct Log {
     name: ImageName,
+    last: bool,
 }
 
 impl Request for Log {
@@ -37,24 +37,19 @@ impl Request for Log {
 
     fn run(&self, session: &Session, _cleaned: &[String]) -> Result<()> {
         let path = session.images().log_path(&self.name);
+        let Some(mut log) = session.images().log(&self.name)? else {
+            session.images().get_created_image(&self.name)?;
+            return Err(Error::new(ErrorKind::NOT_FOUND, format!("image {} has no log", self.name))
+                .because(format!("there is no {path}")));
+        };
         let failed =
             |cause: std::io::Error| failure::of(cause).context(format!("cannot read the log {path}"));
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(cause) if cause.kind() == IoErrorKind::NotFound => {
-                session.images().get_created_image(&self.name)?;
-                return Err(Error::new(ErrorKind::NOT_FOUND, format!("image {} has no log", self.name))
-                    .because(format!("there is no {path}")));
-            }
-            Err(cause) => return Err(failed(cause)),
-        };
-        let mut reader = BufReader::new(file);
-        loop {
-            let mut line = Vec::new();
-            if reader.by_ref().take(PIECE).read_until(b'\n', &mut line).map_err(failed)? == 0 {
-                return Ok(());
-            }
-            session.output.foreign(&String::from_utf8_lossy(&line));
+        if self.last {
+            log = log.last_only().map_err(failed)?;
+        }
+        match session.output.format() {
+            Format::Table => log.each_line(|line| session.output.foreign(line)).map_err(failed),
+            Format::Json | Format::Yaml => session.output.stream("log", &log),
         }
     }
 }

@@ -20,6 +20,7 @@ mod filter;
 mod interactive;
 mod isolation;
 mod lines;
+pub(crate) mod logged;
 pub(in crate::system) mod made_up;
 mod output;
 mod packages;

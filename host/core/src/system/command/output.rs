@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Write;
 use std::time::Duration;
 
-use super::Ending;
 use super::lines::{LastLines, LineCutter};
+use super::{Ending, logged};
 
 /// What one run may add to a log; a tool gone mad must not fill the disk.
 const LOG_LIMIT: usize = 16 << 20;
@@ -40,7 +40,7 @@ impl<'a> Output<'a> {
 
     /// Says in the log what is run.
     pub(super) fn begin(&mut self, command_line: &str) {
-        self.log_line(&format!("+ {command_line}"));
+        self.log_line(&format!("{}{command_line}", logged::RUNS));
     }
 
     /// Takes bytes of one of the two streams. The log is written once for all lines in them.
@@ -63,6 +63,7 @@ impl<'a> Output<'a> {
         let (last, on_line) = (&mut self.last, &mut self.on_line);
         act(cutter, &mut |line: &str| {
             last.push(line);
+            text.push_str(logged::PRINTED);
             text.push_str(line);
             text.push('\n');
             if let Some(sink) = on_line {
@@ -89,10 +90,10 @@ impl<'a> Output<'a> {
         if cut {
             self.log_line(&format!("[log cut here: more than {} MiB; the last lines were]", LOG_LIMIT >> 20));
             for line in &last {
-                self.log_line(line);
+                self.log_line(&format!("{}{line}", logged::PRINTED));
             }
         }
-        self.log_line(&format!("= {ending}, {:.1} s", duration.as_secs_f64()));
+        self.log_line(&format!("{}{ending}, {:.1} s", logged::ENDED, duration.as_secs_f64()));
         (last, self.captured)
     }
 

@@ -133,7 +133,7 @@ fn lines_are_live_and_logged() {
     let mut logged = String::new();
     log.reopen().unwrap().read_to_string(&mut logged).unwrap();
     assert!(logged.starts_with("+ sh -c \"echo out; sleep 1;"), "{logged}");
-    assert!(logged.contains("\nout\nerr\n2%\n= exit status 0, 1."), "{logged}");
+    assert!(logged.contains("\n  out\n  err\n  2%\n= exit status 0, 1."), "{logged}");
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_mad_tool_does_not_fill_the_disk_with_its_log() {
     let logged = std::fs::read_to_string(log.path()).unwrap();
     assert!(logged.len() < 17 << 20, "{} bytes", logged.len());
     assert!(logged.contains("[log cut here: more than 16 MiB"), "the cut is not said");
-    assert!(logged.contains("\nthe end\n= exit status 0"), "the last lines are missing");
+    assert!(logged.contains("\n  the end\n= exit status 0"), "the last lines are missing");
 }
 
 #[test]
