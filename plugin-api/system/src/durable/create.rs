@@ -64,10 +64,9 @@ fn make_dir(
     mode: u32,
     flush: impl FnOnce() -> Result<(), FileError>,
 ) -> Result<(), FileError> {
-    std::fs::DirBuilder::new()
-        .mode(mode & 0o700)
-        .create(path)
-        .map_err(FileError::of("create directory", path))?;
+    // With all of its mode from the beginning: who is killed before the next step leaves a directory that others can use, and nobody
+    // would give it the mode later. A umask only takes away.
+    std::fs::DirBuilder::new().mode(mode).create(path).map_err(FileError::of("create directory", path))?;
     passed(Step::DirectoryMadeWithoutMode, &path);
     set_mode_of_new(path, mode).and_then(|()| flush()).inspect_err(|_| {
         // Ours and empty; if even this fails there is nothing better to do than to say the first error.
@@ -90,7 +89,8 @@ fn set_mode_of_new(path: &Utf8Path, mode: u32) -> Result<(), FileError> {
 /// # Errors
 /// As for [`create_dir`].
 pub fn create_dir_in(parent: &OwnedFd, name: &str, path: &Utf8Path, mode: u32) -> Result<(), FileError> {
-    rustix::fs::mkdirat(parent, name, Mode::RWXU).map_err(FileError::of("create directory", path))?;
+    rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(mode))
+        .map_err(FileError::of("create directory", path))?;
     passed(Step::DirectoryMadeWithoutMode, &path);
     finish_dir_in(parent, name, path, mode).inspect_err(|_| {
         // Ours and empty; if even this fails there is nothing better to do than to say the first error.
