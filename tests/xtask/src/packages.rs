@@ -118,6 +118,7 @@ const PACKAGES: &[Package] = &[
     both(Purpose::LongTests, "g++", "gcc-c++"),       // libFuzzer
     debian(Purpose::LongTests, "mmdebstrap"),         // a clean root, on every family
     both(Purpose::LongTests, "binutils", "binutils"), // readelf, which a bench compares with
+    debian(Purpose::LongTests, "ltsp"),               // a bench compares with its images
 ];
 
 impl Purpose {

@@ -22,12 +22,15 @@ impl Size {
     }
 }
 
+/// Bytes that files are cut out of.
+const POOL: usize = 16 << 20;
+
 /// What is in its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Data {
-    /// Nothing that compresses.
+    /// Bytes that do not compress.
     Noise,
-    /// What compresses to two thirds.
+    /// What compresses to four tenths, as trees of distributions do with the default: 750 MB to 274, 1,077 to 361.
     Programs,
 }
 
@@ -38,9 +41,10 @@ pub(super) fn fill(top: &Utf8Path, size: Size, data: Data) -> Result<(), Failure
         .map(|number| top.join(format!("usr/{}/{}/{number}", number % 12, number / 12 % 10)))
         .collect();
     directories.iter().try_for_each(|directory| make_dir(directory))?;
-    let mask = if data == Data::Noise { 0xff } else { 0x1f };
-    let bytes = (0..1 << 21).flat_map(|_| random.next().to_le_bytes());
-    let bytes: Vec<u8> = bytes.map(|byte| byte & mask).collect();
+    let bytes = match data {
+        Data::Noise => random.bytes(POOL),
+        Data::Programs => programs(&mut random),
+    };
     // Half of the files are small, and each doubling of the size is half as frequent: up to some 10 MB.
     let weight = |random: &mut Random| (1000 + random.below(1000)) << random.next().trailing_zeros().min(11);
     let weights: Vec<u64> = (0..size.files).map(|_| weight(&mut random)).collect();
@@ -57,6 +61,20 @@ pub(super) fn fill(top: &Utf8Path, size: Size, data: Data) -> Result<(), Failure
         }
     }
     Ok(())
+}
+
+/// Short pieces that are new, each followed by one that was there within the last 60,000 bytes.
+fn programs(random: &mut Random) -> Vec<u8> {
+    let mut bytes = random.bytes(4096);
+    while bytes.len() < POOL {
+        let new = 1 + random.below(8) as usize;
+        bytes.extend(random.bytes(new));
+        let length = 4 + random.below(37) as usize;
+        let most_back = bytes.len().min(60_000) - length;
+        let begin = bytes.len() - length - random.below(most_back as u64 + 1) as usize;
+        bytes.extend_from_within(begin..begin + length);
+    }
+    bytes
 }
 
 /// Adds what an image is refused without.
@@ -91,6 +109,14 @@ impl Random {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0
+    }
+
+    fn bytes(&mut self, count: usize) -> Vec<u8> {
+        std::iter::repeat_with(|| self.next().to_le_bytes())
+            .take(count.div_ceil(8))
+            .flatten()
+            .take(count)
+            .collect()
     }
 
     fn below(&mut self, end: u64) -> u64 {
