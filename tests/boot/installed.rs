@@ -66,7 +66,8 @@ fn on_a_fresh(suite: &str) {
     let create = ["disklessset", "livenet", "create", "web01", "--kernel", "from-image", "--source", "apt"];
     let create = [&create[..], &["--type", "core", "--password-file", "/root/root-password"]].concat();
     does(&create);
-    let proved = run(&["disklessset", "prove", "web01"]);
+    // Emulated, beside other tests.
+    let proved = run(&["disklessset", "prove", "web01", "--timeout", "900"]);
     assert!(proved.to_string().contains("login"), "{proved}");
     let verified = run(&["disklessset", "verify", "web01"]);
     assert!(verified.stdout.contains("good"), "{verified}");
