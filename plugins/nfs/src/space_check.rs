@@ -39,21 +39,24 @@ pub(crate) fn several(
     Plan::of(format!("making image {image}")).copies(beside, all)?.check(host)
 }
 
-/// Whether there is room for copies of one tree for all these nodes, and else for how many of them.
+/// Whether there is room for copies of one tree for all these nodes, and else for how many of them. Gives what they take, where they take
+/// more than next to nothing.
 pub(crate) fn of_nodes(
     nodes: &NodeSet,
     tree: &Utf8Path,
     beside: &Utf8Path,
     method: Method,
     host: &Host<'_>,
-) -> Result<()> {
+) -> Result<Option<Need>> {
     if method != Method::Copy {
-        return Ok(());
+        return Ok(None);
     }
     let each = vec![space::tree_need(tree, &space::free_space(beside)?)?; nodes.len()];
+    let all = each.iter().copied().fold(Need::default(), |sum, need| sum + need);
     let some = |fitting: usize| {
         let first: NodeSet = nodes.iter().take(fitting).collect();
         (fitting > 0).then(|| format!("there is room for {first}"))
     };
-    space::all_fit(&each, "nodes", beside, some, host)
+    space::all_fit(&each, "nodes", beside, some, host)?;
+    Ok(Some(all))
 }

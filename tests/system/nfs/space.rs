@@ -112,3 +112,24 @@ fn a_disk_that_fills_up_meanwhile_costs_the_nodes_that_are_not_finished() {
     nfs.done(&add);
     assert_eq!(nfs.nodes("g").len(), 30);
 }
+
+#[test]
+fn what_copies_of_a_large_tree_cost_is_told_before_the_first_is_made() {
+    disklessset_tests::need!(need::full(), need::root());
+    let nfs = Nfs::new();
+    let noise = format!("of={}", nfs.tree.join("srv/noise"));
+    let _ = nfs.root.tool("dd", &["if=/dev/urandom", &noise, "bs=1M", "count=600"]).run().expect_done();
+    nfs.staging("st");
+    nfs.done(&["nfs", "create-golden", "g", "--from", "st"]);
+    let added = nfs.run(&["nfs", "nodes", "add", "g", "c[1-2]"]).expect_done();
+    if added.stderr.contains("the copies for 2 nodes take 1.1G in ") {
+        assert!(added.stderr.contains(" s; with --method overlay they take nearly nothing"), "{added}");
+        assert_eq!(added.stderr.matches("the copies for").count(), 1, "{added}");
+    } else {
+        // Where data is shared there is nothing to tell.
+        let kind = nfs.root.tool("stat", &["-f", "-c", "%T", nfs.root.path().as_str()]).run().expect_done();
+        assert!(["btrfs", "xfs"].contains(&kind.stdout.trim()), "{added}");
+    }
+    let asked = nfs.run(&["nfs", "nodes", "add", "g", "c3", "--method", "copy"]).expect_done();
+    assert!(!asked.stderr.contains("the copies for"), "{asked}");
+}

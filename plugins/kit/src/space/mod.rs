@@ -5,8 +5,10 @@
 
 mod fits;
 mod measure;
+mod speed;
 
 pub use measure::{Need, tree_need};
+pub use speed::time_to_write;
 
 use crate::file_error;
 use camino::{Utf8Path, Utf8PathBuf};

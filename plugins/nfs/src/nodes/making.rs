@@ -3,6 +3,7 @@
 //! A flush costs as much as making a small tree, and it is the file system's: so trees are made for a moment, flushed together, and put
 //! into their places one after the other. A large tree takes longer than that moment and has a flush of its own.
 
+use super::cost;
 use crate::{
     places::{self, Golden},
     space_check,
@@ -49,8 +50,10 @@ pub(crate) fn make_trees(
             let choice = trees::choose(&from, &places.work, wanted, host)?;
             host.info(format!("making trees by {} ({})", choice.method, choice.why));
             method = choice.method;
-            if space == SpaceCheck::ToBeChecked {
-                space_check::of_nodes(nodes, &from, &places.work, method, host)?;
+            if space == SpaceCheck::ToBeChecked
+                && let Some(all) = space_check::of_nodes(nodes, &from, &places.work, method, host)?
+            {
+                cost::tell(nodes.len(), all, &places.work, wanted, host);
             }
             chosen = Some(choice);
         }

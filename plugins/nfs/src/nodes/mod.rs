@@ -2,6 +2,7 @@
 
 mod add;
 mod batches;
+mod cost;
 mod making;
 mod remove;
 
