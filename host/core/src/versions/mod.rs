@@ -6,7 +6,6 @@
 
 mod address;
 mod artifact;
-mod blobs;
 mod config;
 mod history;
 mod incoming;
@@ -17,7 +16,6 @@ mod published;
 mod reference;
 mod retry;
 mod store;
-mod taking_in;
 
 pub(crate) use address::{
     Addresses, LONGEST_VERSION, address_of, base_address, base_line, expanded, version_line, with_prelude,

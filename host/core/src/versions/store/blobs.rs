@@ -1,9 +1,6 @@
 //! The blobs of the layout as a whole: looked at, and named anew by who fills the layout from elsewhere.
 
-use super::{
-    Store, Version,
-    store::{PARTIALS, of_layout},
-};
+use super::{super::Version, Store, of_layout, removal::PARTIALS};
 use crate::system::failpoint::failpoint;
 use disklessset_oci::{
     layout::{Index, Layout as Oci, LayoutError},

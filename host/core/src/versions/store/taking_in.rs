@@ -1,8 +1,8 @@
 //! Versions from elsewhere: what of them is missing here, and how they get into the layout.
 
 use super::{
-    Incoming, Store, Version,
-    store::{Added, of_layout},
+    super::{Incoming, Version, artifact, image_of},
+    Added, Store, of_layout,
 };
 use crate::system::failpoint::failpoint;
 use disklessset_oci::{
@@ -65,14 +65,14 @@ impl Store<'_> {
     /// The architecture that a version is for, if its manifest can be read and says so.
     pub(crate) fn architecture(&self, digest: &Digest) -> Option<String> {
         let artifact = self.artifact(digest).ok()?;
-        super::artifact::architecture_of(&artifact).map(str::to_owned)
+        artifact::architecture_of(&artifact).map(str::to_owned)
     }
 
     /// The name of the image that a version was made of, and its boot file, if its manifest can be read.
     pub(crate) fn made_of(&self, digest: &Digest) -> Option<(String, String)> {
         let artifact = self.artifact(digest).ok()?;
-        let name = super::image_of(&artifact)?.to_owned();
-        Some((name, super::artifact::boot_file(&artifact)?.to_owned()))
+        let name = image_of(&artifact)?.to_owned();
+        Some((name, artifact::boot_file(&artifact)?.to_owned()))
     }
 
     /// Makes blobs of what arrived: all that an earlier version lacks of its files is mended by it.
