@@ -1,13 +1,25 @@
-//! `module`: which modules there are, and what they are good for.
+//! `module`: which modules there are, what they are good for, and what becomes of them.
 
-use super::{boxed, module_change, text, word};
+mod check;
+mod child;
+mod install;
+mod new;
+mod remove;
+
+pub(crate) use child::as_child;
+
+use super::{boxed, text, word};
 use crate::{
-    cli::request::{Effect, Request, Session},
+    cli::{
+        globals::absolute,
+        request::{Effect, Request, Session},
+    },
     module_changes::{ModuleFacts, ModuleManager},
     modules::{DescribedSource, LeftOutSource, ModuleEntry, ModuleState, OfferedAction},
     output::{CellStyle, Field},
 };
-use clap::{ArgMatches, Command};
+use camino::Utf8PathBuf;
+use clap::{Arg, ArgMatches, Command, value_parser};
 use disklessset_plugin_api::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
@@ -22,16 +34,30 @@ pub(crate) fn command() -> Command {
             "MODULE",
             "The module",
         )))
-        .subcommands(module_change::commands())
+        .subcommands([check::command(), install::command(), remove::command(), new::command()])
 }
 
 pub(crate) fn request(matches: &ArgMatches) -> Result<Box<dyn Request>> {
     match matches.subcommand() {
         Some(("info", matches)) => boxed(Ok(ModuleInfo { name: text(matches, "name").to_owned() })),
-        Some((word, matches)) => {
-            module_change::request(word, matches).unwrap_or_else(|| boxed(Ok(ListModules)))
-        }
-        None => boxed(Ok(ListModules)),
+        Some(("check", matches)) => check::request(matches),
+        Some(("install", matches)) => install::request(matches),
+        Some(("remove", matches)) => remove::request(matches),
+        Some(("new", matches)) => new::request(matches),
+        _ => boxed(Ok(ListModules)),
+    }
+}
+
+/// The argument with the file of a module.
+fn file_argument() -> Arg {
+    let file = Arg::new("file").value_name("FILE").required(true).value_hint(clap::ValueHint::FilePath);
+    file.value_parser(value_parser!(Utf8PathBuf)).help("The module's file")
+}
+
+fn file_of(matches: &ArgMatches) -> Result<Utf8PathBuf> {
+    match matches.get_one::<Utf8PathBuf>("file") {
+        Some(file) => absolute(file),
+        None => Err(Error::usage("FILE is missing")),
     }
 }
 
