@@ -11,6 +11,7 @@ mod dnf;
 mod import;
 pub(crate) mod oci;
 mod of_module;
+mod private_file;
 mod registry;
 mod repositories;
 
