@@ -1,16 +1,20 @@
 //! Follows one try from its console and its requests, and knows when it is decided.
 
+mod stages;
+mod words;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use camino::Utf8Path;
-
-use super::boot_file::{BOOT_FILE_ENDED, BOOT_FILE_FAILED, BootFile, ENTRY_PATH, LOADER_PATH};
+use super::asker::{from_firmware, own_file};
+use super::boot_file::BootFile;
 use super::console::Console;
 use super::evidence::Evidence;
-use super::report::{ProveEvent, Stage, Timeline};
+use super::report::ProveEvent;
+use super::stage::{Stage, Timeline};
 use disklessset_plugin_api::node_set::NodeName;
 use disklessset_serve::{RequestReport, Transfer};
+use words::{failed_unit, is_prompt};
 
 /// How many lines of the console go into a failure's report.
 const LAST_LINES: usize = 30;
@@ -175,69 +179,12 @@ impl Watch {
         }
     }
 
-    /// The stage a line of the console announces.
-    fn stage_in(&self, line: &str) -> Option<Stage> {
-        if !self.passed(Stage::KernelStarted) {
-            return match line {
-                _ if line.contains("Linux version ") => Some(Stage::KernelStarted),
-                _ if line.starts_with("iPXE ") => Some(Stage::Firmware),
-                _ => None,
-            };
-        }
-        if !self.passed(Stage::SystemStarted) {
-            let initramfs = line.contains("(Initramfs)")
-                || line.contains("Running in initrd")
-                || line.contains("Running in initial RAM disk")
-                || line.contains("Run /init as init process")
-                || line.contains("dracut-cmdline");
-            return match line {
-                _ if initramfs => Some(Stage::InitramfsStarted),
-                _ if self.evidence.boot_file.root_is_nfs && is_mounted(line) => Some(Stage::RootMounted),
-                _ if self.passed(Stage::InitramfsStarted)
-                    && (line.starts_with("Welcome to ") || line.starts_with("INIT: version ")) =>
-                {
-                    Some(Stage::SystemStarted)
-                }
-                _ => None,
-            };
-        }
-        is_up(line).then_some(Stage::SystemUp)
-    }
-
     fn prompt(&mut self, at: Duration, line: &str, events: &mut Vec<ProveEvent>) {
         if self.login_line.is_none() && self.passed(Stage::KernelStarted) && is_prompt(line) {
             self.login_line = Some(line.trim().to_owned());
             // Some inits say nothing: who asks for a login runs.
             self.pass(at, Stage::SystemStarted, events);
             self.pass(at, Stage::LoginPrompt, events);
-        }
-    }
-
-    /// The stage a fetched file means: by what the boot file names, else by who asked and when.
-    fn stage_of(&self, report: &RequestReport) -> Option<Stage> {
-        let path = Utf8Path::new(&report.path);
-        let named = &self.evidence.boot_file;
-        let firmware = from_firmware(report);
-        if path == named.path {
-            return Some(Stage::BootFileFetched);
-        }
-        if named.kernel.as_deref() == Some(path) {
-            return Some(Stage::KernelFetched);
-        }
-        if named.initramfs.iter().any(|known| known == path) {
-            return Some(Stage::InitramfsFetched);
-        }
-        if named.root_image.as_deref() == Some(path) && !firmware {
-            return Some(Stage::RootImageFetched);
-        }
-        match (firmware, path.extension()) {
-            (true, Some("ipxe")) => None,
-            (true, _) if named.kernel.is_none() && !self.passed(Stage::KernelFetched) => {
-                Some(Stage::KernelFetched)
-            }
-            (true, _) if named.initramfs.is_empty() => Some(Stage::InitramfsFetched),
-            (false, _) if named.root_image.is_none() => Some(Stage::RootImageFetched),
-            _ => None,
         }
     }
 
@@ -269,91 +216,10 @@ impl Watch {
     }
 }
 
-/// The stage that a fetched file of the proof's own means. UEFI asks for the length of iPXE first.
-fn own_file(report: &RequestReport) -> Option<Stage> {
-    match report.path.as_str() {
-        ENTRY_PATH => Some(Stage::Firmware),
-        LOADER_PATH => Some(Stage::LoaderFetched),
-        _ => None,
-    }
-}
-
-/// Whether iPXE asked, and not a program of the image.
-pub(super) fn from_firmware(report: &RequestReport) -> bool {
-    report.agent.starts_with("iPXE")
-}
-
-/// agetty's prompt: `HOST login: `, nothing before it.
-fn is_prompt(line: &str) -> bool {
-    let Some(before) = line.split_once("login: ").map(|(before, _)| before) else {
-        return false;
-    };
-    let host = before.trim();
-    !host.contains(char::is_whitespace)
-        && (before.is_empty() || before.ends_with(' '))
-        && host != "Last"
-        && !host.ends_with(':')
-        && !host.contains('[')
-}
-
-/// systemd's word for a system that is up: by unit name (since 243) or by description.
-fn is_up(line: &str) -> bool {
-    line.contains("Reached target")
-        && ["multi-user.target", "graphical.target", "Multi-User System", "Graphical Interface"]
-            .iter()
-            .any(|target| line.contains(target))
-}
-
-/// systemd's word in an initramfs for a root that is there.
-fn is_mounted(line: &str) -> bool {
-    line.contains("Reached target")
-        && (line.contains("initrd-root-fs.target") || line.contains("Initrd Root File System"))
-}
-
-/// The unit a line says has failed. systemd shortens names in its status lines, but not in the
-/// advice that follows each failure.
-fn failed_unit(line: &str) -> Option<&str> {
-    if let Some((_, said)) = line.split_once("systemd[1]: ") {
-        return said.split_once(": Failed with result ").map(|(unit, _)| unit);
-    }
-    line.strip_prefix("See 'systemctl status ")?.split_once('\'').map(|(unit, _)| unit)
-}
-
-/// Whether the entry script reports that the boot file is through without a boot.
-pub(super) fn boot_file_gave_up(line: &str) -> bool {
-    line.contains(BOOT_FILE_FAILED) || line.contains(BOOT_FILE_ENDED)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn prompts_of_getty_and_nothing_else() {
-        for prompt in ["prove login: ", "login: ", "c001 login: [  OK  ] Started x", "a.b-c login: "] {
-            assert!(is_prompt(prompt), "{prompt}");
-        }
-        for other in [
-            "Last login: Mon Nov 23",
-            "[    5.0] systemd[1]: login: x",
-            "agetty: user login: x",
-            "prove login",
-            "[  OK  ] Started User login: x",
-            "nologin: x",
-        ] {
-            assert!(!is_prompt(other), "{other}");
-        }
-    }
-
-    #[test]
-    fn targets_are_known_by_name_and_by_description() {
-        assert!(is_up("[  OK  ] Reached target multi-user.target - Multi-User System."));
-        assert!(is_up("[  OK  ] Reached target Multi-User System."));
-        assert!(is_up("[   47.1] systemd[1]: Reached target multi-user.target - Multi-User System."));
-        assert!(is_up("[  OK  ] Reached target Graphical Interface."));
-        assert!(!is_up("[  OK  ] Reached target getty.target - Login Prompts."));
-        assert!(!is_up("[  OK  ] Stopped target Multi-User System."));
-    }
+    use crate::boot_file::{ENTRY_PATH, LOADER_PATH};
 
     #[test]
     fn uefi_fetches_ipxe_before_ipxe_fetches_anything() {
@@ -380,15 +246,5 @@ mod tests {
         assert_eq!(stages, [Stage::LoaderFetched, Stage::Firmware, Stage::BootFileFetched]);
         // What the proof brings itself explains no failure.
         assert_eq!(watch.evidence.requests.len(), 1);
-    }
-
-    #[test]
-    fn units_are_named_whole() {
-        assert_eq!(failed_unit("See 'systemctl status ssh.service' for details."), Some("ssh.service"));
-        assert_eq!(
-            failed_unit("[ 9.1] systemd[1]: ssh.service: Failed with result 'exit-code'."),
-            Some("ssh.service")
-        );
-        assert_eq!(failed_unit("[FAILED] Failed to start ssh.servic… - OpenBSD."), None);
     }
 }
