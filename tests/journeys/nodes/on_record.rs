@@ -101,6 +101,8 @@ fn nodes_and_pools_that_cannot_be_are_refused_and_nothing_changes() {
         (&["node", "set", "c2", "--var", "x=${y}"], 2, "${"),
         (&["node", "set", "c2", "--kernel-parameters", "a\nb"], 2, "one line"),
         (&["node", "set", "c2", "--kernel-parameters", "a || shell"], 2, "||"),
+        // A blank of another script, which would become one before the # in the boot file.
+        (&["node", "set", "c2", "--kernel-parameters", "a\u{3000}#b"], 2, "#b"),
         (&["node", "set", "c2/..", "--pool", "a"], 2, "c2/.."),
     ] {
         match words[1] {
