@@ -7,6 +7,7 @@
 mod address;
 mod artifact;
 mod config;
+mod fetched;
 mod history;
 mod incoming;
 mod made_from;
@@ -21,6 +22,7 @@ pub(crate) use address::{
     Addresses, LONGEST_VERSION, address_of, base_address, base_line, expanded, version_line, with_prelude,
 };
 pub(crate) use artifact::{Draft, FileOfVersion, FilesByName, contents, image_of};
+pub use fetched::FetchedFiles;
 pub(crate) use history::History;
 pub use history::Version;
 pub use incoming::Incoming;

@@ -16,6 +16,14 @@ impl Store<'_> {
     /// # Errors
     /// When the system does not let it be read: what is not known to be current could be taken for what may go.
     pub(crate) fn current(&self, name: &str) -> Result<Option<Marker>> {
+        Ok(self.marker(name)?.filter(|marker| marker.version.name() == name))
+    }
+
+    /// What the boot file of an image says it boots, of whichever image.
+    ///
+    /// # Errors
+    /// When the system does not let it be read.
+    pub(in crate::versions) fn marker(&self, name: &str) -> Result<Option<Marker>> {
         use std::io::ErrorKind as K;
         let text = match atomic_file::read_bounded(&self.layout.image_dir(name).join(BOOT_FILE), MOST_BYTES) {
             // None, or something that no boot file of ours is.
@@ -24,7 +32,6 @@ impl Store<'_> {
             }
             read => read.map_err(failure::of)?,
         };
-        let marker = Marker::find(&String::from_utf8_lossy(&text));
-        Ok(marker.filter(|marker| marker.version.name() == name))
+        Ok(Marker::find(&String::from_utf8_lossy(&text)))
     }
 }
