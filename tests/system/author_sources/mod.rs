@@ -2,6 +2,8 @@
 //! make images of their packages.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
+mod signed;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
