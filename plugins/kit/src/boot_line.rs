@@ -7,6 +7,9 @@ use disklessset_system::boot_line::{BootLineError, LONGEST_PARAMETERS, checked};
 /// `ip=` of the site's own parameters it would not boot at all.
 pub const NETWORK: &str = "rd.neednet=1";
 
+/// What a slow switch port needs before it passes traffic, as in 1.x.
+pub const PATIENCE: &str = "rd.net.timeout.carrier=30 rd.net.timeout.ifup=60 rd.net.dhcp.retry=4";
+
 /// Why kernel parameters are refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(transparent)]
