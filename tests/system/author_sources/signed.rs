@@ -1,5 +1,7 @@
 //! Repositories that somebody signed: the key that is named decides what becomes a tree.
 
+use std::time::Duration;
+
 use disklessset_tests::need;
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::run::{Outcome, Program};
@@ -33,7 +35,7 @@ impl World {
         let signing_key = format!("--{source}-signing-key");
         let kernel = ["livenet", "create", "web", "--kernel", KERNEL, "--type", "core", "--source", source];
         let from = [option.as_str(), &repository, &signing_key, key.public.as_str()];
-        self.small.root.disklessset(&[&kernel[..], &from].concat())
+        self.small.root.disklessset(&[&kernel[..], &from].concat()).limit(Duration::from_secs(300))
     }
 }
 
