@@ -17,6 +17,15 @@ pub(super) struct Key<'a> {
     pub(super) public: Utf8PathBuf,
 }
 
+/// How a signature beside a file is written.
+#[derive(Clone, Copy)]
+pub(super) enum SignatureForm {
+    /// As repositories of RPMs have it.
+    Armoured,
+    /// As pacman has it.
+    Binary,
+}
+
 impl<'a> Key<'a> {
     #[track_caller]
     pub(super) fn make(root: &'a TestRoot) -> Self {
@@ -46,6 +55,17 @@ impl<'a> Key<'a> {
             ["--define", "__gpg /usr/bin/gpg", "--define", "_gpg_name test@example.org", "--addsign"];
         let sign = self.tool("rpmsign", &define).args(packages.stdout.lines());
         let _ = sign.limit(Duration::from_secs(120)).run().expect_done();
+    }
+
+    /// Signs a file into a signature of its own.
+    #[track_caller]
+    pub(super) fn sign_beside(&self, file: &Utf8Path, signature: &Utf8Path, form: SignatureForm) {
+        let armour: &[&str] = match form {
+            SignatureForm::Armoured => &["--armor"],
+            SignatureForm::Binary => &[],
+        };
+        let sign = ["--detach-sign", "--output", signature.as_str(), file.as_str()];
+        let _ = self.gpg(&[armour, &sign].concat()).run().expect_done();
     }
 
     /// Signs a text into a new file, as apt wants its `InRelease`.

@@ -16,13 +16,14 @@ mod kills;
 mod place;
 mod probe;
 mod root_snapshot;
+mod run;
 mod small_tree;
 mod source;
 mod stopping;
 mod values;
 
 pub use act::perform;
-pub use examiner::examine;
+pub use run::examine;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::Candidate;
 use super::boot_file::BootFile;
+use super::error::ProveError;
 use super::evidence::End;
 use super::machine::{MachineSpec, peak_memory};
-use super::report::{FailedMachine, ProveError, ProveEvent, ProvenMachine};
+use super::report::{FailedMachine, ProveEvent, ProvenMachine};
 use super::request::Mebibytes;
 use super::site::{Served, Site, SiteEvent, SiteMachine};
 use super::subnet::Subnet;

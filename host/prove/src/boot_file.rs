@@ -2,8 +2,6 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::cause::FlatOverlay;
-
 /// Where the entry script lies on the boot server: in memory only.
 pub(super) const ENTRY_PATH: &str = ".disklessset/prove.ipxe";
 /// Where iPXE lies on the boot server for a firmware that fetches it: in memory only.
@@ -11,9 +9,9 @@ pub(super) const LOADER_PATH: &str = ".disklessset/ipxe.efi";
 /// Where another text for a boot file lies: in memory only.
 pub(super) const OTHER_BOOT_FILE: &str = ".disklessset/boot.ipxe";
 /// Printed by the entry script when the boot file's commands failed.
-pub(super) const BOOT_FILE_FAILED: &str = "disklessset: the boot file ended with an error";
+const BOOT_FILE_FAILED: &str = "disklessset: the boot file ended with an error";
 /// Printed by the entry script when the boot file came to its end.
-pub(super) const BOOT_FILE_ENDED: &str = "disklessset: the boot file ended without booting";
+const BOOT_FILE_ENDED: &str = "disklessset: the boot file ended without booting";
 
 /// The iPXE script a proof starts with: it plays the site's part, which is to set the variables
 /// of kernel lines (product of a site's iPXE menu) and to hand over to the image.
@@ -35,6 +33,20 @@ pub(super) fn entry_script(boot_path: &str) -> String {
          echo {BOOT_FILE_FAILED}\n\
          exit\n"
     )
+}
+
+/// Whether the entry script reports that the boot file is through without a boot.
+pub(super) fn boot_file_gave_up(line: &str) -> bool {
+    line.contains(BOOT_FILE_FAILED) || line.contains(BOOT_FILE_ENDED)
+}
+
+/// Whether `rd.live.overlay.overlayfs=1` is on the kernel line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlatOverlay {
+    /// It is: right for a flat root image only.
+    Asked,
+    /// It is not: right for a classic root image only.
+    NotAsked,
 }
 
 /// The files a boot file names, as paths below the HTTP root. What could not be told (variables

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use super::evidence::NO_ROOT;
-use super::report::Stage;
+use super::boot_file::FlatOverlay;
 use super::request::Mebibytes;
+use super::stage::Stage;
+
+/// A kernel that got no usable initramfs ends with this.
+pub(super) const NO_ROOT: &str = "Unable to mount root fs";
 
 /// The likely cause of a failed boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,15 +148,6 @@ pub enum NeededFile {
     RootImage,
     /// Something else the boot file or the initramfs asks for.
     Other,
-}
-
-/// Whether `rd.live.overlay.overlayfs=1` is on the kernel line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FlatOverlay {
-    /// It is: right for a flat root image only.
-    Asked,
-    /// It is not: right for a classic root image only.
-    NotAsked,
 }
 
 impl Cause {

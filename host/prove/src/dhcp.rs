@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::boot_file::LOADER_PATH;
 use super::child::{LastWords, dies_with_this_thread};
-use super::report::ProveError;
+use super::error::ProveError;
 use super::subnet::{Subnet, dotted};
 use camino::Utf8Path;
 use disklessset_plugin_api::node_set::NodeName;

@@ -2,9 +2,9 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::error::ProveError;
 use super::nfs_root::NfsRoot;
 use super::node::made_up;
-use super::report::ProveError;
 use disklessset_plugin_api::node_set::NodeName;
 
 /// What the machines do to a tree.

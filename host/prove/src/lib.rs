@@ -20,12 +20,14 @@
 //!
 //! This crate prints nothing: it reports [`ProveEvent`]s while it runs and returns a [`Proof`].
 
+mod asker;
 mod attempt;
 mod boot_file;
 mod cause;
 mod child;
 mod console;
 mod dhcp;
+mod error;
 mod evidence;
 mod exported;
 mod firmware;
@@ -42,6 +44,7 @@ mod report;
 mod request;
 mod search;
 mod site;
+mod stage;
 mod subnet;
 mod tools;
 mod visit;
@@ -52,15 +55,16 @@ use std::io::Write;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub use cause::{Cause, FlatOverlay, NeededFile};
+pub use boot_file::FlatOverlay;
+pub use cause::{Cause, NeededFile};
 pub use disklessset_plugin_api::node_set::NodeName;
+pub use error::ProveError;
 pub use firmware::{Firmware, UnknownFirmware};
 pub use memory::NeededMemory;
-pub use report::{
-    FailedMachine, Failure, Proof, ProveError, ProveEvent, ProvenMachine, Stage, Timeline, UsedAccelerator,
-};
+pub use report::{FailedMachine, Failure, Proof, ProveEvent, ProvenMachine, UsedAccelerator};
 pub use request::{Accelerator, Mebibytes, ProveRequest};
 pub use search::{FoundMemory, MemorySearch};
+pub use stage::{Stage, Timeline};
 pub use visit::{FromConsole, VisitedConsole, Visitor};
 
 use attempt::Trial;

@@ -5,8 +5,8 @@ use std::fmt;
 use camino::Utf8Path;
 
 use super::boot_file::BootFile;
-use super::cause::FlatOverlay;
-use super::report::ProveError;
+use super::boot_file::FlatOverlay;
+use super::error::ProveError;
 use super::request::Mebibytes;
 
 /// An initramfs unpacked, times its size.

@@ -1,6 +1,6 @@
 //! The names that nodes of a proof boot under.
 
-use super::report::ProveError;
+use super::error::ProveError;
 use disklessset_plugin_api::node_set::NodeName;
 
 /// The longest host name Linux knows.

@@ -6,10 +6,12 @@
 use std::time::Duration;
 
 use super::boot_file::BootFile;
-use super::cause::{Cause, FlatOverlay, NeededFile};
+use super::boot_file::FlatOverlay;
+use super::cause::{Cause, NeededFile};
 use super::evidence::End;
-use super::report::{ProveEvent, Stage};
+use super::report::ProveEvent;
 use super::request::Mebibytes;
+use super::stage::Stage;
 use super::watch::{Verdict, Watch};
 use disklessset_serve::{RequestReport, Transfer};
 

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use camino::Utf8PathBuf;
 
 use super::dhcp::DhcpServer;
+use super::error::ProveError;
 use super::exported::Exported;
 use super::machine::{Boot, Machine, MachineEnd, MachineSpec};
 use super::network;
 use super::nfs_server::{Ganesha, NfsServer, ServerEnd};
-use super::report::ProveError;
 use super::subnet::Subnet;
 use super::tools::FirmwareTools;
 use disklessset_plugin_api::node_set::NodeName;

@@ -2,8 +2,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::error::ProveError;
 use super::firmware::Firmware;
-use super::report::ProveError;
 use disklessset_core::needs::{self, Tool};
 
 /// The kernel's door to networks that programs carry.

@@ -85,7 +85,7 @@ fn code_of(error: &Error) -> u8 {
 }
 
 fn run_with(arguments: &[OsString], output: &Arc<Output>, menu: Menu) -> Result<u8> {
-    if let Some(done) = commands::module_change::as_child(arguments, output) {
+    if let Some(done) = commands::module::as_child(arguments, output) {
         return done.map(|()| 0);
     }
     if let Some(words) = completion::words(arguments) {

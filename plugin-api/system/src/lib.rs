@@ -6,10 +6,11 @@
 //! lies on; [`mounts`] makes and undoes mounts, with [`loop_device`]. [`trusted_path`] judges who could change what lies on a path; [`durable`] makes, replaces, renames and removes files for good,
 //! with [`own_directory`] where other users may have been before and [`remove_tree`] for whole trees, and [`steps`] tells tests how far it is. [`beneath`] opens what lies in
 //! a directory and [`tree_files`] works on the files of an OS tree, so that no link leads out of it, with [`file_flags`]. [`programs`]
-//! finds tools, [`bases`] keeps trees of packages, [`bytes`] writes sizes for people, and [`initramfs`] walks through the archives that kernels unpack, with [`unpacking`].
+//! finds tools, [`bases`] keeps trees of packages, [`bytes`] writes sizes for people, [`boot_line`] keeps the boot loader's own words out of kernel lines, and [`initramfs`] walks through the archives that kernels unpack, with [`unpacking`].
 
 pub mod bases;
 pub mod beneath;
+pub mod boot_line;
 pub mod bytes;
 pub mod durable;
 pub mod file_error;

@@ -6,13 +6,14 @@
 //! [`accounts`], [`ssh_keys`], [`os_release`], [`anonymise`] and [`first_boot`], [`selinux`] say what goes into them; [`source`] makes trees, [`source_date`] the same ones again;
 //! [`trees`] makes one from another; [`space`] says beforehand whether there is room; [`os_tree`] makes a user's image; [`content`] measures them; [`squashfs`] packs them; [`live`] is for images that run from RAM;
 //! [`node_set`] names nodes; [`file_error`] tells what the system refused; [`places_of_1x`] are put on record for 1.x; [`initramfs_facts`] look around, and
-//! [`verification`] says what is wrong; [`exit_code`] says how a command of the user ended.
+//! [`verification`] says what is wrong; [`boot_script`] writes the boot file, whose kernel line [`boot_line`] guards; [`exit_code`] says how a command of the user ended.
 
 #![forbid(unsafe_code)]
 
 pub mod accounts;
 pub mod anonymise;
 pub mod boot_line;
+pub mod boot_script;
 pub mod content;
 pub mod directories;
 pub mod drivers;

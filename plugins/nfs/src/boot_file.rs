@@ -2,12 +2,10 @@
 
 use crate::places::published;
 use camino::Utf8Path;
-use disklessset_kit::boot_line;
+use disklessset_kit::{boot_line, boot_script::BootScript};
 use disklessset_plugin_api::{BootContext, Error, Host, Image, Result};
 use serde_json::Value;
 
-/// What a slow switch port needs before it passes traffic, as in 1.x.
-const PATIENCE: &str = "rd.net.timeout.carrier=30 rd.net.timeout.ifup=60 rd.net.dhcp.retry=4";
 /// The server that gave the node its address, as in 1.x.
 const SERVER: &str = "${next-server}";
 /// NFS 4.2, the only version that needs no other service beside it; read-write.
@@ -49,40 +47,22 @@ pub(crate) fn template(
     boot: &BootContext,
     host: &Host<'_>,
 ) -> Result<String> {
-    if boot.kernel_url.is_empty() || boot.initramfs_url.is_empty() {
-        return Err(Error::failed(format!("image {} has no kernel", boot.image))
-            .hint(format!("disklessset kernel set {} VERSION", boot.image)));
-    }
+    let script = BootScript::new(image, boot)?;
     let settings = Settings::read(host)?;
     let path = published(tree, &host.paths()?);
     if !path.as_str().chars().all(|c| c.is_ascii_alphanumeric() || "/._-+@".contains(c)) {
         return Err(Error::failed(format!("{path} cannot stand on a kernel line"))
             .hint("set nfs_staging_directory and nfs_golden_directory to plain paths"));
     }
-    let mut line = vec![
-        format!("initrd={}", boot.initramfs),
-        format!("root=nfs:{}:{path}{below},{}", settings.server, settings.options),
-        boot_line::NETWORK.to_owned(),
-        "selinux=0".to_owned(),
-        PATIENCE.to_owned(),
-    ];
-    if below.contains("${hostname}") {
-        // Clients of one name are one client to the server, which restarts over and over: an initramfs may not have its name yet.
-        line.push("nfs.nfs4_unique_id=${hostname}".to_owned());
-    }
-    let own = boot_line::check(&boot.kernel_parameters)?;
-    if !own.is_empty() {
-        line.push(own);
-    }
-    line.push(BootContext::OF_THE_SITE.to_owned());
-    Ok(format!(
-        "#!ipxe\n\necho Booting image {image} ({kind}) with kernel {kernel}\n\nkernel {kernel_url} {line}\n\
-         initrd --name {initramfs} {initramfs_url}\nboot\n",
-        image = boot.image,
-        kernel = image.text("kernel").unwrap_or_default(),
-        kernel_url = boot.kernel_url,
-        line = line.join(" "),
-        initramfs = boot.initramfs,
-        initramfs_url = boot.initramfs_url,
-    ))
+    let script = script
+        .words(format!("root=nfs:{}:{path}{below},{}", settings.server, settings.options))
+        .words(boot_line::NETWORK)
+        .words("selinux=0")
+        .words(boot_line::PATIENCE);
+    // Clients of one name are one client to the server, which restarts over and over: an initramfs may not have its name yet.
+    let script = match below.contains("${hostname}") {
+        true => script.words("nfs.nfs4_unique_id=${hostname}"),
+        false => script,
+    };
+    script.finish(kind)
 }

@@ -1,36 +1,16 @@
 //! Words that people write and that boot files hand on: kernel parameters, and the values of variables.
 
 use super::settings::is_taken;
+use disklessset_system::boot_line::{self, BootLineError};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
 /// Why a text cannot stand in a boot file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BootWordsError {
-    /// iPXE takes a line break for the end of its command.
-    #[error("{what} must be one line without control characters")]
-    NotOneLine {
-        /// What it is.
-        what: &'static str,
-    },
-    /// iPXE would replace it, or begin another command.
-    #[error("{what} may not hold {part:?}: the boot loader reads it as its own")]
-    BootLoader {
-        /// What it is.
-        what: &'static str,
-        /// What of it.
-        part: String,
-    },
-    /// There is a limit.
-    #[error("{what} have {found} characters, at most {most} are allowed")]
-    TooLong {
-        /// What it is.
-        what: &'static str,
-        /// How many there are.
-        found: usize,
-        /// How many there may be.
-        most: usize,
-    },
+    /// The boot loader would read them as its own, or they are too many.
+    #[error(transparent)]
+    Line(#[from] BootLineError),
     /// No name of a variable.
     #[error("{name:?} is not the name of a variable: it {fault}")]
     Name {
@@ -42,29 +22,6 @@ pub enum BootWordsError {
     /// A variable has a value.
     #[error("the value of a variable cannot be empty")]
     NoValue,
-}
-
-/// The words, one blank between two; refused where iPXE would find something of its own in them.
-fn checked(text: &str, what: &'static str, most: usize) -> Result<Box<str>, BootWordsError> {
-    if text.chars().any(char::is_control) {
-        return Err(BootWordsError::NotOneLine { what });
-    }
-    if text.len() > most {
-        return Err(BootWordsError::TooLong { what, found: text.len(), most });
-    }
-    let own = |part: &str| Err(BootWordsError::BootLoader { what, part: part.to_owned() });
-    if text.contains("${") {
-        return own("${");
-    }
-    // iPXE splits lines at these words, and takes a # at the beginning of one for a comment.
-    let command = |word: &&str| matches!(*word, "&&" | "||" | ";") || word.starts_with('#');
-    if let Some(word) = text.split_ascii_whitespace().find(command) {
-        return own(word);
-    }
-    if let Some(mark) = text.chars().find(|mark| matches!(mark, '"' | '\'' | '\\' | '`')) {
-        return own(&mark.to_string());
-    }
-    Ok(text.split_whitespace().collect::<Vec<_>>().join(" ").into())
 }
 
 macro_rules! text_type {
@@ -107,7 +64,7 @@ text_type!(KernelParameters);
 
 impl KernelParameters {
     /// The most characters of them.
-    pub const LONGEST: usize = 1024;
+    pub const LONGEST: usize = boot_line::LONGEST_PARAMETERS;
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
@@ -119,7 +76,7 @@ impl FromStr for KernelParameters {
     type Err = BootWordsError;
 
     fn from_str(text: &str) -> Result<Self, BootWordsError> {
-        checked(text, "kernel parameters", Self::LONGEST).map(Self)
+        Ok(Self(boot_line::checked(text, "kernel parameters", Self::LONGEST)?.into()))
     }
 }
 
@@ -162,8 +119,8 @@ impl FromStr for VariableValue {
     type Err = BootWordsError;
 
     fn from_str(text: &str) -> Result<Self, BootWordsError> {
-        let value = checked(text, "values of variables", 512)?;
-        if value.is_empty() { Err(BootWordsError::NoValue) } else { Ok(Self(value)) }
+        let value = boot_line::checked(text, "values of variables", 512)?;
+        if value.is_empty() { Err(BootWordsError::NoValue) } else { Ok(Self(value.into())) }
     }
 }
 
@@ -171,18 +128,8 @@ impl FromStr for VariableValue {
 mod tests {
     use super::*;
 
-    const TRICKS: [&str; 10] = [
-        "a\nreboot",
-        "a ${net0/mac}",
-        "a || shell",
-        "a && shell",
-        "a ; shell",
-        "# x",
-        "x=\"a b\"",
-        "a\\",
-        "a\u{7f}",
-        "a #b",
-    ];
+    /// Some of what the boot loader reads as its own; `boot_line` has the rest.
+    const TRICKS: [&str; 4] = ["a\nreboot", "a ${net0/mac}", "a || shell", "a\u{3000}#b"];
 
     #[test]
     fn kernel_parameters_are_one_line_of_plain_words() {

@@ -6,8 +6,8 @@
 
 mod address;
 mod artifact;
-mod blobs;
 mod config;
+mod fetched;
 mod history;
 mod incoming;
 mod made_from;
@@ -17,12 +17,12 @@ mod published;
 mod reference;
 mod retry;
 mod store;
-mod taking_in;
 
 pub(crate) use address::{
     Addresses, LONGEST_VERSION, address_of, base_address, base_line, expanded, version_line, with_prelude,
 };
 pub(crate) use artifact::{Draft, FileOfVersion, FilesByName, contents, image_of};
+pub use fetched::FetchedFiles;
 pub(crate) use history::History;
 pub use history::Version;
 pub use incoming::Incoming;

@@ -2,7 +2,6 @@
 
 use super::{Store, artifact, store::of_layout};
 use crate::system::layout::Layout;
-use camino::Utf8PathBuf;
 use disklessset_oci::{
     layout::Layout as Oci,
     names::{Digest, VersionName},
@@ -55,11 +54,19 @@ pub struct PublishedVersions {
     /// How the index looked, and what it named.
     index: Option<(Stamp, Vec<(VersionName, Digest)>)>,
     /// Manifests never change.
-    files: HashMap<Digest, Arc<[PublishedFile]>>,
+    manifests: HashMap<Digest, Told>,
+}
+
+/// What a manifest tells.
+#[derive(Debug)]
+struct Told {
+    files: Arc<[PublishedFile]>,
+    /// What is neither a file nor the manifest.
+    config: Digest,
 }
 
 /// How a file looked: a rename gives it another inode.
-type Stamp = (u64, u64, i64, i64);
+pub(super) type Stamp = (u64, u64, i64, i64);
 
 impl PublishedVersions {
     /// The versions as they are now. A manifest that is damaged, or was removed in this moment, is left out: `verify` tells of it.
@@ -77,14 +84,39 @@ impl PublishedVersions {
         }
         let version = |(name, digest): &(VersionName, Digest)| {
             let is_current = current.get(name.name()).is_some_and(|of| *of == Some(*digest));
-            let files = self.files.get(digest)?.clone();
+            let files = self.manifests.get(digest)?.files.clone();
             Some(PublishedVersion { name: name.clone(), digest: *digest, is_current, files })
         };
         Ok(named.iter().filter_map(version).collect())
     }
 
+    /// The versions of each blob, those further down in the index first. Manifests and configurations are blobs, too.
+    ///
+    /// # Errors
+    /// When the layout cannot be read.
+    pub(super) fn by_blob(&mut self, layout: &Layout) -> Result<HashMap<Digest, Vec<VersionName>>> {
+        self.look_at_index(layout)?;
+        let mut by_blob: HashMap<Digest, Vec<VersionName>> = HashMap::new();
+        for (name, manifest) in self.index.iter().flat_map(|(_, named)| named.iter().rev()) {
+            let told = self.manifests.get(manifest);
+            let files = told.into_iter().flat_map(|told| told.files.iter().map(|file| file.digest));
+            let blobs: BTreeSet<Digest> =
+                files.chain(told.map(|told| told.config)).chain([*manifest]).collect();
+            for blob in blobs {
+                by_blob.entry(blob).or_default().push(name.clone());
+            }
+        }
+        Ok(by_blob)
+    }
+
+    /// How the index looks now; none where there is none.
+    pub(super) fn stamp(layout: &Layout) -> Option<Stamp> {
+        let found = std::fs::metadata(layout.oci_dir().join("index.json")).ok()?;
+        Some((found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
+    }
+
     fn look_at_index(&mut self, layout: &Layout) -> Result<()> {
-        let Some(stamp) = stamp_of(&layout.oci_dir().join("index.json")) else {
+        let Some(stamp) = Self::stamp(layout) else {
             *self = Self::default();
             return Ok(());
         };
@@ -97,13 +129,14 @@ impl PublishedVersions {
             index.entries().iter().filter_map(|entry| version(entry.ref_name.as_deref()?, entry.digest));
         let named: Vec<_> = named.collect();
         let still: BTreeSet<Digest> = named.iter().map(|(_, digest)| *digest).collect();
-        self.files.retain(|digest, _| still.contains(digest));
+        self.manifests.retain(|digest, _| still.contains(digest));
         let store = Store::of(layout);
         for digest in still {
-            if !self.files.contains_key(&digest)
+            if !self.manifests.contains_key(&digest)
                 && let Ok(manifest) = store.artifact(&digest)
             {
-                self.files.insert(digest, files_of(&manifest)?);
+                let told = Told { files: files_of(&manifest)?, config: manifest.config().digest };
+                self.manifests.insert(digest, told);
             }
         }
         self.index = Some((stamp, named));
@@ -129,9 +162,4 @@ fn part_of(name: &str) -> Part {
     } else {
         Part::Root
     }
-}
-
-fn stamp_of(path: &Utf8PathBuf) -> Option<Stamp> {
-    let found = std::fs::metadata(path).ok()?;
-    Some((found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
 }

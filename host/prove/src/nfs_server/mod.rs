@@ -20,8 +20,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use nix::sys::signal::Signal;
 
 use super::child::{LastWords, dies_with_this_thread, leaves_a_core};
+use super::error::ProveError;
 use super::exported::Exported;
-use super::report::ProveError;
 use super::tools;
 use config::Export;
 use disklessset_core::needs;

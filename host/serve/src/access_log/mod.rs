@@ -1,6 +1,5 @@
 //! The access log: a line for each request, written by a thread of its own so that a slow terminal or pipe holds nobody up.
 
-mod images;
 mod line;
 
 use std::io::Write;
@@ -11,8 +10,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::report::{Observer, RequestReport};
-use crate::tree::ServedTree;
-use images::Images;
 
 /// Lines that may wait. Further ones are counted, and not written.
 const WAITING: usize = 8192;
@@ -35,18 +32,19 @@ enum Event {
 }
 
 impl AccessLog {
-    /// One that writes to `to`, with the time in each line unless `to` has its own; `tree` tells which images files belong to.
+    /// One that writes to `to`, with the time in each line unless `to` has its own. `name_of` tells which image or version a file belongs to,
+    /// by its path below the directory that is served; it is asked by the thread that writes.
     ///
     /// # Errors
     /// When there can be no thread.
     pub fn start(
         to: impl Write + Send + 'static,
         with_time: bool,
-        tree: ServedTree,
+        name_of: impl FnMut(&str) -> Option<String> + Send + 'static,
     ) -> std::io::Result<(Self, Writing)> {
         let (sender, receiver) = sync_channel(WAITING);
         let lost = Arc::new(AtomicU64::new(0));
-        let writer = Writer { to, with_time, images: Images::of(tree), lost: Arc::clone(&lost) };
+        let writer = Writer { to, with_time, name_of, lost: Arc::clone(&lost) };
         let thread = std::thread::Builder::new()
             .name("access-log".to_owned())
             .spawn(move || writer.write_all_of(&receiver))?;
@@ -82,14 +80,14 @@ impl Observer for AccessLog {
     }
 }
 
-struct Writer<W> {
+struct Writer<W, N> {
     to: W,
     with_time: bool,
-    images: Images,
+    name_of: N,
     lost: Arc<AtomicU64>,
 }
 
-impl<W: Write> Writer<W> {
+impl<W: Write, N: FnMut(&str) -> Option<String>> Writer<W, N> {
     /// Until the log is gone. What cannot be written is lost: nodes boot all the same.
     fn write_all_of(mut self, events: &Receiver<Event>) {
         let mut text = String::new();
@@ -108,7 +106,7 @@ impl<W: Write> Writer<W> {
 
     fn add(&mut self, text: &mut String, event: &Event) {
         let line = match event {
-            Event::Request(report) => line::of(report, self.images.of_file(&report.file)),
+            Event::Request(report) => line::of(report, (self.name_of)(&report.file)),
             Event::Full(connections) => {
                 format!("warning=\"there are {connections} connections: further ones wait\"")
             }
@@ -163,11 +161,9 @@ mod tests {
 
     #[test]
     fn all_that_was_told_is_written_at_the_end() {
-        let directory = tempfile::tempdir().unwrap();
-        let root = camino::Utf8Path::from_path(directory.path()).unwrap();
         let kept = Kept::default();
-        let tree = ServedTree::new(root).unwrap();
-        let (log, writing) = AccessLog::start(kept.clone(), false, tree).unwrap();
+        let name_of = |file: &str| (file == "7").then(|| "web@1".to_owned());
+        let (log, writing) = AccessLog::start(kept.clone(), false, name_of).unwrap();
         for number in 0..100 {
             log.finished(report(&number.to_string()));
         }
@@ -177,6 +173,7 @@ mod tests {
         writing.end();
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
         assert_eq!(text.lines().count(), 101, "{text}");
+        assert_eq!(text.lines().filter(|line| line.contains("web@1")).count(), 1, "{text}");
         assert!(text.ends_with("warning=\"there are 7 connections: further ones wait\"\n"), "{text}");
     }
 }

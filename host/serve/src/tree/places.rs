@@ -38,11 +38,6 @@ impl ServedPlaces {
         self.loaders.as_deref()
     }
 
-    /// The OCI image layout.
-    pub(crate) fn oci(&self) -> Option<&Utf8Path> {
-        self.oci.as_deref()
-    }
-
     /// Whether a path may be served, should there be such a file.
     pub(super) fn have(&self, path: &Utf8Path) -> bool {
         let Some(directories) = &self.only else { return true };

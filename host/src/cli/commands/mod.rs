@@ -18,7 +18,6 @@ pub(crate) mod log;
 pub(crate) mod manual;
 pub(crate) mod mirror;
 pub(crate) mod module;
-pub(crate) mod module_change;
 pub(crate) mod node;
 mod node_import;
 mod node_status;

@@ -1,11 +1,8 @@
 //! The text of `boot.ipxe`.
 
 use super::root_image::RootFile;
-use crate::{boot_line, squashfs::Layout};
-use disklessset_plugin_api::{BootContext, Error, Image, Result};
-
-/// What a slow switch port needs before it passes traffic, as in 1.x.
-const PATIENCE: &str = "rd.net.timeout.carrier=30 rd.net.timeout.ifup=60 rd.net.dhcp.retry=4";
+use crate::{boot_line, boot_script::BootScript, squashfs::Layout};
+use disklessset_plugin_api::{BootContext, Image, Result};
 
 /// What is booted.
 #[derive(Debug, Clone, Copy)]
@@ -32,39 +29,19 @@ const START_OVER: &str = "rd.shell=0 rd.emergency=reboot";
 /// # Errors
 /// When the image has no kernel, or its kernel parameters cannot stand on the line.
 pub fn boot_file(image: &Image, boot: &BootContext, booted: &Booted<'_>) -> Result<String> {
-    if boot.kernel_url.is_empty() || boot.initramfs_url.is_empty() {
-        return Err(Error::failed(format!("image {} has no kernel", boot.image))
-            .hint(format!("disklessset kernel set {} VERSION", boot.image)));
-    }
     // Debian's kernels start another security module unless this one is named.
     let selinux = if image.flag("selinux") { "selinux=1 security=selinux" } else { "selinux=0" };
-    let mut line = vec![
-        format!("initrd={}", boot.initramfs),
-        format!("root=live:{}", boot.file_url(booted.file.as_str())),
-        boot_line::NETWORK.to_owned(),
-    ];
-    if booted.layout == Layout::Flat {
-        line.push("rd.live.overlay.overlayfs=1".to_owned());
+    let overlay = match booted.layout {
+        Layout::Flat => Some("rd.live.overlay.overlayfs=1"),
+        Layout::Classic => None,
+    };
+    let mut script = BootScript::new(image, boot)?
+        .words(format!("root=live:{}", boot.file_url(booted.file.as_str())))
+        .words(boot_line::NETWORK);
+    for words in overlay.into_iter().chain([selinux, boot_line::PATIENCE, START_OVER]) {
+        script = script.words(words);
     }
-    line.push(selinux.to_owned());
-    line.push(PATIENCE.to_owned());
-    line.push(START_OVER.to_owned());
-    let own = boot_line::check(&boot.kernel_parameters)?;
-    if !own.is_empty() {
-        line.push(own);
-    }
-    line.push(BootContext::OF_THE_SITE.to_owned());
-    Ok(format!(
-        "#!ipxe\n\necho Booting image {image} ({kind}) with kernel {kernel}\n\nkernel {kernel_url} {line}\n\
-         initrd --name {initramfs} {initramfs_url}\nboot\n",
-        image = boot.image,
-        kind = booted.kind,
-        kernel = image.text("kernel").unwrap_or_default(),
-        kernel_url = boot.kernel_url,
-        line = line.join(" "),
-        initramfs = boot.initramfs,
-        initramfs_url = boot.initramfs_url,
-    ))
+    script.finish(booted.kind)
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use super::{
     address::Address,
     apt_settings, apt_sources,
-    repositories::{Repositories, Trust, write_private},
+    private_file::write_private,
+    repositories::{Repositories, Trust},
 };
 use crate::tree_files::{NewFile, TreeFiles};
 use camino::{Utf8Path, Utf8PathBuf};

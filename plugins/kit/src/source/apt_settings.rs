@@ -1,7 +1,7 @@
 //! What this server's own configuration of apt says about fetching packages: proxies, certificates, checks, logins, preferences. apt itself
 //! reads it, for mmdebstrap's apt looks into the new tree alone.
 
-use super::repositories::write_private;
+use super::private_file::write_private;
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Command, Error, Host, Result};
 

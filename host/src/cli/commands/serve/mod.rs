@@ -8,8 +8,9 @@ use super::{boxed, serve_config, serve_loaders};
 use crate::{
     cli::request::{Effect, Request, Session},
     failure,
-    serve::{self, AccessLog, ListenError, ServedPlaces, ServedTree, Sockets, TrustedProxies},
+    serve::{self, AccessLog, ListenError, ServedPlaces, ServedTree, Sockets, TrustedProxies, Writing},
     system::{atomic_file, interrupt, layout::Layout},
+    versions::FetchedFiles,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -98,7 +99,7 @@ impl Request for Serve {
         interrupt::install()?;
         let stop = interrupt::poll_fd().ok_or_else(|| Error::failed("cannot wait for signals"))?;
         let with_time = std::env::var_os(JOURNAL).is_none();
-        let (log, writing) = AccessLog::start(std::io::stdout(), with_time, tree.clone())?;
+        let (log, writing) = access_log(layout, with_time)?;
         let following = Arc::new(Following::new(layout, &root, log, Some(kept))?);
         let output = Arc::clone(&session.output);
         let keeping_up = following.keep_up(move |line| output.warn(line))?;
@@ -144,6 +145,12 @@ fn places(layout: &Layout, root: &Utf8Path) -> ServedPlaces {
         Some(loaders) => places.with_loaders(loaders),
         None => places,
     }
+}
+
+/// What the log says of versions is what is published of them.
+fn access_log(layout: &Layout, with_time: bool) -> Result<(AccessLog, Writing)> {
+    let mut files = FetchedFiles::of(layout.clone());
+    AccessLog::start(std::io::stdout(), with_time, move |path| files.name_of(path)).map_err(failure::of)
 }
 
 /// Makes the directory of a file, which belongs to whom this process becomes.

@@ -3,7 +3,7 @@
 
 use super::super::{
     apt_sources::{self, AptEntry},
-    repositories::write_private,
+    private_file::write_private,
     with_proxies,
 };
 use crate::directories;

@@ -3,7 +3,8 @@
 use super::{
     super::{
         address::Address,
-        repositories::{Repositories, Trust, write_private},
+        private_file::write_private,
+        repositories::{Repositories, Trust},
     },
     release::{Family, Release},
 };

@@ -1,6 +1,6 @@
 //! Where rpm keeps its database: a server of another kind has its own idea, the tree's rpm must find it.
 
-use super::{super::repositories::write_private, release::Release};
+use super::{super::private_file::write_private, release::Release};
 use crate::tree_files::TreeFiles;
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Command, Error, ErrorKind, Host, Result};
