@@ -107,7 +107,7 @@ pub(crate) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
         "prune" => boxed(prune::request(matches)),
         "mirror" => boxed(mirror::request(matches)),
         "serve" => serve::request(matches),
-        "push" => boxed(push::request(matches)),
+        "push" => push::request(matches),
         "pull" => boxed(pull::request(matches)),
         "clean" => boxed(clean::request(matches)),
         "clear" => boxed(clear::request(matches)),
