@@ -22,6 +22,7 @@ pub(crate) mod module_change;
 pub(crate) mod node;
 mod node_import;
 mod node_status;
+mod node_trees;
 pub(crate) mod overview;
 pub(crate) mod pool;
 pub(crate) mod prove;
