@@ -160,7 +160,7 @@ fn a_pool_of_a_golden_image_gets_the_trees_of_its_nodes_when_that_is_confirmed()
     let set = ["pool", "set", "compute", "--image", "g", "--nodes", "c[1-3]"];
     nfs.refused(&set, 5, "2 nodes (c[2-3]) have no tree of image g");
     let before = Snapshot::of(&nfs.root);
-    let planned = nfs.run(&[&["--dry-run"][..], &set].concat()).expect_done();
+    let planned = nfs.run(&[&["--dry-run", "-i"][..], &set].concat()).expect_done();
     assert!(planned.stdout.contains("would make trees of image g for 2 nodes (c[2-3])"), "{planned}");
     let _ = planned.expect_said("a tree is ").expect_said("2 of them are");
     before.assert_same_as_now(&nfs.root);
