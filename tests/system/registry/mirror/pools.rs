@@ -205,7 +205,7 @@ fn pools_that_cannot_be_served_are_refused_in_one_line_and_change_nothing() {
         ("missing", "none of the repositories has desk"),
         ("missing-version", "none of the repositories has web@9"),
         ("their-tag", "none of the repositories has web@good"),
-        ("other-type", "it is an artifact of type application/vnd.example.thing"),
+        ("other-type", "application/vnd.example.thing"),
         ("huge", "at most 4"),
         ("short", "cannot mirror the nodes and pools"),
         ("title", "is no title"),
