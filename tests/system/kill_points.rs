@@ -180,6 +180,35 @@ const RECORD_KERNEL_ANEW: Case = Case {
     ..RECORD_KERNEL
 };
 
+fn pools(root: &TestRoot) {
+    one_image(root);
+    for (pool, nodes) in [("old", "c[1-2]"), ("compute", "x1")] {
+        let words = ["pool", "set", pool, "--image", "a", "--nodes", nodes];
+        let _ = root.disklessset(&words).run().expect_done();
+    }
+}
+
+const NODE_SET: Case = Case {
+    modules: &[],
+    command: &["node", "set", "c[1-3]", "--kernel-parameters", "quiet", "--pool", "compute"],
+    image: "a",
+    does: Does::Other,
+    prepare: pools,
+};
+const POOL_SET: Case =
+    Case { command: &["pool", "set", "new", "--image", "a@1", "--nodes", "c[1-2]"], ..NODE_SET };
+const ASSIGN: Case = Case { command: &["assign", "a@1", "d[1-2]"], ..NODE_SET };
+const NODE_IMPORT: Case = Case {
+    command: &[
+        "node",
+        "import",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/inventory_yaml/node_file"),
+        "--from",
+        "yaml",
+    ],
+    ..NODE_SET
+};
+
 /// Every so-manieth point: an odd number, so that both ways back are taken; beginning elsewhere for each command.
 #[track_caller]
 pub(super) fn sample(case: &Case) {
@@ -383,4 +412,8 @@ actions! {
     a_record_of_digests: RECORD;
     a_record_of_a_kernel: RECORD_KERNEL;
     another_record_of_a_kernel: RECORD_KERNEL_ANEW;
+    nodes_that_are_set: NODE_SET;
+    a_pool_that_is_set: POOL_SET;
+    an_image_that_is_assigned: ASSIGN;
+    nodes_that_are_imported: NODE_IMPORT;
 }

@@ -1,5 +1,6 @@
 //! Parsers of this library that nobody outside of it needs, for `tests/fuzz`.
 
+pub use crate::nodes::{Inventory, node_path, pool_path};
 use crate::{
     configuration::Configuration,
     exports::{ExportLine, block::Block},

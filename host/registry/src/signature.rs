@@ -1,13 +1,16 @@
 //! The signature of a version, as an artifact that is about its manifest.
 
-use crate::failure;
+use crate::{
+    failure,
+    small::{self, SmallArtifact},
+};
 use disklessset_core::{
     ImageManager,
     images::{MOST_OF_SIGNATURE, Outgoing},
     versions::Incoming,
 };
 use disklessset_oci::{
-    manifest::{Artifact, Blob, MANIFEST_TYPE, Subject},
+    manifest::MANIFEST_TYPE,
     names::{Digest, RegistryReference, Target},
     registry::{Referrer, Registry},
 };
@@ -19,8 +22,6 @@ const SIGNATURE_TYPE: &str = "application/vnd.disklessset.signature.v1";
 const CMS_TYPE: &str = "application/pkcs7-signature";
 /// The name of that file.
 const TITLE: &str = "manifest.sig";
-/// A configuration that says nothing, as the specification of images has it.
-const EMPTY: (&str, &[u8]) = ("application/vnd.oci.empty.v1+json", b"{}");
 /// So many artifacts about one manifest are looked at.
 const MOST_REFERRERS: usize = 100;
 
@@ -31,24 +32,12 @@ pub(crate) fn push(images: &ImageManager<'_>, registry: &Registry, outgoing: &Ou
     if is_signed(images, registry, &digest, &outgoing.manifest)? {
         return Ok(true);
     }
-    let blob = |kind: &str, bytes: &[u8]| Blob {
-        media_type: kind.to_owned(),
-        digest: Digest::of(bytes),
-        size: bytes.len() as u64,
-    };
-    let unusable = |error: disklessset_oci::manifest::ManifestError| Error::failed(error.to_string());
-    let mut artifact = Artifact::new(SIGNATURE_TYPE, blob(EMPTY.0, EMPTY.1)).map_err(unusable)?;
-    artifact.add_file(TITLE.parse().map_err(unusable)?, blob(CMS_TYPE, &signature)).map_err(unusable)?;
-    let subject: Subject = blob(MANIFEST_TYPE, &outgoing.manifest);
-    artifact.set_subject(Some(subject));
-    let manifest = artifact.to_bytes().map_err(unusable)?;
-    for bytes in [EMPTY.1, &signature] {
-        let _ = registry.push_bytes(bytes).map_err(failure::of)?;
-    }
-    let target = Target::Digest(Digest::of(&manifest));
-    let own = registry.push_manifest(&target, &manifest, MANIFEST_TYPE).map_err(failure::of)?;
+    let subject = small::blob(MANIFEST_TYPE, &outgoing.manifest);
+    let artifact = SmallArtifact::new(SIGNATURE_TYPE, TITLE, CMS_TYPE, &signature, Some(subject))?;
+    let own = artifact.digest();
+    artifact.push(registry, &Target::Digest(own))?;
     let artifact_type = Some(SIGNATURE_TYPE.to_owned());
-    let referrer = Referrer { digest: own, size: manifest.len() as u64, artifact_type };
+    let referrer = Referrer { digest: own, size: artifact.manifest_size(), artifact_type };
     registry.add_referrer(&digest, &referrer).map_err(failure::of)?;
     Ok(true)
 }

@@ -1,7 +1,13 @@
 //! Parsers of this library that nobody outside of it needs, for `tests/fuzz`.
 
-use std::ops::Range;
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::Range,
+};
 
+use ipnet::IpNet;
+
+use crate::TrustedProxies;
 use crate::answer::{Asked, asked};
 use crate::request::{end_of_head, parse, path_below};
 
@@ -32,4 +38,9 @@ pub fn range(text: &str, length: u64) -> Option<Vec<Range<u64>>> {
 /// The path that a TFTP client means.
 pub fn tftp_path(text: &str) -> Option<String> {
     path_below(text).map(camino::Utf8PathBuf::into_string)
+}
+
+/// Who asks over a connection from this address, with these proxies trusted.
+pub fn client(proxies: Vec<IpNet>, peer: IpAddr, forwarded: Option<&str>) -> IpAddr {
+    TrustedProxies::new(proxies).client(SocketAddr::new(peer, 0), forwarded).ip()
 }

@@ -2,7 +2,12 @@
 
 use super::{Menu, stop::Step};
 use crate::{
-    cli::commands::{mirror::Mirror, parse_image_name, pull::PullVersion, push::PushVersion},
+    cli::commands::{
+        mirror::{Mirror, PoolsOf},
+        parse_image_name,
+        pull::PullVersion,
+        push::{PushNodes, PushVersion},
+    },
     registry::Tree,
     versions::VersionReference,
 };
@@ -11,9 +16,10 @@ use disklessset_plugin_api::ImageName;
 use std::{fmt::Display, str::FromStr};
 
 /// What can be done, in the order of the page.
-const ACTIONS: [&str; 3] = [
+const ACTIONS: [&str; 4] = [
     "Push a version of an image to a registry",
     "Pull a version of an image from a registry",
+    "Push the nodes and pools to a registry",
     "Mirror repositories of a registry on this server",
 ];
 /// Said where an address is asked for: what somebody types is shown, and is no place for passwords.
@@ -29,6 +35,7 @@ impl Menu {
         match action {
             0 => self.push(),
             1 => self.pull(),
+            2 => self.push_pools(),
             _ => self.mirror(),
         }
     }
@@ -70,13 +77,24 @@ impl Menu {
         self.do_it(&PullVersion::to_be_current(from, name))
     }
 
+    fn push_pools(&self) -> Step<()> {
+        self.session.output.data(LOGINS);
+        let to = self.ask_until("REGISTRY/REPOSITORY[:TAG]", parsed::<RegistryReference>)?;
+        self.do_it(&PushNodes { to, connection: Default::default() })
+    }
+
     fn mirror(&self) -> Step<()> {
         self.session.output.data(LOGINS);
         let known = "REGISTRY/REPOSITORY, several with spaces between [those of the configuration or of the last run]";
         let repositories = self.ask_until(known, |text| {
             text.split_whitespace().map(parsed::<RegistryReference>).collect::<Result<Vec<_>, _>>()
         })?;
-        self.do_it(&Mirror { repositories, connection: Default::default(), end: false })
+        let of = "Nodes and pools, REGISTRY/REPOSITORY[:TAG] [those of the configuration or of the last run, if any]";
+        let pools = self.ask_until(of, |text| match text {
+            "" => Ok(PoolsOf::AsBefore),
+            text => parsed(text).map(PoolsOf::There),
+        })?;
+        self.do_it(&Mirror { repositories, pools, connection: Default::default(), end: false })
     }
 
     /// One of the versions of an image; nothing where it has none.
@@ -137,7 +155,7 @@ mod tests {
 
     #[test]
     fn all_that_can_be_done_is_on_the_page() {
-        for typed in ["1\n", "3\n\n", "4\n"] {
+        for typed in ["1\n", "3\n127.0.0.1:1\n", "4\n\n\n", "5\n"] {
             let shown = shown(typed);
             for action in super::ACTIONS {
                 assert!(shown.contains(action), "{action}: {shown}");

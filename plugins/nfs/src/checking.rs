@@ -33,7 +33,13 @@ pub(crate) fn check(action: &ActionCheck<'_>, image: &Image, host: &Host<'_>) ->
         "export" => return exporting::check(image, action, host),
         "nodes add" if golden => {
             if let Some(nodes) = nodes()? {
-                return Ok(of(NewNodes::NODES, nodes::check_addition(image, &nodes, host)));
+                let checked = nodes::check_addition(image, &nodes, host);
+                // An overlay takes nothing before its node writes.
+                let copied = args.get::<String>(NewNodes::METHOD)?.as_deref() != Some(nodes::OVERLAY);
+                if action.complete && checked.is_ok() && copied {
+                    nodes::tell_cost(image, &nodes, host)?;
+                }
+                return Ok(of(NewNodes::NODES, checked));
             }
         }
         "nodes remove" if golden => {

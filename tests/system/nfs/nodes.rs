@@ -149,3 +149,35 @@ fn a_plan_refuses_what_the_action_refuses() {
     assert!(planned.contains("would do nfs nodes add g") && planned.contains("method auto"), "{planned}");
     assert_eq!(nfs.nodes("g"), ["c1"]);
 }
+
+#[test]
+fn a_pool_of_a_golden_image_gets_the_trees_of_its_nodes_when_that_is_confirmed() {
+    disklessset_tests::need!(need::root());
+    let nfs = Nfs::with_golden();
+    nfs.done(&["nfs", "nodes", "add", "g", "c1"]);
+    let own = nfs.node("g", "c1").join("srv/own");
+    std::fs::copy("/proc/self/cmdline", &own).unwrap();
+    let set = ["pool", "set", "compute", "--image", "g", "--nodes", "c[1-3]"];
+    nfs.refused(&set, 5, "2 nodes (c[2-3]) have no tree of image g");
+    let before = Snapshot::of(&nfs.root);
+    let planned = nfs.run(&[&["--dry-run", "-i"][..], &set].concat()).expect_done();
+    assert!(planned.stdout.contains("would make trees of image g for 2 nodes (c[2-3])"), "{planned}");
+    let _ = planned.expect_said("a tree is ").expect_said("2 of them are");
+    before.assert_same_as_now(&nfs.root);
+    // What the change itself is refused for comes before any tree.
+    nfs.refused(&["node", "set", "c9", "--pool", "nope", "--yes"], 3, "nope");
+
+    nfs.done(&[&set[..], &["--yes"]].concat());
+    assert_eq!(nfs.nodes("g"), ["c1", "c2", "c3"]);
+    assert!(own.exists(), "a tree that was there stays");
+    assert!(nfs.node("g", "c3").join("etc/passwd").exists());
+    // All have theirs now, and nobody is asked.
+    nfs.done(&set);
+    nfs.done(&["pool", "set", "compute", "--kernel-parameters", "quiet"]);
+    nfs.refused(&["node", "set", "c4", "--pool", "compute"], 5, "node c4 has no tree of image g");
+    nfs.done(&["node", "set", "c4", "--pool", "compute", "--yes"]);
+    nfs.done(&["assign", "g", "d1", "--yes"]);
+    assert_eq!(nfs.nodes("g"), ["c1", "c2", "c3", "c4", "d1"]);
+    // A staging image has one tree for all.
+    nfs.done(&["pool", "set", "shared", "--image", "st", "--nodes", "s[1-2]"]);
+}

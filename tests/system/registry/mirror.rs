@@ -1,5 +1,7 @@
 //! A second boot server: it has what the registry has or the whole state before, whoever dies or changes something meanwhile.
 
+mod pools;
+
 use super::*;
 use crate::system::small::Small;
 use disklessset_tests::residue::Snapshot;

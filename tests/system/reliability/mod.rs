@@ -27,5 +27,6 @@ mod case_31_upgrade;
 mod case_33_after_its_work;
 mod case_36_nothing_to_be_had;
 mod case_39_many_nodes;
+mod case_40_nodes;
 mod table;
 pub(super) mod tools;

@@ -18,7 +18,7 @@ const fn key(name: &'static str, value: &'static str, default: &'static str, hel
 }
 
 /// All keys, in the order of the page.
-pub const KEYS: [Key; 27] = [
+pub const KEYS: [Key; 28] = [
     key(
         "images_directory",
         "directory",
@@ -149,6 +149,12 @@ pub const KEYS: [Key; 27] = [
         "list of repositories",
         "empty: the server is no mirror",
         "Repositories, as HOST/REPOSITORY, that `mirror` brings. Each has the versions of one image",
+    ),
+    key(
+        "mirror_pools",
+        "HOST/REPOSITORY[:TAG]",
+        "empty: the mirror has no nodes of another server",
+        "The nodes and pools that `mirror` brings, as `push --pools` sent them",
     ),
     key(
         "trusted_proxies",

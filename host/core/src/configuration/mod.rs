@@ -16,8 +16,8 @@ use http_base_url::HttpBaseUrl;
 use ipnet::IpNet;
 pub use keys::KEYS;
 use proxy_network::ProxyNetwork;
-use registries::MirroredRepository;
 pub use registries::Registries;
+use registries::{MirroredNodes, MirroredRepository};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, num::NonZeroUsize};
@@ -95,6 +95,9 @@ pub struct Configuration {
     /// The repositories that `mirror` brings.
     #[serde(default)]
     mirror: Vec<MirroredRepository>,
+    /// The nodes and pools that `mirror` brings.
+    #[serde(default)]
+    mirror_pools: Option<MirroredNodes>,
     /// Proxies that the boot server believes about whom they ask for.
     #[serde(default)]
     trusted_proxies: Vec<ProxyNetwork>,
@@ -202,6 +205,11 @@ impl Configuration {
     /// The repositories that `mirror` brings where none are named.
     pub fn mirror(&self) -> Vec<RegistryReference> {
         self.mirror.iter().map(|repository| repository.0.clone()).collect()
+    }
+
+    /// The nodes and pools that `mirror` brings where nothing is said of them.
+    pub fn mirror_pools(&self) -> Option<RegistryReference> {
+        self.mirror_pools.as_ref().map(|nodes| nodes.0.clone())
     }
 
     /// The networks of proxies that are believed about whom they ask for.

@@ -1,7 +1,7 @@
 //! A run: reads the registry, fetches, moves all images at once, and drops what no tag names any more.
 
 use super::{
-    Brought, MirrorManager, MirrorState, Upstream,
+    Brought, MirrorManager, MirrorState, Sources, Upstream,
     served::{self, BootFiles},
     wanted::Wanted,
 };
@@ -31,9 +31,9 @@ impl MirrorManager<'_> {
     ///
     /// # Errors
     /// What would stop it, as far as that can be told without doing it.
-    pub fn plan(&self, upstreams: &[&dyn Upstream]) -> Result<Vec<String>> {
-        self.must_be_free()?;
-        let wanted = Wanted::of(upstreams, self.site)?;
+    pub fn plan(&self, sources: Sources<'_>) -> Result<Vec<String>> {
+        self.must_be_free_for(sources)?;
+        let wanted = Wanted::of(sources, self.site)?;
         let missing = match self.site.layout.has_oci() {
             true => missing(&wanted, &Store::of(&self.site.layout).layout_of_blobs()?)?,
             false => wanted.blobs().into_values().map(|(_, blob)| blob.size).sum(),
@@ -44,6 +44,7 @@ impl MirrorManager<'_> {
         Ok([fetch]
             .into_iter()
             .chain(changed.into_iter().map(|name| format!("change image {name}")))
+            .chain(self.plan_of_pools(wanted.pools.as_ref())?)
             .collect())
     }
 
@@ -51,16 +52,18 @@ impl MirrorManager<'_> {
     ///
     /// # Errors
     /// When a repository cannot be asked, has something that cannot be served from here, or the disk is full. Nodes get what they got.
-    pub fn bring(&self, upstreams: &[&dyn Upstream]) -> Result<Brought> {
-        let addresses: Vec<&str> = upstreams.iter().map(|upstream| upstream.address()).collect();
+    pub fn bring(&self, sources: Sources<'_>) -> Result<Brought> {
+        let upstreams = sources.images;
+        let images = upstreams.iter().map(|upstream| upstream.address());
+        let addresses: Vec<&str> = images.chain(sources.pools.map(|pools| pools.address())).collect();
         self.site.observed("mirror", &addresses.join(" "), || {
-            self.must_be_free()?;
+            self.must_be_free_for(sources)?;
             // What cannot be mirrored is refused before anything is made.
-            let _ = Wanted::of(upstreams, self.site)?;
+            let _ = Wanted::of(sources, self.site)?;
             self.site.prepare()?;
             let _lock = self.lock()?;
-            self.must_be_free()?;
-            let (wanted, fetched) = self.fetched(upstreams)?;
+            self.must_be_free_for(sources)?;
+            let (wanted, fetched) = self.fetched(sources)?;
             self.serve(&wanted, fetched, addresses_of(upstreams))
         })
     }
@@ -75,7 +78,9 @@ impl MirrorManager<'_> {
             return Err(Error::refused("this server is no mirror"));
         };
         served::must_be_ours(self.site)?;
-        let nothing = Wanted { images: BTreeMap::new() };
+        let nothing = Wanted { images: BTreeMap::new(), pools: None };
+        // Nodes before what they would be led to.
+        let _ = self.bring_pools(None, &mut state)?;
         served::build(&BootFiles::new(), self.site)?;
         served::exchange(self.site)?;
         served::remove_aside(self.site)?;
@@ -84,35 +89,11 @@ impl MirrorManager<'_> {
         atomic_file::remove_file(&MirrorState::path(&self.site.layout)).map_err(failure::of)
     }
 
-    /// Refuses a server that has images or versions of its own.
-    fn must_be_free(&self) -> Result<()> {
-        if self.state()?.is_some() {
-            return served::must_be_ours(self.site);
-        }
-        let layout = &self.site.layout;
-        let entries = self.site.installations.snapshot().map_err(failure::of)?;
-        let names = served::names(&layout.images_dir())?;
-        let own = names.first().cloned().or_else(|| entries.images.keys().next().map(ToString::to_string));
-        if let Some(name) = own {
-            let text = format!("this server has images of its own ({name}): a mirror has none");
-            return Err(Error::refused(text).hint("take another server, or remove them first"));
-        }
-        if layout.has_oci()
-            && let Some(entry) =
-                Store::of(layout).layout_of_blobs()?.index().map_err(of_layout)?.entries().first()
-        {
-            let name = entry.ref_name.clone().unwrap_or_else(|| entry.digest.to_string());
-            return Err(Error::refused(format!(
-                "this server has versions of its own ({name}): a mirror has none"
-            )));
-        }
-        Ok(())
-    }
-
     /// The state of the repositories, all of which is on disk, and how many bytes of it came now. It was the same before and after the
     /// fetching: so there was a moment at which all tags named what they name in it.
-    fn fetched(&self, upstreams: &[&dyn Upstream]) -> Result<(Wanted, u64)> {
-        let mut wanted = Wanted::of(upstreams, self.site)?;
+    fn fetched(&self, sources: Sources<'_>) -> Result<(Wanted, u64)> {
+        let upstreams = sources.images;
+        let mut wanted = Wanted::of(sources, self.site)?;
         let mut fetched = 0;
         for _ in 0..ROUNDS {
             self.become_mirror(upstreams)?;
@@ -120,7 +101,7 @@ impl MirrorManager<'_> {
             let again = match &came {
                 // A tag may have moved, and what it named be gone.
                 Err(error) if error.kind != ErrorKind::NOT_FOUND => return Err(error.clone()),
-                _ => Wanted::of(upstreams, self.site)?,
+                _ => Wanted::of(sources, self.site)?,
             };
             match came {
                 Ok(bytes) => fetched += bytes,
@@ -204,6 +185,7 @@ impl MirrorManager<'_> {
             failpoint!("mirror: all is ready", layout.images_dir());
             served::exchange(self.site)?;
         }
+        let pools = self.bring_pools(wanted.pools.as_ref(), &mut state)?;
         state.as_of = Some(jiff::Timestamp::now());
         state.save(layout)?;
         served::remove_aside(self.site)?;
@@ -212,6 +194,7 @@ impl MirrorManager<'_> {
             images: wanted.images.len(),
             versions: wanted.count(),
             fetched,
+            pools,
         })
     }
 

@@ -3,19 +3,24 @@
 //! Blobs and manifests come first, while nodes get what they got. Then one rename exchanges the directory of images for a new one, which
 //! was built aside: all images move at once, and at any moment nodes get either the state of the registry or the whole state before.
 //! A rename of the directory, and no link in its place: web servers are told not to follow links there, and no tool expects one.
+//! Nodes and pools of another server come after their images, as one node file, of which boot files are made here: they have addresses of
+//! this server, and no path in them is anybody else's word.
 //!
 //! Each run leads to that state from whatever a killed one left, so there is no journal: what is on record is which server this is, and
 //! when what no tag names any more was dropped.
 
 mod bring;
+mod free;
+mod pools;
 mod served;
 mod state;
 mod upstream;
 mod verify;
 mod wanted;
 
+pub use pools::MirroredPools;
 pub use state::{MirrorState, MirroredImage};
-pub use upstream::{Tagged, Upstream};
+pub use upstream::{PoolSource, Sources, Tagged, Upstream};
 
 use crate::{
     failure,
@@ -38,6 +43,8 @@ pub struct Brought {
     pub versions: usize,
     /// Bytes that were fetched.
     pub fetched: u64,
+    /// What was done to nodes and pools, if anything was.
+    pub pools: Option<String>,
 }
 
 /// Has a site be a mirror.
@@ -81,8 +88,8 @@ pub fn must_not_be_mirror(site: &Site) -> Result<()> {
     match MirrorState::load(&site.layout)? {
         None => Ok(()),
         Some(state) => Err(Error::refused(format!(
-            "this server is a mirror of {}: images are changed where they are made",
-            state.repositories.join(", ")
+            "this server is a mirror of {}: images and nodes are changed where they are made",
+            state.sources()
         ))
         .hint("`disklessset mirror` brings what is new; `disklessset mirror --end --yes` ends the mirror, and its images go")),
     }

@@ -1,5 +1,6 @@
 //! What is on record of a mirror.
 
+use super::MirroredPools;
 use crate::{
     failure,
     system::{atomic_file, layout::Layout},
@@ -28,6 +29,9 @@ pub struct MirrorState {
     /// Its images.
     #[serde(default)]
     pub images: BTreeMap<String, MirroredImage>,
+    /// Where its nodes and pools come from; nothing where it has none of another server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pools: Option<MirroredPools>,
     /// Manifests that no tag names any more, and when that was seen first or when nodes got them for the last time.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) dropped: BTreeMap<String, jiff::Timestamp>,
@@ -58,7 +62,8 @@ pub struct MirroredImage {
 
 impl MirrorState {
     pub(super) fn of(repositories: Vec<String>) -> Self {
-        Self { format: FORMAT, repositories, as_of: None, images: BTreeMap::new(), dropped: BTreeMap::new() }
+        let (images, dropped) = (BTreeMap::new(), BTreeMap::new());
+        Self { format: FORMAT, repositories, as_of: None, images, pools: None, dropped }
     }
 
     pub(super) fn path(layout: &Layout) -> Utf8PathBuf {
@@ -95,9 +100,15 @@ impl MirrorState {
         atomic_file::replace(&path, text.as_bytes(), 0o644).map_err(failure::of)
     }
 
+    /// Where all that it has comes from, in words.
+    pub(super) fn sources(&self) -> String {
+        let pools = self.pools.iter().map(|pools| &pools.repository);
+        self.repositories.iter().chain(pools).map(String::as_str).collect::<Vec<_>>().join(", ")
+    }
+
     /// One line that says what it is.
     pub fn in_words(&self) -> String {
-        let of = self.repositories.join(", ");
+        let of = self.sources();
         match &self.as_of {
             Some(date) => {
                 format!("This server is a mirror of {of}, as of {}.", date.strftime("%Y-%m-%d %H:%M:%S UTC"))

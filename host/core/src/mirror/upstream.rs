@@ -32,6 +32,27 @@ pub trait Upstream {
     fn bring(&self, blob: &Blob, layout: &Layout, progress: &mut dyn FnMut(u64)) -> Result<()>;
 }
 
+/// A repository with the nodes and pools of another server.
+pub trait PoolSource {
+    /// Its address, with the tag.
+    fn address(&self) -> &str;
+
+    /// The text of the node file as it is there now, verified.
+    ///
+    /// # Errors
+    /// When it does not have one, or cannot be asked.
+    fn record(&self) -> Result<Vec<u8>>;
+}
+
+/// All that a mirror is made of.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// The repositories of images, one for each image.
+    pub images: &'a [&'a dyn Upstream],
+    /// Where nodes and pools come from; nothing where the mirror is to have none.
+    pub pools: Option<&'a dyn PoolSource>,
+}
+
 /// What the tags of a repository name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tagged {

@@ -6,6 +6,9 @@ use disklessset_oci::names::Digest;
 use disklessset_plugin_api::Result;
 use std::collections::BTreeMap;
 
+/// What nodes and pools are called among what is verified: no image has such a name.
+const POOLS: &str = "nodes and pools";
+
 impl MirrorManager<'_> {
     /// What is wrong with the images of a mirror, by their names: blobs that are missing or damaged, boot files that are others. All of it
     /// is mended by the next run.
@@ -42,6 +45,10 @@ impl MirrorManager<'_> {
                     Err(error) => tell(error.to_string()),
                 }
             }
+        }
+        if let Some(pools) = &state.pools {
+            let found = self.faults_of_pools(pools);
+            faults.entry(POOLS.to_owned()).or_default().extend(found);
         }
         for name in texts.keys().filter(|name| !state.images.contains_key(*name)) {
             faults.entry(name.clone()).or_default().push("no repository has it".to_owned());

@@ -1,6 +1,6 @@
 //! The state of the repositories, read and checked before anything of it is fetched.
 
-use super::{MirroredImage, Tagged, Upstream};
+use super::{MirroredImage, Sources, Tagged, Upstream, pools::WantedPools};
 use crate::{
     site::Site,
     versions::{self, Addresses},
@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) images: BTreeMap<ImageName, WantedImage>,
+    /// Nodes and pools, whose images are among these.
+    pub(super) pools: Option<WantedPools>,
 }
 
 /// One image.
@@ -43,9 +45,9 @@ impl Wanted {
     ///
     /// # Errors
     /// One that cannot be asked; one whose versions cannot be served from here. Which one it is is said.
-    pub(super) fn of(upstreams: &[&dyn Upstream], site: &Site) -> Result<Self> {
+    pub(super) fn of(sources: Sources<'_>, site: &Site) -> Result<Self> {
         let mut images: BTreeMap<ImageName, WantedImage> = BTreeMap::new();
-        for (number, upstream) in upstreams.iter().enumerate() {
+        for (number, upstream) in sources.images.iter().enumerate() {
             let (name, image) = image(number, *upstream, site)?;
             if let Some(other) = images.get(&name) {
                 let (one, two) = (&other.repository, &image.repository);
@@ -53,7 +55,8 @@ impl Wanted {
             }
             images.insert(name, image);
         }
-        Ok(Self { images })
+        let pools = sources.pools.map(|source| WantedPools::of(source, &images, site)).transpose()?;
+        Ok(Self { images, pools })
     }
 
     fn versions(&self) -> impl Iterator<Item = &WantedVersion> {

@@ -90,6 +90,14 @@ impl NodeFile {
         atomic_file::sweep_temporaries(&self.path).map_err(failure::of)
     }
 
+    /// Removes it, with what a writer left that was killed. The caller has the lock.
+    pub(super) fn remove(&self, lock: &Lock) -> Result<()> {
+        self.sweep(lock)?;
+        atomic_file::remove_file(&self.path).map_err(failure::of)?;
+        failpoint!("nodes: forgotten", self.path);
+        Ok(())
+    }
+
     /// Writes it, whole and durably. The caller has the lock.
     pub(super) fn save(&self, inventory: &Inventory, _lock: &Lock) -> Result<()> {
         let text = inventory.to_text().map_err(failure::of)?;

@@ -7,7 +7,7 @@ use super::{
     node::{Node, Pool},
     pool_name::PoolName,
 };
-use crate::yaml;
+use crate::{versions::VersionReference, yaml};
 use disklessset_plugin_api::node_set::{NodeName, NodeSet};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -121,6 +121,12 @@ impl Inventory {
     pub fn members(&self, pool: &PoolName) -> NodeSet {
         let of = |node: &Node| node.pool.as_ref() == Some(pool);
         self.nodes.iter().filter(|(_, node)| of(node)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The images and versions that pools and nodes name.
+    pub fn references(&self) -> impl Iterator<Item = &VersionReference> {
+        let pools = self.pools.values().map(|pool| &pool.image);
+        pools.chain(self.nodes.values().map(|node| &node.image)).flatten()
     }
 
     /// The node of that name, or that has it as an alias. Case counts only where two would have it otherwise.

@@ -15,6 +15,8 @@ mod named;
 mod node;
 mod pending;
 mod pool_name;
+mod received;
+mod sent;
 mod settings;
 mod shown;
 
@@ -30,4 +32,5 @@ pub use mac::{MacAddress, MacAddressError};
 pub use manager::{BootFilesChange, InventoryChange, NodeManager};
 pub use node::{Node, Pool, PoolBoot};
 pub use pool_name::{PoolName, PoolNameError};
+pub use sent::SentInventory;
 pub use shown::{ListedNode, ListedPool, ShownBoot};

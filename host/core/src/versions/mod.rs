@@ -12,6 +12,7 @@ mod history;
 mod incoming;
 mod made_from;
 mod marker;
+mod named;
 mod prune;
 mod published;
 mod reference;

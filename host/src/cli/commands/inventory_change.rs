@@ -1,5 +1,6 @@
 //! What is said of changes of nodes and pools, before and after them.
 
+use super::node_trees::MissingTrees;
 use crate::{
     cli::request::Session,
     nodes::{Altered, Inventory, InventoryChange, ListedNode, ListedPool, PoolName},
@@ -22,22 +23,35 @@ pub(super) fn plan(
     edit: impl FnOnce(Inventory) -> Result<Inventory>,
 ) -> Result<Vec<String>> {
     let change = session.nodes().plan(edit)?;
+    let trees: Vec<String> = MissingTrees::of(session, &change)?
+        .iter()
+        .map(|missing| missing.plan(session))
+        .collect::<Result<_>>()?;
     if tell_programs(session, &change) {
         return Ok(Vec::new());
     }
-    let lines = lines(&change, &["make", "change", "remove", "move"]);
+    let change = lines(&change, &["make", "change", "remove", "move"]);
+    let lines: Vec<String> = trees.into_iter().chain(change).collect();
     if lines.is_empty() {
         session.output.say(AS_IT_IS);
     }
     Ok(lines)
 }
 
-/// Does it, and says what was done.
+/// Does it, and says what was done. Trees that nodes are going to boot from are made first: what fails then has changed nothing of nodes.
 pub(super) fn run(
     session: &Session,
     operation: &str,
-    edit: impl FnOnce(Inventory) -> Result<Inventory>,
+    edit: impl Fn(Inventory) -> Result<Inventory>,
 ) -> Result<()> {
+    let before = session.nodes().inventory()?;
+    let wanted = InventoryChange { after: edit(before.clone())?, before };
+    let missing = MissingTrees::of(session, &wanted)?;
+    if !missing.is_empty() {
+        // What would be refused is, before a tree is made for it.
+        session.nodes().plan(&edit)?;
+        missing.iter().try_for_each(|missing| missing.make(session))?;
+    }
     let change = session.nodes().change(operation, edit)?;
     tell_programs(session, &change);
     let lines = lines(&change, &["made", "changed", "removed", "moved"]);

@@ -21,6 +21,7 @@ pub(crate) mod module;
 pub(crate) mod node;
 mod node_import;
 mod node_status;
+mod node_trees;
 pub(crate) mod overview;
 pub(crate) mod pool;
 pub(crate) mod prove;
@@ -106,7 +107,7 @@ pub(crate) fn request(word: &str, matches: &ArgMatches) -> Option<Result<Box<dyn
         "prune" => boxed(prune::request(matches)),
         "mirror" => boxed(mirror::request(matches)),
         "serve" => serve::request(matches),
-        "push" => boxed(push::request(matches)),
+        "push" => push::request(matches),
         "pull" => boxed(pull::request(matches)),
         "clean" => boxed(clean::request(matches)),
         "clear" => boxed(clear::request(matches)),

@@ -107,9 +107,10 @@ fn of_mirror(session: &Session, names: &[ImageName]) -> Result<Option<Vec<Checke
     }
     faults.retain(|name, _| names.is_empty() || names.iter().any(|known| known.as_str() == name));
     let fault = |text: String| Fault::problem(text).mend("disklessset mirror");
+    let kind = |name: &str| if state.images.contains_key(name) { Kind::Image } else { Kind::Site };
     let checked = faults.into_iter().map(|(name, texts)| Checked {
+        kind: kind(&name),
         name,
-        kind: Kind::Image,
         faults: texts.into_iter().map(fault).collect(),
     });
     Ok(Some(checked.collect()))

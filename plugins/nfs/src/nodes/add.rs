@@ -9,12 +9,13 @@ use crate::{
     parameters::NewNodes,
     places::{self, Golden},
 };
-use disklessset_kit::{node_set::NodeSet, trees::Wanted};
+use disklessset_kit::{node_set::NodeSet, space, trees::Wanted};
 use disklessset_plugin_api::{Hold, Host, Image, ParamKind, ParameterType, Result};
+use disklessset_system::bytes::Bytes;
 use serde_json::{Value, json};
 
 /// The word for [`NodeKind::Overlay`].
-const OVERLAY: &str = "overlay";
+pub(crate) const OVERLAY: &str = "overlay";
 
 /// What nodes get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,24 @@ impl ParameterType for NodeKind {
 pub(crate) fn check(image: &Image, nodes: &NodeSet, host: &Host<'_>) -> Result<()> {
     let places = Golden::of(image.name(), host)?;
     present(&places)?.union(nodes).within_limit()?;
+    Ok(())
+}
+
+/// Says what trees for nodes take that have none.
+pub(crate) fn tell_cost(image: &Image, nodes: &NodeSet, host: &Host<'_>) -> Result<()> {
+    let places = Golden::of(image.name(), host)?;
+    let new = nodes.difference(&present(&places)?);
+    if new.is_empty() || !places.tree.is_dir() {
+        return Ok(());
+    }
+    let one = space::tree_need(&places.tree, &space::free_space(&places.base)?)?;
+    let all = Bytes(one.bytes.saturating_mul(new.len() as u64));
+    host.info(format!(
+        "a tree is {} in {} files: {} of them are {all} where they are copied, and next to nothing where the file system shares their data",
+        Bytes(one.bytes),
+        one.files,
+        new.len()
+    ));
     Ok(())
 }
 

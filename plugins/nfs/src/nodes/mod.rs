@@ -6,7 +6,7 @@ mod cost;
 mod making;
 mod remove;
 
-pub(crate) use add::{NodeKind, add, check as check_addition};
+pub(crate) use add::{NodeKind, OVERLAY, add, check as check_addition, tell_cost};
 pub(crate) use batches::Batches;
 pub(crate) use making::{SpaceCheck, make_trees};
 pub(crate) use remove::{check as check_removal, remove};

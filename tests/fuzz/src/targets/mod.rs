@@ -5,6 +5,7 @@ mod arguments;
 mod boot_line;
 mod configuration;
 mod exports;
+mod forwarded;
 mod http_request;
 mod image_record;
 mod initramfs;
@@ -15,6 +16,7 @@ mod manifest;
 mod module_file;
 mod module_note;
 mod names;
+mod node_file;
 mod node_report;
 mod node_set;
 mod oci_artifact;
@@ -44,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     target("boot_line", boot_line::run),
     target("configuration", configuration::run),
     target("exports", exports::run),
+    Target { longest: 1024, ..target("forwarded", forwarded::run) },
     target("http_request", http_request::run),
     target("image_record", image_record::run),
     // Decompressors have windows.
@@ -61,6 +64,7 @@ pub const TARGETS: &[Target] = &[
     Target { longest: 16384, ..target("module_file", module_file::run) },
     target("module_note", module_note::run),
     target("names", names::run),
+    target("node_file", node_file::run),
     Target { longest: 2048, ..target("node_report", node_report::run) },
     Target { longest: 512, memory: 256, ..target("node_set", node_set::run) },
     target("oci_artifact", oci_artifact::run),

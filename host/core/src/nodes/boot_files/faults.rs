@@ -47,6 +47,23 @@ pub(in crate::nodes) fn faults_of_release(
     Ok(found)
 }
 
+/// The same for nodes and pools of another server, before their images are here. `text_of` has the boot file of what one of them names.
+///
+/// # Errors
+/// As for [`faults`].
+pub(in crate::nodes) fn faults_of_received(
+    site: &Site,
+    inventory: &Inventory,
+    text_of: &dyn Fn(&VersionReference) -> Option<String>,
+) -> Result<BTreeMap<String, Error>> {
+    let length = |named: &VersionReference| match text_of(named) {
+        Some(text) => Ok(longest_line(site, &with_head(&text, ""))),
+        None => Err(Error::refused(format!("none of the repositories has {named}"))),
+    };
+    let lengths = inventory.references().map(|named| (named.to_string(), length(named))).collect();
+    faults_with(site, inventory, lengths)
+}
+
 /// With the kernel lines of images that are known already.
 fn faults_with(
     site: &Site,
@@ -113,11 +130,9 @@ fn check(
 /// The bytes of the longest kernel line of an image as it is now.
 fn kernel_line(site: &Site, reference: &VersionReference) -> Result<usize> {
     let image = &reference.image;
-    if !Records::of(site).exists(image) {
-        return Err(no_such_image(image));
-    }
     let text = match Chosen::find(site, reference)? {
         Chosen::Version { text, .. } => with_head(&text, ""),
+        _ if !Records::of(site).exists(image) => return Err(no_such_image(image)),
         Chosen::Missing(_) => {
             return Err(Error::new(ErrorKind::NOT_FOUND, format!("there is no version {reference}"))
                 .hint(format!("disklessset versions {image}")));

@@ -10,7 +10,7 @@ mod names;
 mod pinned;
 
 pub(super) use disk::{BootFilesOnDisk, bring, has_entry};
-pub(super) use faults::{faults, faults_of_release};
+pub(super) use faults::{faults, faults_of_received, faults_of_release};
 pub(super) use pinned::{Chosen, named_versions, uses};
 
 use super::{Inventory, KernelParameters, Node, Pool, PoolBoot, PoolName};

@@ -32,17 +32,30 @@ impl Chosen {
             return Ok(Self::Current(image.clone()));
         }
         let store = Store::of(&site.layout);
-        if !Records::of(site).exists(image) {
-            return Ok(Self::Missing(reference.clone()));
-        }
-        let history = store.history(image)?;
-        let Some(version) = version_of(&history, reference) else {
+        let Some(marker) = marker_of(site, &store, reference)? else {
             return Ok(Self::Missing(reference.clone()));
         };
-        let name = VersionName::new(image.as_str(), version.number);
-        let name = name.map_err(|cause| Error::failed(cause.to_string()))?;
-        let (_, text) = store.read(&version.digest)?;
-        Ok(Self::Version { marker: Marker { version: name, digest: version.digest }, text })
+        let (_, text) = store.read(&marker.digest)?;
+        Ok(Self::Version { marker, text })
+    }
+}
+
+/// The version that is meant, if it is there.
+fn marker_of(site: &Site, store: &Store<'_>, reference: &VersionReference) -> Result<Option<Marker>> {
+    let image = &reference.image;
+    let named =
+        |number| VersionName::new(image.as_str(), number).map_err(|cause| Error::failed(cause.to_string()));
+    let history = store.history(image)?;
+    if let Some(version) = version_of(&history, reference).filter(|_| Records::of(site).exists(image)) {
+        return Ok(Some(Marker { version: named(version.number)?, digest: version.digest }));
+    }
+    // A mirror has versions of other servers, and no record of its own of them.
+    match &reference.version {
+        Some(VersionWord::Number(number)) if history.versions().is_empty() => {
+            let version = named(*number)?;
+            Ok(store.named(&version)?.map(|digest| Marker { version, digest }))
+        }
+        _ => Ok(None),
     }
 }
 
