@@ -10,6 +10,7 @@ mod blobs;
 mod config;
 mod history;
 mod incoming;
+mod leaves;
 mod made_from;
 mod marker;
 mod prune;
