@@ -15,7 +15,7 @@ use super::{
 
 const PATIENCE: Duration = Duration::from_secs(8 * 60);
 /// What is said of a tree that begins from a base.
-const TAKEN: &str = "the repositories have not changed";
+pub(super) const TAKEN: &str = "the repositories have not changed";
 
 /// A repository of one package, signed, which has new versions of it.
 struct Repository<'s> {
@@ -76,12 +76,12 @@ impl<'s> Repository<'s> {
     }
 }
 
-fn bases(small: &Small) -> Vec<Value> {
+pub(super) fn bases(small: &Small) -> Vec<Value> {
     let listed = small.run(&["list", "--bases", "--format", "json"]).expect_done();
     serde_json::from_str::<Value>(&listed.stdout).unwrap()["bases"].as_array().unwrap().clone()
 }
 
-fn place(small: &Small) -> Utf8PathBuf {
+pub(super) fn place(small: &Small) -> Utf8PathBuf {
     small.root.path().join("var/tmp/diskless/workdir/.bases")
 }
 

@@ -10,6 +10,7 @@ mod author_ramdisk;
 mod author_sources;
 mod base_classes;
 mod bases;
+mod bases_dnf;
 pub(crate) mod boot_configs;
 mod cleaning_many;
 mod comparing;

@@ -12,6 +12,8 @@ mod refused;
 mod signed;
 mod speed;
 mod trees;
+mod trees_cut;
+mod trees_signed;
 
 use camino::Utf8PathBuf;
 use disklessset_oci::names::Host;

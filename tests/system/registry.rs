@@ -60,9 +60,7 @@ fn version(root: &TestRoot, layout: &Layout, name: &str, files: &[(&str, &[u8])]
     let manifest = layout.put_bytes(&artifact.to_bytes().unwrap()).unwrap();
     let name: VersionName = name.parse().unwrap();
     let mut index = layout.index().unwrap();
-    index.insert(
-        Entry::manifest(manifest.digest, manifest.size, Some(ARTIFACT_TYPE), &name.ref_name()).unwrap(),
-    );
+    index.insert(Entry::manifest(manifest.digest, manifest.size, Some(ARTIFACT_TYPE), &name.ref_name()));
     layout.replace_index(&index).unwrap();
     (manifest.digest, artifact)
 }

@@ -21,7 +21,7 @@
 //! // Under the lock of whoever changes the layout:
 //! let name: VersionName = "web01@7".parse()?;
 //! let mut index = layout.index()?;
-//! index.insert(Entry::manifest(pulled.digest, pulled.size, Some(ARTIFACT_TYPE), &name.ref_name())?);
+//! index.insert(Entry::manifest(pulled.digest, pulled.size, Some(ARTIFACT_TYPE), &name.ref_name()));
 //! layout.replace_index(&index)?;
 //! # Ok(())
 //! # }

@@ -6,16 +6,16 @@ use super::*;
 use disklessset_tests::{hostile_tree, tree_facts::TreeFacts};
 
 /// A site that pulls, with the directories that stand once there was an image.
-fn other() -> TestRoot {
+pub(super) fn other() -> TestRoot {
     warmed_up(&["demo", "nfs"])
 }
 
-fn staging(root: &TestRoot) -> Utf8PathBuf {
+pub(super) fn staging(root: &TestRoot) -> Utf8PathBuf {
     root.path().join("diskless/images/nfsimages/staging")
 }
 
 #[track_caller]
-fn push_tree(root: &TestRoot, to: &str) -> Value {
+pub(super) fn push_tree(root: &TestRoot, to: &str) -> Value {
     let words = ["--format", "json", "push", "st", to, "--plain-http", "--with-tree"];
     run(root, &words).expect_done().json()["pushed"].clone()
 }

@@ -225,18 +225,14 @@ impl MirrorManager<'_> {
                     )));
                 }
             }
-            *index = next_index(index, wanted.entries()?, dropped)?;
+            *index = next_index(index, wanted.entries()?, dropped);
             Ok(())
         })
     }
 }
 
 /// The index of the next state. What stays a while keeps its name, unless a tag gave that to something else.
-fn next_index(
-    before: &Index,
-    live: Vec<Entry>,
-    dropped: &BTreeMap<Digest, jiff::Timestamp>,
-) -> Result<Index> {
+fn next_index(before: &Index, live: Vec<Entry>, dropped: &BTreeMap<Digest, jiff::Timestamp>) -> Index {
     let old: Vec<Entry> = before.entries().to_vec();
     let mut index = before.clone();
     index.retain(|_| false);
@@ -248,10 +244,9 @@ fn next_index(
             continue;
         }
         let name = format!("dropped-{}", entry.digest.hex());
-        let renamed = Entry::manifest(entry.digest, entry.size, Some(ARTIFACT_TYPE), &name);
-        index.insert(renamed.map_err(of_layout)?);
+        index.insert(Entry::manifest(entry.digest, entry.size, Some(ARTIFACT_TYPE), &name));
     }
-    Ok(index)
+    index
 }
 
 fn addresses_of(upstreams: &[&dyn Upstream]) -> Vec<String> {

@@ -89,13 +89,8 @@ impl Wanted {
         for (name, image) in &self.images {
             for (number, version) in &image.versions {
                 let size = version.manifest.len() as u64;
-                let entry = Entry::manifest(
-                    version.digest,
-                    size,
-                    Some(ARTIFACT_TYPE),
-                    &version_name(name, *number)?.ref_name(),
-                );
-                entries.push(entry.map_err(|cause| Error::failed(cause.to_string()))?);
+                let named = version_name(name, *number)?.ref_name();
+                entries.push(Entry::manifest(version.digest, size, Some(ARTIFACT_TYPE), &named));
             }
         }
         Ok(entries)

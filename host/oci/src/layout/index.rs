@@ -1,10 +1,13 @@
 //! `index.json`: which manifests a layout has, and what they are called.
 
-use super::{Layout, LayoutError};
+use super::{
+    Layout, LayoutError,
+    descriptor::{Descriptor, Whole},
+};
 use crate::names::{Digest, one_line, shown};
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_system::durable;
-use oci_spec::image::{Descriptor, ImageIndex, MediaType};
+use oci_spec::image::MediaType;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 
@@ -29,54 +32,48 @@ pub struct Entry {
 
 impl Entry {
     /// An entry for an image or artifact manifest.
-    ///
-    /// # Errors
-    /// An artifact type or a name that cannot be written.
-    pub fn manifest(
-        digest: Digest,
-        size: u64,
-        artifact_type: Option<&str>,
-        ref_name: &str,
-    ) -> Result<Self, LayoutError> {
-        let why = |cause: &dyn std::fmt::Display| LayoutError::manifest(&digest, cause.to_string());
-        let name: oci_spec::image::Digest = digest.to_string().parse().map_err(|cause| why(&cause))?;
-        let mut descriptor = Descriptor::new(MediaType::ImageManifest, size, name);
-        descriptor.set_artifact_type(artifact_type.map(MediaType::from));
-        descriptor.set_annotations(Some([(REF_NAME.to_owned(), ref_name.to_owned())].into()));
-        Self::of(descriptor).map_err(|cause| why(&cause))
+    pub fn manifest(digest: Digest, size: u64, artifact_type: Option<&str>, ref_name: &str) -> Self {
+        let mut entry = Self::of_type(MediaType::ImageManifest.as_ref(), digest, size, ref_name);
+        entry.descriptor.artifact_type = artifact_type.map(str::to_owned);
+        entry
     }
 
     /// An entry for a manifest of any kind.
-    ///
-    /// # Errors
-    /// A kind or a name that cannot be written.
-    pub fn of_type(media_type: &str, digest: Digest, size: u64, ref_name: &str) -> Result<Self, LayoutError> {
-        let mut entry = Self::manifest(digest, size, None, ref_name)?.descriptor;
-        entry.set_media_type(MediaType::from(media_type));
-        Self::of(entry).map_err(|why| LayoutError::manifest(&digest, why))
+    pub fn of_type(media_type: &str, digest: Digest, size: u64, ref_name: &str) -> Self {
+        Self::of(Descriptor {
+            annotations: Some([(REF_NAME.to_owned(), ref_name.to_owned())].into()),
+            artifact_type: None,
+            data: None,
+            digest,
+            media_type: media_type.to_owned(),
+            platform: None,
+            size,
+            urls: None,
+        })
     }
 
     /// The annotations of the entry itself.
     pub fn annotations(&self) -> BTreeMap<&str, &str> {
-        let all = self.descriptor.annotations().iter().flatten();
+        let all = self.descriptor.annotations.iter().flatten();
         all.map(|(key, value)| (key.as_str(), value.as_str())).collect()
     }
 
-    pub(super) fn of(descriptor: Descriptor) -> Result<Self, String> {
-        Ok(Self {
-            digest: descriptor.digest().as_ref().parse().map_err(|cause| format!("{cause}"))?,
-            size: descriptor.size(),
-            media_type: descriptor.media_type().to_string(),
-            ref_name: descriptor.annotations().as_ref().and_then(|all| all.get(REF_NAME).cloned()),
+    fn of(descriptor: Descriptor) -> Self {
+        Self {
+            digest: descriptor.digest,
+            size: descriptor.size,
+            media_type: descriptor.media_type.clone(),
+            ref_name: descriptor.annotations.as_ref().and_then(|all| all.get(REF_NAME).cloned()),
             descriptor,
-        })
+        }
     }
 }
 
 /// All manifests of a layout, in the order in which they stand there.
 #[derive(Debug, Clone)]
 pub struct Index {
-    whole: ImageIndex,
+    /// All of the file but its manifests.
+    whole: Whole<Descriptor>,
     entries: Vec<Entry>,
 }
 
@@ -118,9 +115,9 @@ impl Layout {
         let path = self.index_path();
         let refuse = |why: String| LayoutError::Index { path: path.clone(), why };
         let text = self.read_file("index.json", MOST_INDEX)?;
-        let whole: ImageIndex = serde_json::from_slice(&text).map_err(|cause| refuse(one_line(&cause)))?;
-        let entries = whole.manifests().iter().cloned().map(Entry::of);
-        let entries: Vec<Entry> = entries.collect::<Result<_, _>>().map_err(refuse)?;
+        let mut whole: Whole<Descriptor> =
+            serde_json::from_slice(&text).map_err(|cause| refuse(one_line(&cause)))?;
+        let entries: Vec<Entry> = std::mem::take(&mut whole.manifests).into_iter().map(Entry::of).collect();
         let mut names = HashSet::new();
         for name in entries.iter().filter_map(|entry| entry.ref_name.as_deref()) {
             if !names.insert(name) {
@@ -135,8 +132,7 @@ impl Layout {
     /// # Errors
     /// What the system refuses; the old file is there then.
     pub fn replace_index(&self, index: &Index) -> Result<(), LayoutError> {
-        let mut whole = index.whole.clone();
-        whole.set_manifests(index.entries.iter().map(|entry| entry.descriptor.clone()).collect());
+        let whole = index.whole.with(index.entries.iter().map(|entry| &entry.descriptor).collect());
         let text = written(&whole, &self.index_path())?;
         Ok(durable::replace(&self.index_path(), &text, 0o644)?)
     }
@@ -146,8 +142,8 @@ impl Layout {
     }
 }
 
-/// The same text for the same content: maps of the crate have no order, those of JSON values are sorted.
-pub(super) fn written(value: &impl Serialize, path: &Utf8Path) -> Result<Vec<u8>, LayoutError> {
-    let value = serde_json::to_value(value).and_then(|value| serde_json::to_vec(&value));
-    value.map_err(|cause| LayoutError::Index { path: path.to_owned(), why: cause.to_string() })
+/// The text of an index.
+pub(super) fn written(whole: &Whole<impl Serialize>, path: &Utf8Path) -> Result<Vec<u8>, LayoutError> {
+    let text = serde_json::to_vec(whole);
+    text.map_err(|cause| LayoutError::Index { path: path.to_owned(), why: cause.to_string() })
 }

@@ -59,6 +59,13 @@ impl Layout {
         }
         Ok(walk.named)
     }
+
+    /// All blobs that a manifest leads to, without itself, each once.
+    pub(super) fn blobs_of(&self, manifest: &Digest, kind: Kind) -> Result<Vec<Digest>, LayoutError> {
+        let mut walk = Walk { layout: self, named: BTreeMap::new(), walked: HashSet::new() };
+        walk.enter_as(manifest, kind, DEEPEST)?;
+        Ok(walk.named.into_keys().collect())
+    }
 }
 
 /// A walk along the manifests from `index.json`.
@@ -69,15 +76,34 @@ struct Walk<'l> {
     walked: HashSet<(Digest, Kind)>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
-    Index,
-    Manifest,
+/// What a manifest is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    /// It names manifests.
+    Index = 1,
+    /// It names files.
+    Manifest = 2,
+}
+
+impl Kind {
+    /// That of a media type; none where it is no manifest's.
+    pub(super) fn of(media_type: &str) -> Option<Self> {
+        match media_type {
+            "application/vnd.oci.image.index.v1+json"
+            | "application/vnd.docker.distribution.manifest.list.v2+json" => Some(Self::Index),
+            "application/vnd.oci.image.manifest.v1+json"
+            | "application/vnd.docker.distribution.manifest.v2+json" => Some(Self::Manifest),
+            _ => None,
+        }
+    }
 }
 
 impl Walk<'_> {
     fn enter(&mut self, digest: &Digest, media_type: &str, deeper: usize) -> Result<(), LayoutError> {
-        let Some(kind) = kind_of(media_type) else { return Ok(()) };
+        Kind::of(media_type).map_or(Ok(()), |kind| self.enter_as(digest, kind, deeper))
+    }
+
+    fn enter_as(&mut self, digest: &Digest, kind: Kind, deeper: usize) -> Result<(), LayoutError> {
         if !self.walked.insert((*digest, kind)) {
             return Ok(());
         }
@@ -121,14 +147,4 @@ fn digest_of(manifest: &Digest, blob: &Descriptor) -> Result<Digest, LayoutError
 
 fn parsed<T: DeserializeOwned>(digest: &Digest, bytes: &[u8]) -> Result<T, LayoutError> {
     serde_json::from_slice(bytes).map_err(|cause| LayoutError::manifest(digest, one_line(&cause)))
-}
-
-fn kind_of(media_type: &str) -> Option<Kind> {
-    match media_type {
-        "application/vnd.oci.image.index.v1+json"
-        | "application/vnd.docker.distribution.manifest.list.v2+json" => Some(Kind::Index),
-        "application/vnd.oci.image.manifest.v1+json"
-        | "application/vnd.docker.distribution.manifest.v2+json" => Some(Kind::Manifest),
-        _ => None,
-    }
 }

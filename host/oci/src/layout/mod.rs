@@ -6,6 +6,7 @@
 //! A blob may share its data with a file that somebody else can write to, so none is trusted unseen: for each one there is a record, in a
 //! directory of the caller's, of how its file looked when it was hashed.
 
+mod descriptor;
 mod error;
 mod give;
 mod hashing;
@@ -15,6 +16,7 @@ mod manifests;
 mod open;
 mod partial;
 mod put;
+mod references;
 mod source;
 mod stamp;
 mod sweep;

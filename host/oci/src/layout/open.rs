@@ -1,6 +1,10 @@
 //! Opens and makes layouts, and opens the files in them.
 
-use super::{Index, Layout, LayoutError, hashing::Stop};
+use super::{
+    Index, Layout, LayoutError,
+    descriptor::{Descriptor, Whole},
+    hashing::Stop,
+};
 use crate::names::one_line;
 use camino::Utf8Path;
 use disklessset_system::{
@@ -8,7 +12,7 @@ use disklessset_system::{
     beneath::{self, Links, Mounts},
     durable,
 };
-use oci_spec::image::{ImageIndexBuilder, MediaType, OciLayout};
+use oci_spec::image::OciLayout;
 use rustix::{
     fs::{Mode, OFlags},
     io::Errno,
@@ -90,14 +94,7 @@ impl Layout {
         durable::create_dir_all(&path.join(".incoming"), 0o700)?;
         let index = path.join("index.json");
         if index.symlink_metadata().is_err() {
-            let empty = ImageIndexBuilder::default()
-                .schema_version(2u32)
-                .media_type(MediaType::ImageIndex)
-                .manifests(Vec::new())
-                .build();
-            let empty =
-                empty.map_err(|cause| LayoutError::Index { path: index.clone(), why: cause.to_string() })?;
-            durable::replace(&index, &super::index::written(&empty, &index)?, 0o644)?;
+            durable::replace(&index, &super::index::written(&Whole::<Descriptor>::empty(), &index)?, 0o644)?;
         }
         // The last one: from here on it is a layout.
         durable::replace(&path.join("oci-layout"), b"{\"imageLayoutVersion\":\"1.0.0\"}", 0o644)?;

@@ -10,12 +10,22 @@ use std::{
 };
 
 impl Layout {
-    /// Removes what is half made, for those who hold the lock under which the layout is changed: files that were to become blobs, and
-    /// downloads that nobody went on with for so long.
+    /// Removes what killed programs left, for those who hold the lock under which the layout is changed: what is half made, and records of blobs
+    /// that are gone.
     ///
     /// # Errors
     /// What the system refuses.
     pub fn sweep(&self, partials_older_than: Duration) -> Result<(), LayoutError> {
+        self.sweep_half_made(partials_older_than)?;
+        self.sweep_stamps()
+    }
+
+    /// Removes what is half made alone: files that were to become blobs, and downloads that nobody went on with for so long. It takes the same
+    /// time however many blobs there are.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn sweep_half_made(&self, partials_older_than: Duration) -> Result<(), LayoutError> {
         let incoming = self.incoming();
         let entries = match incoming.read_dir_utf8() {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -32,8 +42,7 @@ impl Layout {
             }
             durable::remove_file(entry.path())?;
         }
-        durable::sweep_temporaries(&self.path.join("index.json"))?;
-        self.sweep_stamps()
+        Ok(durable::sweep_temporaries(&self.path.join("index.json"))?)
     }
 
     /// Records of blobs that are gone, and half-written ones.
@@ -55,8 +64,9 @@ impl Layout {
     /// # Errors
     /// What the system refuses.
     pub fn remove_blob(&self, digest: &Digest) -> Result<(), LayoutError> {
-        durable::remove_file(&self.blob_path(digest))?;
-        self.forget_stamp(digest)
+        // In this order no record is left of a blob that is gone.
+        self.forget_stamp(digest)?;
+        Ok(durable::remove_file(&self.blob_path(digest))?)
     }
 }
 

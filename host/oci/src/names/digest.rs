@@ -19,7 +19,9 @@ impl Digest {
 
     /// The 64 digits without the algorithm, as the blob's file is called.
     pub fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        const DIGITS: [u8; 16] = *b"0123456789abcdef";
+        let of = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)]));
+        self.0.iter().flat_map(of).collect()
     }
 
     /// The 32 bytes of the digest.

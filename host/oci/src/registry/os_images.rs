@@ -101,7 +101,7 @@ impl Registry {
         }
         let put = layout.put_bytes(&image.manifest)?;
         let mut index = layout.index()?;
-        index.insert(Entry::of_type(&image.media_type, put.digest, put.size, name)?);
+        index.insert(Entry::of_type(&image.media_type, put.digest, put.size, name));
         Ok(layout.replace_index(&index)?)
     }
 }

@@ -5,7 +5,7 @@ use super::{
     apt_given::{self, Given},
     apt_settings::{self, From},
     apt_sources::{self, AptEntry},
-    bases::{Base, Ingredients, Wanted},
+    bases::{Base, Ingredients, Wanted, digest_of_releases},
     field, repositories, servers_os_release,
 };
 use crate::{
@@ -103,7 +103,8 @@ pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host
         let files = files.into_iter().flatten().chain(given.files.iter().cloned()).collect();
         let ingredients = Ingredients { command: &command, places: [tree, scratch], files };
         let settings = given.options.iter().filter_map(|option| option.strip_prefix("--aptopt=")).collect();
-        Base::of(&ingredients, &Wanted { sources: &given.files, settings }, scratch, host)
+        let wanted = Wanted { sources: &given.files, settings };
+        Base::of(&ingredients, host, || digest_of_releases(&wanted, scratch, host))
     };
     let before = base();
     if let Some(kept) = &before

@@ -25,6 +25,8 @@ pub(super) struct Row {
 pub(super) struct Demands {
     subject: &'static str,
     pub(super) rows: Vec<Row>,
+    /// What is told beside, of which nothing was demanded: lines of its own table.
+    pub(super) told: String,
     pub(super) bars: Vec<Bar>,
     pub(super) curves: Vec<Curve>,
 }
@@ -32,7 +34,13 @@ pub(super) struct Demands {
 impl Demands {
     /// Those of a subject, whose name its files have.
     pub(super) fn of(subject: &'static str) -> Self {
-        Self { subject, rows: Vec::new(), bars: Vec::new(), curves: Vec::new() }
+        Self { subject, rows: Vec::new(), told: String::new(), bars: Vec::new(), curves: Vec::new() }
+    }
+
+    /// Adds a line to what is told beside the demands.
+    pub(super) fn tell(&mut self, line: &str) {
+        self.told.push_str(line);
+        self.told.push('\n');
     }
 
     /// Says what was measured, what was demanded, and whether that holds.

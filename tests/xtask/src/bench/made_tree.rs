@@ -36,7 +36,7 @@ pub(super) enum Data {
 
 /// Fills the directory `top`: sizes as in an operating system, many small files and few large ones.
 pub(super) fn fill(top: &Utf8Path, size: Size, data: Data) -> Result<(), Failure> {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random::new();
     let directories: Vec<Utf8PathBuf> = (0..size.directories)
         .map(|number| top.join(format!("usr/{}/{}/{number}", number % 12, number / 12 % 10)))
         .collect();
@@ -101,9 +101,13 @@ pub(super) fn make_dir(path: &Utf8Path) -> Result<(), Failure> {
 }
 
 /// Numbers that look random and are the same in every run.
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
+    pub(super) fn new() -> Self {
+        Self(0x9e37_79b9_7f4a_7c15)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -119,7 +123,7 @@ impl Random {
             .collect()
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 }

@@ -4,6 +4,8 @@ mod boot;
 mod clean;
 mod create;
 mod demands;
+mod form;
+mod formats;
 mod list;
 mod made_tree;
 mod modules;
@@ -11,6 +13,7 @@ mod mount;
 mod nodes;
 mod pack;
 mod plots;
+mod readers;
 mod registries;
 mod report;
 mod resize;
@@ -41,6 +44,8 @@ pub(crate) enum Subject {
     Start,
     /// An image from packages, and a second one.
     Create,
+    /// Every form that a root image can have.
+    Formats,
     /// Making an OS tree from another.
     Trees,
     /// A livenet image of a tree.
@@ -67,11 +72,12 @@ pub(crate) enum Subject {
 
 impl Subject {
     /// All, in the order they are measured.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::List,
         Self::Start,
         Self::Create,
         Self::Pack,
+        Self::Formats,
         Self::Trees,
         Self::Mount,
         Self::Resize,
@@ -91,6 +97,7 @@ impl Subject {
             Self::Start => "start",
             Self::Create => "create",
             Self::Pack => "pack",
+            Self::Formats => "formats",
             Self::Trees => "trees",
             Self::Mount => "mount",
             Self::Resize => "resize",
@@ -110,6 +117,7 @@ impl Subject {
             Self::Start => start::task(strictness),
             Self::Create => create::task(strictness),
             Self::Pack => pack::task(strictness),
+            Self::Formats => formats::task(strictness),
             Self::Trees => trees::task(strictness),
             Self::Mount => mount::task(strictness),
             Self::Resize => resize::task(strictness),

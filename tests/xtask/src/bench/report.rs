@@ -44,6 +44,9 @@ fn text(subject: &str, demands: &Demands) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "| {} | {} | {} | {holds} |", row.what, row.measured, row.demanded);
     }
+    if !demands.told.is_empty() {
+        let _ = writeln!(text, "\n{}", demands.told);
+    }
     for curve in &demands.curves {
         let _ = writeln!(text, "\n| {} of {} | ms |\n|---|---|", curve.unit, curve.what);
         for (size, cost) in &curve.points {

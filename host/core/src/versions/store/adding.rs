@@ -96,7 +96,7 @@ impl Store<'_> {
             .map_err(|cause| Error::failed(cause.to_string()))?;
         let entry = Entry::manifest(put.digest, put.size, Some(ARTIFACT_TYPE), &named.ref_name());
         let mut index = oci.index().map_err(of_layout)?;
-        index.insert(entry.map_err(of_layout)?);
+        index.insert(entry);
         oci.replace_index(&index).map_err(of_layout)?;
         failpoint!("version: in the index", self.layout.oci_dir());
         history.push(version);

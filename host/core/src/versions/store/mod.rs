@@ -5,6 +5,7 @@ mod blobs;
 mod contents;
 mod current;
 mod dates;
+mod named;
 mod opening;
 mod removal;
 mod taking_in;

@@ -1,13 +1,16 @@
 //! Versions that go, and what a killed process left half made.
 
-use super::{super::History, Store, of_layout};
+use super::{
+    super::{History, leaves::Leaves},
+    Store, of_layout,
+};
 use crate::{
     failure,
     system::{atomic_file, failpoint::failpoint},
 };
 use disklessset_oci::{
     layout::{Entry, Layout as Oci},
-    names::{VersionName, VersionNumber},
+    names::{Digest, VersionName, VersionNumber},
 };
 use disklessset_plugin_api::Result;
 use std::collections::BTreeSet;
@@ -21,7 +24,7 @@ impl Store<'_> {
     /// # Errors
     /// When something cannot be removed.
     pub(crate) fn take_back(&self, name: &str, number: VersionNumber) -> Result<()> {
-        self.gone(name, &[number], History::take_back)
+        self.gone(name, &[number], Leaves::WhateverNobodyNames, History::take_back)
     }
 
     /// Removes versions, or all of an image with its history where none are named. The one that its boot file names stays.
@@ -29,13 +32,16 @@ impl Store<'_> {
     /// # Errors
     /// When something cannot be removed.
     pub(crate) fn remove(&self, name: &str, numbers: &[VersionNumber]) -> Result<()> {
-        self.gone(name, numbers, History::remove)
+        let leaves =
+            if numbers.is_empty() { Leaves::WhateverNobodyNames } else { Leaves::WhatItsManifestNames };
+        self.gone(name, numbers, leaves, History::remove)
     }
 
     fn gone(
         &self,
         name: &str,
         numbers: &[VersionNumber],
+        leaves: Leaves,
         forget: fn(&mut History, VersionNumber),
     ) -> Result<()> {
         if !self.layout.has_oci() {
@@ -68,14 +74,21 @@ impl Store<'_> {
                 written => written.map_err(of_layout).map(|()| false)?,
             };
         failpoint!("version: out of the index", self.layout.oci_dir());
-        for blob in oci.blobs_not_named_by(&index).map_err(of_layout)? {
-            oci.remove_blob(&blob.digest).map_err(of_layout)?;
+        // On record until the end, so that whoever ends this later finds the same.
+        let leaving = found.versions().iter().filter(|version| numbers.contains(&version.number));
+        let leaving: Vec<Digest> =
+            leaving.filter(|version| !stays(version.number)).map(|version| version.digest).collect();
+        for blob in leaves.of(&leaving, &oci, &index).map_err(of_layout)? {
+            oci.remove_blob(&blob).map_err(of_layout)?;
             failpoint!("version: a blob removed", self.layout.oci_dir());
         }
         if full {
             oci.replace_index(&index).map_err(of_layout)?;
         }
-        self.sweep_locked(&oci, name)?;
+        match leaves {
+            Leaves::WhateverNobodyNames => self.sweep_locked(&oci, name)?,
+            Leaves::WhatItsManifestNames => oci.sweep_half_made(PARTIALS).map_err(of_layout)?,
+        }
         if numbers.is_empty() && in_service.is_none() {
             return atomic_file::remove_file(&path).map_err(failure::of);
         }

@@ -4,6 +4,7 @@ mod give;
 mod hostile;
 mod partial;
 mod put;
+mod references;
 mod trust;
 
 use super::*;
@@ -50,7 +51,7 @@ impl Place {
             "layers": layers.iter().map(blob).collect::<Vec<_>>(),
         });
         let put = self.layout.put_bytes(text.to_string().as_bytes()).unwrap();
-        Entry::manifest(put.digest, put.size, None, name).unwrap()
+        Entry::manifest(put.digest, put.size, None, name)
     }
 
     fn name(&self, entry: Entry) {
@@ -138,7 +139,7 @@ fn an_index_has_each_name_once_and_the_same_text_for_the_same_manifests() {
     assert_eq!(index.find("db@2"), None);
     assert_eq!(one.annotations(), [(REF_NAME, "web@1")].into());
     let mut index = index;
-    index.insert(Entry::manifest(two.digest, two.size, Some("application/x"), "web@1").unwrap());
+    index.insert(Entry::manifest(two.digest, two.size, Some("application/x"), "web@1"));
     index.retain(|entry| entry.ref_name.as_deref() != Some("db@1"));
     place.layout.replace_index(&index).unwrap();
     let index = place.layout.index().unwrap();

@@ -1,14 +1,14 @@
 //! Trees of packages that are kept: the next image of the same packages, from repositories that have not changed, begins from one.
 //!
-//! What decides is the content of the repositories' release files of now, beside all that the package manager is told. Where that cannot be
-//! found out, the tree is made from packages, as ever.
+//! What decides is the content of the repositories' indexes of now (release files, `repomd.xml`), beside all that the package manager is
+//! told. Where that cannot be found out, the tree is made from packages, as ever.
 
 mod key;
 mod releases;
 mod stamp;
 
 pub(super) use key::Ingredients;
-pub(super) use releases::Wanted;
+pub(super) use releases::{Wanted, digest as digest_of_releases};
 
 use crate::{os_release, space, trees};
 use camino::Utf8Path;
@@ -22,18 +22,18 @@ pub(super) struct Base {
 }
 
 impl Base {
-    /// That of these ingredients; none where no bases are kept, or nobody can tell what the repositories have now.
+    /// That of these ingredients, with a digest of what the repositories have; none where no bases are kept, or nobody can tell what they
+    /// have.
     pub(super) fn of(
         ingredients: &Ingredients<'_>,
-        wanted: &Wanted<'_>,
-        scratch: &Utf8Path,
         host: &Host<'_>,
+        repositories: impl FnOnce() -> Result<Vec<u8>>,
     ) -> Option<Self> {
         let bases = Bases::of_work_area(&host.paths().ok()?.work);
         if !bases.are_kept() {
             return None;
         }
-        let releases = told(releases::digest(wanted, scratch, host), "begin from a base", host)?;
+        let releases = told(repositories(), "begin from a base", host)?;
         Some(Self { bases, key: ingredients.key(&releases) })
     }
 
@@ -107,5 +107,10 @@ impl Base {
 
 /// What came of something that the user's work goes on without; why not is told in a line.
 fn told<T>(outcome: Result<T>, what: &str, host: &Host<'_>) -> Option<T> {
-    outcome.map_err(|error| host.info(format!("cannot {what}: {error}"))).ok()
+    let tell = |error: Error| {
+        // The innermost one says what the system refused, such as a full disk.
+        let cause = error.causes.last().map_or_else(String::new, |cause| format!(": {cause}"));
+        host.info(format!("cannot {what}: {error}{cause}"));
+    };
+    outcome.map_err(tell).ok()
 }

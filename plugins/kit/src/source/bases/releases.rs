@@ -30,7 +30,7 @@ const ALONE: &str = "APT::Sandbox::User \"root\";\n\
 ///
 /// # Errors
 /// When apt cannot fetch them, or a source has none: then nobody knows whether it changed.
-pub(super) fn digest(wanted: &Wanted<'_>, scratch: &Utf8Path, host: &Host<'_>) -> Result<Vec<u8>> {
+pub(in crate::source) fn digest(wanted: &Wanted<'_>, scratch: &Utf8Path, host: &Host<'_>) -> Result<Vec<u8>> {
     let place = scratch.join("releases");
     let _ = std::fs::remove_dir_all(&place);
     let lists = place.join("lists");

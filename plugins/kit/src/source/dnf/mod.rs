@@ -1,24 +1,32 @@
 //! An OS tree from packages of Enterprise Linux or Fedora, by dnf; on a server of another kind too.
 
+mod caches;
 mod release;
 mod repo_files;
 mod rpm;
 
 pub(super) use repo_files::check_trust;
 
-use super::{Optimize, Repositories, Source, TreePlan, field, repositories, servers_os_release};
+use super::{
+    Optimize, Repositories, Source, TreePlan,
+    bases::{Base, Ingredients},
+    field, repositories, servers_os_release,
+};
 use crate::{
     directories,
     packages::{for_dnf, left_out_of_dnf},
     tree_files::{NewFile, TreeFiles},
 };
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Command, Error, Host, KernelVersion, Result};
 use release::Release;
 
 /// Where a server has repositories, and variables for them; dnf would look for them in the empty tree.
 const SERVERS_REPOSITORIES: [&str; 3] = ["/etc/yum.repos.d", "/etc/yum/repos.d", "/etc/distro.repos.d"];
 const SERVERS_VARIABLES: [&str; 2] = ["/etc/dnf/vars", "/etc/yum/vars"];
+
+/// What else of a server tells dnf and rpm what to do.
+const SERVERS_SETTINGS: [&str; 3] = ["/etc/dnf/dnf.conf", "/etc/dnf/aliases.d", "/etc/rpm"];
 
 /// Scripts of the kernel package that make boot entries and, for minutes, an initramfs that nobody asked for.
 const KERNEL_SCRIPTS: [&str; 5] = [
@@ -45,27 +53,80 @@ pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host
     };
     options.extend(existing(&SERVERS_VARIABLES).map(|directories| format!("varsdir={directories}")));
 
+    let home = rpm::write_home(&release, scratch)?;
+    let packages = for_dnf(plan.set, &plan.extras, release.packages());
+    let into = |command: Command, root: &Utf8Path| {
+        let command = command
+            .env("HOME", home.as_str())
+            // Its temporary files go with the work area.
+            .env("TMPDIR", scratch.as_str())
+            .installing_into(root.as_str())
+            .may_write(scratch.as_str());
+        super::with_proxies(command)
+    };
+    let command = into(dnf(plan, &release, &options, tree).arg("install").args(&packages), tree);
+    let ingredients = Ingredients {
+        command: &command,
+        places: [tree, scratch],
+        files: files_that_tell(&plan.repositories, scratch, &home),
+    };
+    let base = Base::of(&ingredients, host, || {
+        let root = scratch.join("indexes");
+        let fetch = dnf(plan, &release, &options, &root).args(["--refresh", "makecache"]);
+        fetched_now(&root, &into(fetch, &root), host)
+    });
+    if let Some(kept) = &base
+        && kept.make(tree, host)?
+    {
+        return Ok(());
+    }
+
     let files = TreeFiles::open(tree)?;
     switch_kernel_scripts_off(&files)?;
-    let home = rpm::write_home(&release, scratch)?;
-    let command = dnf(plan, &release, &options, tree)
-        .env("HOME", home.as_str())
-        // Its temporary files go with the work area.
-        .env("TMPDIR", scratch.as_str())
-        .installing_into(tree.as_str())
-        .may_write(scratch.as_str());
-    let command = super::with_proxies(command);
     host.info(format!("installing packages of release {release} with dnf"));
     host.progress("installing packages", 0, 0);
     make_mount_points(tree)?;
-    let installed = host.run(&rpm::looking_for_failures(command)).map_err(|error| {
+    let installed = host.run(&rpm::looking_for_failures(command.clone())).map_err(|error| {
         let error = error.context(format!("cannot install the packages of release {release}"));
         repositories::with_hint(error, &plan.repositories)
     })?;
     rpm::tell_failed_scripts(&installed.found, host);
     rpm::must_have_database(&files, &release)?;
-    rpm::repair_database(&files, &release, host)?;
-    finish_tree(&files, host)
+    let is_whole = rpm::repair_database(&files, &release, host)? && installed.found.is_empty();
+    // These are what dnf chose the packages from, whatever the repositories had a moment before.
+    let indexes = caches::digest_of_repositories(&files);
+    finish_tree(&files, host)?;
+    match base {
+        Some(before) if is_whole => {
+            let what =
+                format!("release {release}, {} packages and groups with what they need", packages.len());
+            before.keep(Base::of(&ingredients, host, || indexes), tree, what, host);
+        }
+        // Another image of it would have the same fault, and nobody would be told.
+        Some(_) => host.info("the tree is not kept as a base: see the warnings"),
+        None => {}
+    }
+    Ok(())
+}
+
+/// The files that tell dnf what to do, beside its command.
+fn files_that_tell(repositories: &Repositories, scratch: &Utf8Path, home: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let keys = (0..repositories.keys.len()).map(|number| repo_files::key(number, scratch));
+    let servers = SERVERS_SETTINGS.iter().chain(&SERVERS_VARIABLES).chain(&SERVERS_REPOSITORIES);
+    let own = [home.join(rpm::MACROS), repo_files::directory(scratch)];
+    servers.map(Utf8PathBuf::from).chain(own).chain(keys).collect()
+}
+
+/// A digest of what the repositories have at this moment. dnf fetches and checks their indexes into a root of their own, in which there is
+/// nothing yet: none of them is from before.
+fn fetched_now(root: &Utf8Path, fetch: &Command, host: &Host<'_>) -> Result<Vec<u8>> {
+    directories::make(root, 0o700)?;
+    make_mount_points(root)?;
+    host.run(fetch)?;
+    let digest = caches::digest_of_repositories(&TreeFiles::open(root)?)?;
+    // Indexes of a distribution are some hundred megabytes, and the tree needs the room.
+    std::fs::remove_dir_all(root)?;
+    Ok(digest)
 }
 
 fn release_of(plan: &TreePlan, server: &str) -> Result<Release> {
@@ -92,6 +153,7 @@ fn servers_repositories() -> Result<String> {
     Ok(format!("reposdir={directories}"))
 }
 
+/// dnf with all that it is told but what to do.
 fn dnf(plan: &TreePlan, release: &Release, options: &[String], tree: &Utf8Path) -> Command {
     let optimized = plan.optimize == Optimize::Aggressively;
     // The packages go from the cache later: the tree's own rpm may need them.
@@ -110,12 +172,8 @@ fn dnf(plan: &TreePlan, release: &Release, options: &[String], tree: &Utf8Path) 
         command =
             command.args(left_out_of_dnf(plan.extras.selinux).iter().map(|name| format!("--exclude={name}")));
     }
-    command
-        .arg("install")
-        .args(for_dnf(plan.set, &plan.extras, release.packages()))
-        // Scripts of packages talk to no running system, and the kernel's make nothing.
-        .env("SYSTEMD_OFFLINE", "1")
-        .env("KERNEL_INSTALL_BYPASS", "1")
+    // Scripts of packages talk to no running system, and the kernel's make nothing.
+    command.env("SYSTEMD_OFFLINE", "1").env("KERNEL_INSTALL_BYPASS", "1")
 }
 
 /// Scripts of packages need `/dev/null` and `/proc`: the host shows them here.
@@ -140,9 +198,7 @@ fn finish_tree(files: &TreeFiles, host: &Host<'_>) -> Result<()> {
         files.remove(&format!("{KERNEL_SCRIPTS_OFF}/{script}"))?;
     }
     list_modules(files, host)?;
-    for cache in ["var/cache/dnf", "var/cache/libdnf5"] {
-        files.empty_directory(cache)?;
-    }
+    caches::empty(files)?;
     if !files.exists("etc/fstab") {
         files.replace("etc/fstab", b"", NewFile::of_root(0o644))?;
     }
@@ -192,7 +248,9 @@ mod tests {
     }
 
     fn words(plan: &TreePlan, release: &str) -> Vec<String> {
-        dnf(plan, &release.parse().unwrap(), &[], "/t".into()).arguments().to_vec()
+        let release: Release = release.parse().unwrap();
+        let packages = for_dnf(plan.set, &plan.extras, release.packages());
+        dnf(plan, &release, &[], "/t".into()).arg("install").args(packages).arguments().to_vec()
     }
 
     #[test]

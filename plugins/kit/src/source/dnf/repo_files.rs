@@ -8,7 +8,7 @@ use super::{
     },
     release::{Family, Release},
 };
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use configparser::ini::Ini;
 use disklessset_plugin_api::{Error, Result};
 use std::fmt::Write as _;
@@ -53,19 +53,29 @@ fn is_no(value: &str) -> bool {
     ["0", "no", "false", "off"].contains(&value.to_ascii_lowercase().as_str())
 }
 
-/// Writes everything into the new directory `scratch/repos`, and says what dnf must be told beside.
+/// Where the files of repositories are.
+pub(super) fn directory(scratch: &Utf8Path) -> Utf8PathBuf {
+    scratch.join("repos")
+}
+
+/// Where a signing key is, the first being number 0.
+pub(super) fn key(number: usize, scratch: &Utf8Path) -> Utf8PathBuf {
+    scratch.join(format!("key-{number}.asc"))
+}
+
+/// Writes everything into a new directory, and says what dnf must be told beside.
 pub(super) fn write(
     repositories: &Repositories,
     release: &Release,
     scratch: &Utf8Path,
 ) -> Result<Vec<String>> {
-    let directory = scratch.join("repos");
+    let directory = directory(scratch);
     std::fs::create_dir(&directory)
         .map_err(|cause| Error::failed(format!("cannot make {directory}")).because(cause))?;
     let mut keys = Vec::new();
-    for (number, key) in repositories.keys.iter().enumerate() {
-        let file = scratch.join(format!("key-{number}.asc"));
-        write_private(&file, &key.text)?;
+    for (number, given) in repositories.keys.iter().enumerate() {
+        let file = key(number, scratch);
+        write_private(&file, &given.text)?;
         keys.push(format!("file://{file}"));
     }
     let mut text = String::new();

@@ -1,9 +1,12 @@
 //! Where rpm keeps its database: a server of another kind has its own idea, the tree's rpm must find it.
 
-use super::{super::private_file::write_private, release::Release};
+use super::{super::private_file::write_private, caches, release::Release};
 use crate::tree_files::TreeFiles;
 use camino::{Utf8Path, Utf8PathBuf};
 use disklessset_plugin_api::{Command, Error, ErrorKind, Host, Result};
+
+/// The file of macros in a home directory.
+pub(super) const MACROS: &str = ".rpmmacros";
 
 /// A home directory for dnf with the macros that rpm reads from there, whatever the server's own say (Debian's rpm keeps its
 /// database in the home of the user).
@@ -13,7 +16,7 @@ pub(super) fn write_home(release: &Release, scratch: &Utf8Path) -> Result<Utf8Pa
         .map_err(|cause| Error::failed(format!("cannot make {home}")).because(cause))?;
     // What is mounted in the tree belongs to the server: rpm does not set modes and owners there.
     let macros = format!("%_dbpath {}\n%_netsharedpath /proc:/sys:/dev\n", release.rpm_database());
-    write_private(&home.join(".rpmmacros"), &macros)?;
+    write_private(&home.join(MACROS), &macros)?;
     Ok(home)
 }
 
@@ -45,16 +48,14 @@ pub(super) fn must_have_database(files: &TreeFiles, release: &Release) -> Result
     Err(Error::failed(format!("dnf ended well, and there is no package database in {}", files.path())))
 }
 
-/// Caches of dnf in a tree: directories of repositories, whose `packages` have what was fetched.
-const CACHES: [&str; 2] = ["var/cache/dnf", "var/cache/libdnf5"];
-
 /// Sees to it that the tree's own rpm knows what was installed. Its database may be of another kind than the server's rpm writes,
-/// as that of Enterprise Linux 8 is: then it is given the packages once more, for its database alone.
-pub(super) fn repair_database(files: &TreeFiles, release: &Release, host: &Host<'_>) -> Result<()> {
+/// as that of Enterprise Linux 8 is: then it is given the packages once more, for its database alone. Where it does not know them even then,
+/// the user is told, and this gives back `false`.
+pub(super) fn repair_database(files: &TreeFiles, release: &Release, host: &Host<'_>) -> Result<bool> {
     if !files.exists("usr/bin/rpm") || sees_packages(files, host) {
-        return Ok(());
+        return Ok(true);
     }
-    let packages = fetched(files)?;
+    let packages = caches::packages(files)?;
     if !packages.is_empty() {
         host.info("writing the package database anew with the rpm of the tree");
         let only_database =
@@ -66,7 +67,8 @@ pub(super) fn repair_database(files: &TreeFiles, release: &Release, host: &Host<
             written => drop(written),
         }
     }
-    if sees_packages(files, host) {
+    let repaired = sees_packages(files, host);
+    if repaired {
         for ending in ["", "-wal", "-shm"] {
             files.remove(&format!("{}/rpmdb.sqlite{ending}", release.rpm_database()))?;
         }
@@ -76,24 +78,11 @@ pub(super) fn repair_database(files: &TreeFiles, release: &Release, host: &Host<
              but packages cannot be updated inside it; make it on a server of its own distribution for that",
         );
     }
-    Ok(())
+    Ok(repaired)
 }
 
 fn sees_packages(files: &TreeFiles, host: &Host<'_>) -> bool {
     let ask = Command::new("rpm").args(["--query", "--all", "--queryformat", "%{NAME}\\n"]).capture();
     let seen = host.run(&ask.inside(files.path().as_str()));
     seen.is_ok_and(|seen| seen.stdout.lines().any(|line| line != "gpg-pubkey"))
-}
-
-/// The packages that dnf fetched, as paths inside the tree; those of repositories on this server's disk are not fetched.
-fn fetched(files: &TreeFiles) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    for cache in CACHES {
-        for repository in files.list(cache)? {
-            let directory = format!("{cache}/{repository}/packages");
-            let packages = files.list(&directory)?.into_iter().filter(|name| name.ends_with(".rpm"));
-            found.extend(packages.map(|name| format!("/{directory}/{name}")));
-        }
-    }
-    Ok(found)
 }

@@ -1,6 +1,6 @@
 //! Versions by their names in the index of the layout, for servers that have versions of others and no record of their own of them.
 
-use super::{Store, store::of_layout};
+use super::{Store, of_layout};
 use disklessset_oci::{
     layout::Layout as Oci,
     names::{Digest, VersionName},
