@@ -90,7 +90,7 @@ mod tests {
         let version: VersionName = name.parse().unwrap();
         let entry = Entry::manifest(manifest.digest, manifest.size, Some(ARTIFACT_TYPE), &version.ref_name());
         let mut index = oci.index().unwrap();
-        index.insert(entry.unwrap());
+        index.insert(entry);
         oci.replace_index(&index).unwrap();
         manifest.digest
     }

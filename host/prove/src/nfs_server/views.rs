@@ -12,8 +12,8 @@ use nix::libc;
 use nix::sched::{CloneFlags, unshare};
 use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_bind, mount_change, unmount};
 
+use crate::error::ProveError;
 use crate::exported::{Exported, View};
-use crate::report::ProveError;
 use disklessset_core::system::command::{Isolation, Tool};
 use disklessset_core::system::mounts::{self, Depth, MountFlags, mount_file_system};
 use disklessset_core::system::tree_mounts::WITHOUT_POWERS;

@@ -216,7 +216,7 @@ mod tests {
         for number in 0..300 {
             let below = dir.path().join(format!("{}/{number}/deep", number % 7));
             std::fs::create_dir_all(&below).unwrap();
-            std::fs::write(below.join("file"), [0; 1000]).unwrap();
+            std::fs::File::create(below.join("file")).unwrap().set_len(1000).unwrap();
         }
         let content = measure(dir.path()).unwrap();
         assert_eq!((content.inodes, content.bytes), (1 + 7 + 300 * 3, 300 * 1000));
