@@ -71,7 +71,7 @@ pub(crate) enum PoolsOf {
     There(RegistryReference),
     /// Those that the configuration names, else those of the last run, if any.
     AsBefore,
-    /// None.
+    /// None, and those of the last run go.
     Nobody,
 }
 

@@ -17,8 +17,12 @@ use repositories::Repositories;
 const DATABASE: &str = "usr/lib/sysimage/rpm";
 /// Exit codes that are no failure: a reboot is needed, zypper was updated, a script of a package failed (which is told).
 const DONE: [i32; 3] = [102, 103, 107];
+/// Its exit code when no repository has a package: also when it left one out whose signature does not hold.
+const NOT_FOUND: i32 = 104;
 /// What zypper says of a script that failed.
 const FAILED_SCRIPT: &str = "scriptlet failed";
+/// What it says, among much else, when it found no package.
+const REASONS: [&str; 2] = ["Signature verification failed", "No provider of"];
 
 struct Zypper;
 
@@ -81,8 +85,13 @@ impl TreeSource for Zypper {
             zypper = zypper.arg("--no-recommends");
         }
         let zypper = zypper.arg("--").args(packages::of(&build.request)).env("SYSTEMD_OFFLINE", "1");
-        let done = run(zypper.look_for(FAILED_SCRIPT).accept(&DONE))
-            .map_err(|error| error.context("cannot install the packages with zypper"))?;
+        let cannot = "cannot install the packages with zypper";
+        let zypper = REASONS.into_iter().fold(zypper.look_for(FAILED_SCRIPT), Command::look_for);
+        let done =
+            run(zypper.accept(&[&DONE[..], &[NOT_FOUND]].concat())).map_err(|error| error.context(cannot))?;
+        if done.code == NOT_FOUND {
+            return Err(done.found.iter().fold(Error::failed(cannot), |error, line| error.because(line)));
+        }
         for line in &done.found {
             host.warn(format!("zypper: {line}"));
         }

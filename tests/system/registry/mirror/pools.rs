@@ -8,13 +8,23 @@ fn boot(root: &TestRoot) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for below in ["", "pool", "name", "mac"] {
         for entry in boot.join(below).read_dir_utf8().into_iter().flatten().map(Result::unwrap) {
-            if entry.file_type().unwrap().is_file() {
+            // What begins with a dot is being written, or was when its writer was killed; nobody serves it.
+            if entry.file_type().unwrap().is_file() && !entry.file_name().starts_with('.') {
                 let text = std::fs::read_to_string(entry.path()).unwrap();
                 found.insert(format!("{below}/{}", entry.file_name()), text);
             }
         }
     }
     found
+}
+
+/// What is left of files that were being written.
+fn half_written(root: &TestRoot) -> Vec<String> {
+    let boot = root.image_dir("x").parent().unwrap().with_file_name("boot");
+    let all = ["", "pool", "name", "mac"].map(|below| boot.join(below));
+    let entries = all.iter().flat_map(|place| place.read_dir_utf8().into_iter().flatten());
+    let names = entries.map(|entry| entry.unwrap().file_name().to_owned());
+    names.filter(|name| name.starts_with('.')).collect()
 }
 
 impl World<'_> {
@@ -284,6 +294,7 @@ fn pools_on_a_mirror_that_is_killed_at_a_step_are_of_before_or_after_and_the_nex
         back += usize::from(boot(&world.mirror) == before);
         let _ = run().run().expect_done();
         assert_eq!(boot(&world.mirror), after, "{step}");
+        assert_eq!(half_written(&world.mirror), [""; 0], "{step}");
         let _ = world.on_mirror(&["verify"]).run().expect_done();
         number += stride;
     }

@@ -28,9 +28,10 @@ pub(super) fn enter(plan: &Installing) -> Result<OwnedFd, StepError> {
             Some((name, open(Path::new("/run").join(name).as_path(), flags, Mode::empty()).ok()?))
         })
         .collect();
-    let tree = bind_on_itself(&plan.tree)?;
     let beside: Vec<OwnedFd> =
         plan.writable.iter().map(|path| bind_on_itself(path)).collect::<Result<_, _>>()?;
+    // It may lie in one of them, whose mount would hide its own.
+    let tree = bind_on_itself(&plan.tree)?;
     let shut = MountFlags::RDONLY | MountFlags::NODEV;
     mounts::change("/", shut, MountFlags::empty(), Depth::AllBelow)
         .map_err(step("making the server's files read-only"))?;

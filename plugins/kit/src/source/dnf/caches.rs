@@ -17,7 +17,7 @@ const INDEX_OF_INDEXES: &str = "repodata/repomd.xml";
 pub(super) fn digest_of_repositories(files: &TreeFiles) -> Result<Vec<u8>> {
     let (mut found, mut hash) = (0, Sha256::new());
     for cache in CACHES {
-        let mut repositories = files.list(cache)?;
+        let mut repositories = directories_in(files, cache)?;
         repositories.sort();
         for repository in repositories {
             if let Some(index) = files.read(&format!("{cache}/{repository}/{INDEX_OF_INDEXES}"))? {
@@ -38,13 +38,20 @@ pub(super) fn digest_of_repositories(files: &TreeFiles) -> Result<Vec<u8>> {
 pub(super) fn packages(files: &TreeFiles) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for cache in CACHES {
-        for repository in files.list(cache)? {
+        for repository in directories_in(files, cache)? {
             let directory = format!("{cache}/{repository}/packages");
             let packages = files.list(&directory)?.into_iter().filter(|name| name.ends_with(".rpm"));
             found.extend(packages.map(|name| format!("/{directory}/{name}")));
         }
     }
     Ok(found)
+}
+
+/// The directories in one; beside them lie files that dnf notes things in for itself.
+fn directories_in(files: &TreeFiles, directory: &str) -> Result<Vec<String>> {
+    let mut names = files.list(directory)?;
+    names.retain(|name| files.is_directory(&format!("{directory}/{name}")));
+    Ok(names)
 }
 
 /// Removes all of it.
