@@ -63,7 +63,9 @@ impl TreeSource for Zypper {
         let tree = build.tree.as_str();
         let run = |command: Command| {
             let command = command.env("HOME", files.home.as_str()).env("ZYPP_LOGFILE", files.log.as_str());
-            host.run(&with_proxies(command.env("TMPDIR", build.scratch.as_str())))
+            // Its keys are in a temporary directory; it has its own name for the place, and no key where it cannot write there.
+            let command = command.env("TMPDIR", build.scratch.as_str());
+            host.run(&with_proxies(command.env("ZYPPTMPDIR", build.scratch.as_str())))
         };
         for key in &wanted.keys {
             run(Command::new("rpm").args(["--root", tree, "--import", "--", key.as_str()]))

@@ -108,9 +108,9 @@ impl Base {
 /// What came of something that the user's work goes on without; why not is told in a line.
 fn told<T>(outcome: Result<T>, what: &str, host: &Host<'_>) -> Option<T> {
     let tell = |error: Error| {
-        // The innermost one says what the system refused, such as a full disk.
-        let cause = error.causes.last().map_or_else(String::new, |cause| format!(": {cause}"));
-        host.info(format!("cannot {what}: {error}{cause}"));
+        // One of them says what the system refused, such as a full disk.
+        let causes: String = error.causes.iter().map(|cause| format!(": {cause}")).collect();
+        host.info(format!("cannot {what}: {error}{causes}"));
     };
     outcome.map_err(tell).ok()
 }
