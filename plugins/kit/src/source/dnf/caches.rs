@@ -1,11 +1,14 @@
 //! What dnf fetched into a tree: indexes of its repositories, and packages.
 
-use crate::tree_files::TreeFiles;
+use crate::{directories, tree_files::TreeFiles};
+use camino::Utf8Path;
 use disklessset_plugin_api::{Error, Result};
 use sha2::{Digest, Sha256};
 
 /// Where it is, as dnf of version 4 and of version 5 has it: a directory for each repository.
 const CACHES: [&str; 2] = ["var/cache/dnf", "var/cache/libdnf5"];
+/// The directory that they are in.
+const ABOVE: &str = "var/cache";
 /// What a repository has now: it names the digest of every index.
 const INDEX_OF_INDEXES: &str = "repodata/repomd.xml";
 
@@ -47,6 +50,14 @@ pub(super) fn packages(files: &TreeFiles) -> Result<Vec<String>> {
     Ok(found)
 }
 
+/// Gives a tree in which nothing is yet what dnf fetched into another root: it is not fetched a second time.
+pub(super) fn hand_over(root: &Utf8Path, tree: &Utf8Path) -> Result<()> {
+    let (from, to) = (root.join(ABOVE), tree.join(ABOVE));
+    directories::ensure(to.parent().unwrap_or(tree), 0o755)?;
+    std::fs::rename(&from, &to)
+        .map_err(|cause| Error::failed(format!("cannot move {from} to {to}")).because(cause))
+}
+
 /// The directories in one; beside them lie files that dnf notes things in for itself.
 fn directories_in(files: &TreeFiles, directory: &str) -> Result<Vec<String>> {
     let mut names = files.list(directory)?;
@@ -72,7 +83,7 @@ mod tests {
     #[test]
     fn the_digest_is_that_of_all_repositories_and_of_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
-        let files = TreeFiles::open(camino::Utf8Path::from_path(dir.path()).unwrap()).unwrap();
+        let files = TreeFiles::open(Utf8Path::from_path(dir.path()).unwrap()).unwrap();
         let error = digest_of_repositories(&files).unwrap_err();
         assert!(error.to_string().contains("no index"), "{error}");
         put(&files, "var/cache/dnf/a-0123/repodata", "repomd.xml", "one");

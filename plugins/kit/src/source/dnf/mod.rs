@@ -70,14 +70,20 @@ pub(super) fn install(plan: &TreePlan, tree: &Utf8Path, scratch: &Utf8Path, host
         places: [tree, scratch],
         files: files_that_tell(&plan.repositories, scratch, &home),
     };
+    let indexes = scratch.join("indexes");
     let base = Base::of(&ingredients, host, || {
-        let root = scratch.join("indexes");
-        let fetch = dnf(plan, &release, &options, &root).args(["--refresh", "makecache"]);
-        fetched_now(&root, &into(fetch, &root), host)
+        let fetch = dnf(plan, &release, &options, &indexes).args(["--refresh", "makecache"]);
+        fetched_now(&indexes, &into(fetch, &indexes), host)
     });
-    if let Some(kept) = &base
-        && kept.make(tree, host)?
-    {
+    let is_made = base.as_ref().map_or(Ok(false), |kept| kept.make(tree, host))?;
+    if base.is_some() && !is_made {
+        caches::hand_over(&indexes, tree)?;
+    }
+    if indexes.exists() {
+        // Indexes of a distribution are some hundred megabytes, and the tree needs the room.
+        std::fs::remove_dir_all(&indexes)?;
+    }
+    if is_made {
         return Ok(());
     }
 
@@ -123,10 +129,7 @@ fn fetched_now(root: &Utf8Path, fetch: &Command, host: &Host<'_>) -> Result<Vec<
     directories::make(root, 0o700)?;
     make_mount_points(root)?;
     host.run(fetch)?;
-    let digest = caches::digest_of_repositories(&TreeFiles::open(root)?)?;
-    // Indexes of a distribution are some hundred megabytes, and the tree needs the room.
-    std::fs::remove_dir_all(root)?;
-    Ok(digest)
+    caches::digest_of_repositories(&TreeFiles::open(root)?)
 }
 
 fn release_of(plan: &TreePlan, server: &str) -> Result<Release> {
