@@ -209,7 +209,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 
 /// Files that run programs whose names do not stand beside the call.
 const NAMED_ELSEWHERE: &[(&str, &[&str])] = &[
-    ("host/check/src/examiner.rs", &[]),           // this program itself
+    ("host/check/src/examiner/acting.rs", &[]),    // this program itself
     ("host/core/src/images/services/run.rs", &[]), // what a module names
     ("host/core/src/modules/signature.rs", &["ssh-keygen"]),
     ("host/prove/src/dhcp.rs", &["dnsmasq"]),
