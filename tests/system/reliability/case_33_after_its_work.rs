@@ -70,8 +70,12 @@ fn case_33_a_stop_is_asked_for_when_a_tool_has_done_its_work() {
                 let temporaries = kernels(&world.small.root).read_dir_utf8().unwrap().flatten();
                 temporaries.into_iter().any(|aside| aside.path().join("has-done-its-work").exists())
             };
-            let is_done =
-                || done.exists() || trees.join("new/tree/has-done-its-work").exists() || beside_its_work();
+            // It fetches its indexes into a root of their own before.
+            let in_its_root = || {
+                let roots = ["new/tree", "new/scratch/indexes"].map(|root| trees.join(root));
+                roots.iter().any(|root| root.join("has-done-its-work").exists())
+            };
+            let is_done = || done.exists() || in_its_root() || beside_its_work();
             let (running, ()) = slow.start().wait_until(|| is_done().then_some(()));
             kill(program(&world.small.root).unwrap(), signal).unwrap();
             let ended = running.wait();

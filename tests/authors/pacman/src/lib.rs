@@ -13,6 +13,10 @@ use repositories::Repositories;
 
 /// Where the distribution has its list of installed packages.
 const DATABASE: &str = "var/lib/pacman";
+/// The exit code of gpg that has imported a key and found no agent, for which it has no use here: the path to its socket may be too long.
+const NO_AGENT: i32 = 2;
+/// What it says when it has imported some.
+const IMPORTED: &str = " imported: ";
 /// What pacman says of a script that failed; it ends well all the same.
 const FAILED_SCRIPT: &str = "command failed to execute correctly";
 
@@ -57,8 +61,12 @@ impl TreeSource for Pacman {
         for key in &wanted.keys {
             let gpg =
                 Command::new("gpg").args(["--homedir", files.keys.as_str(), "--batch", "--no-autostart"]);
-            host.run(&gpg.args(["--import", "--", key.as_str()]))
-                .map_err(|error| error.context(format!("cannot take the key {key}")))?;
+            let import = gpg.args(["--import", "--", key.as_str()]).accept(&[NO_AGENT]).look_for(IMPORTED);
+            let cannot = || format!("cannot take the key {key}");
+            let done = host.run(&import).map_err(|error| error.context(cannot()))?;
+            if done.found.is_empty() {
+                return Err(Error::failed(cannot()).because("gpg imported nothing"));
+            }
         }
         let database = build.tree.join(DATABASE);
         TreeFiles::open(&build.tree)?.make_directory(DATABASE, 0o755)?;
