@@ -26,6 +26,8 @@ fn create_with(bytes: u64, livenet: &small::Small, disk: &OnDisk) -> Outcome {
         with_faulty(&livenet.root, "mksquashfs", Fault::AfterItsWork(WAITS), livenet.create("web", &[]));
     let (running, waiting) = create.start().wait_until(|| livenet.root.tool_at_work("sleep"));
     drop(filling);
+    // What was packed goes to disk behind the packer: until it is there, the room that is left changes.
+    std::thread::sleep(std::time::Duration::from_millis(600));
     let filling = disk.fill_but(bytes);
     kill(Pid::from_raw(waiting), Signal::SIGKILL).unwrap();
     let outcome = running.wait();

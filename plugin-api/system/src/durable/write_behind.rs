@@ -29,8 +29,14 @@ impl WriteBehind {
         let flushing = thread::Builder::new().name("write behind".into());
         let thread = flushing
             .spawn(move || {
+                let mut flushed = None;
                 while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-                    flush_what_is_there(&file)?;
+                    // A writer that rests leaves nothing to do. One that has made no file yet neither.
+                    let length = file.symlink_metadata().ok().map(|found| found.len());
+                    if length != flushed {
+                        flush_what_is_there(&file)?;
+                        flushed = length;
+                    }
                 }
                 Ok(())
             })
