@@ -6,7 +6,6 @@ use disklessset_tests::root::TestRoot;
 fn a_log_has_every_operation_on_an_image_also_on_one_that_is_gone() {
     let root = TestRoot::with_modules(&["demo"]);
     let _ = root.disklessset(&["demo", "create", "web01"]).run().expect_done();
-    let _ = root.disklessset(&["tag", "web01@1", "good"]).run();
     let _ = root.disklessset(&["remove", "web01", "--yes"]).run().expect_done();
 
     let log = root.disklessset(&["log", "web01", "--format", "json"]).run().expect_done().json();

@@ -9,7 +9,7 @@ use std::{fs::File, io::ErrorKind};
 impl ImageManager<'_> {
     /// Where the log of an image's actions lies.
     pub fn log_path(&self, name: &ImageName) -> Utf8PathBuf {
-        self.site.layout.logs_dir().join(format!("{name}.log"))
+        self.site.layout.log_file(name.as_str())
     }
 
     /// The log of an image's actions, also of an image that is gone; none where nothing was ever done.

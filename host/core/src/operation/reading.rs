@@ -35,7 +35,7 @@ impl<'s> Reading<'s> {
         Self {
             site,
             module: site.classes.module_of(class).unwrap_or_default(),
-            log: site.layout.logs_dir().join(format!("{subject}.log")),
+            log: site.layout.log_file(&subject.to_string()),
             subject,
             rehearsal: false,
         }

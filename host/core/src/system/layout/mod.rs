@@ -183,6 +183,11 @@ impl Layout {
         self.inside(&self.logs)
     }
 
+    /// The log of what is done to an image, or to what else has that name in records.
+    pub fn log_file(&self, subject: &str) -> Utf8PathBuf {
+        self.logs_dir().join(format!("{subject}.log"))
+    }
+
     /// Where module files are looked for.
     pub fn modules_dir(&self) -> Utf8PathBuf {
         match &self.modules_as_given {
