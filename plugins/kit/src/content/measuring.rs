@@ -78,15 +78,14 @@ impl<'t> Walk<'t> {
         let mut content = Content::default();
         let mut names = vec![0u8; 4096];
         while let Some(directory) = self.take() {
+            let at_work = AtWork(self);
             let read = self.read(&directory, &mut names, &mut content);
-            let mut todo = lock(&self.todo);
-            todo.at_work -= 1;
-            todo.failed |= read.is_err();
-            if let Ok(below) = &read {
-                todo.directories.extend_from_slice(below);
+            {
+                let mut todo = lock(&self.todo);
+                todo.failed |= read.is_err();
+                todo.directories.extend_from_slice(read.as_deref().unwrap_or_default());
             }
-            drop(todo);
-            self.changed.notify_all();
+            drop(at_work);
             let _ = read?;
         }
         Ok(content)
@@ -145,6 +144,16 @@ impl<'t> Walk<'t> {
                 content.acl_samples.push(inside.display().to_string());
             }
         }
+    }
+}
+
+/// A directory that is being read. It ends with a panic too: the others would wait for this thread for ever.
+struct AtWork<'w>(&'w Walk<'w>);
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.todo).at_work -= 1;
+        self.0.changed.notify_all();
     }
 }
 
