@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use disklessset_tests::picture::{self, Alike};
 use disklessset_tests::residue::Snapshot;
 use disklessset_tests::root::TestRoot;
 use disklessset_tests::terminal::Terminal;
@@ -67,4 +68,19 @@ fn control_c_in_the_main_menu_leaves() {
     terminal.interrupt();
     let (_, code) = terminal.end();
     assert!([0, 130].contains(&code), "exit code {code}");
+}
+
+#[test]
+fn the_menu_of_the_guide_is_the_one_that_is_shown() {
+    let root = TestRoot::with_modules(&["livenet", "nfs"]);
+    let mut terminal = Terminal::open(root.disklessset(&[] as &[&str]), PATIENCE);
+    let mut shown = terminal.see(LAST_ENTRY) + LAST_ENTRY;
+    shown += &(terminal.see("(1-10): ") + "(1-10): ");
+    terminal.answer("1");
+    shown += &(terminal.see("4 Nodes and pools") + "4 Nodes and pools");
+    terminal.interrupt();
+    terminal.see(LAST_ENTRY);
+    let (_, code) = terminal.end_after(|terminal| terminal.answer("10"));
+    assert_eq!(code, 0);
+    picture::keep("menu.svg", picture::of_terminal(&shown).as_bytes(), Alike::Always);
 }

@@ -1,5 +1,7 @@
 //! Given nodes that boot: `node status`, the page and the metrics say how far each is, and what it runs.
 
+mod browser;
+
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;

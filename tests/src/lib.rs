@@ -18,6 +18,7 @@
 //! - [`authors`]: modules of a workspace of their own, built when they are asked for
 //! - [`kill_table`]: what was killed where, and how it ended
 //! - [`mod@need`]: what a test needs of the machine, and how it says that it was skipped
+//! - [`picture`]: pictures of the guides, made from what tests saw
 //! - [`readme`]: the commands of a document, to be run as they are written
 //!
 //! `xtask` shares [`place`], [`install`], [`facts`], [`kill_table`], [`loop_disk`] and [`mod@need`].
@@ -36,6 +37,7 @@ pub mod need;
 mod outcome;
 pub mod own_tmp;
 pub mod patience;
+pub mod picture;
 pub mod place;
 pub mod readme;
 pub mod residue;

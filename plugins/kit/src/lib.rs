@@ -32,6 +32,7 @@ pub mod packages;
 pub mod places_of_1x;
 pub mod report_unit;
 pub mod selinux;
+mod side_by_side;
 pub mod source;
 pub mod source_date;
 pub mod space;

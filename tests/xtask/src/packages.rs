@@ -115,8 +115,9 @@ const PACKAGES: &[Package] = &[
     both(Purpose::LongTests, "curl", "curl"),             // asks it
     debian(Purpose::Tests, "zypper"),                     // sources that modules of other authors bring
     debian(Purpose::Tests, "pacman-package-manager"),
-    both(Purpose::LongTests, "g++", "gcc-c++"),       // libFuzzer
-    debian(Purpose::LongTests, "mmdebstrap"),         // a clean root, on every family
+    both(Purpose::LongTests, "chromium-headless-shell", "chromium-headless"), // looks at the page; 100 MB
+    both(Purpose::LongTests, "g++", "gcc-c++"),                               // libFuzzer
+    debian(Purpose::LongTests, "mmdebstrap"),                                 // a clean root, on every family
     both(Purpose::LongTests, "binutils", "binutils"), // readelf, which a bench compares with
     debian(Purpose::LongTests, "ltsp"),               // a bench compares with its images
 ];

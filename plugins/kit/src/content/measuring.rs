@@ -1,114 +1,64 @@
 //! Measures a tree, on all processors: it is looked at before an image is packed, while nothing else can be done.
 
 use super::{Content, LEFT_OUT};
+use crate::side_by_side;
 use std::{
     collections::HashSet,
     fs::Metadata,
     io,
-    num::NonZero,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
+    sync::{Mutex, PoisonError},
 };
 
 /// Targets of symbolic links of so many bytes have no room in an inode of ext4 and take a block.
 const LONG_LINK: u64 = 60;
 /// How many files with ACLs are named.
 const NAMED: usize = 5;
-/// Threads beyond these wait for the file system.
-const MOST_THREADS: usize = 4;
 
 /// Measures a tree without what [`LEFT_OUT`] names, not following links.
 ///
 /// # Errors
 /// When a directory cannot be read; the message names it.
 pub fn measure(tree: &Path) -> io::Result<Content> {
-    let walk = Walk::from(tree);
-    let mut content = Content::default();
-    walk.count(tree, &tree.symlink_metadata()?, &mut Vec::new(), &mut content);
-    let counted = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads())
-            // Where no more threads may be had, those there are do it all.
-            .map_while(|_| thread::Builder::new().spawn_scoped(scope, || walk.work()).ok())
-            .collect();
-        let ours = walk.work();
-        let others = others
-            .into_iter()
-            .map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        [ours].into_iter().chain(others).collect::<Vec<_>>()
-    });
-    for part in counted {
-        content.add(part?);
+    let measuring = Measuring { tree, links: Mutex::default() };
+    let mut whole = Part::default();
+    measuring.count(tree, &tree.symlink_metadata()?, &mut whole);
+    let read = |directory: &PathBuf, part: &mut Part| measuring.read(directory, part);
+    let mut content = whole.content;
+    for part in side_by_side::walk(tree.to_owned(), read, || Ok(()))? {
+        content.add(part.content);
     }
     content.acl_samples.sort();
     content.acl_samples.truncate(NAMED);
     Ok(content)
 }
 
-fn threads() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS)
-}
-
-/// A walk through a tree, as all threads see it.
-struct Walk<'t> {
+/// What all threads know.
+struct Measuring<'t> {
     tree: &'t Path,
-    todo: Mutex<Todo>,
-    changed: Condvar,
     /// What has more names than one, by device and inode.
     links: Mutex<HashSet<(u64, u64)>>,
 }
 
-struct Todo {
-    directories: Vec<PathBuf>,
-    /// Directories that are being read: more may come out of them.
-    at_work: usize,
-    /// One has failed: nobody needs to go on.
-    failed: bool,
+/// What one thread counted.
+#[derive(Default)]
+struct Part {
+    content: Content,
+    /// Room for names of attributes.
+    names: Vec<u8>,
 }
 
-impl<'t> Walk<'t> {
-    fn from(tree: &'t Path) -> Self {
-        let todo = Todo { directories: vec![tree.to_owned()], at_work: 0, failed: false };
-        Self { tree, todo: Mutex::new(todo), changed: Condvar::new(), links: Mutex::default() }
-    }
-
-    /// Takes directories until none is left.
-    fn work(&self) -> io::Result<Content> {
-        let mut content = Content::default();
-        let mut names = vec![0u8; 4096];
-        while let Some(directory) = self.take() {
-            let at_work = AtWork(self);
-            let read = self.read(&directory, &mut names, &mut content);
-            {
-                let mut todo = lock(&self.todo);
-                todo.failed |= read.is_err();
-                todo.directories.extend_from_slice(read.as_deref().unwrap_or_default());
-            }
-            drop(at_work);
-            let _ = read?;
-        }
-        Ok(content)
-    }
-
-    fn take(&self) -> Option<PathBuf> {
-        let waits = |todo: &mut Todo| !todo.failed && todo.directories.is_empty() && todo.at_work > 0;
-        let mut todo =
-            self.changed.wait_while(lock(&self.todo), waits).unwrap_or_else(PoisonError::into_inner);
-        let taken = if todo.failed { None } else { todo.directories.pop() };
-        todo.at_work += usize::from(taken.is_some());
-        taken
-    }
-
+impl Measuring<'_> {
     /// Counts what is in a directory; gives those below it that are to be read.
-    fn read(&self, directory: &Path, names: &mut Vec<u8>, content: &mut Content) -> io::Result<Vec<PathBuf>> {
+    fn read(&self, directory: &Path, part: &mut Part) -> io::Result<Vec<PathBuf>> {
         let named =
             |cause: io::Error| io::Error::new(cause.kind(), format!("{}: {cause}", directory.display()));
         let mut below = Vec::new();
         for entry in std::fs::read_dir(directory).map_err(named)? {
             let entry = entry.map_err(named)?;
             let (path, metadata) = (entry.path(), entry.metadata().map_err(named)?);
-            self.count(&path, &metadata, names, content);
+            self.count(&path, &metadata, part);
             if metadata.is_dir() && !self.leaves_out(&path) {
                 below.push(path);
             }
@@ -121,12 +71,16 @@ impl<'t> Walk<'t> {
             && directory.file_name().is_some_and(|name| LEFT_OUT.iter().any(|out| name == *out))
     }
 
-    fn count(&self, path: &Path, metadata: &Metadata, names: &mut Vec<u8>, content: &mut Content) {
+    fn count(&self, path: &Path, metadata: &Metadata, Part { content, names }: &mut Part) {
         let has_more_names = !metadata.is_dir() && metadata.nlink() > 1;
         if metadata.is_symlink() && metadata.len() >= LONG_LINK {
             content.blocks += 4096;
         }
-        if has_more_names && !lock(&self.links).insert((metadata.dev(), metadata.ino())) {
+        let is_known = || {
+            let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+            !links.insert((metadata.dev(), metadata.ino()))
+        };
+        if has_more_names && is_known() {
             content.more_names_of_links += u64::from(metadata.is_symlink());
             return;
         }
@@ -147,16 +101,6 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// A directory that is being read. It ends with a panic too: the others would wait for this thread for ever.
-struct AtWork<'w>(&'w Walk<'w>);
-
-impl Drop for AtWork<'_> {
-    fn drop(&mut self) {
-        lock(&self.0.todo).at_work -= 1;
-        self.0.changed.notify_all();
-    }
-}
-
 impl Content {
     fn add(&mut self, other: Self) {
         self.bytes += other.bytes;
@@ -168,13 +112,9 @@ impl Content {
     }
 }
 
-/// A panic in one thread is told by who joins it.
-fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Whether a file has an ACL beyond its mode. A file system without xattrs has none.
 fn has_acl(path: &Path, names: &mut Vec<u8>) -> bool {
+    names.resize(names.len().max(4096), 0);
     let length = match rustix::fs::llistxattr(path, &mut names[..]) {
         Ok(length) => length,
         Err(rustix::io::Errno::RANGE) => {
@@ -231,7 +171,8 @@ mod tests {
         assert_eq!((content.inodes, content.bytes), (1 + 7 + 300 * 3, 300 * 1000));
         let gone = dir.path().join("gone");
         assert!(measure(&gone).is_err());
-        let walk = Walk::from(&gone);
-        assert!(walk.work().unwrap_err().to_string().starts_with(&gone.display().to_string()));
+        let measuring = Measuring { tree: &gone, links: Mutex::default() };
+        let cause = measuring.read(&gone, &mut Part::default()).unwrap_err();
+        assert!(cause.to_string().starts_with(&gone.display().to_string()));
     }
 }

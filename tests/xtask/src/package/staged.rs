@@ -1,11 +1,12 @@
 //! The tree that packages are made of: as `dist` installs it, with documentation, and man pages compressed.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use disklessset_tests::install;
 
 use super::glibc;
 use super::table::Package;
 use crate::command::{Output, Tool};
-use crate::dist::{self, Built, make_dirs, write_file};
+use crate::dist::{self, Built, make_dirs};
 use crate::failure::{self, Failure};
 use crate::source_tree::SourceTree;
 
@@ -58,16 +59,15 @@ impl Staged {
     }
 }
 
-/// Pages of docs/ and what stands at the top of the sources.
+/// All below docs/, so that links between its pages work, and what stands at the top of the sources.
 fn add_documentation(tree: &SourceTree, root: &Utf8Path) -> Result<(), Failure> {
-    let docs = tree.root.join("docs");
-    let pages = docs.read_dir_utf8().map_err(failure::file("read", &docs))?;
-    let pages =
-        pages.flatten().map(|entry| entry.path().to_owned()).filter(|path| path.extension() == Some("md"));
-    let top = ["README.md", "SECURITY.md", "CHANGELOG.md"].map(|name| tree.root.join(name));
-    for (file, below) in pages.map(|page| (page, "docs/")).chain(top.into_iter().map(|file| (file, ""))) {
-        let name = file.file_name().unwrap_or_default();
-        write_file(&read(&file)?, root, &format!("{DOC}/disklessset-doc/{below}{name}"))?;
+    let docs = files(&tree.root.join("docs"))?.into_iter().map(|path| format!("docs/{path}"));
+    let top = ["README.md", "SECURITY.md", "CHANGELOG.md"].map(str::to_owned);
+    let place = format!("{DOC}/disklessset-doc");
+    for path in docs.chain(top) {
+        let to = Utf8Path::new(&place).join(&path);
+        make_dirs(root, to.parent().unwrap_or(&to).as_str())?;
+        install::file(&tree.root.join(&path), &root.join(&to), 0o644).map_err(Failure::from)?;
     }
     Ok(())
 }
@@ -95,4 +95,22 @@ pub(super) fn files(root: &Utf8Path) -> Result<Vec<String>, Failure> {
 
 pub(super) fn read(file: &Utf8Path) -> Result<String, Failure> {
     std::fs::read_to_string(file).map_err(failure::file("read", file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_has_every_page_that_its_summary_leads_to() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(temp.path()).unwrap();
+        add_documentation(&SourceTree::find().unwrap(), root).unwrap();
+        let docs = root.join(DOC).join("disklessset-doc/docs");
+        let summary = read(&docs.join("SUMMARY.md")).unwrap();
+        let pages: Vec<_> = summary.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+        assert!(pages.iter().any(|page| page.starts_with("guides/")), "{pages:?}");
+        let missing: Vec<_> = pages.iter().filter(|page| !docs.join(page).is_file()).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
 }

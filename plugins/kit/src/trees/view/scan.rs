@@ -1,6 +1,6 @@
 //! What a tree is like before a layer is laid over it, and what of it was changed since. Looking changes nothing of it, not even times.
 
-use crate::content::LEFT_OUT;
+use crate::{content::LEFT_OUT, side_by_side};
 use disklessset_plugin_api::{Error, Host, Result};
 use disklessset_system::beneath;
 use rustix::{
@@ -10,11 +10,11 @@ use rustix::{
 };
 use std::{
     collections::HashMap,
-    ffi::CStr,
+    ffi::{CStr, CString},
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-/// Directories in each other: each is held open on the way down.
+/// Directories in each other: the mount table and tools want paths that are short enough.
 const DEEPEST: usize = 200;
 /// The longest list of names of attributes.
 const NAMES: usize = 64 * 1024;
@@ -40,26 +40,28 @@ pub(super) enum Fitness {
 /// # Errors
 /// When a directory cannot be read, or the user stops it.
 pub(super) fn look(tree: BorrowedFd<'_>, host: &Host<'_>) -> Result<Fitness> {
-    let mut facts = Facts::default();
-    let unfit = walk(tree, Purpose::Layer, host, &mut |path, number| {
-        facts.0.insert(hash(path), number);
-    })?;
-    Ok(unfit.map_or(Fitness::Fit(facts), Fitness::Unfit))
+    let tell = |path: &[u8], number, facts: &mut Vec<_>| facts.push((hash(path), number));
+    Ok(match walk(tree, Purpose::Layer, host, tell)? {
+        Ok(facts) => Fitness::Fit(Facts(facts.into_iter().flatten().collect())),
+        Err(why) => Fitness::Unfit(why),
+    })
 }
 
 impl Facts {
-    /// The directories that have other entries now, or the same in another state; the first few of them.
+    /// The directories that have other entries now, or the same in another state; a few of them.
     ///
     /// # Errors
     /// As [`look`].
     pub(super) fn changed(&self, tree: BorrowedFd<'_>, host: &Host<'_>) -> Result<Vec<String>> {
-        let mut changed = Vec::new();
-        let too_deep = walk(tree, Purpose::Comparison, host, &mut |path, number| {
+        let tell = |path: &[u8], number, changed: &mut Vec<String>| {
             if changed.len() < NAMED && self.0.get(&hash(path)) != Some(&number) {
                 changed.push(format!("/{}", String::from_utf8_lossy(path)));
             }
-        })?;
-        changed.extend(too_deep);
+        };
+        let changed = walk(tree, Purpose::Comparison, host, tell)?;
+        let mut changed = changed.map_or_else(|too_deep| vec![too_deep], |parts| parts.concat());
+        changed.sort();
+        changed.truncate(NAMED);
         Ok(changed)
     }
 }
@@ -70,107 +72,122 @@ enum Purpose {
     Comparison,
 }
 
-/// A directory on the way down.
-struct Level {
-    entries: Dir,
-    /// How long the path of the one above is.
-    above: usize,
-    number: u64,
+/// A directory of the tree.
+struct Directory {
+    /// Below the tree; of the tree itself it is empty.
+    path: Vec<u8>,
+    depth: usize,
 }
 
-/// The way through a tree.
-struct Walk {
-    purpose: Purpose,
-    levels: Vec<Level>,
-    /// Of the directory that is looked at, below the tree.
-    path: Vec<u8>,
+/// What a thread saw.
+#[derive(Default)]
+struct Seen<T> {
+    told: T,
     /// Room for names of attributes.
     names: Vec<u8>,
 }
 
-/// Tells each directory, by its path below the tree, when all below it was seen. Ends early with the reason when the tree can be no layer.
-fn walk(
+/// Why a walk ends early.
+enum End {
+    /// The tree can be no layer, and why.
+    Unfit(String),
+    Failed(Error),
+}
+
+/// Tells each directory by its path below the tree and its number. Inside is the reason when the tree can be no layer.
+fn walk<T: Default + Send>(
     tree: BorrowedFd<'_>,
     purpose: Purpose,
     host: &Host<'_>,
-    each: &mut dyn FnMut(&[u8], u64),
-) -> Result<Option<String>> {
-    let mut walk = Walk { purpose, levels: Vec::new(), path: Vec::new(), names: vec![0; NAMES] };
-    let entries = open(tree, c".").and_then(Dir::new).map_err(|cause| walk.fault(cause))?;
-    walk.levels.push(Level { entries, above: 0, number: 0 });
-    while let Some(level) = walk.levels.last_mut() {
-        let Some(entry) = level.entries.read() else {
-            each(&walk.path, level.number);
-            walk.path.truncate(level.above);
-            walk.levels.pop();
-            host.checkpoint()?;
+    tell: impl Fn(&[u8], u64, &mut T) + Sync,
+) -> Result<std::result::Result<Vec<T>, String>> {
+    let read = |directory: &Directory, seen: &mut Seen<T>| {
+        let (number, below) = see(tree, directory, purpose, &mut seen.names)?;
+        if let Some(number) = number {
+            tell(&directory.path, number, &mut seen.told);
+        }
+        Ok(below)
+    };
+    let first = Directory { path: Vec::new(), depth: 0 };
+    match side_by_side::walk(first, read, || host.checkpoint().map_err(End::Failed)) {
+        Ok(seen) => Ok(Ok(seen.into_iter().map(|seen| seen.told).collect())),
+        Err(End::Unfit(why)) => Ok(Err(why)),
+        Err(End::Failed(error)) => Err(error),
+    }
+}
+
+/// Looks at all entries of a directory: its number, if it is still there, and the directories in it.
+fn see(
+    tree: BorrowedFd<'_>,
+    directory: &Directory,
+    purpose: Purpose,
+    names: &mut Vec<u8>,
+) -> std::result::Result<(Option<u64>, Vec<Directory>), End> {
+    let fault = |cause: Errno| {
+        let path = String::from_utf8_lossy(&directory.path);
+        End::Failed(Error::failed(format!("cannot look at /{path} of the tree")).because(cause))
+    };
+    let mut entries = match open(tree, &directory.path).and_then(Dir::new) {
+        // What is mounted there is no part of the tree, and what is gone the directory above tells.
+        Err(Errno::XDEV | Errno::NOENT) if directory.depth > 0 => return Ok((None, Vec::new())),
+        Err(Errno::NAMETOOLONG) => {
+            return Err(End::Unfit(
+                "it has a directory whose path is longer than the system takes".to_owned(),
+            ));
+        }
+        opened => opened.map_err(fault)?,
+    };
+    names.resize(NAMES, 0);
+    let (mut number, mut below) = (0u64, Vec::new());
+    while let Some(entry) = entries.read() {
+        let entry = entry.map_err(fault)?;
+        let name = entry.file_name();
+        if name == c".." || directory.depth == 0 && is_left_out(name) {
             continue;
-        };
-        let entry = entry.map_err(|cause| walk.fault(cause))?;
-        let unfit = walk.see(entry.file_name()).map_err(|cause| walk.fault(cause))?;
-        if unfit.is_some() {
-            return Ok(unfit);
         }
-    }
-    Ok(None)
-}
-
-impl Walk {
-    fn fault(&self, cause: Errno) -> Error {
-        let path = String::from_utf8_lossy(&self.path);
-        Error::failed(format!("cannot look at /{path} of the tree")).because(cause)
-    }
-
-    /// Looks at an entry of the directory, and goes down into one that is a directory.
-    fn see(&mut self, name: &CStr) -> rustix::io::Result<Option<String>> {
-        let is_left_out =
-            self.path.is_empty() && LEFT_OUT.iter().any(|out| out.as_bytes() == name.to_bytes());
-        let Some(level) = self.levels.last_mut().filter(|_| name != c".." && !is_left_out) else {
-            return Ok(None);
-        };
-        let directory = level.entries.fd()?;
-        let stat = match stat(directory, name) {
+        let inside = entries.fd().map_err(fault)?;
+        let stat = match stat(inside, name) {
             // It went meanwhile, which the directory's own time tells.
-            Err(Errno::NOENT) => return Ok(None),
-            found => found?,
+            Err(Errno::NOENT) => continue,
+            found => found.map_err(fault)?,
         };
-        level.number = level.number.wrapping_add(number_of(name, &stat));
-        if self.purpose == Purpose::Layer
-            && let Some(what) = of_overlays(directory, name, &stat, &mut self.names)
+        number = number.wrapping_add(number_of(name, &stat));
+        if purpose == Purpose::Layer
+            && let Some(what) = of_overlays(inside, name, &stat, names)
         {
-            let inside = [self.path.as_slice(), name.to_bytes()].join(&b"/"[..]);
-            return Ok(Some(format!("/{} {what}", String::from_utf8_lossy(&inside).trim_start_matches('/'))));
+            return Err(End::Unfit(format!("/{} {what}", String::from_utf8_lossy(&directory.joined(name)))));
         }
-        if name == c"." || kind(&stat) != FileType::Directory {
-            return Ok(None);
-        }
-        match open(directory, name).and_then(Dir::new) {
-            Ok(entries) => Ok(self.go_down(name, entries)),
-            // What is mounted there is no part of the tree.
-            Err(Errno::XDEV | Errno::NOENT) => Ok(None),
-            Err(cause) => Err(cause),
+        if name != c"." && kind(&stat) == FileType::Directory {
+            if directory.depth + 1 >= DEEPEST {
+                return Err(End::Unfit(format!("it has directories more than {DEEPEST} deep in each other")));
+            }
+            below.push(Directory { path: directory.joined(name), depth: directory.depth + 1 });
         }
     }
+    Ok((Some(number), below))
+}
 
-    fn go_down(&mut self, name: &CStr, entries: Dir) -> Option<String> {
-        if self.levels.len() >= DEEPEST {
-            return Some(format!("it has directories more than {DEEPEST} deep in each other"));
+fn is_left_out(name: &CStr) -> bool {
+    LEFT_OUT.iter().any(|out| out.as_bytes() == name.to_bytes())
+}
+
+impl Directory {
+    fn joined(&self, name: &CStr) -> Vec<u8> {
+        let mut path = self.path.clone();
+        if !path.is_empty() {
+            path.push(b'/');
         }
-        let above = self.path.len();
-        if above > 0 {
-            self.path.push(b'/');
-        }
-        self.path.extend_from_slice(name.to_bytes());
-        self.levels.push(Level { entries, above, number: 0 });
-        None
+        path.extend_from_slice(name.to_bytes());
+        path
     }
 }
 
-/// Opens a directory in another. Its access time stays, where the system lets us: it is always so for root.
-fn open(directory: BorrowedFd<'_>, name: &CStr) -> rustix::io::Result<OwnedFd> {
+/// Opens a directory of the tree. Its access time stays, where the system lets us: it is always so for root.
+fn open(tree: BorrowedFd<'_>, path: &[u8]) -> rustix::io::Result<OwnedFd> {
+    let path = CString::new(if path.is_empty() { b"." } else { path }).map_err(|_| Errno::INVAL)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match beneath::child(directory, name, flags | OFlags::NOATIME) {
-        Err(Errno::PERM) => beneath::child(directory, name, flags),
+    match beneath::child(tree, &path, flags | OFlags::NOATIME) {
+        Err(Errno::PERM) => beneath::child(tree, &path, flags),
         opened => opened,
     }
 }
