@@ -83,6 +83,15 @@ pub struct Call {
     whose: Whose,
 }
 
+impl Call {
+    /// The call of the same name before it. A program that was slower while it was recorded told its progress once more, and
+    /// has a call less when it is fast.
+    #[must_use]
+    pub fn earlier(&self) -> Self {
+        Self { nth: self.nth.saturating_sub(1).max(1), ..self.clone() }
+    }
+}
+
 /// Whose calls are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whose {
